@@ -1,0 +1,174 @@
+//! What a program hears from its hub.
+//!
+//! Floor: base.
+
+use super::error::Error;
+use super::message::Message;
+use super::time::Time;
+
+/// Names a ticket, a consumer or a service of one handle. Never 0, never used again.
+pub type Id = u64;
+
+/// Something has ended or arrived.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Which ticket, consumer or service; 0 for the handle itself.
+    pub id: Id,
+    /// What the program gave when it started that.
+    pub user: u64,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// The ticket has ended; nothing more comes for this id.
+    Done(Result<Outcome, Error>),
+    /// The consumer or service is live in the hub.
+    Started,
+    /// A message for a consumer.
+    Delivery(Delivery),
+    /// A request for a service.
+    Request(Request),
+    /// The caller of this request no longer waits: it was cancelled, timed out or is gone. The
+    /// handler may stop, and must still answer or let go.
+    Withdrawn {
+        /// The request's token.
+        request: u64,
+    },
+    /// Something happened to the hub.
+    Notice(Notice),
+    /// After a `FULL`: half of what may be in flight is free again.
+    Ready,
+}
+
+/// How an operation ended well.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// Done, with nothing to tell.
+    Empty,
+    /// The hub is open.
+    Opened(HubInfo),
+    /// A call's reply.
+    Reply(Message),
+    /// A send's receipt.
+    Receipt(Receipt),
+    /// A received message.
+    Delivery(Delivery),
+    /// A number of messages.
+    Count(u64),
+    /// A queue's figures.
+    Queue(Box<QueueInfo>),
+}
+
+/// Which hub a handle has reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct HubInfo {
+    /// The hub, for ever.
+    pub hub_id: [u8; 16],
+    /// Rises with every host that the hub has had.
+    pub epoch: u64,
+    /// This handle's session.
+    pub session_id: u64,
+    /// True if queues are kept in memory only.
+    pub memory_only: bool,
+}
+
+/// What a confirmed send has reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The message's id, unique in the hub.
+    pub message_id: u64,
+    /// How safe it is now.
+    pub durability: Durability,
+}
+
+/// How safe a confirmed message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Durability {
+    /// Applied; lost with the process that hosts the hub.
+    Memory = 1,
+    /// Written; survives the processes.
+    Os = 2,
+    /// Synced; survives the machine.
+    Disk = 3,
+}
+
+/// A message, held until it is settled.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Names this holding of the message; settle with it.
+    pub token: u64,
+    /// The message's id, unique in the hub.
+    pub message_id: u64,
+    /// How often it was tried before and requeued.
+    pub failures: u32,
+    /// True if somebody held it before.
+    pub redelivered: bool,
+    /// The message.
+    pub message: Message,
+}
+
+/// A request, to be answered or let go.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Names the request; reply with it.
+    pub token: u64,
+    /// When the caller stops waiting, if ever.
+    pub deadline: Option<Time>,
+    /// The request.
+    pub message: Message,
+}
+
+/// Something happened to the hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The connection broke; the handle tries to reach the hub again.
+    Disconnected {
+        /// Why.
+        reason: String,
+    },
+    /// The connection is back, and the session with it.
+    Resumed,
+    /// Another host has taken over, or the host has forgotten this session: open tickets ended as
+    /// `HOST_LOST`, deliveries are void, consumers and services register again by themselves.
+    HubChanged {
+        /// The new host's epoch.
+        epoch: u64,
+        /// True if what queues held in memory is gone.
+        memory_lost: bool,
+    },
+}
+
+/// A queue's figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueInfo {
+    /// Messages waiting.
+    pub ready: u64,
+    /// Messages held by consumers.
+    pub held: u64,
+    /// Bytes of bodies, keys and headers, waiting and held.
+    pub bytes: u64,
+    /// Sends waiting for room.
+    pub sends_waiting: u64,
+    /// Consumers, and receives that wait.
+    pub consumers: u64,
+    /// Messages stored since the queue was made.
+    pub sent: u64,
+    /// Messages acknowledged.
+    pub acknowledged: u64,
+    /// Messages rejected.
+    pub rejected: u64,
+    /// Times that a message was requeued as failed.
+    pub requeued: u64,
+    /// Bound on messages.
+    pub length_max: u64,
+    /// Bound on bytes.
+    pub bytes_max: u64,
+    /// What happens at a bound.
+    pub overflow: super::command::Overflow,
+    /// How safe a confirmed message is.
+    pub durability: Durability,
+}

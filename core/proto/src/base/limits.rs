@@ -1,0 +1,124 @@
+//! Every limit of Telpher, each with its unit and its reason.
+//!
+//! Floor: base.
+
+/// Longest name of a service, queue or topic, in bytes. One length byte on the wire suffices.
+pub const NAME_SIZE_MAX: usize = 255;
+
+/// Largest body of a message, in bytes. What is larger belongs in a file that the message names.
+pub const BODY_SIZE_MAX: usize = 8 * 1024 * 1024;
+
+/// Largest sum of a message's headers as encoded, in bytes. Headers are read on hot paths.
+pub const HEADERS_SIZE_MAX: usize = 64 * 1024;
+
+/// Longest name of one header, in bytes: one length byte.
+pub const HEADER_NAME_SIZE_MAX: usize = 255;
+
+/// Largest key of a message, in bytes. Keys are hashed and compared.
+pub const KEY_SIZE_MAX: usize = 1024;
+
+/// Largest text of an error on the wire, in bytes; what is longer is cut.
+pub const DETAIL_SIZE_MAX: usize = 4096;
+
+/// Largest frame, in bytes: the largest message and its fixed fields.
+pub const FRAME_SIZE_MAX: usize = BODY_SIZE_MAX + HEADERS_SIZE_MAX + KEY_SIZE_MAX + 4096;
+
+/// Largest frame before the handshake is complete, in bytes: a stranger can make us hold no more.
+pub const HANDSHAKE_FRAME_SIZE_MAX: usize = 4096;
+
+/// Time in which a connection must complete its handshake, in ms.
+pub const HANDSHAKE_TIMEOUT_MS: u64 = 5_000;
+
+/// Time in which a begun frame must arrive whole, in ms. Longer than the largest frame takes on a
+/// slow line; a peer that sends a byte a second is cut off after it.
+pub const FRAME_TIMEOUT_MS: u64 = 30_000;
+
+/// Names that one connection may have open; past it the oldest numbers are used again.
+pub const NAMES_PER_CONNECTION_MAX: usize = 4_096;
+
+/// Services and queues that one hub may have.
+pub const NAMES_PER_HUB_MAX: usize = 100_000;
+
+/// Sessions that one hub serves at once.
+pub const SESSIONS_MAX: usize = 10_000;
+
+/// Consumers and services that one session may have.
+pub const REGISTRATIONS_PER_SESSION_MAX: usize = 4_096;
+
+/// Newest minus oldest unconfirmed sequence of a producer stays below this: what a hub remembers.
+pub const PRODUCER_WINDOW: u64 = 1_024;
+
+/// Operations in flight on one handle if its options name no other bound.
+pub const IN_FLIGHT_DEFAULT: usize = 1_024;
+
+/// Largest bound on operations in flight that options may name.
+pub const IN_FLIGHT_MAX: usize = 65_536;
+
+/// Bytes of bodies in flight on one handle: eight of the largest.
+pub const IN_FLIGHT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes waiting to be written to one connection before the hub stops reading from it and stops
+/// delivering to it.
+pub const OUTBOX_SIZE_MAX: usize = 4 * 1024 * 1024;
+
+/// Replies that a hub keeps for a session until the session has said that they arrived.
+pub const REPLIES_KEPT_MAX: usize = IN_FLIGHT_MAX;
+
+/// Replies after which a client that has nothing else to say tells the hub that they arrived.
+pub const REPLIES_UNACKNOWLEDGED_MAX: u64 = 64;
+
+/// Requests one instance handles at once if it does not say.
+pub const CONCURRENCY_DEFAULT: u32 = 1;
+
+/// Most requests that one instance may handle at once.
+pub const CONCURRENCY_MAX: u32 = 65_536;
+
+/// Requests that may wait in a service's line if it does not say.
+pub const LINE_DEFAULT: u32 = 1_024;
+
+/// Longest line of a service, in requests.
+pub const LINE_MAX: u32 = 1_048_576;
+
+/// Messages that a consumer may hold if it does not say.
+pub const PREFETCH_DEFAULT: u32 = 64;
+
+/// Most messages that a consumer may hold.
+pub const PREFETCH_MAX: u32 = 65_536;
+
+/// Messages in a queue if it does not say.
+pub const QUEUE_LENGTH_DEFAULT: u64 = 1_000_000;
+
+/// Bytes of bodies, keys and headers in a queue if it does not say.
+pub const QUEUE_BYTES_DEFAULT: u64 = 256 * 1024 * 1024;
+
+/// Bytes of bodies, keys and headers that all queues of one hub hold together.
+pub const HUB_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// Sends of one producer that may wait for room in a queue.
+pub const SEND_LINE_MAX: usize = PRODUCER_WINDOW as usize;
+
+/// Time an operation has if it does not say, in ms.
+pub const TIMEOUT_DEFAULT_MS: u64 = 30_000;
+
+/// Longest time that may be stated, in ms: about 31 years, so that sums never overflow.
+pub const TIMEOUT_MAX_MS: u64 = 1_000_000_000_000;
+
+/// Time for which the session of a remote program survives its broken connection, in ms.
+pub const SESSION_GRACE_MS: u64 = 5_000;
+
+/// Least and most time that a caller waits past its deadline for the hub's verdict, in ms.
+pub const VERDICT_WAIT_MS: (u64, u64) = (10, 100);
+
+/// First and longest pause between two attempts to reach a hub, in ms; each is drawn at random
+/// between half and all of its value, so that many clients do not come back at once.
+pub const RECONNECT_BACKOFF_MS: (u64, u64) = (2, 1_000);
+
+/// First and longest pause between two attempts to reach the hub of a local directory, in ms.
+pub const DIRECTORY_BACKOFF_MS: (u64, u64) = (1, 50);
+
+/// Bytes read from one socket in one go, so that one connection cannot starve the others.
+pub const READ_SIZE: usize = 64 * 1024;
+
+/// A body that is stored is copied out of its read buffer if it is smaller than this, in bytes, so
+/// that it does not keep the whole buffer in memory.
+pub const COPY_SIZE_MAX: usize = 16 * 1024;

@@ -1,0 +1,22 @@
+//! The vocabulary that every machine shares: errors, limits, time, names, messages, commands and
+//! events.
+//!
+//! Floor: imports nothing of Telpher.
+
+pub mod command;
+pub mod error;
+pub mod event;
+pub mod limits;
+pub mod message;
+pub mod name;
+pub mod sequence;
+pub mod time;
+pub mod timers;
+
+pub use command::{Command, Overflow, QueueOptions, Reply, Verdict};
+pub use error::{Error, Executed, Kind};
+pub use event::{Delivery, Durability, Event, HubInfo, Notice, Outcome, QueueInfo, Receipt, Request};
+pub use event::{Id, What};
+pub use message::{Headers, HeadersBuilder, Message, Properties, Trace};
+pub use name::Name;
+pub use time::{Time, Timeout};
