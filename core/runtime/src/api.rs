@@ -1,6 +1,5 @@
 //! The public Rust API that the C library and the Python and Node bindings stand on.
 
-use std::mem::ManuallyDrop;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -107,20 +106,19 @@ pub struct Hub {
 }
 
 struct Inner {
-    shared: ManuallyDrop<Arc<Shared>>,
+    shared: Arc<Shared>,
 }
 
 impl Drop for Inner {
-    #[allow(unsafe_code)]
     fn drop(&mut self) {
         if self.shared.is_forked() {
+            // What the parent made is never dropped here: this keeps it for ever.
+            std::mem::forget(Arc::clone(&self.shared));
             return;
         }
         let deadline = clock::now().plus_ms(DROP_MS);
         // It can only fail in a child process.
         let _ = self.shared.close(Some(deadline));
-        // SAFETY: `self` is being dropped, and nothing uses the field afterwards.
-        unsafe { ManuallyDrop::drop(&mut self.shared) };
     }
 }
 
@@ -151,7 +149,7 @@ impl Hub {
     ) -> Result<(Hub, Id), Error> {
         check_span(options.timeout)?;
         let (shared, id) = handle::open::open(url, options, done, notices)?;
-        Ok((Hub { inner: Arc::new(Inner { shared: ManuallyDrop::new(shared) }) }, id))
+        Ok((Hub { inner: Arc::new(Inner { shared }) }, id))
     }
 
     /// Starts an operation; never blocks. The id names its ticket, consumer or service.

@@ -18,6 +18,7 @@ mod handle;
 mod host;
 mod link;
 mod poller;
+pub mod sugar;
 mod sync;
 #[allow(unsafe_code)]
 mod system;
@@ -26,5 +27,6 @@ pub mod api;
 
 pub use api::*;
 pub use bytes::Bytes;
+pub use sugar::{Consumer, Job, Pending, Queue, Service, ServiceRequest, open};
 pub use telpher_proto::base::limits;
 pub use telpher_proto::base::*;

@@ -25,7 +25,6 @@ use telpher_proto::base::{Error, Kind};
 use crate::descriptors::Descriptor;
 
 pub(crate) use lock::{Lock, Locked};
-pub(crate) use record::Record;
 
 const VERSION: &[u8] = b"telpher directory 1\n";
 const FILE_SIZE_MAX: usize = 4 * 1024;

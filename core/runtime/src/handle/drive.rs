@@ -74,12 +74,7 @@ impl Driver {
 
 /// The body of a handle's own thread.
 pub(crate) fn run(mut driver: Driver) {
-    loop {
-        match driver.turn_guarded(Sleep::Until(None)) {
-            Turned::GoOn | Turned::Interrupted => {}
-            Turned::Ended => break,
-        }
-    }
+    while !matches!(driver.turn_guarded(Sleep::Until(None)), Turned::Ended) {}
     driver.end(clock::now().plus_ms(HOST_END_MS));
 }
 

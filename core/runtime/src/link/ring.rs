@@ -94,11 +94,6 @@ impl RingEnd {
         self.incoming().ready.load(Ordering::SeqCst)
     }
 
-    /// True if there is room again after a write was stopped.
-    pub(crate) fn is_writable(&self) -> bool {
-        !self.ring.pipes[self.own].stopped.load(Ordering::SeqCst)
-    }
-
     pub(crate) fn read(&mut self, inbox: &mut BytesMut) -> Read {
         let pipe = self.incoming();
         let mut buffer = pipe.buffer.lock();
@@ -204,7 +199,7 @@ mod tests {
     #[test]
     fn a_ring_without_bytes_is_not_readable() {
         let (a, mut b, ..) = ends();
-        assert!(!a.is_readable() && !b.is_readable() && a.is_writable());
+        assert!(!a.is_readable() && !b.is_readable());
         assert_eq!(b.read(&mut BytesMut::new()), Read::Nothing);
     }
 }
