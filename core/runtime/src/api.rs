@@ -93,37 +93,77 @@ pub struct Hub;
 impl Hub {
     /// Starts to open a hub; never blocks. The ticket ends with [`crate::Outcome::Opened`].
     /// `notices` (not `Wait`) gets `Notice` and `Ready` events.
-    pub fn open(url: &str, options: OpenOptions, done: Done, notices: Done) -> Result<(Hub, Id), Error> { unimplemented!() }
+    pub fn open(
+        url: &str,
+        options: OpenOptions,
+        done: Done,
+        notices: Done,
+    ) -> Result<(Hub, Id), Error> {
+        unimplemented!()
+    }
     /// Starts an operation; never blocks. The id names its ticket, consumer or service.
-    pub fn start(&self, command: Command, timeout: Timeout, done: Done) -> Result<Id, Error> { unimplemented!() }
+    pub fn start(&self, command: Command, timeout: Timeout, done: Done) -> Result<Id, Error> {
+        unimplemented!()
+    }
     /// Blocks for the outcome of a ticket, or the next event of a consumer or service. Id 0 waits
     /// for readiness: until half of what may be in flight is free.
-    pub fn wait(&self, id: Id, timeout: Timeout) -> Result<Event, Error> { unimplemented!() }
+    pub fn wait(&self, id: Id, timeout: Timeout) -> Result<Event, Error> {
+        unimplemented!()
+    }
     /// Appends up to `capacity` events; blocks for the first up to `timeout` (default: not at all).
-    pub fn poll(&self, events: &mut Vec<Event>, capacity: usize, timeout: Timeout) -> Result<usize, Error> { unimplemented!() }
+    pub fn poll(
+        &self,
+        events: &mut Vec<Event>,
+        capacity: usize,
+        timeout: Timeout,
+    ) -> Result<usize, Error> {
+        unimplemented!()
+    }
     /// Readable whenever `poll` has something to do. For `Caller` and `Inline` handles only
     /// (`UNSUPPORTED` otherwise); also for `Library` handles: readable when events are waiting.
-    pub fn fd(&self) -> Result<RawFd, Error> { unimplemented!() }
+    pub fn fd(&self) -> Result<RawFd, Error> {
+        unimplemented!()
+    }
     /// Sends what has been started and takes in what has arrived, without waiting.
-    pub fn flush(&self) -> Result<(), Error> { unimplemented!() }
+    pub fn flush(&self) -> Result<(), Error> {
+        unimplemented!()
+    }
     /// Ends the current `poll` of another thread early.
-    pub fn wake(&self) -> Result<(), Error> { unimplemented!() }
+    pub fn wake(&self) -> Result<(), Error> {
+        unimplemented!()
+    }
     /// Asks for a ticket's end; it still ends exactly once. `STALE` if it has ended.
-    pub fn cancel(&self, id: Id) -> Result<(), Error> { unimplemented!() }
+    pub fn cancel(&self, id: Id) -> Result<(), Error> {
+        unimplemented!()
+    }
     /// Lets go of an id: a ticket's outcome goes nowhere; a consumer or service is stopped, what it
     /// holds goes back, and its id ends with `Done`.
-    pub fn detach(&self, id: Id) -> Result<(), Error> { unimplemented!() }
+    pub fn detach(&self, id: Id) -> Result<(), Error> {
+        unimplemented!()
+    }
     /// True if the caller of this request no longer waits.
-    pub fn request_cancelled(&self, request: u64) -> Result<bool, Error> { unimplemented!() }
+    pub fn request_cancelled(&self, request: u64) -> Result<bool, Error> {
+        unimplemented!()
+    }
     /// What is left of the request's time; `None` if it has no deadline.
-    pub fn request_remaining(&self, request: u64) -> Result<Option<Duration>, Error> { unimplemented!() }
+    pub fn request_remaining(&self, request: u64) -> Result<Option<Duration>, Error> {
+        unimplemented!()
+    }
     /// Says goodbye: every open ticket ends as `CLOSED`, every waiter wakes. Returns within
     /// `timeout`; from a callback it is carried out after it.
-    pub fn close(&self, timeout: Timeout) -> Result<(), Error> { unimplemented!() }
+    pub fn close(&self, timeout: Timeout) -> Result<(), Error> {
+        unimplemented!()
+    }
     /// Counters.
-    pub fn stats(&self) -> Stats { unimplemented!() }
+    pub fn stats(&self) -> Stats {
+        unimplemented!()
+    }
     /// What the hub can do, by name: `calls`, `queues.memory`, ...
-    pub fn capabilities(&self) -> &'static [&'static str] { unimplemented!() }
+    pub fn capabilities(&self) -> &'static [&'static str] {
+        unimplemented!()
+    }
     /// True if the calling process is a fork of the one that opened the handle.
-    pub fn forked(&self) -> bool { unimplemented!() }
+    pub fn forked(&self) -> bool {
+        unimplemented!()
+    }
 }
