@@ -114,7 +114,10 @@ mod tests {
         assert_eq!(parse("data/"), Address::Directory("data/".into()));
         assert_eq!(parse("file:///var/x"), Address::Directory("/var/x".into()));
         assert_eq!(parse("unix:///run/x"), Address::Unix("/run/x".into()));
-        assert_eq!(parse("tcp://127.0.0.1:80"), Address::Tcp(vec!["127.0.0.1:80".parse().unwrap()]));
+        assert_eq!(
+            parse("tcp://127.0.0.1:80"),
+            Address::Tcp(vec!["127.0.0.1:80".parse().unwrap()])
+        );
         assert_eq!(parse("tcp://[::1]:80"), Address::Tcp(vec!["[::1]:80".parse().unwrap()]));
         assert!(matches!(parse("tcp://localhost:1"), Address::Tcp(both) if both.len() == 2));
     }

@@ -187,7 +187,7 @@ impl Hub {
         if destination == Destination::Wait {
             shared.outcomes.lock().insert(id, is_stream);
         }
-        let ticket = Ticket { id, user, counted, callback, is_stream };
+        let ticket = Ticket { id, user, counted, callback, is_stream, is_opening: false };
         shared.submit(Submission::Start { ticket, command, deadline });
         Ok(id)
     }

@@ -127,8 +127,9 @@ fn watch_forks() -> io::Result<()> {
     }
     // SAFETY: the three functions are safe to run around a fork: they touch atomics and close
     // descriptors, and allocate nothing.
-    let status =
-        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_in_parent), Some(after_in_child)) };
+    let status = unsafe {
+        libc::pthread_atfork(Some(before_fork), Some(after_in_parent), Some(after_in_child))
+    };
     if status != 0 {
         return Err(io::Error::from_raw_os_error(status));
     }
@@ -188,7 +189,8 @@ impl<T: Default + Send + Sync> PerProcess<T> {
             }
             let fresh = Slot { generation: generation(), value: T::default() };
             let fresh = Box::into_raw(Box::new(fresh));
-            let swap = self.slot.compare_exchange(found, fresh, Ordering::AcqRel, Ordering::Acquire);
+            let swap =
+                self.slot.compare_exchange(found, fresh, Ordering::AcqRel, Ordering::Acquire);
             if swap.is_err() {
                 // SAFETY: nobody else has seen `fresh`.
                 drop(unsafe { Box::from_raw(fresh) });

@@ -190,8 +190,7 @@ impl Poller {
         }
         if self.timer.is_none() {
             let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
-            let timer =
-                Descriptor::make(|| Ok(timerfd_create(TimerfdClockId::Monotonic, flags)?))?;
+            let timer = Descriptor::make(|| Ok(timerfd_create(TimerfdClockId::Monotonic, flags)?))?;
             self.add(&timer, Source::Timer, Interest::READABLE)?;
             self.timer = Some(timer);
         }

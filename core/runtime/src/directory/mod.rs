@@ -88,7 +88,8 @@ impl Directory {
         }
         let filesystem = rustix::fs::fstatfs(self).map_err(|error| self.failed("open", error))?;
         if let Some(network) = network(filesystem.f_type as u32) {
-            let detail = format!("{} is on {network}: a hub needs a local file system", self.text());
+            let detail =
+                format!("{} is on {network}: a hub needs a local file system", self.text());
             return Err(Error::new(Kind::Unsupported, detail));
         }
         match self.read("VERSION")? {
@@ -110,7 +111,9 @@ impl Directory {
         }
         if stat.st_mode & 0o077 != 0 {
             let mode = stat.st_mode & 0o777;
-            return Err(self.refused(&format!("its mode is {mode:04o}, open to others; 0700 is allowed")));
+            return Err(
+                self.refused(&format!("its mode is {mode:04o}, open to others; 0700 is allowed"))
+            );
         }
         Ok(())
     }
@@ -133,7 +136,8 @@ impl Directory {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let ours = ["VERSION", "LOCK", "HUB", "hub.sock"];
-            let is_ours = ours.iter().any(|own| name == *own || name.starts_with(&format!("{own}.")));
+            let is_ours =
+                ours.iter().any(|own| name == *own || name.starts_with(&format!("{own}.")));
             if !is_ours && name != "." && name != ".." {
                 return Ok(Some(name));
             }
@@ -182,7 +186,8 @@ impl Directory {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(error) => return Err(error),
         }
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let mode = Mode::RUSR | Mode::WUSR;
         let open = || Ok(lifted(rustix::fs::openat(self, name, flags, mode)?)?);
         let file = Descriptor::make(open)

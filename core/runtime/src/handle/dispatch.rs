@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use telpher_proto::base::{Error, Kind, Time};
+use telpher_proto::base::{Error, Time};
 use telpher_proto::client;
 use telpher_proto::election::{self, Election};
 
@@ -142,7 +142,7 @@ impl Driver {
         self.was_connected = true;
         self.shared.admission.count_connect();
         if let Target::Directory(place) = &mut self.target {
-            place.election.handle_connected(now);
+            place.election.handle_connected();
         }
         self.client.handle_connected(now);
     }
@@ -179,7 +179,7 @@ impl Driver {
         self.connection = Connection::None;
         let bell = self.bell();
         let made = match &mut self.target {
-            Target::Directory(place) => return place.election.begin(now),
+            Target::Directory(place) => return place.election.begin(),
             Target::Tcp(addresses) => Err(connect::tcp(&self.poller, addresses)),
             Target::Unix(path) => Err(connect::unix(&self.poller, path)),
             Target::Inline(host) => Ok(Ok(host.attach(bell))),
@@ -202,12 +202,13 @@ impl Driver {
             let Some(effect) = place.election.poll_effect() else { return };
             match effect {
                 election::Effect::TryLock => {
-                    let lock = place.try_lock();
+                    let lock = place.try_lock(self.was_connected);
                     place.election.handle_lock(now, lock);
                 }
+                election::Effect::Unlock => place.lock = None,
                 election::Effect::Connect => self.connect_to_directory(now),
                 election::Effect::Host => self.host_directory(now),
-                election::Effect::Fail(error) => self.fail(now, error),
+                election::Effect::Fail(error) => self.client.fail(&error),
             }
         }
     }
@@ -216,7 +217,7 @@ impl Driver {
         let bell = self.bell();
         let Target::Directory(place) = &mut self.target else { return };
         if let Err(error) = place.find() {
-            return self.fail(now, error);
+            return self.fail(now, &error);
         }
         let Some(directory) = &place.directory else { return place.election.handle_refused(now) };
         if let Some(found) = host::find(&Key::Directory(directory.key)) {
@@ -236,19 +237,19 @@ impl Driver {
                 self.connected(now, Link::Ring(ring));
             }
             Ok(None) => place.election.handle_refused(now),
-            Err(error) => self.fail(now, error),
+            Err(error) => self.fail(now, &error),
         }
     }
 
-    /// The hub can't be had. Before it ever was, that ends the handle; later another host may come.
-    fn fail(&mut self, now: Time, error: Error) {
-        if self.was_connected && error.kind() == Kind::NoHost {
-            return self.client.handle_disconnected(now, error.detail());
+    /// The hub can't be had. Before it ever was, that ends the handle; later it is tried again.
+    fn fail(&mut self, now: Time, error: &Error) {
+        match &mut self.target {
+            Target::Directory(place) if self.was_connected => {
+                tracing::warn!(%error, "the hub is not to be had now");
+                place.election.handle_refused(now);
+            }
+            _ => self.client.fail(error),
         }
-        // Nobody else sets it before the driver has ended.
-        let _ = self.shared.fault.set(error.clone());
-        self.fatal = Some(error);
-        self.close(now);
     }
 
     pub(super) fn target_deadline(&self) -> Option<Time> {
@@ -287,23 +288,32 @@ impl Place {
         Ok(())
     }
 
-    fn try_lock(&mut self) -> election::Lock {
-        if let Err(error) = self.find() {
-            return election::Lock::Failed(error);
-        }
-        let Some(directory) = &self.directory else { return election::Lock::HeldByOther };
-        let is_ours = host::find(&Key::Directory(directory.key)).is_some();
-        if self.lock.is_some() || is_ours {
-            return election::Lock::Taken;
-        }
-        match directory.lock() {
-            Ok(Locked::Taken(lock)) => {
-                self.lock = Some(lock);
-                election::Lock::Taken
+    fn try_lock(&mut self, was_connected: bool) -> election::Lock {
+        match self.look_at_lock() {
+            Ok(lock) => lock,
+            Err(error) if was_connected => {
+                tracing::warn!(%error, "the lock is not to be had now");
+                election::Lock::HeldByOther
             }
-            Ok(Locked::HeldByOther) => election::Lock::HeldByOther,
             Err(error) => election::Lock::Failed(error),
         }
+    }
+
+    fn look_at_lock(&mut self) -> Result<election::Lock, Error> {
+        self.find()?;
+        // Without a directory nobody hosts it; without the right to make one, neither do we.
+        let Some(directory) = &self.directory else { return Ok(election::Lock::Taken) };
+        if host::find(&Key::Directory(directory.key)).is_some() {
+            let may = self.may_host;
+            return Ok(if may { election::Lock::Taken } else { election::Lock::HeldByOther });
+        }
+        if self.lock.is_none() {
+            self.lock = match directory.lock()? {
+                Locked::Taken(lock) => Some(lock),
+                Locked::HeldByOther => return Ok(election::Lock::HeldByOther),
+            };
+        }
+        Ok(election::Lock::Taken)
     }
 
     /// This process's host of the directory, started if the lock is ours; `None` if neither.

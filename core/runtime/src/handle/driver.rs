@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
 use slab::Slab;
-use telpher_proto::base::{Error, Id, Time};
+use telpher_proto::base::{Id, Time};
 use telpher_proto::client::Client;
 
 use super::dispatch::{Connection, Target};
@@ -55,8 +55,6 @@ pub(crate) struct Driver {
     /// What each open id stands for; the machine carries the key.
     pub(super) tickets: Slab<Ticket>,
     pub(super) outgoing: Outgoing,
-    /// Why nothing more can come of this handle.
-    pub(super) fatal: Option<Error>,
     /// The handle has reached its hub at least once.
     pub(super) was_connected: bool,
     pub(super) is_closing: bool,
@@ -97,7 +95,6 @@ impl Driver {
             core,
             tickets: Slab::new(),
             outgoing,
-            fatal: None,
             was_connected: false,
             is_closing: false,
             submissions: Vec::new(),

@@ -76,14 +76,15 @@ impl Driver {
         event.user = ticket.user;
         let mut counted = None;
         let mut callback = None;
-        if let What::Done(result) = &mut event.what {
-            if let (Err(error), Some(fatal)) = (&mut *result, &self.fatal) {
-                *error = fatal.clone();
-            }
+        if let What::Done(result) = &event.what {
+            let ticket = self.tickets.remove(key);
             if let Err(error) = result {
                 note_failure(&self.shared, event.id, error);
+                if ticket.is_opening {
+                    // What was never opened refuses everything with the reason.
+                    let _ = self.shared.fault.set(error.clone());
+                }
             }
-            let ticket = self.tickets.remove(key);
             (counted, callback) = (ticket.counted, ticket.callback);
         }
         let handover = Handover { event, counted };

@@ -45,12 +45,21 @@ pub(crate) struct Ticket {
     pub(crate) callback: Option<Callback>,
     /// A consumer or service.
     pub(crate) is_stream: bool,
+    /// That of the handle's own opening.
+    pub(crate) is_opening: bool,
 }
 
 /// One wish.
 pub(crate) enum Submission {
-    Open { ticket: Ticket, deadline: Option<Time> },
-    Start { ticket: Ticket, command: Command, deadline: Option<Time> },
+    Open {
+        ticket: Ticket,
+        deadline: Option<Time>,
+    },
+    Start {
+        ticket: Ticket,
+        command: Command,
+        deadline: Option<Time>,
+    },
     Cancel(Id),
     Detach(Id),
     /// Half of what may be in flight is free: tell the callback for notices.

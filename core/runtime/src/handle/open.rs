@@ -56,12 +56,8 @@ pub(crate) fn open(
         Target::Directory(_) => limits::DIRECTORY_BACKOFF_MS,
         _ => limits::RECONNECT_BACKOFF_MS,
     };
-    let config = Config {
-        seed: clock::seed(),
-        clock: clock::boot_id(),
-        backoff_ms,
-        url: url.to_owned(),
-    };
+    let config =
+        Config { seed: clock::seed(), clock: clock::boot_id(), backoff_ms, url: url.to_owned() };
     let shared = Arc::new(shared(&options, notices, &poller));
     let deadline = options.timeout.deadline(now);
     let (destination, user, callback) = take_apart(done);
@@ -69,7 +65,7 @@ pub(crate) fn open(
     if destination == Destination::Wait {
         shared.outcomes.lock().insert(id, false);
     }
-    let ticket = Ticket { id, user, counted: None, callback, is_stream: false };
+    let ticket = Ticket { id, user, counted: None, callback, is_stream: false, is_opening: true };
     shared.submit(Submission::Open { ticket, deadline });
     let client = Client::new(config, now);
     let outgoing = Outgoing::new(function);

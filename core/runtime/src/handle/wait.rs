@@ -12,8 +12,8 @@ use std::sync::{Arc, MutexGuard};
 
 use telpher_proto::base::{Error, Event, Id, Kind, Time, What};
 
-use super::driver::{Driver, Sleep};
 use super::drive::Turned;
+use super::driver::{Driver, Sleep};
 use super::inbox::Submission;
 use super::outcomes::{Found, stale};
 use super::{Shared, check_may_wait, closed, in_callback};
@@ -233,7 +233,8 @@ impl Shared {
     fn claim(&self) {
         let mut poller = self.poller.lock();
         let own = Parker::current();
-        let is_own = |known: &std::sync::Weak<Parker>| std::ptr::eq(known.as_ptr(), Arc::as_ptr(&own));
+        let is_own =
+            |known: &std::sync::Weak<Parker>| std::ptr::eq(known.as_ptr(), Arc::as_ptr(&own));
         if !poller.as_ref().is_some_and(is_own) {
             *poller = Some(Arc::downgrade(&own));
         }

@@ -22,6 +22,7 @@ use telpher_proto::hub::{Config, Effect, Hub, PortId};
 use super::peer::Peer;
 use super::process::{Watched, judge};
 use super::{Mail, Mailbox};
+use crate::clock;
 use crate::link::listen::{Accepted, Listener};
 use crate::link::{Link, Read};
 use crate::poller::{Poller, Readiness, Source};
@@ -208,7 +209,7 @@ impl Core {
             ring.set_reason(&format!("the hub has {SESSIONS_MAX} connections, and allows no more"));
             return;
         }
-        let port = self.hub.connect(now, true);
+        let port = self.hub.connect(now, true, clock::random());
         let entry = self.peers.vacant_entry();
         let key = entry.key();
         ring.set_key(key);
@@ -253,7 +254,7 @@ impl Core {
             tracing::warn!(%error, "a connection was refused");
             return;
         }
-        let port = self.hub.connect(now, is_unix);
+        let port = self.hub.connect(now, is_unix, clock::random());
         entry.insert(Peer::new(port, Link::Socket(socket), is_unix));
         self.ports.insert(port, key);
     }

@@ -37,9 +37,9 @@ impl Plan {
             hub_id: clock::random(),
             epoch: 1,
             clock: clock::boot_id(),
-            seed: clock::seed(),
             session_grace_ms: self.session_grace_ms,
             directory: false,
+            log_delayed: false,
         }
     }
 }
@@ -50,9 +50,8 @@ impl Plan {
 ///
 /// `IO` if descriptors or a thread can't be had.
 pub(crate) fn start(plan: Plan) -> Result<Arc<Host>, Error> {
-    let failed = |error: io::Error| {
-        Error::new(Kind::Io, format!("can't host {}: {error}", plan.url))
-    };
+    let failed =
+        |error: io::Error| Error::new(Kind::Io, format!("can't host {}: {error}", plan.url));
     let poller = Poller::new().map_err(failed)?;
     let mailbox = Arc::new(Mailbox::new(Arc::clone(poller.alarm())));
     let host = Arc::new(Host::new(Arc::clone(&mailbox), None));
@@ -90,9 +89,8 @@ fn run(plan: Plan, mut poller: Poller, mailbox: Arc<Mailbox>) -> Result<(), Erro
     tracing::info!(%url, epoch = config.epoch, "hosting");
     let mut core = Core::new(config, mailbox, clock::now());
     for listener in listeners {
-        core.listen(&poller, listener).map_err(|error| {
-            Error::new(Kind::Io, format!("can't accept connections: {error}"))
-        })?;
+        core.listen(&poller, listener)
+            .map_err(|error| Error::new(Kind::Io, format!("can't accept connections: {error}")))?;
     }
     let result = turn_until_stopped(&mut core, &mut poller);
     core.stop("the hub was closed");

@@ -43,14 +43,14 @@ pub(crate) struct Accepted {
 impl Listener {
     /// Listens at `address`; at all of them if it stands for several.
     pub(crate) fn bind(address: &Address, url: &str) -> Result<Vec<Listener>, Error> {
-        let failed = |error: io::Error| {
-            Error::new(Kind::Io, format!("can't listen at {url}: {error}"))
-        };
+        let failed =
+            |error: io::Error| Error::new(Kind::Io, format!("can't listen at {url}: {error}"));
         match address {
             Address::Tcp(addresses) => bind_tcp(addresses).map_err(failed),
             Address::Unix(path) => Ok(vec![bind_unix(path).map_err(failed)?]),
             _ => {
-                let detail = format!("{url:?} is no address to listen at; allowed are tcp:// and unix://");
+                let detail =
+                    format!("{url:?} is no address to listen at; allowed are tcp:// and unix://");
                 Err(Error::new(Kind::Invalid, detail))
             }
         }
@@ -75,8 +75,7 @@ impl Listener {
     /// Takes in one connection; `None` if nobody waits.
     pub(crate) fn accept(&self) -> io::Result<Option<Accepted>> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let accepted =
-            Descriptor::make(|| Ok(rustix::net::accept_with(&self.descriptor, flags)?));
+        let accepted = Descriptor::make(|| Ok(rustix::net::accept_with(&self.descriptor, flags)?));
         match accepted {
             Ok(descriptor) => {
                 let socket = Socket::new(descriptor);
@@ -154,7 +153,10 @@ fn bind_unix(path: &Path) -> io::Result<Listener> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
         Ok(found) if !found.file_type().is_socket() => {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file that is no socket is there"));
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "a file that is no socket is there",
+            ));
         }
         Ok(_) => {
             let probe = stream(AddressFamily::UNIX)?;
