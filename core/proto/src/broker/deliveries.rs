@@ -79,11 +79,14 @@ impl Broker {
         let key = self.receives.insert(receive);
         self.sessions[session].tickets.insert(ticket, Ticket::Receive(key));
         self.offer_receive(now, key);
-        // Taken already, or waiting.
-        if let (Some(receive), Some(at)) = (self.receives.get_mut(key), deadline)
-            && receive.ticket == ticket
-        {
-            receive.timer = Some(self.timers.insert(at, Due::Receive(key)));
+        // Unless it was taken at once, it waits.
+        let waits = self.receives.get(key).is_some_and(|receive| receive.ticket == ticket);
+        match deadline {
+            Some(at) if waits && at <= now => self.receive_expired(key),
+            Some(at) if waits => {
+                self.receives[key].timer = Some(self.timers.insert(at, Due::Receive(key)));
+            }
+            _ => {}
         }
     }
 
