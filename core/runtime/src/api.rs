@@ -293,6 +293,15 @@ impl Hub {
         self.shared().detach(id)
     }
 
+    /// As `detach` for a consumer or service whose end nobody will ask for; returns what it had
+    /// been sent and nobody has taken.
+    pub(crate) fn forget(&self, id: Id) -> Vec<Event> {
+        if self.shared().check_open().is_err() {
+            return Vec::new();
+        }
+        self.shared().forget(id)
+    }
+
     /// True if the caller of this request no longer waits.
     ///
     /// # Errors

@@ -158,8 +158,12 @@ impl Driver {
     pub(super) fn follow_link(&mut self, now: Time) {
         while let Some(wish) = self.client.poll_link() {
             match wish {
-                client::Link::Connect => self.connect(now),
+                client::Link::Connect => {
+                    self.wants_link = true;
+                    self.connect(now);
+                }
                 client::Link::Disconnect => {
+                    self.wants_link = false;
                     if let Connection::Made(link) = &mut self.connection {
                         // The other side learns of the end in any case.
                         let _ = link.write(self.client.outbox());
@@ -199,6 +203,10 @@ impl Driver {
     fn follow_election(&mut self, now: Time) {
         loop {
             let Target::Directory(place) = &mut self.target else { return };
+            if !self.wants_link {
+                place.lock = None;
+                return;
+            }
             let Some(effect) = place.election.poll_effect() else { return };
             match effect {
                 election::Effect::TryLock => {
@@ -208,7 +216,7 @@ impl Driver {
                 election::Effect::Unlock => place.lock = None,
                 election::Effect::Connect => self.connect_to_directory(now),
                 election::Effect::Host => self.host_directory(now),
-                election::Effect::Fail(error) => self.client.fail(&error),
+                election::Effect::Fail(error) => self.give_up(&error),
             }
         }
     }
@@ -248,8 +256,13 @@ impl Driver {
                 tracing::warn!(%error, "the hub is not to be had now");
                 place.election.handle_refused(now);
             }
-            _ => self.client.fail(error),
+            _ => self.give_up(error),
         }
+    }
+
+    fn give_up(&mut self, error: &Error) {
+        self.wants_link = false;
+        self.client.fail(error);
     }
 
     pub(super) fn target_deadline(&self) -> Option<Time> {
@@ -258,7 +271,7 @@ impl Driver {
             _ => None,
         };
         let election = match &self.target {
-            Target::Directory(place) => place.election.poll_timeout(),
+            Target::Directory(place) if self.wants_link => place.election.poll_timeout(),
             _ => None,
         };
         waiting.into_iter().chain(election).min()
@@ -266,6 +279,7 @@ impl Driver {
 
     pub(super) fn take_target_timeouts(&mut self, now: Time) {
         if let Target::Directory(place) = &mut self.target
+            && self.wants_link
             && place.election.poll_timeout().is_some_and(|at| at <= now)
         {
             place.election.handle_timeout(now);

@@ -58,6 +58,8 @@ pub(crate) struct Driver {
     /// The handle has reached its hub at least once.
     pub(super) was_connected: bool,
     pub(super) is_closing: bool,
+    /// The machine wants a connection, or has one.
+    pub(super) wants_link: bool,
     submissions: Vec<Submission>,
     readiness: Vec<Readiness>,
     scratch: BytesMut,
@@ -97,6 +99,7 @@ impl Driver {
             outgoing,
             was_connected: false,
             is_closing: false,
+            wants_link: false,
             submissions: Vec::new(),
             readiness: Vec::new(),
             scratch: BytesMut::new(),

@@ -25,6 +25,8 @@ pub(crate) struct Handover {
 struct Entry {
     /// A consumer or service.
     is_stream: bool,
+    /// Nobody will ask for its end.
+    is_forgotten: bool,
     events: VecDeque<Handover>,
     end: Option<Handover>,
     waiter: Option<Arc<Parker>>,
@@ -78,6 +80,12 @@ impl Outcomes {
         wake: &mut Vec<Arc<Parker>>,
     ) -> Option<Handover> {
         let Some(entry) = self.entries.get_mut(&handover.event.id) else { return Some(handover) };
+        if entry.is_forgotten {
+            if matches!(handover.event.what, What::Done(_)) {
+                self.entries.remove(&handover.event.id);
+            }
+            return Some(handover);
+        }
         if matches!(handover.event.what, What::Done(_)) {
             entry.end = Some(handover);
             entry.wake_all(wake);
@@ -163,6 +171,18 @@ impl Outcomes {
         let end = entry.end.take();
         self.entries.remove(&id);
         Ok(end)
+    }
+
+    /// Nobody will ask for anything of this consumer or service; returns what it has.
+    pub(crate) fn forget(&mut self, id: Id) -> Vec<Handover> {
+        let Some(entry) = self.entries.get_mut(&id) else { return Vec::new() };
+        entry.is_forgotten = true;
+        let has_ended = entry.end.is_some();
+        let left = std::mem::take(&mut entry.events).into();
+        if has_ended {
+            self.entries.remove(&id);
+        }
+        left
     }
 
     /// Ends everything that is open, as a fault demands.
