@@ -165,6 +165,15 @@ impl Outcomes {
         Ok(end)
     }
 
+    /// Takes out what has arrived for a consumer or service, or for all, and was not asked for yet.
+    pub(crate) fn take_unseen(&mut self, id: Option<Id>, unseen: &mut Vec<Event>) {
+        for (key, entry) in &mut self.entries {
+            if entry.is_stream && id.is_none_or(|id| id == *key) {
+                unseen.extend(entry.events.drain(..).map(|handover| handover.event));
+            }
+        }
+    }
+
     /// Ends everything that is open, as a fault demands.
     pub(crate) fn fail_all(&mut self, error: &Error, wake: &mut Vec<Arc<Parker>>) {
         for (id, entry) in &mut self.entries {
