@@ -166,6 +166,19 @@ impl Client {
         }
     }
 
+    /// Gives back something that was handed over for the program but never reached it: a message
+    /// returns to its queue as if untouched, a request goes to another instance.
+    pub fn give_back(&mut self, now: Time, what: &What) {
+        match what {
+            What::Delivery(delivery) => self.release_own(now, delivery.token),
+            What::Request(request) if self.requests.contains_key(&request.token) => {
+                let error = Error::new(Kind::Busy, "not run: the instance has stopped");
+                self.answer_own(now, request.token, error);
+            }
+            _ => {}
+        }
+    }
+
     /// Says goodbye; every open ticket, consumer and service ends as `CLOSED`.
     pub fn close(&mut self, now: Time) {
         if matches!(self.link, link::State::Closed) {

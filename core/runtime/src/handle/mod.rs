@@ -161,12 +161,10 @@ impl Shared {
         Ok(())
     }
 
-    /// Stops a consumer or service that nobody will ask for; returns what it had been sent and
-    /// nobody has taken.
-    pub(crate) fn forget(&self, id: Id) -> Vec<Event> {
-        let left = self.outcomes.lock().forget(id);
+    /// Stops a consumer or service whose end nobody will ask for.
+    pub(crate) fn forget(&self, id: Id) {
+        self.outcomes.lock().forget(id);
         self.submit(Submission::Detach(id));
-        left.into_iter().map(|handover| handover.event).collect()
     }
 
     /// The driver has ended, well or not.

@@ -80,13 +80,11 @@ impl Outcomes {
         wake: &mut Vec<Arc<Parker>>,
     ) -> Option<Handover> {
         let Some(entry) = self.entries.get_mut(&handover.event.id) else { return Some(handover) };
-        if entry.is_forgotten {
-            if matches!(handover.event.what, What::Done(_)) {
-                self.entries.remove(&handover.event.id);
-            }
-            return Some(handover);
-        }
         if matches!(handover.event.what, What::Done(_)) {
+            if entry.is_forgotten {
+                self.entries.remove(&handover.event.id);
+                return Some(handover);
+            }
             entry.end = Some(handover);
             entry.wake_all(wake);
         } else {
@@ -173,16 +171,23 @@ impl Outcomes {
         Ok(end)
     }
 
-    /// Nobody will ask for anything of this consumer or service; returns what it has.
-    pub(crate) fn forget(&mut self, id: Id) -> Vec<Handover> {
-        let Some(entry) = self.entries.get_mut(&id) else { return Vec::new() };
-        entry.is_forgotten = true;
-        let has_ended = entry.end.is_some();
-        let left = std::mem::take(&mut entry.events).into();
-        if has_ended {
-            self.entries.remove(&id);
+    /// Takes out what has arrived for a consumer or service, or for all, and was not asked for yet.
+    pub(crate) fn take_unseen(&mut self, id: Option<Id>, unseen: &mut Vec<Event>) {
+        for (key, entry) in &mut self.entries {
+            if entry.is_stream && id.is_none_or(|id| id == *key) {
+                unseen.extend(entry.events.drain(..).map(|handover| handover.event));
+            }
         }
-        left
+    }
+
+    /// Nobody will ask for anything more of this consumer or service.
+    pub(crate) fn forget(&mut self, id: Id) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.is_forgotten = true;
+            if entry.end.is_some() {
+                self.entries.remove(&id);
+            }
+        }
     }
 
     /// Ends everything that is open, as a fault demands.

@@ -23,7 +23,7 @@ mod service;
 use std::marker::PhantomData;
 
 use telpher_proto::base::{
-    Command, Error, Event, Id, Kind, Message, Name, Outcome, Receipt, Timeout, Verdict, What,
+    Command, Error, Event, Id, Kind, Message, Name, Outcome, Receipt, Timeout, What,
 };
 
 pub use queue::{Consumer, Job, Queue};
@@ -220,7 +220,7 @@ fn start_stream(hub: &Hub, command: Command) -> Result<Id, Error> {
         Ok(Event { what: What::Started, .. }) => Ok(id),
         Ok(event) => Err(outcome(event).err().unwrap_or_else(ended_early)),
         Err(error) => {
-            end_stream(hub, id);
+            hub.forget(id);
             Err(error)
         }
     }
@@ -228,25 +228,6 @@ fn start_stream(hub: &Hub, command: Command) -> Result<Id, Error> {
 
 fn ended_early() -> Error {
     Error::new(Kind::Closed, "it ended before it was live")
-}
-
-/// Ends a consumer or service whose owner is dropped: what nobody has taken goes back.
-fn end_stream(hub: &Hub, id: Id) {
-    for event in hub.forget(id) {
-        let command = match event.what {
-            What::Delivery(delivery) => {
-                Command::Settle { delivery: delivery.token, verdict: Verdict::Release }
-            }
-            What::Request(request) => {
-                // Another instance may have it.
-                let untouched = Error::new(Kind::Busy, "the service has ended");
-                Command::Reply { request: request.token, reply: Err(untouched) }
-            }
-            _ => continue,
-        };
-        // It can only fail if the handle is closed, and then the hub takes it back anyway.
-        let _ = hub.start(command, Timeout::Default, Done::None);
-    }
 }
 
 /// The next thing that `pick` wants of a consumer or service; `None` if none came in time, or it

@@ -7,7 +7,7 @@ use telpher_proto::base::{
     Verdict, What, limits,
 };
 
-use super::{Pending, end_stream, next, start_stream};
+use super::{Pending, next, start_stream};
 use crate::api::{Done, Hub};
 
 /// A queue of a hub, by its name.
@@ -147,7 +147,7 @@ impl Iterator for &Consumer {
 
 impl Drop for Consumer {
     fn drop(&mut self) {
-        end_stream(&self.hub, self.id);
+        self.hub.forget(self.id);
     }
 }
 

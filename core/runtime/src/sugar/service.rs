@@ -8,7 +8,7 @@ use telpher_proto::base::{
     Command, Error, Id, Kind, Message, Name, Reply, Request, Timeout, What, limits,
 };
 
-use super::{end_stream, next, start_stream};
+use super::{next, start_stream};
 use crate::api::{Done, Hub};
 
 /// A name that is served. Iterating waits for the next request; several threads may do so on the
@@ -53,7 +53,7 @@ impl Iterator for &Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        end_stream(&self.hub, self.id);
+        self.hub.forget(self.id);
     }
 }
 
