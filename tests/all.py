@@ -31,7 +31,7 @@ PASSED = [
     re.compile(r"^test result: \w+\. (\d+) passed"),  # cargo test
     re.compile(r"^\s*Summary .* tests? run: (\d+) passed"),  # cargo nextest
     re.compile(r"^=+ .*?(\d+) passed"),  # pytest
-    re.compile(r"^(\d+) passed"),  # pytest -q, and Telpher's own
+    re.compile(r"^(?:\d+ failed, )?(\d+) passed"),  # pytest -q, and Telpher's own
     re.compile(r"^(?:#|ℹ) pass (\d+)"),  # node --test
 ]
 FAILED = [
