@@ -147,7 +147,7 @@ pub fn named(file: &File, path: &str) -> Vec<usize> {
     places
 }
 
-/// What stands on the public API names neither the pure core, nor its like, nor what the runtime does.
+/// What stands on the public API names neither the core, nor its like, nor what the runtime does.
 fn edges(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     let names: Vec<(&str, String)> =
