@@ -133,7 +133,7 @@ fn wrong_usage_ends_with_2_and_says_what_would_be_right() {
         (&["serve", "--listen", "7420"], "tcp://127.0.0.1:7420"),
         (&["serve", "--listen", "tcp://127.0.0.1:0"], "port 0"),
         (&["serve", "--listen", "tcp://127.0.0.1:7420", "--session-grace", "soon"], "soon"),
-        (&["surf"], "serve"),
+        (&["surf"], "surf"),
         (&[], "serve"),
     ] {
         let output = output(arguments);
