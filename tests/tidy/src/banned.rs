@@ -2,7 +2,6 @@
 
 use crate::blank::Language;
 use crate::floors::named;
-use crate::functions::{closing, words};
 use crate::tree::{File, Finding, Tree};
 
 /// Where a name is banned.
@@ -62,7 +61,7 @@ const LIBRARIES: &[&str] = &["core/", "ffi/src/", "bindings/"];
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in tree.sources() {
-        let shipped = File { code: without_tests(file), ..File::new(&file.path, &file.text) };
+        let shipped = file.without_tests();
         for (name, place, instead) in BANNED {
             let file = match place {
                 Where::Libraries => &shipped,
@@ -98,21 +97,6 @@ fn applies(file: &File, place: Where) -> bool {
                 && file.name() != "build.rs"
         }
     }
-}
-
-/// The code of a Rust file with what is only built for tests turned to spaces.
-fn without_tests(file: &File) -> String {
-    let mut code = file.code.clone();
-    let marks: Vec<usize> = words(&file.code, "#[cfg(test)]").collect();
-    for at in marks {
-        let open = file.code[at..].find(['{', ';']).map(|open| at + open);
-        let Some(open) = open.filter(|open| file.code.as_bytes()[*open] == b'{') else { continue };
-        let end = (closing(&file.code, open) + 1).min(file.code.len());
-        let blank: String =
-            file.code[at..end].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
-        code.replace_range(at..end, &blank);
-    }
-    code
 }
 
 #[cfg(test)]

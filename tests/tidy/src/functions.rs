@@ -55,7 +55,8 @@ pub fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 
         let last = word.as_bytes().last();
         let before = at.checked_sub(1).and_then(|before| bytes.get(before));
         let joined_before = is_word(first) && is_word(before);
-        !joined_before && !(is_word(last) && is_word(bytes.get(at + word.len())))
+        let joined_after = is_word(last) && is_word(bytes.get(at + word.len()));
+        !joined_before && !joined_after
     })
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::blank::{self, Language};
+use crate::functions::{closing, words};
 
 /// Directories that hold what was built or installed, never what was written.
 const BUILT: &[&str] = &["target", "build", "node_modules", "__pycache__", "dist", "package"];
@@ -57,6 +58,22 @@ impl File {
     pub fn is_test(&self) -> bool {
         let inside = |part: &str| self.path.split('/').any(|directory| directory == part);
         inside("tests") || inside("test") || matches!(self.name(), "tests.rs" | "conftest.py")
+    }
+
+    /// The same file without what is only built for tests (Rust alone knows such parts).
+    pub fn without_tests(&self) -> File {
+        let mut code = self.code.clone();
+        for at in words(&self.code, "#[cfg(test)]") {
+            let open = self.code[at..].find(['{', ';']).map(|open| at + open);
+            let Some(open) = open.filter(|open| self.code.as_bytes()[*open] == b'{') else {
+                continue;
+            };
+            let end = (closing(&self.code, open) + 1).min(self.code.len());
+            let line_breaks = |byte: u8| if byte == b'\n' { '\n' } else { ' ' };
+            let blank: String = self.code[at..end].bytes().map(line_breaks).collect();
+            code.replace_range(at..end, &blank);
+        }
+        File { path: self.path.clone(), text: self.text.clone(), code }
     }
 
     /// A finding at byte `at` of the text.
