@@ -1,8 +1,7 @@
 """Runs the examples of README.md as they stand, as a newcomer would.
 
-Each fenced block in C, Python, JavaScript or Rust becomes a file in a directory of its own, is built
-if its language asks for that, run with that directory as its working directory, and must print what
-the README says that it prints.
+Each fenced block in C, Python, JavaScript or Rust becomes a file in a directory of its own. It is
+built if its language asks for that, run there, and must print what the README says it prints.
 
     python3 tests/readme/run.py
 """
