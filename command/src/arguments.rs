@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, ArgGroup, Args, Parser};
+use humantime::parse_duration;
 
 /// The command line.
 #[derive(Parser)]
@@ -41,7 +42,7 @@ Examples:
 
 /// How to serve.
 #[derive(Args)]
-#[command(group = ArgGroup::new("place").args(["directory", "listen"]).required(true).multiple(true))]
+#[command(group = place())]
 pub struct Serve {
     /// The hub's directory; without one the hub is in memory only
     #[arg(value_name = "DIR")]
@@ -53,8 +54,13 @@ pub struct Serve {
     #[arg(long)]
     pub insecure: bool,
     /// How long a remote session lasts after its connection broke, such as 5s or 500ms
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
     pub session_grace: Duration,
+}
+
+/// Where the hub is to be met: a directory, addresses, or both.
+fn place() -> ArgGroup {
+    ArgGroup::new("place").args(["directory", "listen"]).required(true).multiple(true)
 }
 
 /// An address to listen at: refuses what can be seen to be wrong without trying it.
@@ -66,8 +72,8 @@ fn address(text: &str) -> Result<String, String> {
         };
     }
     let Some(place) = text.strip_prefix("tcp://") else {
-        let text = "an address is like tcp://127.0.0.1:7420 or unix:///run/app/hub.sock; a directory \
-            comes before --listen";
+        let text = "an address is like tcp://127.0.0.1:7420 or unix:///run/app/hub.sock; \
+            a directory comes before --listen";
         return Err(text.into());
     };
     match place.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>())) {

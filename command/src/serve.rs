@@ -151,7 +151,7 @@ fn log_opened(info: &HubInfo, options: &Serve) {
         Some(directory) => format!("in {}", directory.display()),
         None => "in memory".into(),
     };
-    info!("hosting hub {hub_id} {place}, epoch {}", info.epoch);
+    info!("ready: hub {hub_id} {place}, epoch {}", info.epoch);
     if options.insecure {
         warn!("insecure: whoever can connect may do everything");
     }

@@ -177,7 +177,7 @@ fn programs_meet_in_a_hub_in_memory_and_sigterm_ends_it_cleanly() {
     let socket = format!("unix://{}", directory.path().join("hub.sock").display());
     let address = free_address();
     let mut server = Server::start(&["--listen", &address, "--listen", &socket]);
-    let first = server.says("hosting hub");
+    let first = server.says("ready: hub");
     assert!(first.contains("INFO") && first.contains("epoch"), "time, level, message: {first}");
     server.says(&format!("listening on {address}"));
     server.says(&format!("listening on {socket}"));
@@ -202,11 +202,11 @@ fn a_second_server_of_a_directory_says_that_it_waits_and_takes_over_when_the_fir
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().display().to_string();
     let mut first = Server::start(&[&data]);
-    first.says("hosting hub");
+    first.says("ready: hub");
     let mut second = Server::start(&[&data]);
     second.says("another process hosts");
     first.signal(Signal::KILL);
-    second.says("hosting hub");
+    second.says("ready: hub");
     assert_eq!(second.signal(Signal::TERM).code(), Some(0));
 }
 
@@ -215,7 +215,7 @@ fn a_server_that_waits_for_its_turn_ends_at_once_when_told_to() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().display().to_string();
     let mut first = Server::start(&[&data]);
-    first.says("hosting hub");
+    first.says("ready: hub");
     let mut second = Server::start(&[&data]);
     second.says("another process hosts");
     let begun = Instant::now();

@@ -51,10 +51,12 @@ fn used(tree: &Tree, file: &File) -> bool {
     if found_by_a_test_tool(file) {
         return true;
     }
-    let word = if matches!(file.extension(), "py" | "pyi") { file.stem() } else { file.name() };
+    let is_python = matches!(file.extension(), "py" | "pyi");
     let directory = file.directory().rsplit('/').next().unwrap_or_default();
     let is_data = !file.is_source() && !directory.is_empty() && file.extension() != "md";
     tree.files.iter().filter(|other| other.path != file.path).any(|other| {
+        let is_makefile = other.name() == "Makefile" || other.extension() == "mk";
+        let word = if is_python || is_makefile { file.stem() } else { file.name() };
         words(&other.text, word).next().is_some()
             || (is_data
                 && other.directory() != file.directory()
@@ -122,7 +124,8 @@ mod tests {
             ("tests/golden/call.hex", ""),
             ("bench/run.py", "import tables"),
             ("bench/tables.py", ""),
-            ("Makefile", "python bench/run.py"),
+            ("Makefile", "python bench/run.py; for each in pong; do cc $each.c; done"),
+            ("bench/c/pong.c", ""),
             ("a/Cargo.toml", ""),
             ("a/tests/b.rs", ""),
             ("p/tests/test_x.py", ""),
