@@ -2,7 +2,8 @@
 //!
 //! The handle has its own thread, on which the callbacks below run; the main thread sleeps on a
 //! socket pair to which a signal, or the end of opening, writes one byte. So neither can be missed,
-//! and an idle server does nothing at all.
+//! and an idle server does nothing at all. While another process hosts the directory the library
+//! says which, and waits.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -19,9 +20,6 @@ use telpher::{
 use tracing::{info, warn};
 
 use crate::arguments::Serve;
-
-/// After so long without the role it is said why, and what is waited for.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Time for a clean end: well below the ten seconds after which supervisors usually kill.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -107,41 +105,23 @@ fn serve(
     opened: &Receiver<Opened>,
     options: &Serve,
 ) -> Result<(), String> {
-    bell.set_read_timeout(Some(PATIENCE)).map_err(cannot("set a time limit"))?;
     loop {
-        let rung = wait(bell)?;
+        wait(bell)?;
         if told.load(Ordering::SeqCst) {
             info!("told to end");
             return Ok(());
         }
-        if !rung {
-            say_what_is_waited_for(options);
-            bell.set_read_timeout(None).map_err(cannot("lift a time limit"))?;
-        }
         if let Ok(result) = opened.try_recv() {
             log_opened(&result.map_err(|error| explain(&error))?, options);
-            bell.set_read_timeout(None).map_err(cannot("lift a time limit"))?;
         }
     }
 }
 
-/// Sleeps until the bell is rung (true) or its time limit passes (false).
-fn wait(bell: &mut UnixStream) -> Result<bool, String> {
+/// Sleeps until the bell is rung.
+fn wait(bell: &mut UnixStream) -> Result<(), String> {
     match bell.read(&mut [0; 16]) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::Interrupted => Ok(true),
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
-        Err(error) => Err(cannot("wait")(error)),
-    }
-}
-
-fn say_what_is_waited_for(options: &Serve) {
-    match &options.directory {
-        Some(directory) => info!(
-            "another process hosts {}; waiting to take its place when it ends",
-            directory.display()
-        ),
-        None => info!("waiting for the hub to open"),
+        Err(error) if error.kind() != ErrorKind::Interrupted => Err(cannot("wait")(error)),
+        _ => Ok(()),
     }
 }
 
