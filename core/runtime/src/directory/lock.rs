@@ -2,8 +2,8 @@
 //!
 //! `flock` belongs to the open file, so the kernel frees it when the process ends however that
 //! happens, and no other `close` in the process can. A lock file that was replaced after it was
-//! opened protects nothing, so the name is looked up once more. Who hosts writes its process id into
-//! the file, for people to read; nothing is decided by it.
+//! opened protects nothing, so the name is looked up once more. The process that hosts writes its
+//! number into the file, for people to read; nothing is decided by it.
 //!
 //! Floor: directory.
 
