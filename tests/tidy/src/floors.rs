@@ -18,8 +18,36 @@ const PROTO: &[(&str, &[&str])] = &[
     ("hub", &["base", "wire", "port", "broker", "election"]),
 ];
 
-/// The runtime: neither of these names the other, nor what stands on them.
-const RUNTIME: &[(&str, &[&str])] = &[("disk", &[]), ("reactor", &[])];
+/// The runtime. The disk is `directory`; the reactor is `poller`, `link`, `host` and `handle`. Only
+/// the types of the options are taken from `api`.
+const RUNTIME: &[(&str, &[&str])] = &[
+    ("address", &[]),
+    ("clock", &[]),
+    ("descriptors", &[]),
+    ("sync", &["clock"]),
+    ("system", &["descriptors"]),
+    ("poller", &["clock", "descriptors"]),
+    ("directory", &["clock", "descriptors"]),
+    ("link", &["address", "clock", "descriptors", "sync", "system", "poller"]),
+    ("host", &["clock", "descriptors", "sync", "system", "poller", "directory", "link"]),
+    (
+        "handle",
+        &[
+            "address",
+            "clock",
+            "descriptors",
+            "sync",
+            "system",
+            "poller",
+            "directory",
+            "link",
+            "host",
+            "api",
+        ],
+    ),
+    ("api", &["clock", "handle"]),
+    ("sugar", &["api"]),
+];
 
 /// Crates that stand on the public Rust API alone: their directory.
 const EDGES: &[&str] = &["ffi", "bindings/python", "bindings/node", "command"];
@@ -59,9 +87,8 @@ fn modules(tree: &Tree, source: &str, floors: &[(&str, &[&str])]) -> Vec<Finding
         let Some(below) = file.path.strip_prefix(source) else { continue };
         let own = below.split(['/', '.']).next().unwrap_or_default();
         let Some((_, allowed)) = floors.iter().find(|(floor, _)| *floor == own) else { continue };
-        let upper = |name: &str| source.contains("runtime") && name == "api";
         for (at, name) in from_root(file, depth(below)) {
-            let is_floor = floors.iter().any(|(floor, _)| *floor == name) || upper(&name);
+            let is_floor = floors.iter().any(|(floor, _)| *floor == name);
             if is_floor && name != own && !allowed.contains(&name.as_str()) {
                 let say = format!("`{own}` may not import `{name}`; it may: {allowed:?}");
                 findings.push(file.at(at, say));
@@ -205,8 +232,9 @@ mod tests {
         }
         assert_eq!(found("core/proto/src/port/a.rs", "use super::super::client::X;"), 1);
         assert_eq!(found("core/proto/src/base/name.rs", "use crate::wire::X;"), 1);
-        assert_eq!(found("core/runtime/src/disk/a.rs", "use crate::reactor::X;"), 1);
-        assert_eq!(found("core/runtime/src/reactor.rs", "use crate::api::X;"), 1);
+        assert_eq!(found("core/runtime/src/directory/a.rs", "use crate::link::X;"), 1);
+        assert_eq!(found("core/runtime/src/link/a.rs", "use crate::directory::X;"), 1);
+        assert_eq!(found("core/runtime/src/poller.rs", "use crate::api::X;"), 1);
     }
 
     #[test]
@@ -214,7 +242,7 @@ mod tests {
         assert_eq!(found("core/proto/src/port/mod.rs", "use crate::{base::X, wire::{a, b}};"), 0);
         assert_eq!(found("core/proto/src/port/a.rs", "use super::broker; // crate::broker"), 0);
         assert_eq!(found("core/proto/src/hub/mod.rs", "use crate::{port, broker, election};"), 0);
-        assert_eq!(found("core/runtime/src/api/a.rs", "use crate::{disk, reactor};"), 0);
+        assert_eq!(found("core/runtime/src/host/a.rs", "use crate::{directory, link};"), 0);
     }
 
     #[test]

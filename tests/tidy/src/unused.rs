@@ -83,15 +83,21 @@ fn declared(tree: &Tree, file: &File) -> bool {
     let beside = |name: &str| format!("{directory}/{name}.rs");
     ["mod", "lib", "main"].iter().any(|name| mentions(beside(name), &declaration))
         || mentions(format!("{directory}.rs"), &declaration)
-        || tree.rust().any(|other| {
-            other.directory() == directory
-                && words(&other.text, &format!("path = \"{}\"", file.name())).next().is_some()
-        })
+        || tree.rust().any(|other| by_path(file, other))
         || tree.rust().any(|other| {
             discovered(tree, other)
                 && directory == other.directory()
                 && other.text.contains(&declaration)
         })
+}
+
+/// True if `other` declares `file` by a path that it gives.
+fn by_path(file: &File, other: &File) -> bool {
+    let from = match other.directory() {
+        "" => Some(file.path.as_str()),
+        above => file.path.strip_prefix(above).and_then(|rest| rest.strip_prefix('/')),
+    };
+    from.is_some_and(|from| other.text.contains(&format!("#[path = \"{from}\"]")))
 }
 
 fn found_by_a_test_tool(file: &File) -> bool {
@@ -127,7 +133,8 @@ mod tests {
             ("Makefile", "python bench/run.py; for each in pong; do cc $each.c; done"),
             ("bench/c/pong.c", ""),
             ("a/Cargo.toml", ""),
-            ("a/tests/b.rs", ""),
+            ("a/tests/b.rs", "#[path = \"support/c.rs\"]\nmod c;"),
+            ("a/tests/support/c.rs", ""),
             ("p/tests/test_x.py", ""),
         ];
         assert!(found(&files).is_empty());
