@@ -9,6 +9,7 @@ that no part can be lost. All parts run even if one fails; the exit code tells w
 """
 
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -25,6 +26,9 @@ PARTS = [
     "readme-test",
     "polyglot",
 ]
+
+# Parts that need a tool that a machine may lack: without it they are skipped, and that is said.
+NEEDS = {"c-valgrind": "valgrind"}
 
 # What the test tools print, each with a group for what passed or failed.
 PASSED = [
@@ -52,9 +56,17 @@ class Result:
     """What became of one part."""
 
     name: str
-    passed: int
-    failed: int
-    seconds: float
+    passed: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    skipped: str = ""
+
+    def __str__(self) -> str:
+        if self.skipped:
+            return f"skipped {self.name:14} {self.skipped}"
+        verdict = "FAILED" if self.failed else "ok"
+        figures = f"{self.passed:5} passed {self.failed:4} failed {self.seconds:7.1f} s"
+        return f"{verdict:7} {self.name:14} {figures}"
 
 
 def count(patterns: list[re.Pattern[str]], line: str, *, all_of: bool) -> int:
@@ -66,6 +78,11 @@ def count(patterns: list[re.Pattern[str]], line: str, *, all_of: bool) -> int:
 def run(name: str) -> Result:
     """Runs one part to its end."""
     print(f"\n=== {name}", flush=True)
+    tool = NEEDS.get(name)
+    if tool and shutil.which(tool) is None:
+        result = Result(name, skipped=f"{tool} is missing")
+        print(result, flush=True)
+        return result
     begun = time.monotonic()
     passed = failed = 0
     command = ["make", "--no-print-directory", name]
@@ -99,11 +116,7 @@ def main() -> int:
     results = [run(name) for name in sys.argv[1:] or PARTS]
     print()
     for result in results:
-        verdict = "ok    " if result.failed == 0 else "FAILED"
-        print(
-            f"{verdict} {result.name:14} {result.passed:5} passed {result.failed:4} failed"
-            f" {result.seconds:7.1f} s"
-        )
+        print(result)
     passed = sum(result.passed for result in results)
     failed = sum(result.failed for result in results)
     print(f"{passed} passed, {failed} failed")

@@ -22,18 +22,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", TOP / "target")) / "release"
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", TOP / "target"))
 PEERS = {
-    "c": [str(TOP / "build" / "polyglot-peer")],
+    "c": [str(TARGET / "c" / "release" / "telpher-c-peer")],
     "python": [
         str(TOP / ".venv" / "bin" / "python"),
         str(TOP / "tests" / "polyglot" / "python" / "peer.py"),
     ],
     "node": ["node", str(TOP / "tests" / "polyglot" / "node" / "peer.mjs")],
-    "rust": [str(TARGET / "telpher-peer")],
+    "rust": [str(TARGET / "release" / "telpher-peer")],
 }
 KEEPER = PEERS["rust"]
-SERVER = str(TARGET / "telpher")
+SERVER = str(TARGET / "release" / "telpher")
 COUNT = "200"
 # For one step of one process. A step takes well under a second; a busy machine may be far slower.
 PATIENCE_S = 60
