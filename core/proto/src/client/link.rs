@@ -173,7 +173,9 @@ impl Client {
         }
         self.write_waiting(now);
         if let (Some(opening), Some(hub)) = (self.opening.take(), self.hub) {
-            opening.timer.into_iter().for_each(|timer| drop(self.timers.remove(timer)));
+            if let Some(timer) = opening.timer {
+                self.timers.remove(timer);
+            }
             self.done(opening.id, opening.user, Ok(Outcome::Opened(hub)));
         }
     }
@@ -233,7 +235,9 @@ impl Client {
             self.timers.remove(timer);
         }
         if let Some(opening) = self.opening.take() {
-            opening.timer.into_iter().for_each(|timer| drop(self.timers.remove(timer)));
+            if let Some(timer) = opening.timer {
+                self.timers.remove(timer);
+            }
             self.done(opening.id, opening.user, Err(error.clone().executed(false)));
         }
         self.end_all(error);
