@@ -38,6 +38,127 @@
 // or a lower one.
 #define TELPHER_ABI_VERSION 1
 
+// It went well. The statuses below say of each error whether the operation may have been executed
+// nevertheless: never, yes, or as `maybe_executed` in its event says.
+#define TELPHER_OK 0
+
+// An argument is wrong; the text says which, its limit and its value. Nothing was started.
+// May have been executed: never.
+#define TELPHER_INVALID 1
+
+// A body, key, header or name is over its limit. Nothing was started.
+// May have been executed: never.
+#define TELPHER_TOO_LARGE 2
+
+// As much is in flight as may be, or the queue is full. Nothing was stored; one READY event
+// follows when half of what may be in flight is free again.
+// May have been executed: never.
+#define TELPHER_FULL 3
+
+// The id names nothing any more: its ticket was redeemed, or its delivery settled, before.
+// May have been executed: never.
+#define TELPHER_STALE 4
+
+// The handle is closed, or was while the operation was open.
+// May have been executed: as its event says.
+#define TELPHER_CLOSED 5
+
+// The wait's own time passed first. The ticket is still open; nothing has changed.
+// May have been executed: never.
+#define TELPHER_PENDING 6
+
+// The handle was opened before a fork, by the parent. The child must open its own.
+// May have been executed: never.
+#define TELPHER_FORKED 7
+
+// Waiting here would wait for oneself: inside a callback or handler, or on a second driver.
+// May have been executed: never.
+#define TELPHER_WOULD_DEADLOCK 8
+
+// The hub cannot do this; the text names the feature. Nothing was done.
+// May have been executed: never.
+#define TELPHER_UNSUPPORTED 9
+
+// No queue has this name.
+// May have been executed: never.
+#define TELPHER_NOT_FOUND 10
+
+// It exists with other options; the text names the difference. Nothing was changed.
+// May have been executed: never.
+#define TELPHER_MISMATCH 11
+
+// No instance serves this name. The request was not run.
+// May have been executed: never.
+#define TELPHER_NO_SERVICE 12
+
+// The service's line of waiting requests is full. The request was not run.
+// May have been executed: never.
+#define TELPHER_BUSY 13
+
+// The time ran out before the operation began. It was dropped unrun.
+// May have been executed: never.
+#define TELPHER_EXPIRED 14
+
+// The time ran out while the handler was running.
+// May have been executed: yes.
+#define TELPHER_TIMED_OUT 15
+
+// The handler failed; the error carries its code and text.
+// May have been executed: yes.
+#define TELPHER_REMOTE 16
+
+// The handler let go of the request, or ended, without an answer.
+// May have been executed: yes.
+#define TELPHER_ABANDONED 17
+
+// Cancelled at the program's own wish.
+// May have been executed: as its event says.
+#define TELPHER_CANCELLED 18
+
+// The host that held the operation is gone, or no longer knows this session.
+// May have been executed: as its event says.
+#define TELPHER_HOST_LOST 19
+
+// The deadline passed without a verdict of the hub.
+// May have been executed: yes.
+#define TELPHER_HOST_UNRESPONSIVE 20
+
+// Nobody hosts the hub and this handle may not, or the hub could not be reached in time.
+// May have been executed: never.
+#define TELPHER_NO_HOST 21
+
+// The delivery or request was taken back before this answer came. The answer had no effect.
+// May have been executed: never.
+#define TELPHER_LEASE_LOST 22
+
+// The hub does not know this producer any more, so it cannot tell a repeat from a new message.
+// May have been executed: yes.
+#define TELPHER_UNKNOWN_PRODUCER 23
+
+// Whether it was done cannot be found out.
+// May have been executed: yes.
+#define TELPHER_INDETERMINATE 24
+
+// The other side broke the wire protocol; the connection was ended with this reason.
+// May have been executed: as its event says.
+#define TELPHER_PROTOCOL 25
+
+// Refused by policy: not without a stated permission. Nothing was done.
+// May have been executed: never.
+#define TELPHER_REFUSED 26
+
+// The operating system refused; the text carries its words.
+// May have been executed: as its event says.
+#define TELPHER_IO 27
+
+// A signal arrived during the wait. Nothing has changed: call again.
+// May have been executed: never.
+#define TELPHER_INTERRUPTED 28
+
+// A fault in Telpher itself was caught; the handle refuses further work.
+// May have been executed: yes.
+#define TELPHER_INTERNAL 29
+
 // telpher_done: the outcome is fetched by telpher_wait with the id.
 #define TELPHER_DONE_WAIT 0
 
@@ -458,155 +579,6 @@ typedef struct telpher_consume_options {
     // Messages held at once, 1 to 65,536; 0 is the default of 64.
     uint32_t prefetch;
 } telpher_consume_options;
-
-// It went well.
-#define TELPHER_OK 0
-
-// An argument is wrong; the text says which, its limit and its value. Nothing was started.
-//
-// May have been executed: never.
-#define TELPHER_INVALID 1
-
-// A body, key, header or name is over its limit. Nothing was started.
-//
-// May have been executed: never.
-#define TELPHER_TOO_LARGE 2
-
-// As much is in flight as may be, or the queue is full. Nothing was stored; one READY event
-// follows when half of what may be in flight is free again.
-//
-// May have been executed: never.
-#define TELPHER_FULL 3
-
-// The id names nothing any more: its ticket was redeemed, or its delivery settled, before.
-//
-// May have been executed: never.
-#define TELPHER_STALE 4
-
-// The handle is closed, or was while the operation was open.
-//
-// May have been executed: the event says.
-#define TELPHER_CLOSED 5
-
-// The wait's own time passed first. The ticket is still open; nothing has changed.
-//
-// May have been executed: never.
-#define TELPHER_PENDING 6
-
-// The handle was opened before a fork, by the parent. The child must open its own.
-//
-// May have been executed: never.
-#define TELPHER_FORKED 7
-
-// Waiting here would wait for oneself: inside a callback or handler, or on a second driver.
-//
-// May have been executed: never.
-#define TELPHER_WOULD_DEADLOCK 8
-
-// The hub cannot do this; the text names the feature. Nothing was done.
-//
-// May have been executed: never.
-#define TELPHER_UNSUPPORTED 9
-
-// No queue has this name.
-//
-// May have been executed: never.
-#define TELPHER_NOT_FOUND 10
-
-// It exists with other options; the text names the difference. Nothing was changed.
-//
-// May have been executed: never.
-#define TELPHER_MISMATCH 11
-
-// No instance serves this name. The request was not run.
-//
-// May have been executed: never.
-#define TELPHER_NO_SERVICE 12
-
-// The service's line of waiting requests is full. The request was not run.
-//
-// May have been executed: never.
-#define TELPHER_BUSY 13
-
-// The time ran out before the operation began. It was dropped unrun.
-//
-// May have been executed: never.
-#define TELPHER_EXPIRED 14
-
-// The time ran out while the handler was running.
-//
-// May have been executed: yes.
-#define TELPHER_TIMED_OUT 15
-
-// The handler failed; the error carries its code and text.
-//
-// May have been executed: yes.
-#define TELPHER_REMOTE 16
-
-// The handler let go of the request, or ended, without an answer.
-//
-// May have been executed: yes.
-#define TELPHER_ABANDONED 17
-
-// Cancelled at the program's own wish.
-//
-// May have been executed: the event says.
-#define TELPHER_CANCELLED 18
-
-// The host that held the operation is gone, or no longer knows this session.
-//
-// May have been executed: the event says.
-#define TELPHER_HOST_LOST 19
-
-// The deadline passed without a verdict of the hub.
-//
-// May have been executed: yes.
-#define TELPHER_HOST_UNRESPONSIVE 20
-
-// Nobody hosts the hub and this handle may not, or the hub could not be reached in time.
-//
-// May have been executed: never.
-#define TELPHER_NO_HOST 21
-
-// The delivery or request was taken back before this answer came. The answer had no effect.
-//
-// May have been executed: never.
-#define TELPHER_LEASE_LOST 22
-
-// The hub does not know this producer any more, so it cannot tell a repeat from a new message.
-//
-// May have been executed: yes.
-#define TELPHER_UNKNOWN_PRODUCER 23
-
-// Whether it was done cannot be found out.
-//
-// May have been executed: yes.
-#define TELPHER_INDETERMINATE 24
-
-// The other side broke the wire protocol; the connection was ended with this reason.
-//
-// May have been executed: the event says.
-#define TELPHER_PROTOCOL 25
-
-// Refused by policy: not without a stated permission. Nothing was done.
-//
-// May have been executed: never.
-#define TELPHER_REFUSED 26
-
-// The operating system refused; the text carries its words.
-//
-// May have been executed: the event says.
-#define TELPHER_IO 27
-
-// A signal arrived during the wait. Nothing has changed: call again.
-//
-// May have been executed: never.
-#define TELPHER_INTERRUPTED 28
-
-// A fault in Telpher itself was caught; the handle refuses further work.
-//
-// May have been executed: yes.
-#define TELPHER_INTERNAL 29
 
 #ifdef __cplusplus
 extern "C" {

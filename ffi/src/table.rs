@@ -47,16 +47,22 @@ struct Entries<T> {
 }
 
 /// Values by id. May be used from any thread.
-pub struct Table<T>(AtomicPtr<Mutex<Entries<T>>>);
+pub struct Table<T> {
+    current: AtomicPtr<Mutex<Entries<T>>>,
+    /// What belongs to the parent of a fork; kept in sight of tools that look for lost memory.
+    abandoned: AtomicPtr<Mutex<Entries<T>>>,
+}
 
 impl<T> Table<T> {
     pub const fn new() -> Table<T> {
-        Table(AtomicPtr::new(ptr::null_mut()))
+        let current = AtomicPtr::new(ptr::null_mut());
+        Table { current, abandoned: AtomicPtr::new(ptr::null_mut()) }
     }
 
     /// Leaves everything behind, untouched: for the child of a fork. Takes no lock, frees nothing.
     pub fn abandon(&self) {
-        self.0.store(ptr::null_mut(), Ordering::Release);
+        let parents = self.current.swap(ptr::null_mut(), Ordering::AcqRel);
+        self.abandoned.store(parents, Ordering::Release);
     }
 
     /// Keeps `value`. `None` if there are more than 268 million already.
@@ -101,10 +107,10 @@ impl<T> Table<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries<T>> {
-        let mut entries = self.0.load(Ordering::Acquire);
+        let mut entries = self.current.load(Ordering::Acquire);
         if entries.is_null() {
             let fresh = Box::into_raw(Box::new(Mutex::new(Entries { all: vec![], free: vec![] })));
-            entries = match self.0.compare_exchange(
+            entries = match self.current.compare_exchange(
                 ptr::null_mut(),
                 fresh,
                 Ordering::AcqRel,
