@@ -1,9 +1,19 @@
 //! The public Rust API that the C library and the Python and Node bindings stand on.
 
 use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use telpher_proto::base::{Command, Error, Event, Id, Timeout};
+use telpher_proto::base::{Command, Error, Event, Id, Kind, Timeout, limits};
+
+use crate::clock;
+use crate::handle::inbox::{Destination, Submission, Ticket};
+use crate::handle::open::take_apart;
+use crate::handle::{self, Shared};
+
+/// Time that dropping the last clone of a handle may take, in ms.
+const DROP_MS: u64 = 100;
 
 /// Who turns a handle's reactor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -86,44 +96,285 @@ pub struct Stats {
 }
 
 /// A handle to a hub. Cloning shares it; every function may be called from any thread.
+///
+/// Dropping the last clone closes the handle, with little patience: [`Hub::close`] is the better
+/// end. In a child process after a fork, every function of a handle that the parent opened ends as
+/// `FORKED`, and dropping it does nothing.
 #[derive(Clone)]
-pub struct Hub;
+pub struct Hub {
+    inner: Arc<Inner>,
+}
 
-#[allow(unused_variables)]
+struct Inner {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.shared.is_forked() {
+            // What the parent made is never dropped here: this keeps it for ever.
+            std::mem::forget(Arc::clone(&self.shared));
+            return;
+        }
+        let deadline = clock::now().plus_ms(DROP_MS);
+        // It can only fail in a child process.
+        let _ = self.shared.close(Some(deadline));
+    }
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub").finish_non_exhaustive()
+    }
+}
+
 impl Hub {
+    fn shared(&self) -> &Shared {
+        &self.inner.shared
+    }
+
     /// Starts to open a hub; never blocks. The ticket ends with [`crate::Outcome::Opened`].
     /// `notices` (not `Wait`) gets `Notice` and `Ready` events.
-    pub fn open(url: &str, options: OpenOptions, done: Done, notices: Done) -> Result<(Hub, Id), Error> { unimplemented!() }
+    ///
+    /// # Errors
+    ///
+    /// Nothing is open then. `INVALID` or `UNSUPPORTED` for the URL or an option, naming it;
+    /// `REFUSED` for a directory that is not ours to use, or an address open to the network;
+    /// `MISMATCH` for an inline hub that exists; `IO` with the system's words.
+    pub fn open(
+        url: &str,
+        options: OpenOptions,
+        done: Done,
+        notices: Done,
+    ) -> Result<(Hub, Id), Error> {
+        check_span(options.timeout)?;
+        let (shared, id) = handle::open::open(url, options, done, notices)?;
+        Ok((Hub { inner: Arc::new(Inner { shared }) }, id))
+    }
+
     /// Starts an operation; never blocks. The id names its ticket, consumer or service.
-    pub fn start(&self, command: Command, timeout: Timeout, done: Done) -> Result<Id, Error> { unimplemented!() }
+    ///
+    /// # Errors
+    ///
+    /// Nothing was started then. `INVALID` or `TOO_LARGE` for a value, with its limit; `FULL` if as
+    /// much is in flight as may be: wait for id 0, or for the `Ready` event; `CLOSED`, `FORKED`,
+    /// or why the handle failed.
+    pub fn start(&self, command: Command, timeout: Timeout, done: Done) -> Result<Id, Error> {
+        let shared = self.shared();
+        shared.check_open()?;
+        command.check()?;
+        check_span(timeout)?;
+        let is_stream = matches!(command, Command::Serve { .. } | Command::Consume { .. });
+        let deadline = match timeout {
+            // A registration is without bound unless a time is stated.
+            Timeout::Default if is_stream => None,
+            Timeout::Never if !may_last(&command) => return Err(needs_a_bound()),
+            timeout => timeout.deadline(clock::now()),
+        };
+        let counted = if is_stream { None } else { Some(command.size()) };
+        if let Some(size) = counted
+            && let Err(full) = shared.admission.admit(size, is_answer(&command))
+        {
+            // What was refused may have become possible in this very moment.
+            shared.announce_room();
+            return Err(full);
+        }
+        if let Command::Reply { request, .. } = &command {
+            shared.requests.lock().remove(*request);
+        }
+        let (destination, user, callback) = take_apart(done);
+        let id = shared.inbox.id(destination);
+        if destination == Destination::Wait {
+            shared.outcomes.lock().insert(id, is_stream);
+        }
+        let ticket = Ticket { id, user, counted, callback, is_stream, is_opening: false };
+        shared.submit(Submission::Start { ticket, command, deadline });
+        Ok(id)
+    }
+
     /// Blocks for the outcome of a ticket, or the next event of a consumer or service. Id 0 waits
     /// for readiness: until half of what may be in flight is free.
-    pub fn wait(&self, id: Id, timeout: Timeout) -> Result<Event, Error> { unimplemented!() }
+    ///
+    /// # Errors
+    ///
+    /// `PENDING` if the wait's own time passed first and `INTERRUPTED` at a signal: nothing has
+    /// changed. `STALE` if the id was redeemed before, or never was; `WOULD_DEADLOCK` inside a
+    /// callback; `CLOSED` if the handle was closed and nothing is left for this id; `FORKED`.
+    pub fn wait(&self, id: Id, timeout: Timeout) -> Result<Event, Error> {
+        self.shared().wait(id, timeout.deadline(clock::now()))
+    }
+
     /// Appends up to `capacity` events; blocks for the first up to `timeout` (default: not at all).
-    pub fn poll(&self, events: &mut Vec<Event>, capacity: usize, timeout: Timeout) -> Result<usize, Error> { unimplemented!() }
-    /// Readable whenever `poll` has something to do. For `Caller` and `Inline` handles only
-    /// (`UNSUPPORTED` otherwise); also for `Library` handles: readable when events are waiting.
-    pub fn fd(&self) -> Result<RawFd, Error> { unimplemented!() }
+    /// Returns how many; 0 if the time passed first, or [`Hub::wake`] was called.
+    ///
+    /// # Errors
+    ///
+    /// `WOULD_DEADLOCK` inside a callback, or while another thread drives a handle without a thread
+    /// of its own; `INTERRUPTED` at a signal; `CLOSED` or why the handle failed, when no event is
+    /// left; `FORKED`.
+    pub fn poll(
+        &self,
+        events: &mut Vec<Event>,
+        capacity: usize,
+        timeout: Timeout,
+    ) -> Result<usize, Error> {
+        let now = clock::now();
+        let deadline = match timeout {
+            Timeout::Default => Some(now),
+            timeout => timeout.deadline(now),
+        };
+        self.shared().poll(events, capacity, deadline)
+    }
+
+    /// A descriptor for an outer loop. For `Caller` and `Inline` handles it is readable whenever
+    /// [`Hub::poll`] has something to do, timers and left-over events included; for `Library`
+    /// handles, while events wait. It belongs to the handle: watch it, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// `CLOSED`, `FORKED`, or `IO` if no descriptor can be had.
+    pub fn fd(&self) -> Result<RawFd, Error> {
+        let shared = self.shared();
+        shared.check_open()?;
+        if shared.drive == Drive::Library {
+            let made = shared.events.lock().signal();
+            return made.map_err(|error| Error::new(Kind::Io, error.to_string()));
+        }
+        if !shared.is_watched.swap(true, Ordering::SeqCst) {
+            // What was started or has arrived before shows, too.
+            shared.inbox.alarm().force();
+        }
+        Ok(shared.epoll)
+    }
+
     /// Sends what has been started and takes in what has arrived, without waiting.
-    pub fn flush(&self) -> Result<(), Error> { unimplemented!() }
-    /// Ends the current `poll` of another thread early.
-    pub fn wake(&self) -> Result<(), Error> { unimplemented!() }
-    /// Asks for a ticket's end; it still ends exactly once. `STALE` if it has ended.
-    pub fn cancel(&self, id: Id) -> Result<(), Error> { unimplemented!() }
+    ///
+    /// # Errors
+    ///
+    /// `CLOSED`, `FORKED`, or why the handle failed.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.shared().flush()
+    }
+
+    /// Ends the current `poll` of another thread early; if there is none, the next.
+    ///
+    /// # Errors
+    ///
+    /// `CLOSED`, `FORKED`, or why the handle failed.
+    pub fn wake(&self) -> Result<(), Error> {
+        self.shared().wake()
+    }
+
+    /// Asks for a ticket's end; it still ends exactly once, and the result may win.
+    ///
+    /// # Errors
+    ///
+    /// `STALE` if it has ended, as far as that is known here; `CLOSED`; `FORKED`.
+    pub fn cancel(&self, id: Id) -> Result<(), Error> {
+        let shared = self.shared();
+        shared.check_open()?;
+        let is_stale = !shared.inbox.knows(id)
+            || (Destination::of(id) == Destination::Wait && !shared.outcomes.lock().is_open(id));
+        if is_stale {
+            return Err(handle::outcomes::stale(id));
+        }
+        shared.submit(Submission::Cancel(id));
+        Ok(())
+    }
+
     /// Lets go of an id: a ticket's outcome goes nowhere; a consumer or service is stopped, what it
     /// holds goes back, and its id ends with `Done`.
-    pub fn detach(&self, id: Id) -> Result<(), Error> { unimplemented!() }
+    ///
+    /// # Errors
+    ///
+    /// `STALE` if it was redeemed before; `CLOSED`; `FORKED`.
+    pub fn detach(&self, id: Id) -> Result<(), Error> {
+        self.shared().check_open()?;
+        self.shared().detach(id)
+    }
+
     /// True if the caller of this request no longer waits.
-    pub fn request_cancelled(&self, request: u64) -> Result<bool, Error> { unimplemented!() }
+    ///
+    /// # Errors
+    ///
+    /// `STALE` if it was answered; `FORKED`.
+    pub fn request_cancelled(&self, request: u64) -> Result<bool, Error> {
+        let open = self.open_request(request)?;
+        Ok(open.is_withdrawn || open.deadline.is_some_and(|deadline| deadline <= clock::now()))
+    }
+
     /// What is left of the request's time; `None` if it has no deadline.
-    pub fn request_remaining(&self, request: u64) -> Result<Option<Duration>, Error> { unimplemented!() }
+    ///
+    /// # Errors
+    ///
+    /// `STALE` if it was answered; `FORKED`.
+    pub fn request_remaining(&self, request: u64) -> Result<Option<Duration>, Error> {
+        let open = self.open_request(request)?;
+        Ok(open.deadline.map(|deadline| deadline.since(clock::now())))
+    }
+
+    fn open_request(&self, request: u64) -> Result<handle::requests::Open, Error> {
+        let shared = self.shared();
+        shared.check_process()?;
+        shared.requests.lock().get(request)
+    }
+
     /// Says goodbye: every open ticket ends as `CLOSED`, every waiter wakes. Returns within
-    /// `timeout`; from a callback it is carried out after it.
-    pub fn close(&self, timeout: Timeout) -> Result<(), Error> { unimplemented!() }
+    /// `timeout`; from a callback it is carried out after it. Closing twice is fine.
+    ///
+    /// # Errors
+    ///
+    /// `FORKED`.
+    pub fn close(&self, timeout: Timeout) -> Result<(), Error> {
+        self.shared().close(timeout.deadline(clock::now()))
+    }
+
     /// Counters.
-    pub fn stats(&self) -> Stats { unimplemented!() }
+    pub fn stats(&self) -> Stats {
+        self.shared().admission.stats()
+    }
+
     /// What the hub can do, by name: `calls`, `queues.memory`, ...
-    pub fn capabilities(&self) -> &'static [&'static str] { unimplemented!() }
+    pub fn capabilities(&self) -> &'static [&'static str] {
+        &["calls", "queues.memory"]
+    }
+
     /// True if the calling process is a fork of the one that opened the handle.
-    pub fn forked(&self) -> bool { unimplemented!() }
+    pub fn forked(&self) -> bool {
+        self.shared().is_forked()
+    }
+}
+
+/// Operations whose purpose may be to wait.
+fn may_last(command: &Command) -> bool {
+    !matches!(
+        command,
+        Command::Call { .. }
+            | Command::Send { .. }
+            | Command::Declare { .. }
+            | Command::Delete { .. }
+            | Command::Purge { .. }
+            | Command::Inspect { .. }
+    )
+}
+
+fn is_answer(command: &Command) -> bool {
+    matches!(command, Command::Reply { .. } | Command::Settle { .. } | Command::Credit { .. })
+}
+
+fn needs_a_bound() -> Error {
+    let detail = "this operation needs a time limit; only what waits for something to arrive may \
+                  be without one";
+    Error::new(Kind::Invalid, detail)
+}
+
+fn check_span(timeout: Timeout) -> Result<(), Error> {
+    let most = Duration::from_millis(limits::TIMEOUT_MAX_MS);
+    match timeout {
+        Timeout::After(span) if span > most => {
+            let detail = format!("the timeout is {span:?}; at most {most:?} is allowed");
+            Err(Error::new(Kind::Invalid, detail))
+        }
+        _ => Ok(()),
+    }
 }

@@ -1,6 +1,32 @@
 //! Telpher: messaging as a library.
+//!
+//! A program opens a *hub* and has calls and queues there, with nothing to install or start first:
+//! the hub is hosted by the program itself, by another on this machine, or served elsewhere. Every
+//! operation starts without blocking and yields an id; [`Done`] says where its outcome goes. On top
+//! of that, [`open`] and what it returns are the short way for blocking code.
+//!
+//! Floors (`<-` points at what may be imported): `disk, reactor <- api`. Here the disk is
+//! `directory`; the reactor is `poller`, `link`, `host` and `handle`; `sugar` stands on `api` alone.
+#![deny(unsafe_code)]
+
+mod address;
+mod clock;
+#[allow(unsafe_code)]
+mod descriptors;
+mod directory;
+mod handle;
+mod host;
+mod link;
+mod poller;
+pub mod sugar;
+mod sync;
+#[allow(unsafe_code)]
+mod system;
+
 pub mod api;
+
 pub use api::*;
-pub use telpher_proto::base::*;
-pub use telpher_proto::base::limits;
 pub use bytes::Bytes;
+pub use sugar::{Consumer, Job, Pending, Queue, Service, ServiceRequest, open};
+pub use telpher_proto::base::limits;
+pub use telpher_proto::base::*;

@@ -133,7 +133,8 @@ fn within(what: &str, value: u64, least: u64, most: u64) -> Result<(), Error> {
     Err(Error::new(Kind::Invalid, format!("{what} is {value}; allowed are {least} to {most}")))
 }
 
-/// A handler's answer: a message, or its failure ([`Error::remote`], or `ABANDONED` to let go).
+/// A handler's answer: a message, or its failure ([`Error::remote`]), or `ABANDONED` to let go of
+/// the request, or `BUSY` if it has not been touched and another instance may have it.
 pub type Reply = Result<Message, Error>;
 
 /// What becomes of a delivery.

@@ -121,4 +121,4 @@ pub const READ_SIZE: usize = 64 * 1024;
 
 /// A body that is stored is copied out of its read buffer if it is smaller than this, in bytes, so
 /// that it does not keep the whole buffer in memory.
-pub const COPY_SIZE_MAX: usize = 16 * 1024;
+pub const COPY_SIZE_MAX: usize = 4 * 1024;

@@ -64,20 +64,15 @@ impl Message {
         self.body.len() + more
     }
 
-    /// The same message, holding no larger buffer than it needs.
-    #[must_use]
-    pub fn compact(mut self) -> Message {
-        let own = |bytes: &mut Bytes| {
-            if bytes.len() < limits::COPY_SIZE_MAX {
-                *bytes = Bytes::copy_from_slice(bytes);
-            }
-        };
-        own(&mut self.body);
-        if let Some(properties) = &mut self.properties {
-            own(&mut properties.key);
-            own(&mut properties.headers.0);
-        }
-        self
+    /// The same message, holding no much larger buffer than it needs.
+    pub fn to_stored(&self) -> Message {
+        let properties = self.properties.as_ref().map(|properties| {
+            let mut stored = properties.clone();
+            stored.key = stored_bytes(&properties.key);
+            stored.headers.0 = stored_bytes(&properties.headers.0);
+            stored
+        });
+        Message { body: stored_bytes(&self.body), properties }
     }
 
     /// Checks every size.
@@ -100,6 +95,10 @@ impl Message {
         }
         Ok(())
     }
+}
+
+fn stored_bytes(bytes: &Bytes) -> Bytes {
+    if bytes.len() < limits::COPY_SIZE_MAX { Bytes::copy_from_slice(bytes) } else { bytes.clone() }
 }
 
 impl<T: Into<Bytes>> From<T> for Message {

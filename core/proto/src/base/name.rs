@@ -36,9 +36,7 @@ impl Name {
             None => Ok(Name(Arc::from(text))),
             Some((at, c)) => Err(Error::new(
                 Kind::Invalid,
-                format!(
-                    "the name {text:?} has {c:?} at byte {at}; allowed are A-Z a-z 0-9 . _ -"
-                ),
+                format!("the name {text:?} has {c:?} at byte {at}; allowed are A-Z a-z 0-9 . _ -"),
             )),
         }
     }

@@ -88,7 +88,9 @@ impl<T> Timers<T> {
         loop {
             let first = place * CHILDREN + 1;
             let children = first..(first + CHILDREN).min(self.heap.len());
-            let Some(least) = children.min_by_key(|child| self.deadline(*child)) else { break };
+            let Some(least) = children.min_by_key(|child| self.deadline(*child)) else {
+                break;
+            };
             if self.deadline(place) <= self.deadline(least) {
                 break;
             }

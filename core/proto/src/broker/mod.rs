@@ -1,1 +1,207 @@
-//! Services, queues and sessions (being written).
+//! Services, queues, sessions and what producers have done, as one pure state machine.
+//!
+//! A command's own verb applies it (`call`, `send`, ...); `handle_*` tells of what happened;
+//! `poll_effect` and `poll_timeout` say what is to be done. Drain the effects after every input.
+//!
+//! ```text
+//!   session --registrations--> registration --> service (line of calls, ready instances)
+//!      |                                   \--> queue   (lanes of messages, takers, line of sends)
+//!      |--tickets--> call, receive
+//!      |--held-----> delivery                 a change: reserve -> log position -> commit
+//! ```
+//!
+//! Invariants:
+//! - A message is in exactly one place: reserved, in a lane, or held by one session.
+//! - A registration stands in its service's or queue's ready line exactly while it can take more.
+//! - A change that was refused leaves no mark; one that was applied leaves its outcome.
+//! - Nothing here waits: what can't be done now stands in a bounded line with a deadline.
+//!
+//! Floor: imports `base`.
+
+mod calls;
+mod deliveries;
+mod log;
+mod names;
+mod queues;
+mod registrations;
+mod sends;
+mod sessions;
+
+use std::collections::{HashMap, VecDeque};
+
+use foldhash::fast::RandomState;
+use slab::Slab;
+
+use crate::base::slots::Slots;
+use crate::base::timers::Timers;
+use crate::base::{Delivery, Error, Outcome, Request, Time};
+
+pub use calls::Instance;
+pub use names::NameId;
+pub use sends::ChangeRef;
+pub use sessions::{Linger, SessionId, SessionKey};
+
+type Map<K, V> = HashMap<K, V, RandomState>;
+type Set<K> = std::collections::HashSet<K, RandomState>;
+
+/// What a broker is told at its start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Rises with every host of the hub.
+    pub epoch: u64,
+    /// True for the hub of a directory: the default durability is `disk`.
+    pub directory: bool,
+    /// How long a remote session outlives its connection, in ms.
+    pub session_grace_ms: u64,
+    /// Hold changes back until `handle_log` says that their position is reached.
+    pub log_delayed: bool,
+}
+
+/// What is to be sent to a session.
+#[derive(Debug)]
+pub enum Effect {
+    /// A ticket has ended.
+    Result {
+        /// Whose.
+        session: SessionKey,
+        /// Which.
+        ticket: u64,
+        /// How.
+        result: Result<Outcome, Error>,
+        /// The session keeps it until the program says that it arrived.
+        counted: bool,
+    },
+    /// A request for a service.
+    Request {
+        /// Who serves.
+        session: SessionKey,
+        /// Its registration.
+        id: u64,
+        /// The request.
+        request: Request,
+    },
+    /// A request is taken back.
+    Withdraw {
+        /// Who handles it.
+        session: SessionKey,
+        /// The request's token.
+        request: u64,
+    },
+    /// A message for a consumer or a receive.
+    Deliver {
+        /// Who takes it.
+        session: SessionKey,
+        /// Its registration or ticket.
+        id: u64,
+        /// The message.
+        delivery: Delivery,
+    },
+    /// A registration is live.
+    Started {
+        /// Whose.
+        session: SessionKey,
+        /// Which.
+        id: u64,
+    },
+    /// A registration has ended.
+    Ended {
+        /// Whose.
+        session: SessionKey,
+        /// Which.
+        id: u64,
+        /// Why.
+        error: Error,
+    },
+}
+
+/// What a deadline is for.
+#[derive(Debug)]
+enum Due {
+    Call(u64),
+    Receive(usize),
+    Send(u64),
+    Session(SessionKey),
+    Recovered,
+}
+
+/// Services, queues and sessions of one hub.
+#[derive(Debug)]
+pub struct Broker {
+    config: Config,
+    names: names::Names,
+    sessions: sessions::Sessions,
+    registrations: Slab<registrations::Registration>,
+    services: Slab<calls::Service>,
+    calls: Slots<calls::Call>,
+    queues: Slab<queues::Queue>,
+    receives: Slab<deliveries::Receive>,
+    held: Slots<deliveries::Held>,
+    sends: Slots<sends::Waiting>,
+    queue_count: u64,
+    bytes: u64,
+    message_count: u64,
+    log: log::Log,
+    timers: Timers<Due>,
+    /// Until then names that nobody serves yet have a line, as their services may be coming back.
+    recovering: bool,
+    effects: VecDeque<Effect>,
+}
+
+impl Broker {
+    /// A broker with nothing in it.
+    pub fn new(config: Config, now: Time) -> Broker {
+        let mut timers = Timers::default();
+        let recovering = config.directory && config.epoch > 1;
+        if recovering {
+            timers.insert(now.plus_ms(config.session_grace_ms), Due::Recovered);
+        }
+        Broker {
+            names: names::Names::default(),
+            sessions: sessions::Sessions::new(config.epoch),
+            registrations: Slab::new(),
+            services: Slab::new(),
+            calls: Slots::new(config.epoch),
+            queues: Slab::new(),
+            receives: Slab::new(),
+            held: Slots::new(config.epoch),
+            sends: Slots::new(config.epoch),
+            queue_count: 0,
+            bytes: 0,
+            message_count: 0,
+            log: log::Log::new(config.log_delayed),
+            timers,
+            recovering,
+            effects: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// The next thing to be sent to a session.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When `handle_timeout` wants to be called.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    /// Deadlines may have come.
+    pub fn handle_timeout(&mut self, now: Time) {
+        while let Some(due) = self.timers.pop(now) {
+            match due {
+                Due::Call(token) => self.call_expired(token),
+                Due::Receive(key) => self.receive_expired(key),
+                Due::Send(token) => self.send_expired(now, token),
+                Due::Session(key) => self.session_expired(now, key),
+                Due::Recovered => self.recovered(),
+            }
+        }
+    }
+
+    fn result(&mut self, session: SessionKey, ticket: u64, result: Result<Outcome, Error>) {
+        if self.sessions[session].linked() {
+            self.effects.push_back(Effect::Result { session, ticket, result, counted: false });
+        }
+    }
+}

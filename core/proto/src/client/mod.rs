@@ -1,11 +1,49 @@
-//! The program's side of a hub (being written).
-#![allow(missing_docs, unused_variables)]
+//! The program's side of a hub: tickets, what is unconfirmed, what is held, and the connection.
+//!
+//! A command's own verb wants something (`start`, `cancel`, ...); `handle_*` tells of what
+//! happened; `poll_link`, `poll_event`, `poll_timeout` and `outbox` say what is to be done. Drain
+//! them after every input.
+//!
+//! ```text
+//!            +--- Connect ---+                    +-- Welcome --+
+//!   waiting -+               +-> connecting ------+ greeting    +-> open
+//!      ^                             |                 |             |
+//!      +------ pause with jitter ----+-----------------+-------------+
+//! ```
+//!
+//! Invariants:
+//! - A ticket is in `pending` exactly until its one `Done` event is among the events.
+//! - A change keeps its sequence for ever; newest minus oldest unconfirmed stays below the window.
+//! - What was started while there is no connection is written when there is one, in order.
+//!
+//! Floor: imports `base` and `wire`.
+
+mod answers;
+mod held;
+mod incoming;
+mod link;
+mod names;
+mod registrations;
+mod tickets;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
 use bytes::BytesMut;
-use crate::base::{Command, Event, Id, Time};
-use crate::wire::Outbox;
+use foldhash::fast::RandomState;
+
+use crate::base::random::Backoff;
+use crate::base::timers::Timers;
+use crate::base::{Command, Error, Event, HubInfo, Id, Kind, Notice, Outcome, Time, What};
+use crate::wire::{Clock, Frame, Inbox, Outbox};
+
+pub use link::Link;
+
+type Map<K, V> = HashMap<K, V, RandomState>;
+
+/// What a client is told at its start.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// For session ids, tokens and jitter.
+    /// For jitter.
     pub seed: u64,
     /// The machine's boot id; peers with the same one share a monotonic clock.
     pub clock: [u8; 16],
@@ -14,32 +52,197 @@ pub struct Config {
     /// How the hub is called in texts.
     pub url: String,
 }
-/// What the reactor is to do with the link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Link {
-    /// Make a connection; then `handle_connected`, or `handle_disconnected` with the reason.
+
+/// What a deadline is for.
+#[derive(Debug)]
+enum Due {
+    Ticket(Id),
+    Open,
     Connect,
-    /// Write what is in the outbox, as far as that goes without waiting, and drop the connection.
-    /// (No `handle_disconnected` follows.)
-    Disconnect,
+    Greeting,
 }
-pub struct Client;
+
+/// The program's side of a hub.
+#[derive(Debug)]
+pub struct Client {
+    config: Config,
+    link: link::State,
+    backoff: Backoff,
+    inbox: Inbox,
+    outbox: Outbox,
+    clock_shared: bool,
+    names: names::Names,
+    /// The hub last reached, and the session there.
+    hub: Option<HubInfo>,
+    token: [u8; 16],
+    opening: Option<link::Opening>,
+    pending: Map<Id, tickets::Pending>,
+    /// Tickets that are no changes, and changes without a sequence, in the order to be written.
+    unwritten: BTreeSet<Id>,
+    /// Changes with a sequence, oldest first; those that have ended are passed over.
+    changes: VecDeque<(u64, Id)>,
+    sequence: u64,
+    answers: answers::Answers,
+    held: held::HeldMap,
+    requests: Map<u64, Id>,
+    registrations: BTreeMap<Id, registrations::Registration>,
+    /// Counted frames that have arrived, and how many of these the hub was told of.
+    received: u64,
+    received_told: u64,
+    /// Numbers of changes that the client makes itself.
+    own_ticket: u64,
+    timers: Timers<Due>,
+    links: VecDeque<Link>,
+    events: VecDeque<Event>,
+}
+
 impl Client {
-    pub fn new(config: Config, now: Time) -> Client { todo!() }
-    /// The ticket `open` is to end when the hub is reached or `deadline` has passed.
-    pub fn open(&mut self, now: Time, id: Id, user: u64, deadline: Option<Time>) { todo!() }
-    pub fn start(&mut self, now: Time, id: Id, user: u64, command: Command, deadline: Option<Time>) { todo!() }
-    pub fn cancel(&mut self, now: Time, id: Id) { todo!() }
-    pub fn detach(&mut self, now: Time, id: Id) { todo!() }
-    pub fn close(&mut self, now: Time) { todo!() }
-    pub fn handle_connected(&mut self, now: Time) { todo!() }
-    /// Where the reactor reads into; call `handle_received` after it.
-    pub fn inbox(&mut self) -> &mut BytesMut { todo!() }
-    pub fn handle_received(&mut self, now: Time) { todo!() }
-    pub fn handle_disconnected(&mut self, now: Time, reason: &str) { todo!() }
-    pub fn handle_timeout(&mut self, now: Time) { todo!() }
-    pub fn outbox(&mut self) -> &mut Outbox { todo!() }
-    pub fn poll_link(&mut self) -> Option<Link> { todo!() }
-    pub fn poll_event(&mut self) -> Option<Event> { todo!() }
-    pub fn poll_timeout(&self) -> Option<Time> { todo!() }
+    /// A client that has reached nothing yet.
+    pub fn new(config: Config, _now: Time) -> Client {
+        Client {
+            link: link::State::Idle,
+            backoff: Backoff::new(config.backoff_ms, config.seed),
+            inbox: Inbox::default(),
+            outbox: Outbox::default(),
+            clock_shared: false,
+            names: names::Names::default(),
+            hub: None,
+            token: [0; 16],
+            opening: None,
+            pending: Map::default(),
+            unwritten: BTreeSet::new(),
+            changes: VecDeque::new(),
+            sequence: 0,
+            answers: answers::Answers::default(),
+            held: held::HeldMap::default(),
+            requests: Map::default(),
+            registrations: BTreeMap::new(),
+            received: 0,
+            received_told: 0,
+            own_ticket: tickets::OWN_TICKET_FIRST,
+            timers: Timers::default(),
+            links: VecDeque::new(),
+            events: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// Starts an operation under an id that was never used before.
+    pub fn start(
+        &mut self,
+        now: Time,
+        id: Id,
+        user: u64,
+        command: Command,
+        deadline: Option<Time>,
+    ) {
+        if matches!(self.link, link::State::Closed) {
+            let error = Error::new(Kind::Closed, "the handle is closed").executed(false);
+            return self.done(id, user, Err(error));
+        }
+        match command {
+            Command::Reply { request, reply } => self.answer(now, id, user, (request, reply)),
+            Command::Serve { .. } | Command::Consume { .. } => {
+                self.register(now, id, user, command);
+            }
+            Command::Credit { consumer, prefetch } => {
+                let done = self.credit(now, consumer, prefetch).map(|()| Outcome::Empty);
+                self.done(id, user, done);
+            }
+            Command::Settle { delivery, .. } => match self.held.begin_settle(delivery, self.hub) {
+                Ok(()) => self.add_ticket(now, id, user, (command, deadline)),
+                Err(error) => self.done(id, user, Err(error)),
+            },
+            command => self.add_ticket(now, id, user, (command, deadline)),
+        }
+    }
+
+    /// Lets go of a consumer or service: it ends at once. What it was handed stays held; what is
+    /// still on its way goes back. A ticket is not touched.
+    pub fn detach(&mut self, now: Time, id: Id) {
+        if let Some(registration) = self.registrations.remove(&id) {
+            self.push(now, &Frame::Stop { id });
+            self.done(id, registration.user, Ok(Outcome::Empty));
+        }
+    }
+
+    /// Says goodbye; every open ticket, consumer and service ends as `CLOSED`.
+    pub fn close(&mut self, now: Time) {
+        if matches!(self.link, link::State::Closed) {
+            return;
+        }
+        self.push(now, &Frame::Goodbye);
+        self.end_everything(&Error::new(Kind::Closed, "the handle was closed"));
+        self.links.push_back(Link::Disconnect);
+    }
+
+    /// The hub cannot be reached, for good: everything ends with this error.
+    pub fn fail(&mut self, error: &Error) {
+        self.end_everything(error);
+    }
+
+    /// Where received bytes are appended; `handle_received` after it.
+    pub fn inbox(&mut self) -> &mut BytesMut {
+        self.inbox.buffer()
+    }
+
+    /// Bytes to be written.
+    pub fn outbox(&mut self) -> &mut Outbox {
+        &mut self.outbox
+    }
+
+    /// The next thing the program is to hear.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// What is to be done with the link.
+    pub fn poll_link(&mut self) -> Option<Link> {
+        self.links.pop_front()
+    }
+
+    /// When `handle_timeout` wants to be called.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    /// Deadlines may have come.
+    pub fn handle_timeout(&mut self, now: Time) {
+        while let Some(due) = self.timers.pop(now) {
+            match due {
+                Due::Ticket(id) => self.ticket_due(now, id),
+                Due::Open => self.open_due(),
+                Due::Connect => self.connect_due(),
+                Due::Greeting => self.greeting_due(now),
+            }
+        }
+    }
+
+    /// True once the hub has been reached and as long as the connection lasts.
+    pub fn is_open(&self) -> bool {
+        matches!(self.link, link::State::Open)
+    }
+
+    fn clock(&self, now: Time) -> Clock {
+        Clock { shared: self.clock_shared, now }
+    }
+
+    /// Writes a frame if there is a connection.
+    fn push(&mut self, now: Time, frame: &Frame) {
+        if self.is_open() {
+            self.tell_received(now);
+            self.outbox.push(frame, self.clock(now));
+        }
+    }
+
+    fn done(&mut self, id: Id, user: u64, result: Result<Outcome, Error>) {
+        // What the client started itself interests nobody.
+        if id < tickets::OWN_TICKET_FIRST {
+            self.events.push_back(Event { id, user, what: What::Done(result) });
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.events.push_back(Event { id: 0, user: 0, what: What::Notice(notice) });
+    }
 }

@@ -1,34 +1,50 @@
-//! A hub: ports and broker joined (being written).
-#![allow(missing_docs, unused_variables)]
+//! A hub: the broker and a port for each connection, joined.
+//!
+//! Order of calls: append to `inbox(port)`, `handle_received`; then `poll_effect` until it is
+//! empty, writing each `outbox` that it names; `handle_written` after writing.
+//!
+//! What never happens here: input and output, waiting, decisions about messages (the broker's) or
+//! about bytes (the port's).
+//!
+//! Floor: imports `base`, `wire`, `port` and `broker`.
+
+mod effects;
+mod frames;
+
+use std::collections::VecDeque;
+
 use bytes::BytesMut;
-use crate::base::Time;
-use crate::wire::Outbox;
+use slab::Slab;
+
+use crate::base::timers::{TimerKey, Timers};
+use crate::base::{Error, Time, limits};
+use crate::broker::{self, Broker, NameId, SessionKey};
+use crate::port::Port;
+use crate::wire::{Frame, Outbox};
+
+pub use crate::broker::{Linger, SessionId};
+
+/// What a hub is told at its start.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The hub, for ever.
     pub hub_id: [u8; 16],
+    /// Rises with every host.
     pub epoch: u64,
-    /// The machine's boot id.
+    /// The machine's boot id: programs with the same one share its monotonic clock.
     pub clock: [u8; 16],
-    /// For resume tokens and jitter.
-    pub seed: u64,
+    /// How long a remote session outlives its connection, in ms.
     pub session_grace_ms: u64,
     /// True for the hub of a directory: the default durability is `disk`.
     pub directory: bool,
+    /// Hold changes back until `handle_log` says that their position is reached.
+    pub log_delayed: bool,
 }
+
+/// Names a connection while it lasts; used again after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PortId(pub usize);
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SessionId(pub u64);
-/// What becomes of a session whose connection broke without a goodbye.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Linger {
-    /// Its process is gone: it ends now.
-    Ended,
-    /// It ends after the grace time unless it resumes.
-    Grace,
-    /// It lasts until `handle_process_ended`.
-    Process,
-}
+
 /// What the reactor is to do with a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -42,20 +58,246 @@ pub enum Effect {
     /// Read from it again.
     Resume(PortId),
 }
-pub struct Hub;
+
+#[derive(Debug)]
+struct Connection {
+    port: Port<NameId>,
+    session: Option<SessionKey>,
+    /// The other end is on this machine.
+    local: bool,
+    /// For the session that may begin here.
+    token: [u8; 16],
+    /// A `Transmit` is on its way.
+    dirty: bool,
+    paused: bool,
+    timer: Option<(Time, TimerKey)>,
+    /// What a resuming program says that it holds, by `HeldKind`.
+    held: [Vec<u64>; 3],
+    answered_told: u64,
+}
+
+/// A hub.
+#[derive(Debug)]
+pub struct Hub {
+    config: Config,
+    broker: Broker,
+    connections: Slab<Connection>,
+    /// By session: the connection that carries it.
+    carriers: Vec<Option<PortId>>,
+    timers: Timers<PortId>,
+    effects: VecDeque<Effect>,
+}
+
 impl Hub {
-    pub fn new(config: Config, now: Time) -> Hub { todo!() }
-    /// A connection has been made; `local` if its other end is on this machine.
-    pub fn connect(&mut self, now: Time, local: bool) -> PortId { todo!() }
-    pub fn inbox(&mut self, port: PortId) -> &mut BytesMut { todo!() }
-    pub fn handle_received(&mut self, now: Time, port: PortId) { todo!() }
-    /// The connection is gone, and with it the port. Returns the session that lingers on, if any.
-    pub fn handle_disconnected(&mut self, now: Time, port: PortId, linger: Linger) -> Option<SessionId> { todo!() }
-    pub fn handle_process_ended(&mut self, now: Time, session: SessionId) { todo!() }
-    pub fn handle_timeout(&mut self, now: Time) { todo!() }
-    /// Call `handle_written` after advancing it.
-    pub fn outbox(&mut self, port: PortId) -> &mut Outbox { todo!() }
-    pub fn handle_written(&mut self, now: Time, port: PortId) { todo!() }
-    pub fn poll_effect(&mut self) -> Option<Effect> { todo!() }
-    pub fn poll_timeout(&self) -> Option<Time> { todo!() }
+    /// A hub with nothing in it.
+    pub fn new(config: Config, now: Time) -> Hub {
+        let broker = broker::Config {
+            epoch: config.epoch,
+            directory: config.directory,
+            session_grace_ms: config.session_grace_ms,
+            log_delayed: config.log_delayed,
+        };
+        Hub {
+            broker: Broker::new(broker, now),
+            connections: Slab::new(),
+            carriers: Vec::new(),
+            timers: Timers::default(),
+            effects: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// A connection has been made. `local`: its other end is on this machine. `token`: 16 bytes
+    /// that nobody can guess, for the session that may begin on it.
+    pub fn connect(&mut self, now: Time, local: bool, token: [u8; 16]) -> PortId {
+        let id = PortId(self.connections.insert(Connection {
+            port: Port::new(now),
+            session: None,
+            local,
+            token,
+            dirty: false,
+            paused: false,
+            timer: None,
+            held: Default::default(),
+            answered_told: 0,
+        }));
+        self.watch(id);
+        id
+    }
+
+    /// Where received bytes are appended; `handle_received` after it.
+    pub fn inbox(&mut self, port: PortId) -> &mut BytesMut {
+        self.connections[port.0].port.inbox()
+    }
+
+    /// Bytes have been appended to the inbox.
+    pub fn handle_received(&mut self, now: Time, port: PortId) {
+        self.connections[port.0].port.handle_received(now);
+        while let Some(frame) = self.connections[port.0].port.poll_frame(now) {
+            self.handle_frame(now, port, frame);
+            self.carry_out(now);
+        }
+        self.tell_answered(now, port);
+        if let Some(fault) = self.connections[port.0].port.take_fault() {
+            self.close(now, port, Some(fault));
+        }
+        self.watch(port);
+    }
+
+    /// The connection is gone, and with it the port. Returns the session that lingers on, if one
+    /// does.
+    pub fn handle_disconnected(
+        &mut self,
+        now: Time,
+        port: PortId,
+        linger: Linger,
+    ) -> Option<SessionId> {
+        let connection = self.connections.remove(port.0);
+        if let Some((_, timer)) = connection.timer {
+            self.timers.remove(timer);
+        }
+        self.effects.retain(|effect| effect.port() != port);
+        for name in connection.port.names() {
+            self.broker.release_name(name);
+        }
+        let session = connection.session?;
+        let id = self.broker.session_id(session);
+        self.carriers[session.index()] = None;
+        let lingers = self.broker.handle_unlinked(now, session, linger);
+        self.carry_out(now);
+        lingers.then_some(id)
+    }
+
+    /// The process of a session that was left lingering is gone.
+    pub fn handle_process_ended(&mut self, now: Time, session: SessionId) {
+        let Some(key) = self.broker.session_by_id(session) else {
+            return;
+        };
+        if self.carrier(key).is_none() {
+            self.broker.end_session(now, key);
+            self.carry_out(now);
+        }
+    }
+
+    /// Deadlines may have come.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.broker.handle_timeout(now);
+        self.carry_out(now);
+        while let Some(port) = self.timers.pop(now) {
+            let connection = &mut self.connections[port.0];
+            connection.timer = None;
+            connection.port.handle_timeout(now);
+            if let Some(fault) = connection.port.take_fault() {
+                self.close(now, port, Some(fault));
+            }
+            self.watch(port);
+        }
+    }
+
+    /// When `handle_timeout` wants to be called.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        [self.broker.poll_timeout(), self.timers.next()].into_iter().flatten().min()
+    }
+
+    /// Bytes to be written to a connection; `handle_written` after advancing it.
+    pub fn outbox(&mut self, port: PortId) -> &mut Outbox {
+        self.connections[port.0].port.outbox()
+    }
+
+    /// Bytes of the outbox have been written.
+    pub fn handle_written(&mut self, now: Time, port: PortId) {
+        let connection = &mut self.connections[port.0];
+        if connection.paused && connection.port.outbox().len() < limits::OUTBOX_SIZE_MAX / 2 {
+            connection.paused = false;
+            self.effects.push_back(Effect::Resume(port));
+            if let Some(session) = connection.session {
+                self.broker.handle_congestion(now, session, false);
+                self.carry_out(now);
+            }
+        }
+    }
+
+    /// What is to be done next.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        let effect = self.effects.pop_front()?;
+        if let Effect::Transmit(port) = effect {
+            self.connections[port.0].dirty = false;
+        }
+        Some(effect)
+    }
+
+    /// The last log position that a change waits for.
+    pub fn log_wanted(&self) -> u64 {
+        self.broker.log_wanted()
+    }
+
+    /// The log has been written up to `position`.
+    pub fn handle_log(&mut self, now: Time, position: u64) {
+        self.broker.handle_log(now, position);
+        self.carry_out(now);
+    }
+
+    fn carrier(&self, session: SessionKey) -> Option<PortId> {
+        self.carriers.get(session.index()).copied().flatten()
+    }
+
+    fn push(&mut self, now: Time, port: PortId, frame: &Frame) {
+        let connection = &mut self.connections[port.0];
+        connection.port.push(now, frame);
+        if !connection.dirty {
+            connection.dirty = true;
+            self.effects.push_back(Effect::Transmit(port));
+        }
+        if !connection.paused && connection.port.outbox().len() > limits::OUTBOX_SIZE_MAX {
+            connection.paused = true;
+            self.effects.push_back(Effect::Pause(port));
+            if let Some(session) = connection.session {
+                self.broker.handle_congestion(now, session, true);
+            }
+        }
+    }
+
+    fn close(&mut self, now: Time, port: PortId, reason: Option<Error>) {
+        let connection = &mut self.connections[port.0];
+        if !connection.port.is_closed() {
+            connection.port.close(now, reason);
+            self.effects.push_back(Effect::Close(port));
+        }
+    }
+
+    /// Keeps the port's deadline among the timers.
+    fn watch(&mut self, port: PortId) {
+        let connection = &mut self.connections[port.0];
+        let due = connection.port.poll_timeout();
+        if connection.timer.map(|(at, _)| at) == due {
+            return;
+        }
+        if let Some((_, timer)) = connection.timer.take() {
+            self.timers.remove(timer);
+        }
+        connection.timer = due.map(|at| (at, self.timers.insert(at, port)));
+    }
+
+    fn tell_answered(&mut self, now: Time, port: PortId) {
+        let connection = &mut self.connections[port.0];
+        let Some(session) = connection.session else {
+            return;
+        };
+        let count = self.broker.answered(session);
+        if connection.answered_told != count {
+            connection.answered_told = count;
+            self.push(now, port, &Frame::Answered { count });
+        }
+    }
+}
+
+impl Effect {
+    fn port(self) -> PortId {
+        match self {
+            Effect::Transmit(port)
+            | Effect::Close(port)
+            | Effect::Pause(port)
+            | Effect::Resume(port) => port,
+        }
+    }
 }

@@ -1,1 +1,252 @@
-//! The hub's side of one connection (being written).
+//! The hub's side of one connection; it dies with the socket.
+//!
+//! A port turns received bytes into frames in the order of the handshake, keeps the numbers that
+//! the program has given to names, and turns frames into bytes to send. What a frame means is not
+//! its business: the hub takes them with `poll_frame` and says what to answer with `push`.
+//!
+//! Order of calls: append to `inbox()`, `handle_received`, `poll_frame` until it is empty, `push`.
+//!
+//! Invariant: before the greeting nothing but a greeting is taken, and no frame over 4 KiB.
+//!
+//! Floor: imports `base` and `wire`.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::base::limits;
+use crate::base::{Error, Kind, Time};
+use crate::wire::{Clock, Frame, Frames, Inbox, Malformed, NameRef, Outbox, decode};
+
+/// How far the handshake has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing but a greeting is taken.
+    Greeting,
+    /// Everything else is.
+    Open,
+    /// Nothing is taken any more.
+    Closed,
+}
+
+/// The hub's side of one connection, for a hub that names things by `N`.
+#[derive(Debug)]
+pub struct Port<N> {
+    state: State,
+    inbox: Inbox,
+    frames: Option<Frames>,
+    outbox: Outbox,
+    clock_shared: bool,
+    names: Vec<Option<(u16, N)>>,
+    /// When the greeting, or the rest of a begun frame, must have come.
+    due: Option<Time>,
+    fault: Option<Error>,
+}
+
+impl<N: Copy> Port<N> {
+    /// A connection has been made.
+    pub fn new(now: Time) -> Port<N> {
+        Port {
+            state: State::Greeting,
+            inbox: Inbox::default(),
+            frames: None,
+            outbox: Outbox::default(),
+            clock_shared: false,
+            names: Vec::new(),
+            due: Some(now.plus_ms(limits::HANDSHAKE_TIMEOUT_MS)),
+            fault: None,
+        }
+    }
+
+    /// Where received bytes are appended.
+    pub fn inbox(&mut self) -> &mut BytesMut {
+        self.inbox.buffer()
+    }
+
+    /// Bytes have been appended to the inbox.
+    pub fn handle_received(&mut self, now: Time) {
+        if self.state == State::Closed {
+            return self.inbox.clear();
+        }
+        match self.inbox.take(self.frame_size_max()) {
+            Ok(frames) => self.frames = Some(frames),
+            Err(malformed) => self.break_off(malformed),
+        }
+        if self.state == State::Open {
+            self.due = match (self.inbox.is_partial(), self.due) {
+                (false, _) => None,
+                (true, None) => Some(now.plus_ms(limits::FRAME_TIMEOUT_MS)),
+                (true, due) => due,
+            };
+        }
+    }
+
+    /// A deadline may have come.
+    pub fn handle_timeout(&mut self, now: Time) {
+        if self.due.is_some_and(|due| due <= now) {
+            self.due = None;
+            let detail = match self.state {
+                State::Open => {
+                    format!("a frame did not arrive whole within {} ms", limits::FRAME_TIMEOUT_MS)
+                }
+                _ => format!("no greeting came within {} ms", limits::HANDSHAKE_TIMEOUT_MS),
+            };
+            self.break_off(Malformed(detail));
+        }
+    }
+
+    /// When `handle_timeout` wants to be called.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.due
+    }
+
+    /// The next frame; its deadlines are moments of the hub's own clock.
+    pub fn poll_frame(&mut self, now: Time) -> Option<Frame> {
+        let bytes = self.next_whole()?;
+        match decode(&bytes, Clock { shared: self.clock_shared, now }) {
+            Ok(frame) if self.in_order(&frame) => return Some(frame),
+            Ok(_) => {
+                let kind = bytes[4];
+                self.break_off(Malformed(format!("a frame of kind {kind:#04x} is out of order")));
+            }
+            Err(malformed) => self.break_off(malformed),
+        }
+        None
+    }
+
+    fn next_whole(&mut self) -> Option<Bytes> {
+        if let Some(bytes) = self.frames.as_mut().and_then(Iterator::next) {
+            return Some(bytes);
+        }
+        self.frames = None;
+        if self.state == State::Closed || !self.inbox.is_partial() {
+            return None;
+        }
+        // More may be whole by now: after the greeting frames may be larger, and a fault behind
+        // good frames shows only when they are out of the way.
+        match self.inbox.take(self.frame_size_max()) {
+            Ok(mut frames) => {
+                let first = frames.next()?;
+                self.frames = Some(frames);
+                Some(first)
+            }
+            Err(malformed) => {
+                self.break_off(malformed);
+                None
+            }
+        }
+    }
+
+    /// Why the connection is to be ended, once.
+    pub fn take_fault(&mut self) -> Option<Error> {
+        self.fault.take()
+    }
+
+    /// The greeting was answered: operations may come.
+    pub fn open(&mut self, clock_shared: bool) {
+        self.state = State::Open;
+        self.clock_shared = clock_shared;
+        self.due = None;
+    }
+
+    /// Takes nothing more, and says why if there is something to say.
+    pub fn close(&mut self, now: Time, reason: Option<Error>) {
+        if let Some(error) = reason {
+            self.push(now, &Frame::Bye { error });
+        }
+        self.state = State::Closed;
+        self.due = None;
+        self.frames = None;
+        self.inbox.clear();
+    }
+
+    /// True once `close` was called.
+    pub fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
+    /// Appends a frame to the outbox; after `close` it goes nowhere.
+    pub fn push(&mut self, now: Time, frame: &Frame) {
+        if self.state != State::Closed {
+            self.outbox.push(frame, Clock { shared: self.clock_shared, now });
+        }
+    }
+
+    /// Bytes to be written.
+    pub fn outbox(&mut self) -> &mut Outbox {
+        &mut self.outbox
+    }
+
+    /// Gives a number to a name; returns the name that had it before.
+    ///
+    /// # Errors
+    ///
+    /// For a number over the limit.
+    pub fn bind(&mut self, name_ref: NameRef, name: N) -> Result<Option<N>, Malformed> {
+        let at = name_ref.number as usize;
+        if at >= limits::NAMES_PER_CONNECTION_MAX {
+            let limit = limits::NAMES_PER_CONNECTION_MAX;
+            return Err(Malformed(format!("a name's number is {at}; it must be below {limit}")));
+        }
+        if self.names.len() <= at {
+            self.names.resize_with(at + 1, || None);
+        }
+        Ok(self.names[at].replace((name_ref.generation, name)).map(|(_, before)| before))
+    }
+
+    /// The name that has this number now.
+    ///
+    /// # Errors
+    ///
+    /// If it never had one, or it is another name's by now.
+    pub fn name(&self, name_ref: NameRef) -> Result<N, Malformed> {
+        match self.names.get(name_ref.number as usize) {
+            Some(Some((generation, name))) if *generation == name_ref.generation => Ok(*name),
+            _ => Err(Malformed(format!(
+                "name number {} of generation {} is not open",
+                name_ref.number, name_ref.generation
+            ))),
+        }
+    }
+
+    /// Every name that has a number.
+    pub fn names(&self) -> impl Iterator<Item = N> {
+        self.names.iter().flatten().map(|(_, name)| *name)
+    }
+
+    /// Notes what is wrong; nothing more is taken.
+    pub fn break_off(&mut self, malformed: Malformed) {
+        if self.fault.is_none() {
+            self.fault = Some(Error::new(Kind::Protocol, malformed.0));
+        }
+        self.frames = None;
+        self.inbox.clear();
+        self.due = None;
+    }
+
+    fn frame_size_max(&self) -> usize {
+        match self.state {
+            State::Greeting => limits::HANDSHAKE_FRAME_SIZE_MAX,
+            _ => limits::FRAME_SIZE_MAX,
+        }
+    }
+
+    fn in_order(&self, frame: &Frame) -> bool {
+        match frame {
+            Frame::Hello(_) => self.state == State::Greeting,
+            Frame::Goodbye => true,
+            Frame::Welcome(_)
+            | Frame::Bye { .. }
+            | Frame::Reply { .. }
+            | Frame::Failed { .. }
+            | Frame::Done { .. }
+            | Frame::Receipt { .. }
+            | Frame::Count { .. }
+            | Frame::Queue { .. }
+            | Frame::Request { .. }
+            | Frame::Withdraw { .. }
+            | Frame::Delivery { .. }
+            | Frame::Answered { .. }
+            | Frame::Started { .. } => false,
+            _ => self.state == State::Open,
+        }
+    }
+}

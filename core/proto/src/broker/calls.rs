@@ -1,0 +1,465 @@
+//! Services and calls.
+//!
+//! ```text
+//! call -> waiting in line -> running at an instance -> answered
+//!             | expired          | timed out, cancelled, caller gone: withdrawn, but the
+//!             v                  v   slot stays taken until the handler answers or lets go
+//! ```
+//!
+//! Floor: broker.
+
+use std::collections::VecDeque;
+
+use super::sessions::Ticket;
+use super::{Broker, Due, Effect, NameId, SessionKey};
+use crate::base::timers::TimerKey;
+use crate::base::{Error, Kind, Message, Name, Outcome, Reply, Request, Time, limits};
+
+/// An instance of a service, as a program registers it.
+#[derive(Clone, Copy, Debug)]
+pub struct Instance {
+    /// The program's number for it.
+    pub id: u64,
+    /// Requests handled at once.
+    pub concurrency: u32,
+    /// Requests that may wait.
+    pub line_max: u32,
+}
+
+impl Instance {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        for (what, value, least, most) in [
+            ("concurrency", self.concurrency, 1, limits::CONCURRENCY_MAX),
+            ("line_max", self.line_max, 0, limits::LINE_MAX),
+        ] {
+            if !(least..=most).contains(&value) {
+                let detail = format!("{what} is {value}; allowed are {least} to {most}");
+                return Err(Error::new(Kind::Invalid, detail));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Service {
+    name: Name,
+    name_id: NameId,
+    pub instances: usize,
+    /// Instances that can take more, least recently used first.
+    pub ready: VecDeque<usize>,
+    /// Calls that wait; those that have ended since are passed over.
+    line: VecDeque<u64>,
+    waiting: usize,
+    /// Calls that refer to the service.
+    calls: usize,
+    pub line_max: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Call {
+    service: usize,
+    /// Who waits for the reply, if anybody still does.
+    caller: Option<(SessionKey, u64)>,
+    deadline: Option<Time>,
+    timer: Option<TimerKey>,
+    /// Kept so that it can be handed out again after a broken connection.
+    message: Message,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Waiting,
+    Running { session: SessionKey, registration: Option<usize> },
+}
+
+impl Call {
+    /// The call no longer counts against `key`, or against any registration.
+    pub fn forget_registration(&mut self, key: Option<usize>) {
+        if let State::Running { registration, .. } = &mut self.state
+            && (key.is_none() || *registration == key)
+        {
+            *registration = None;
+        }
+    }
+}
+
+impl Broker {
+    /// A request to a service; ends with exactly one counted result.
+    pub fn call(
+        &mut self,
+        now: Time,
+        caller: (SessionKey, u64),
+        name: NameId,
+        deadline: Option<Time>,
+        message: Message,
+    ) {
+        let (session, ticket) = caller;
+        if self.is_repeat(session, ticket) {
+            return;
+        }
+        if let Err(error) = self.admit_call(now, session, name, deadline) {
+            return self.call_result(session, ticket, Err(error));
+        }
+        let service = self.service_of(name);
+        let call = Call {
+            service,
+            caller: Some(caller),
+            deadline,
+            timer: None,
+            message: message.to_stored(),
+            state: State::Waiting,
+        };
+        let Ok(token) = self.calls.insert(call) else {
+            let error = Error::new(Kind::Busy, "the hub has 16,777,216 calls open, its limit");
+            return self.call_result(session, ticket, Err(error));
+        };
+        self.services[service].calls += 1;
+        if let Some(at) = deadline {
+            let timer = self.timers.insert(at, Due::Call(token));
+            self.calls.get_mut(token).expect("inserted above").timer = Some(timer);
+        }
+        self.sessions[session].tickets.insert(ticket, Ticket::Call(token));
+        if self.services[service].waiting == 0
+            && let Some(key) = self.next_ready(service)
+        {
+            return self.hand_over(key, token, message);
+        }
+        self.services[service].line.push_back(token);
+        self.services[service].waiting += 1;
+    }
+
+    fn admit_call(
+        &self,
+        now: Time,
+        session: SessionKey,
+        name: NameId,
+        deadline: Option<Time>,
+    ) -> Result<(), Error> {
+        let text = self.names.name(name);
+        if deadline.is_some_and(|at| at <= now) {
+            return Err(Error::new(Kind::Expired, "the time ran out on the way to the hub"));
+        }
+        if self.kept_full(session) {
+            let detail = "the session has not said that its replies arrived";
+            return Err(Error::new(Kind::Busy, detail));
+        }
+        let service = self.names.service(name).map(|key| &self.services[key]);
+        let Some(service) = service.filter(|s| s.instances > 0 || self.recovering) else {
+            if self.recovering {
+                return Ok(());
+            }
+            let detail = format!("no instance serves {text:?}");
+            return Err(Error::new(Kind::NoService, detail));
+        };
+        if service.ready.is_empty() && service.waiting >= service.line_max {
+            let detail = format!(
+                "{} requests wait for {text:?}, and its line holds {}",
+                service.waiting, service.line_max
+            );
+            return Err(Error::new(Kind::Busy, detail));
+        }
+        Ok(())
+    }
+
+    pub(super) fn service_of(&mut self, name: NameId) -> usize {
+        if let Some(key) = self.names.service(name) {
+            return key;
+        }
+        let key = self.services.insert(Service {
+            name: self.names.name(name).clone(),
+            name_id: name,
+            instances: 0,
+            ready: VecDeque::new(),
+            line: VecDeque::new(),
+            waiting: 0,
+            calls: 0,
+            line_max: limits::LINE_DEFAULT as usize,
+        });
+        self.names.set_service(name, Some(key));
+        key
+    }
+
+    /// Hands waiting calls to instances that can take more.
+    pub(super) fn dispatch(&mut self, now: Time, service: usize) {
+        while let Some(key) = self.next_ready(service) {
+            let Some((token, message)) = self.next_waiting(now, service) else {
+                return;
+            };
+            self.hand_over(key, token, message);
+        }
+    }
+
+    /// Hands a call to the instance at the front of its service's ready line.
+    fn hand_over(&mut self, key: usize, token: u64, message: Message) {
+        let registration = &mut self.registrations[key];
+        registration.used += 1;
+        registration.ready = registration.used < registration.credit;
+        let (session, id, ready) = (registration.session, registration.id, registration.ready);
+        self.sessions[session].requests.insert(token);
+        let call = self.calls.get_mut(token).expect("handed over while it waits");
+        call.state = State::Running { session, registration: Some(key) };
+        let request = Request { token, deadline: call.deadline, message };
+        self.effects.push_back(Effect::Request { session, id, request });
+        let instances = &mut self.services[call.service].ready;
+        instances.pop_front();
+        if ready {
+            instances.push_back(key);
+        }
+    }
+
+    /// The front of the ready line, past those whose session cannot take more just now.
+    fn next_ready(&mut self, service: usize) -> Option<usize> {
+        loop {
+            let key = *self.services[service].ready.front()?;
+            if self.sessions[self.registrations[key].session].takes_more() {
+                return Some(key);
+            }
+            self.services[service].ready.pop_front();
+            self.registrations[key].ready = false;
+        }
+    }
+
+    fn next_waiting(&mut self, now: Time, service: usize) -> Option<(u64, Message)> {
+        loop {
+            let token = self.services[service].line.pop_front()?;
+            let Some(call) = self.calls.get(token) else {
+                continue;
+            };
+            if call.deadline.is_some_and(|at| at <= now) {
+                self.call_expired(token);
+                continue;
+            }
+            let message = call.message.clone();
+            self.services[service].waiting -= 1;
+            return Some((token, message));
+        }
+    }
+
+    /// A handler's answer.
+    ///
+    /// # Errors
+    ///
+    /// `LEASE_LOST` if the session does not handle such a request.
+    pub fn answer(
+        &mut self,
+        now: Time,
+        session: SessionKey,
+        token: u64,
+        reply: Reply,
+    ) -> Result<(), Error> {
+        self.sessions[session].answered += 1;
+        if !self.sessions[session].requests.remove(&token) {
+            let detail = "the session does not handle this request (any more)";
+            return Err(Error::new(Kind::LeaseLost, detail));
+        }
+        match reply {
+            Err(error) if error.kind() == Kind::Busy => self.decline(now, token),
+            reply => self.finish_call(now, token, reply.map(Outcome::Reply)),
+        }
+        Ok(())
+    }
+
+    /// The instance has not run the request: it goes to the front of the line again.
+    fn decline(&mut self, now: Time, token: u64) {
+        let Some(call) = self.calls.get_mut(token) else {
+            return;
+        };
+        let State::Running { registration, .. } = call.state else {
+            return;
+        };
+        if call.caller.is_none() {
+            let error = Error::new(Kind::Abandoned, "nobody waits for it");
+            return self.finish_call(now, token, Err(error));
+        }
+        call.state = State::Waiting;
+        let service = call.service;
+        self.services[service].line.push_front(token);
+        self.services[service].waiting += 1;
+        self.release_use(now, registration);
+        if self.services[service].instances == 0 && !self.recovering {
+            return self.refuse_line(service);
+        }
+        self.dispatch(now, service);
+    }
+
+    /// The caller has its result, or none wants it any more.
+    fn finish_call(&mut self, now: Time, token: u64, result: Result<Outcome, Error>) {
+        let Some(call) = self.calls.remove(token) else {
+            return;
+        };
+        if let Some(timer) = call.timer {
+            self.timers.remove(timer);
+        }
+        if let Some((session, ticket)) = call.caller {
+            self.call_result(session, ticket, result);
+        }
+        if let State::Running { registration, .. } = call.state {
+            self.release_use(now, registration);
+        }
+        self.left_service(call.service);
+    }
+
+    /// A call that referred to the service has ended.
+    fn left_service(&mut self, key: usize) {
+        self.services[key].calls -= 1;
+        self.forget_unused_service(key);
+    }
+
+    /// The call's time is over.
+    pub(super) fn call_expired(&mut self, token: u64) {
+        let Some(call) = self.calls.get_mut(token) else {
+            return;
+        };
+        call.timer = None;
+        if matches!(call.state, State::Running { .. }) {
+            let error = Error::new(Kind::TimedOut, "the handler was running as the time ran out");
+            return self.withdraw(token, Some(error));
+        }
+        let detail = "the time ran out while the request waited in line";
+        self.drop_waiting(token, Some(Error::new(Kind::Expired, detail)));
+    }
+
+    /// The program cancelled a call, receive or send; its ticket has ended there already.
+    pub fn cancel(&mut self, now: Time, session: SessionKey, ticket: u64) {
+        let tickets = &mut self.sessions[session].tickets;
+        match tickets.get(&ticket).copied() {
+            // The message is on its way; its program will release it.
+            None | Some(Ticket::Received) => {}
+            Some(Ticket::Call(token)) => {
+                tickets.remove(&ticket);
+                self.caller_left(token);
+            }
+            Some(Ticket::Receive(receive)) => {
+                tickets.remove(&ticket);
+                self.remove_receive(receive);
+            }
+            Some(Ticket::Send(token)) => self.drop_waiting_send(now, token),
+        }
+    }
+
+    /// Nobody waits for the call any more.
+    pub(super) fn caller_left(&mut self, token: u64) {
+        let Some(call) = self.calls.get_mut(token) else {
+            return;
+        };
+        match call.state {
+            State::Running { .. } => {
+                call.caller = None;
+                self.withdraw(token, None);
+            }
+            State::Waiting => {
+                call.caller = None;
+                self.drop_waiting(token, None);
+            }
+        }
+    }
+
+    fn drop_waiting(&mut self, token: u64, error: Option<Error>) {
+        let Some(call) = self.calls.remove(token) else {
+            return;
+        };
+        if let Some(timer) = call.timer {
+            self.timers.remove(timer);
+        }
+        if let (Some((session, ticket)), Some(error)) = (call.caller, error) {
+            self.call_result(session, ticket, Err(error));
+        }
+        let service = &mut self.services[call.service];
+        service.waiting -= 1;
+        if service.line.len() > 2 * service.waiting + 64 {
+            service.line.retain(|token| self.calls.get(*token).is_some());
+        }
+        self.left_service(call.service);
+    }
+
+    /// Ends a running call for its caller; its slot is freed when the handler answers or lets go.
+    fn withdraw(&mut self, token: u64, error: Option<Error>) {
+        let Some(call) = self.calls.get_mut(token) else {
+            return;
+        };
+        let caller = call.caller.take();
+        if let Some(timer) = call.timer.take() {
+            self.timers.remove(timer);
+        }
+        call.message = Message::default();
+        if let State::Running { session, .. } = call.state
+            && self.sessions[session].linked()
+        {
+            self.effects.push_back(Effect::Withdraw { session, request: token });
+        }
+        if let (Some((session, ticket)), Some(error)) = (caller, error) {
+            self.call_result(session, ticket, Err(error));
+        }
+    }
+
+    /// The session that ran the call has ended.
+    pub(super) fn handler_left(&mut self, now: Time, token: u64) {
+        let detail = "the session that handled the request ended without an answer";
+        self.finish_call(now, token, Err(Error::new(Kind::Abandoned, detail)));
+    }
+
+    /// After a broken connection: requests that did not arrive are handed out again, and requests
+    /// that nobody waits for any more are withdrawn.
+    pub(super) fn request_again(&mut self, session: SessionKey, arrived: &[u64]) {
+        let mut tokens: Vec<u64> = self.sessions[session].requests.iter().copied().collect();
+        tokens.sort_unstable();
+        for token in tokens {
+            let Some(call) = self.calls.get(token) else {
+                continue;
+            };
+            let State::Running { registration, .. } = call.state else {
+                continue;
+            };
+            let (waits, deadline) = (call.caller.is_some(), call.deadline);
+            if arrived.contains(&token) {
+                if !waits {
+                    self.effects.push_back(Effect::Withdraw { session, request: token });
+                }
+                continue;
+            }
+            let id = registration.map_or(0, |key| self.registrations[key].id);
+            let request = Request { token, deadline, message: call.message.clone() };
+            self.effects.push_back(Effect::Request { session, id, request });
+            if !waits {
+                self.effects.push_back(Effect::Withdraw { session, request: token });
+            }
+        }
+    }
+
+    pub(super) fn instance_left(&mut self, key: usize) {
+        let service = &mut self.services[key];
+        service.instances -= 1;
+        if service.instances == 0 && !self.recovering {
+            self.refuse_line(key);
+        }
+    }
+
+    /// The grace time after a change of host is over: who has not come back is not there.
+    pub(super) fn recovered(&mut self) {
+        self.recovering = false;
+        let unserved = self.services.iter().filter(|(_, service)| service.instances == 0);
+        let unserved: Vec<usize> = unserved.map(|(key, _)| key).collect();
+        unserved.into_iter().for_each(|key| self.refuse_line(key));
+    }
+
+    /// Nobody serves the name: what waits in line is refused.
+    fn refuse_line(&mut self, key: usize) {
+        // One more reference, so that the last refusal does not take the service away.
+        self.services[key].calls += 1;
+        let detail = format!("no instance serves {:?} any more", self.services[key].name);
+        for token in std::mem::take(&mut self.services[key].line) {
+            self.drop_waiting(token, Some(Error::new(Kind::NoService, detail.clone())));
+        }
+        self.left_service(key);
+    }
+
+    fn forget_unused_service(&mut self, key: usize) {
+        let service = &self.services[key];
+        if service.instances == 0 && service.calls == 0 {
+            let service = self.services.remove(key);
+            self.names.set_service(service.name_id, None);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Consumers and services of sessions, and which of them can take more.
+//!
+//! Floor: broker.
+
+use super::{Broker, Effect, NameId, SessionKey, calls, deliveries};
+use crate::base::{Error, Kind, Time, limits};
+
+#[derive(Debug)]
+pub(super) struct Registration {
+    pub session: SessionKey,
+    /// The program's number for it.
+    pub id: u64,
+    pub role: Role,
+    /// Messages held or requests handled at once.
+    pub credit: u32,
+    /// Of these, in use.
+    pub used: u32,
+    /// It stands in its service's or queue's ready line.
+    pub ready: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Service(usize),
+    Consumer(usize),
+}
+
+impl Broker {
+    /// Registers an instance of a service. Repeating it is fine.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID` for a value outside of its limits, `FULL` for too many registrations.
+    pub fn serve(
+        &mut self,
+        now: Time,
+        session: SessionKey,
+        name: NameId,
+        instance: calls::Instance,
+    ) -> Result<(), Error> {
+        instance.check()?;
+        if self.is_registered(session, instance.id)? {
+            return Ok(());
+        }
+        let service = self.service_of(name);
+        self.services[service].instances += 1;
+        self.services[service].line_max = instance.line_max as usize;
+        self.register(now, session, instance.id, Role::Service(service), instance.concurrency);
+        Ok(())
+    }
+
+    /// Registers a consumer of a queue. Repeating it is fine.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND` without such a queue; else as `serve`.
+    pub fn consume(
+        &mut self,
+        now: Time,
+        session: SessionKey,
+        name: NameId,
+        (id, prefetch): (u64, u32),
+    ) -> Result<(), Error> {
+        check_credit(prefetch)?;
+        if self.is_registered(session, id)? {
+            return self.credit(now, session, id, prefetch);
+        }
+        let queue = self.find_queue(name)?;
+        self.queues[queue].consumers += 1;
+        self.register(now, session, id, Role::Consumer(queue), prefetch);
+        Ok(())
+    }
+
+    /// Changes how many messages a consumer may hold. Unknown ids are passed over: the consumer may
+    /// have ended just now.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID` for a value over the limit.
+    pub fn credit(
+        &mut self,
+        now: Time,
+        session: SessionKey,
+        id: u64,
+        prefetch: u32,
+    ) -> Result<(), Error> {
+        check_credit(prefetch)?;
+        let Some(key) = self.sessions[session].registrations.get(&id).copied() else {
+            return Ok(());
+        };
+        self.registrations[key].credit = prefetch;
+        self.offer(now, key);
+        Ok(())
+    }
+
+    /// Ends a registration at the program's wish. What it holds stays held until settled or
+    /// answered.
+    pub fn stop(&mut self, session: SessionKey, id: u64) {
+        if let Some(key) = self.sessions[session].registrations.remove(&id) {
+            self.detach_uses(session, key);
+            self.remove_registration(key);
+        }
+    }
+
+    fn is_registered(&self, session: SessionKey, id: u64) -> Result<bool, Error> {
+        let registrations = &self.sessions[session].registrations;
+        let limit = limits::REGISTRATIONS_PER_SESSION_MAX;
+        if registrations.contains_key(&id) {
+            return Ok(true);
+        }
+        if registrations.len() >= limit {
+            let detail = format!("the session has {limit} consumers and services, its limit");
+            return Err(Error::new(Kind::Full, detail));
+        }
+        Ok(false)
+    }
+
+    fn register(&mut self, now: Time, session: SessionKey, id: u64, role: Role, credit: u32) {
+        let registration = Registration { session, id, role, credit, used: 0, ready: false };
+        let key = self.registrations.insert(registration);
+        self.sessions[session].registrations.insert(id, key);
+        self.effects.push_back(Effect::Started { session, id });
+        self.offer(now, key);
+    }
+
+    /// Puts a registration that can take more into its ready line, and gives it what waits.
+    pub(super) fn offer(&mut self, now: Time, key: usize) {
+        let registration = &self.registrations[key];
+        if registration.ready
+            || registration.used >= registration.credit
+            || !self.sessions[registration.session].takes_more()
+        {
+            return;
+        }
+        self.registrations[key].ready = true;
+        match self.registrations[key].role {
+            Role::Service(service) => {
+                self.services[service].ready.push_back(key);
+                self.dispatch(now, service);
+            }
+            Role::Consumer(queue) => {
+                self.queues[queue].takers.push_back(deliveries::Taker::Consumer(key));
+                self.pump(now, queue);
+            }
+        }
+    }
+
+    /// Offers everything that a session has registered.
+    pub(super) fn offer_all(&mut self, now: Time, session: SessionKey) {
+        let mut keys: Vec<usize> = self.sessions[session].registrations.values().copied().collect();
+        keys.sort_unstable_by_key(|key| self.registrations[*key].id);
+        keys.into_iter().for_each(|key| self.offer(now, key));
+        let mut receives = self.waiting_receives(session);
+        receives.sort_unstable();
+        receives.into_iter().for_each(|(_, key)| self.offer_receive(now, key));
+    }
+
+    /// One use is over.
+    pub(super) fn release_use(&mut self, now: Time, registration: Option<usize>) {
+        if let Some(key) = registration {
+            self.registrations[key].used -= 1;
+            self.offer(now, key);
+        }
+    }
+
+    pub(super) fn remove_registration(&mut self, key: usize) {
+        let registration = self.registrations.remove(key);
+        match registration.role {
+            Role::Service(service) => {
+                self.services[service].ready.retain(|ready| *ready != key);
+                self.instance_left(service);
+            }
+            Role::Consumer(queue) => {
+                let queue = &mut self.queues[queue];
+                queue.consumers -= 1;
+                queue.takers.retain(|taker| *taker != deliveries::Taker::Consumer(key));
+            }
+        }
+    }
+
+    /// What was handed to the registration no longer counts against it.
+    pub(super) fn detach_uses(&mut self, session: SessionKey, key: usize) {
+        for token in &self.sessions[session].held {
+            if let Some(held) = self.held.get_mut(*token) {
+                held.forget_registration(Some(key));
+            }
+        }
+        for token in &self.sessions[session].requests {
+            if let Some(call) = self.calls.get_mut(*token) {
+                call.forget_registration(Some(key));
+            }
+        }
+    }
+}
+
+fn check_credit(prefetch: u32) -> Result<(), Error> {
+    if prefetch <= limits::PREFETCH_MAX {
+        return Ok(());
+    }
+    let detail = format!("prefetch is {prefetch}; at most {}", limits::PREFETCH_MAX);
+    Err(Error::new(Kind::Invalid, detail))
+}

@@ -1,0 +1,368 @@
+//! Sessions: one handle's lasting relation with the hub.
+//!
+//! A session is *linked* while a connection carries it, and *present* once the program has said
+//! what it still holds; only then is anything new handed to it.
+//!
+//! Floor: broker.
+
+use std::collections::VecDeque;
+use std::ops::{Index, IndexMut};
+
+use slab::Slab;
+
+use super::log::SessionRef;
+use super::sends::ChangeRef;
+use super::{Broker, Due, Effect, Map, Set};
+use crate::base::sequence::Marks;
+use crate::base::timers::TimerKey;
+use crate::base::{Error, Kind, Outcome, Receipt, Time, limits};
+
+/// Names a session while it lasts; used again after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SessionKey(pub(super) usize);
+
+impl SessionKey {
+    /// A small number, for tables.
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// Names a session for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SessionId(pub u64);
+
+/// What becomes of a session whose connection broke without a goodbye.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Linger {
+    /// Its process is gone: it ends now.
+    Ended,
+    /// It ends after the grace time unless it resumes.
+    Grace,
+    /// It lasts until its process is known to be gone.
+    Process,
+}
+
+/// What a hub remembers of a change that may be repeated.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Marked {
+    /// It waits for room, or for its place in the log.
+    Pending,
+    Done(Done),
+}
+
+/// The outcome of a change.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Done {
+    Empty,
+    Receipt(Receipt),
+    Count(u64),
+}
+
+impl From<Done> for Outcome {
+    fn from(done: Done) -> Outcome {
+        match done {
+            Done::Empty => Outcome::Empty,
+            Done::Receipt(receipt) => Outcome::Receipt(receipt),
+            Done::Count(count) => Outcome::Count(count),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Confirmation {
+    pub change: ChangeRef,
+    pub outcome: Done,
+}
+
+/// What a ticket that is no change stands for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ticket {
+    Call(u64),
+    Receive(usize),
+    /// A receive whose message is held.
+    Received,
+    /// A send that waits for room.
+    Send(u64),
+}
+
+type CallResult = Result<Outcome, Error>;
+
+#[derive(Debug)]
+pub(super) struct Session {
+    pub id: SessionId,
+    token: [u8; 16],
+    linked: bool,
+    present: bool,
+    congested: bool,
+    grace: Option<TimerKey>,
+    pub marks: Marks<Marked>,
+    pub tickets: Map<u64, Ticket>,
+    pub registrations: Map<u64, usize>,
+    /// Deliveries held.
+    pub held: Set<u64>,
+    /// Requests being handled.
+    pub requests: Set<u64>,
+    /// Sends that wait for room.
+    pub sends_waiting: usize,
+    /// Answers that have arrived.
+    pub answered: u64,
+    kept: VecDeque<(u64, CallResult)>,
+    kept_first: u64,
+    /// Tickets of calls that had ended when the session resumed: the program repeats them.
+    ended_before_resume: Set<u64>,
+}
+
+impl Session {
+    /// A connection carries it.
+    pub fn linked(&self) -> bool {
+        self.linked
+    }
+
+    /// Something new may be handed to it.
+    pub fn takes_more(&self) -> bool {
+        self.present && !self.congested
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Sessions {
+    slab: Slab<Session>,
+    by_id: Map<SessionId, SessionKey>,
+    next_id: u64,
+}
+
+impl Sessions {
+    pub fn new(epoch: u64) -> Sessions {
+        Sessions { slab: Slab::new(), by_id: Map::default(), next_id: (epoch << 32) + 1 }
+    }
+
+    pub fn get_mut(&mut self, session: SessionRef) -> Option<&mut Session> {
+        self.slab.get_mut(session.key.0).filter(|found| found.id == session.id)
+    }
+
+    pub fn reference(&self, key: SessionKey) -> SessionRef {
+        SessionRef { key, id: self[key].id }
+    }
+}
+
+impl Index<SessionKey> for Sessions {
+    type Output = Session;
+
+    fn index(&self, key: SessionKey) -> &Session {
+        &self.slab[key.0]
+    }
+}
+
+impl IndexMut<SessionKey> for Sessions {
+    fn index_mut(&mut self, key: SessionKey) -> &mut Session {
+        &mut self.slab[key.0]
+    }
+}
+
+impl Broker {
+    /// A new session, carried by a connection from the start.
+    ///
+    /// # Errors
+    ///
+    /// `BUSY` if the hub has as many as it may.
+    pub fn start_session(&mut self, token: [u8; 16]) -> Result<SessionKey, Error> {
+        if self.sessions.slab.len() >= limits::SESSIONS_MAX {
+            let detail = format!("the hub has {} sessions, its limit", limits::SESSIONS_MAX);
+            return Err(Error::new(Kind::Busy, detail));
+        }
+        let id = SessionId(self.sessions.next_id);
+        self.sessions.next_id += 1;
+        let key = SessionKey(self.sessions.slab.insert(Session {
+            id,
+            token,
+            linked: true,
+            present: true,
+            congested: false,
+            grace: None,
+            marks: Marks::default(),
+            tickets: Map::default(),
+            registrations: Map::default(),
+            held: Set::default(),
+            requests: Set::default(),
+            sends_waiting: 0,
+            answered: 0,
+            kept: VecDeque::new(),
+            kept_first: 0,
+            ended_before_resume: Set::default(),
+        }));
+        self.sessions.by_id.insert(id, key);
+        Ok(key)
+    }
+
+    /// The session with this id, if the token is its own.
+    pub fn find_session(&self, id: SessionId, token: &[u8; 16]) -> Option<SessionKey> {
+        let key = *self.sessions.by_id.get(&id)?;
+        (self.sessions[key].token == *token).then_some(key)
+    }
+
+    /// The session with this id.
+    pub fn session_by_id(&self, id: SessionId) -> Option<SessionKey> {
+        self.sessions.by_id.get(&id).copied()
+    }
+
+    /// The session's id.
+    pub fn session_id(&self, key: SessionKey) -> SessionId {
+        self.sessions[key].id
+    }
+
+    /// Answers that have arrived from the session.
+    pub fn answered(&self, key: SessionKey) -> u64 {
+        self.sessions[key].answered
+    }
+
+    /// A connection carries the session again; `received` counted results have arrived.
+    ///
+    /// Nothing new is handed to it until `handle_held`.
+    pub fn resume(&mut self, key: SessionKey, received: u64) {
+        self.handle_received(key, received);
+        let session = &mut self.sessions[key];
+        session.linked = true;
+        session.present = false;
+        session.congested = false;
+        session.ended_before_resume = session.kept.iter().map(|(ticket, _)| *ticket).collect();
+        for (ticket, result) in &session.kept {
+            let (ticket, result) = (*ticket, result.clone());
+            self.effects.push_back(Effect::Result { session: key, ticket, result, counted: true });
+        }
+        if let Some(timer) = session.grace.take() {
+            self.timers.remove(timer);
+        }
+    }
+
+    /// What the program still has: deliveries, requests and open ids. Whatever else it was
+    /// handed did not arrive and is handed out again; whatever else it asked for was cancelled.
+    pub fn handle_held(&mut self, now: Time, key: SessionKey, held: &[Vec<u64>; 3]) {
+        let [deliveries, requests, open] = held;
+        let open: Set<u64> = open.iter().copied().collect();
+        let tickets = self.sessions[key].tickets.keys().copied();
+        for ticket in sorted(tickets.filter(|ticket| !open.contains(ticket))) {
+            self.cancel(now, key, ticket);
+        }
+        let registrations = self.sessions[key].registrations.keys().copied();
+        for id in sorted(registrations.filter(|id| !open.contains(id))) {
+            self.stop(key, id);
+        }
+        self.sessions[key].present = true;
+        self.deliver_again(key, deliveries);
+        self.request_again(key, requests);
+        self.offer_all(now, key);
+    }
+
+    /// Counted results that have arrived.
+    pub fn handle_received(&mut self, key: SessionKey, count: u64) {
+        let session = &mut self.sessions[key];
+        while session.kept_first < count && session.kept.pop_front().is_some() {
+            session.kept_first += 1;
+        }
+    }
+
+    /// The session's connection is too slow for what it is sent, or has caught up.
+    pub fn handle_congestion(&mut self, now: Time, key: SessionKey, congested: bool) {
+        self.sessions[key].congested = congested;
+        if !congested {
+            self.offer_all(now, key);
+        }
+    }
+
+    /// The session's connection broke. True if the session is still there.
+    pub fn handle_unlinked(&mut self, now: Time, key: SessionKey, linger: Linger) -> bool {
+        let session = &mut self.sessions[key];
+        session.linked = false;
+        session.present = false;
+        match linger {
+            Linger::Ended => self.end_session(now, key),
+            Linger::Process => {}
+            Linger::Grace => {
+                let deadline = now.plus_ms(self.config.session_grace_ms);
+                let timer = self.timers.insert(deadline, Due::Session(key));
+                self.sessions[key].grace = Some(timer);
+            }
+        }
+        linger != Linger::Ended
+    }
+
+    pub(super) fn session_expired(&mut self, now: Time, key: SessionKey) {
+        self.sessions[key].grace = None;
+        self.end_session(now, key);
+    }
+
+    /// The session ends: what it held goes back, what it waited for is dropped.
+    pub fn end_session(&mut self, now: Time, key: SessionKey) {
+        let session = &mut self.sessions[key];
+        session.linked = false;
+        session.present = false;
+        if let Some(timer) = session.grace.take() {
+            self.timers.remove(timer);
+        }
+        let id = session.id;
+        let tickets = std::mem::take(&mut session.tickets);
+        let registrations = std::mem::take(&mut session.registrations);
+        let held = std::mem::take(&mut session.held);
+        let requests = std::mem::take(&mut session.requests);
+        // In a fixed order, so that the same history always goes on in the same way.
+        let requests = sorted(requests);
+        let held = sorted(held);
+        for token in &requests {
+            self.calls.get_mut(*token).into_iter().for_each(|call| call.forget_registration(None));
+        }
+        for token in &held {
+            self.held.get_mut(*token).into_iter().for_each(|held| held.forget_registration(None));
+        }
+        for key in sorted(registrations.into_values()) {
+            self.remove_registration(key);
+        }
+        let mut tickets: Vec<(u64, Ticket)> = tickets.into_iter().collect();
+        tickets.sort_unstable_by_key(|(ticket, _)| *ticket);
+        for (_, ticket) in tickets {
+            match ticket {
+                Ticket::Call(token) => self.caller_left(token),
+                Ticket::Receive(receive) => {
+                    self.remove_receive(receive);
+                }
+                Ticket::Send(token) => self.drop_waiting_send(now, token),
+                Ticket::Received => {}
+            }
+        }
+        requests.into_iter().for_each(|token| self.handler_left(now, token));
+        held.into_iter().for_each(|token| self.put_back(now, token));
+        self.sessions.by_id.remove(&id);
+        self.sessions.slab.remove(key.0);
+    }
+
+    /// Ends a call's ticket; the result is kept until the program says that it arrived.
+    pub(super) fn call_result(&mut self, key: SessionKey, ticket: u64, result: CallResult) {
+        let session = &mut self.sessions[key];
+        session.tickets.remove(&ticket);
+        let kept = match &result {
+            Ok(Outcome::Reply(message)) => Ok(Outcome::Reply(message.to_stored())),
+            other => other.clone(),
+        };
+        session.kept.push_back((ticket, kept));
+        if session.linked {
+            self.effects.push_back(Effect::Result { session: key, ticket, result, counted: true });
+        }
+    }
+
+    /// True if the program repeats a ticket that the hub knows already.
+    pub(super) fn is_repeat(&self, key: SessionKey, ticket: u64) -> bool {
+        let session = &self.sessions[key];
+        session.tickets.contains_key(&ticket) || session.ended_before_resume.contains(&ticket)
+    }
+
+    /// Results kept for the session.
+    pub(super) fn kept_full(&self, key: SessionKey) -> bool {
+        self.sessions[key].kept.len() >= limits::REPLIES_KEPT_MAX
+    }
+}
+
+fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut sorted: Vec<T> = items.into_iter().collect();
+    sorted.sort_unstable();
+    sorted
+}

@@ -1,0 +1,143 @@
+//! What comes from the hub.
+//!
+//! Floor: client.
+
+use super::{Client, link};
+use crate::base::{Delivery, Error, Event, Id, Kind, Outcome, Request, Time, What, limits};
+use crate::wire::{Frame, decode};
+
+impl Client {
+    /// Bytes have been appended to the inbox.
+    pub fn handle_received(&mut self, now: Time) {
+        loop {
+            let frames = match self.inbox.take(limits::FRAME_SIZE_MAX) {
+                Ok(frames) => frames,
+                Err(malformed) => return self.drop_link(now, &malformed.0),
+            };
+            let mut any = false;
+            for bytes in frames {
+                any = true;
+                if !matches!(self.link, link::State::Greeting(_) | link::State::Open) {
+                    return;
+                }
+                match decode(&bytes, self.clock(now)) {
+                    Ok(frame) => self.handle_frame(now, frame),
+                    Err(malformed) => return self.drop_link(now, &malformed.0),
+                }
+            }
+            // A fault behind good frames shows only when they are out of the way.
+            if !any || !self.inbox.is_partial() {
+                break;
+            }
+        }
+        if self.received - self.received_told >= limits::REPLIES_UNACKNOWLEDGED_MAX
+            && self.is_open()
+        {
+            self.tell_received(now);
+        }
+    }
+
+    /// Tells the hub how many counted frames have arrived, so that it need not keep them.
+    pub(super) fn tell_received(&mut self, now: Time) {
+        if self.received != self.received_told {
+            self.received_told = self.received;
+            self.outbox.push(&Frame::Received { count: self.received }, self.clock(now));
+        }
+    }
+
+    fn handle_frame(&mut self, now: Time, frame: Frame) {
+        if !self.is_open() && !matches!(frame, Frame::Welcome(_) | Frame::Bye { .. }) {
+            return self.drop_link(now, "the hub sent something before its greeting");
+        }
+        match frame {
+            Frame::Welcome(welcome) => self.handle_welcome(now, &welcome),
+            Frame::Bye { error } => self.handle_bye(now, &error),
+            Frame::Reply { ticket, message } => {
+                self.received += 1;
+                self.end_ticket(now, ticket, Ok(Outcome::Reply(message)));
+            }
+            Frame::Failed { id, counted, error } => {
+                self.received += u64::from(counted);
+                self.handle_failed(now, id, &error);
+            }
+            Frame::Done { ticket } => {
+                self.end_ticket(now, ticket, Ok(Outcome::Empty));
+            }
+            Frame::Receipt { ticket, receipt } => {
+                self.end_ticket(now, ticket, Ok(Outcome::Receipt(receipt)));
+            }
+            Frame::Count { ticket, count } => {
+                self.end_ticket(now, ticket, Ok(Outcome::Count(count)));
+            }
+            Frame::Queue { ticket, info } => {
+                self.end_ticket(now, ticket, Ok(Outcome::Queue(info)));
+            }
+            Frame::Request { id, request } => self.handle_request(now, id, request),
+            Frame::Withdraw { request } => self.handle_withdraw(request),
+            Frame::Delivery { id, delivery } => self.handle_delivery(now, id, delivery),
+            Frame::Answered { count } => self.answers_arrived(count),
+            Frame::Started { id } => self.registration_started(id),
+            _ => self.drop_link(now, "the hub sent a frame that only programs send"),
+        }
+    }
+
+    fn handle_bye(&mut self, now: Time, error: &Error) {
+        let never_opened = self.hub.is_none();
+        if never_opened && matches!(error.kind(), Kind::Unsupported | Kind::Refused) {
+            self.fail(error);
+            return self.links.push_back(link::Link::Disconnect);
+        }
+        self.drop_link(now, &error.to_string());
+    }
+
+    fn handle_failed(&mut self, now: Time, id: Id, error: &Error) {
+        if self.end_ticket(now, id, Err(error.clone()))
+            || self.registration_failed(id, error)
+            || self.answers.is_empty()
+        {
+            return;
+        }
+        self.answer_failed(id, error);
+    }
+
+    fn handle_request(&mut self, now: Time, id: Id, request: Request) {
+        if self.requests.contains_key(&request.token) {
+            return;
+        }
+        self.requests.insert(request.token, id);
+        let expired = request.deadline.is_some_and(|deadline| deadline <= now);
+        match self.registrations.get(&id).map(|registration| registration.user) {
+            Some(user) if !expired => {
+                self.events.push_back(Event { id, user, what: What::Request(request) });
+            }
+            _ => {
+                let error = Error::new(Kind::Busy, "not run: the instance has stopped");
+                self.answer_own(now, request.token, error);
+            }
+        }
+    }
+
+    fn handle_withdraw(&mut self, request: u64) {
+        let Some(id) = self.requests.get(&request).copied() else {
+            return;
+        };
+        if let Some(registration) = self.registrations.get(&id) {
+            let user = registration.user;
+            self.events.push_back(Event { id, user, what: What::Withdrawn { request } });
+        }
+    }
+
+    fn handle_delivery(&mut self, now: Time, id: Id, delivery: Delivery) {
+        if !self.held.insert(delivery.token) {
+            return;
+        }
+        if let Some(registration) = self.registrations.get(&id) {
+            let user = registration.user;
+            return self.events.push_back(Event { id, user, what: What::Delivery(delivery) });
+        }
+        let token = delivery.token;
+        if !self.end_ticket(now, id, Ok(Outcome::Delivery(delivery))) {
+            self.release_own(now, token);
+        }
+    }
+}

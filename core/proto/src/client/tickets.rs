@@ -1,0 +1,301 @@
+//! Tickets: operations that end exactly once.
+//!
+//! Floor: client.
+
+use super::{Client, Due};
+use crate::base::timers::TimerKey;
+use crate::base::{Command, Error, Id, Kind, Name, Outcome, Time, Verdict, limits};
+use crate::wire::{Change, Declared, Frame, NameRef};
+
+/// Tickets from here on are the client's own.
+pub(super) const OWN_TICKET_FIRST: Id = 1 << 63;
+
+#[derive(Debug)]
+pub(super) struct Pending {
+    user: u64,
+    command: Command,
+    started: Time,
+    deadline: Option<Time>,
+    timer: Option<TimerKey>,
+    /// Its frame has been written to a connection of this session.
+    written: bool,
+    sequence: Option<u64>,
+}
+
+impl Pending {
+    /// When the hub's verdict must have come: a little after the deadline.
+    fn verdict_due(&self) -> Option<Time> {
+        let deadline = self.deadline?;
+        let (least, most) = limits::VERDICT_WAIT_MS;
+        let span_ms = deadline.since(self.started).as_millis() as u64;
+        Some(deadline.plus_ms((span_ms / 50).clamp(least, most)))
+    }
+
+    fn is_change(&self) -> bool {
+        !matches!(
+            self.command,
+            Command::Call { .. } | Command::Receive { .. } | Command::Inspect { .. }
+        )
+    }
+}
+
+impl Client {
+    pub(super) fn add_ticket(
+        &mut self,
+        now: Time,
+        id: Id,
+        user: u64,
+        (command, deadline): (Command, Option<Time>),
+    ) {
+        let mut pending = Pending {
+            user,
+            command,
+            started: now,
+            deadline,
+            timer: None,
+            written: false,
+            sequence: None,
+        };
+        let written =
+            self.is_open() && self.unwritten.is_empty() && self.write(now, id, &mut pending);
+        if !written {
+            self.unwritten.insert(id);
+        }
+        // What is not written yet ends at its deadline; what is, when the verdict is overdue.
+        let due = if written { pending.verdict_due() } else { deadline };
+        pending.timer = due.map(|at| self.timers.insert(at, Due::Ticket(id)));
+        self.pending.insert(id, pending);
+    }
+
+    /// Writes what is waiting to be written, as far as the window allows.
+    pub(super) fn write_waiting(&mut self, now: Time) {
+        while self.is_open()
+            && let Some(id) = self.unwritten.first().copied()
+        {
+            let Some(mut pending) = self.pending.remove(&id) else {
+                self.unwritten.remove(&id);
+                continue;
+            };
+            let written = self.write(now, id, &mut pending);
+            self.pending.insert(id, pending);
+            if !written {
+                return;
+            }
+            self.unwritten.remove(&id);
+        }
+    }
+
+    /// Writes one operation; false if the window has no room for it.
+    fn write(&mut self, now: Time, id: Id, pending: &mut Pending) -> bool {
+        if pending.is_change() && pending.sequence.is_none() {
+            let Some(sequence) = self.next_sequence() else {
+                return false;
+            };
+            pending.sequence = Some(sequence);
+            self.changes.push_back((sequence, id));
+        }
+        self.tell_received(now);
+        pending.written = true;
+        let change = Change {
+            producer: self.hub.map_or(0, |hub| hub.session_id),
+            sequence: pending.sequence.unwrap_or(0),
+            oldest: self.changes.front().map_or(0, |(oldest, _)| *oldest),
+        };
+        let clock = self.clock(now);
+        match &pending.command {
+            Command::Call { service, message } => {
+                let name = self.name_ref(now, service);
+                self.outbox.push_call((id, name), pending.deadline, message, clock);
+            }
+            Command::Send { queue, message } => {
+                let name = self.name_ref(now, queue);
+                let deadline = pending.deadline;
+                self.outbox.push_send((id, &change, name), deadline, message, clock);
+            }
+            command => {
+                let frame = self.frame(now, id, command, (change, pending.deadline));
+                self.outbox.push(&frame, clock);
+            }
+        }
+        true
+    }
+
+    fn frame(
+        &mut self,
+        now: Time,
+        ticket: Id,
+        command: &Command,
+        (change, deadline): (Change, Option<Time>),
+    ) -> Frame {
+        match command {
+            Command::Receive { queue } => {
+                Frame::Receive { ticket, name: self.name_ref(now, queue), deadline }
+            }
+            Command::Inspect { queue } => {
+                Frame::Inspect { ticket, name: self.name_ref(now, queue) }
+            }
+            Command::Declare { queue, options } => Frame::Declare {
+                ticket,
+                change,
+                name: self.name_ref(now, queue),
+                options: Declared {
+                    durability: options.durability,
+                    length_max: options.length_max,
+                    bytes_max: options.bytes_max,
+                    overflow: options.overflow,
+                },
+            },
+            Command::Delete { queue } => {
+                Frame::Delete { ticket, change, name: self.name_ref(now, queue) }
+            }
+            Command::Purge { queue } => {
+                Frame::Purge { ticket, change, name: self.name_ref(now, queue) }
+            }
+            Command::Settle { delivery, verdict } => {
+                Frame::Settle { ticket, change, delivery: *delivery, verdict: *verdict }
+            }
+            other => unreachable!("{other:?} is written elsewhere"),
+        }
+    }
+
+    /// The name's number on this connection; tells the hub of it first if need be.
+    pub(super) fn name_ref(&mut self, now: Time, name: &Name) -> NameRef {
+        let (name_ref, new) = self.names.number(name);
+        if new {
+            self.outbox.push(&Frame::Open { name_ref, name: name.clone() }, self.clock(now));
+        }
+        name_ref
+    }
+
+    /// The next sequence, if the window has room for it.
+    fn next_sequence(&mut self) -> Option<u64> {
+        self.forget_ended_changes();
+        let next = self.sequence + 1;
+        let oldest = self.changes.front().map_or(next, |(oldest, _)| *oldest);
+        if next - oldest >= limits::PRODUCER_WINDOW {
+            return None;
+        }
+        self.sequence = next;
+        Some(next)
+    }
+
+    fn forget_ended_changes(&mut self) {
+        while let Some((sequence, id)) = self.changes.front()
+            && self.pending.get(id).is_none_or(|pending| pending.sequence != Some(*sequence))
+        {
+            self.changes.pop_front();
+        }
+    }
+
+    /// Ends a ticket without the hub's verdict: what was written may have taken effect.
+    fn give_up(&mut self, now: Time, id: Id, error: &Error) {
+        if let Some(pending) = self.pending.get(&id) {
+            let error = error.clone().executed(pending.written);
+            self.end_ticket(now, id, Err(error));
+        }
+    }
+
+    /// Ends a ticket. False if there is none with this id.
+    pub(super) fn end_ticket(&mut self, now: Time, id: Id, result: Result<Outcome, Error>) -> bool {
+        let Some(pending) = self.pending.remove(&id) else {
+            return false;
+        };
+        if let Some(timer) = pending.timer {
+            self.timers.remove(timer);
+        }
+        if let Command::Settle { delivery, .. } = pending.command {
+            match pending.written {
+                true => self.held.remove(delivery),
+                false => self.held.undo_settle(delivery),
+            }
+        }
+        if !pending.written {
+            self.unwritten.remove(&id);
+        }
+        self.done(id, pending.user, result);
+        if pending.sequence.is_some() && !self.unwritten.is_empty() {
+            self.write_waiting(now);
+        }
+        true
+    }
+
+    /// The program wants the ticket to end.
+    pub fn cancel(&mut self, now: Time, id: Id) {
+        let Some(pending) = self.pending.get(&id) else {
+            return;
+        };
+        if pending.written {
+            self.push(now, &Frame::Cancel { ticket: id });
+        }
+        self.give_up(now, id, &Error::new(Kind::Cancelled, "cancelled by the program"));
+    }
+
+    /// Settles a delivery that the program is never to see.
+    pub(super) fn release_own(&mut self, now: Time, delivery: u64) {
+        self.own_ticket += 1;
+        let command = Command::Settle { delivery, verdict: Verdict::Release };
+        if self.held.begin_settle(delivery, self.hub).is_ok() {
+            self.add_ticket(now, self.own_ticket, 0, (command, None));
+        }
+    }
+
+    /// A ticket's time is over.
+    pub(super) fn ticket_due(&mut self, now: Time, id: Id) {
+        let Some(pending) = self.pending.get_mut(&id) else {
+            return;
+        };
+        pending.timer = None;
+        if !pending.written {
+            let detail = "the time ran out before the operation could be sent to the hub";
+            return self.give_up(now, id, &Error::new(Kind::Expired, detail));
+        }
+        if let Some(due) = pending.verdict_due().filter(|due| *due > now) {
+            pending.timer = Some(self.timers.insert(due, Due::Ticket(id)));
+            return;
+        }
+        let error = if self.is_open() {
+            "the hub gave no verdict by the deadline"
+        } else {
+            "the connection to the hub was not back by the deadline"
+        };
+        self.give_up(now, id, &Error::new(Kind::HostUnresponsive, error));
+    }
+
+    /// Ids of tickets that have been written, in the order to be written again.
+    pub(super) fn written_tickets(&self) -> Vec<Id> {
+        let written = self.pending.iter().filter(|(_, pending)| pending.written);
+        let mut written: Vec<(u64, Id)> =
+            written.map(|(id, pending)| (pending.sequence.unwrap_or(0), *id)).collect();
+        written.sort_unstable();
+        written.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// The session goes on over a new connection: what has no verdict yet is written again.
+    pub(super) fn write_again(&mut self, now: Time) {
+        for id in self.written_tickets() {
+            let Some(mut pending) = self.pending.remove(&id) else {
+                continue;
+            };
+            self.write(now, id, &mut pending);
+            self.pending.insert(id, pending);
+        }
+    }
+
+    /// The session is gone: what was written has an unknown end.
+    pub(super) fn end_written(&mut self, now: Time, error: &Error) {
+        for id in self.written_tickets() {
+            self.give_up(now, id, error);
+        }
+        self.changes.clear();
+        self.sequence = 0;
+    }
+
+    /// Every ticket ends.
+    pub(super) fn end_all(&mut self, error: &Error) {
+        let mut all: Vec<Id> = self.pending.keys().copied().collect();
+        all.sort_unstable();
+        for id in all {
+            self.give_up(Time::default(), id, error);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What the broker wants sent, as frames for the port that carries the session.
+//!
+//! Floor: hub.
+
+use super::Hub;
+use crate::base::{Error, Outcome, Time};
+use crate::broker::Effect;
+use crate::wire::Frame;
+
+impl Hub {
+    /// Carries out the broker's effects. What has no connection is dropped: the broker repeats what
+    /// matters when the session resumes.
+    pub(super) fn carry_out(&mut self, now: Time) {
+        while let Some(effect) = self.broker.poll_effect() {
+            let (session, frame) = match effect {
+                Effect::Result { session, ticket, result, counted } => {
+                    (session, result_frame(ticket, result, counted))
+                }
+                Effect::Request { session, id, request } => {
+                    (session, Frame::Request { id, request })
+                }
+                Effect::Withdraw { session, request } => (session, Frame::Withdraw { request }),
+                Effect::Deliver { session, id, delivery } => {
+                    (session, Frame::Delivery { id, delivery })
+                }
+                Effect::Started { session, id } => (session, Frame::Started { id }),
+                Effect::Ended { session, id, error } => {
+                    (session, Frame::Failed { id, counted: false, error })
+                }
+            };
+            if let Some(port) = self.carrier(session) {
+                self.push(now, port, &frame);
+            }
+        }
+    }
+}
+
+pub(super) fn result_frame(ticket: u64, result: Result<Outcome, Error>, counted: bool) -> Frame {
+    match result {
+        Err(error) => Frame::Failed { id: ticket, counted, error },
+        Ok(Outcome::Reply(message)) => Frame::Reply { ticket, message },
+        Ok(Outcome::Receipt(receipt)) => Frame::Receipt { ticket, receipt },
+        Ok(Outcome::Count(count)) => Frame::Count { ticket, count },
+        Ok(Outcome::Queue(info)) => Frame::Queue { ticket, info },
+        Ok(Outcome::Empty | Outcome::Opened(_) | Outcome::Delivery(_)) => Frame::Done { ticket },
+    }
+}

@@ -1,0 +1,289 @@
+//! What a program's frames want of the broker.
+//!
+//! Floor: hub.
+
+use super::{Hub, PortId};
+use crate::base::{Error, Kind, QueueOptions, Time, limits};
+use crate::broker::{ChangeRef, Instance, NameId, SessionId, SessionKey};
+use crate::wire::{self, Change, Frame, HeldKind, Hello, Malformed, NameRef, Welcome};
+
+/// Most entries that a list of a resuming program may have.
+const HELD_MAX: usize = 16 * limits::PREFETCH_MAX as usize;
+
+impl Hub {
+    pub(super) fn handle_frame(&mut self, now: Time, port: PortId, frame: Frame) {
+        let done = match frame {
+            Frame::Hello(hello) => {
+                self.greet(now, port, &hello);
+                Ok(())
+            }
+            Frame::Goodbye => {
+                self.leave(now, port);
+                Ok(())
+            }
+            frame => match self.connections[port.0].session {
+                Some(session) => self.operate(now, port, session, frame),
+                None => Err(Malformed("an operation came without a session".into())),
+            },
+        };
+        if let Err(malformed) = done {
+            self.connections[port.0].port.break_off(malformed);
+        }
+    }
+
+    fn greet(&mut self, now: Time, port: PortId, hello: &Hello) {
+        let (oldest, newest) = hello.versions;
+        if !(oldest..=newest).contains(&wire::VERSION) {
+            let detail = format!(
+                "the program speaks protocol versions {oldest} to {newest}, this hub {}",
+                wire::VERSION
+            );
+            return self.close(now, port, Some(Error::new(Kind::Unsupported, detail)));
+        }
+        let known = hello.hub_id == self.config.hub_id && hello.epoch == self.config.epoch;
+        let found = self.broker.find_session(SessionId(hello.session_id), &hello.token);
+        let resumed = found.filter(|_| known);
+        let session = match resumed {
+            Some(session) => session,
+            None => match self.broker.start_session(self.connections[port.0].token) {
+                Ok(session) => session,
+                Err(error) => return self.close(now, port, Some(error)),
+            },
+        };
+        self.carry(now, session, port);
+        let welcome = self.welcome(port, session, hello, resumed.is_some());
+        let clock_shared = welcome.clock_shared;
+        self.push(now, port, &Frame::Welcome(Box::new(welcome)));
+        self.connections[port.0].port.open(clock_shared);
+        if resumed.is_some() {
+            self.broker.resume(session, hello.received);
+        }
+    }
+
+    /// The session is carried by this connection from now on, and by no other.
+    fn carry(&mut self, now: Time, session: SessionKey, port: PortId) {
+        if let Some(before) = self.carrier(session) {
+            self.connections[before.0].session = None;
+            let detail = "the session goes on over another connection";
+            self.close(now, before, Some(Error::new(Kind::Protocol, detail)));
+        }
+        if self.carriers.len() <= session.index() {
+            self.carriers.resize(session.index() + 1, None);
+        }
+        self.carriers[session.index()] = Some(port);
+        self.connections[port.0].session = Some(session);
+        self.connections[port.0].answered_told = self.broker.answered(session);
+    }
+
+    fn welcome(&self, port: PortId, session: SessionKey, hello: &Hello, resumed: bool) -> Welcome {
+        let connection = &self.connections[port.0];
+        let local = connection.local;
+        let grace_ms = u32::try_from(self.config.session_grace_ms).unwrap_or(u32::MAX - 1);
+        Welcome {
+            version: wire::VERSION,
+            authentication: 0,
+            resumed,
+            clock_shared: local && hello.clock == self.config.clock && hello.clock != [0; 16],
+            memory_only: true,
+            features: 0,
+            hub_id: self.config.hub_id,
+            epoch: self.config.epoch,
+            session_id: self.broker.session_id(session).0,
+            token: if resumed { hello.token } else { connection.token },
+            answered: connection.answered_told,
+            frame_size_max: limits::FRAME_SIZE_MAX as u32,
+            names_max: limits::NAMES_PER_CONNECTION_MAX as u32,
+            window: limits::PRODUCER_WINDOW as u32,
+            grace_ms: if local { u32::MAX } else { grace_ms },
+        }
+    }
+
+    fn leave(&mut self, now: Time, port: PortId) {
+        if let Some(session) = self.connections[port.0].session.take() {
+            self.carriers[session.index()] = None;
+            self.broker.end_session(now, session);
+        }
+        self.close(now, port, None);
+    }
+
+    fn name(&self, port: PortId, name: NameRef) -> Result<NameId, Malformed> {
+        self.connections[port.0].port.name(name)
+    }
+
+    fn operate(
+        &mut self,
+        now: Time,
+        port: PortId,
+        session: SessionKey,
+        frame: Frame,
+    ) -> Result<(), Malformed> {
+        match frame {
+            Frame::Call { ticket, name, deadline, message } => {
+                let name = self.name(port, name)?;
+                self.broker.call(now, (session, ticket), name, deadline, message);
+            }
+            Frame::Answer { ticket, request, reply } => {
+                if let Err(error) = self.broker.answer(now, session, request, reply) {
+                    self.push(now, port, &Frame::Failed { id: ticket, counted: false, error });
+                }
+            }
+            Frame::Received { count } => self.broker.handle_received(session, count),
+            Frame::Receive { ticket, name, deadline } => {
+                let name = self.name(port, name)?;
+                self.broker.receive(now, session, ticket, name, deadline);
+            }
+            Frame::Inspect { ticket, name } => {
+                let result = self.broker.inspect(self.name(port, name)?);
+                let frame = super::effects::result_frame(ticket, result, false);
+                self.push(now, port, &frame);
+            }
+            Frame::Cancel { ticket } => self.broker.cancel(now, session, ticket),
+            Frame::Stop { id } => self.broker.stop(session, id),
+            Frame::Open { name_ref, name } => self.open_name(now, port, name_ref, &name)?,
+            Frame::Held { last, what, tokens } => {
+                self.held(now, port, session, (last, what, tokens))?;
+            }
+            Frame::Serve { .. } | Frame::Consume { .. } | Frame::Credit { .. } => {
+                return self.register(now, port, session, frame);
+            }
+            frame => return self.change(now, port, session, frame),
+        }
+        Ok(())
+    }
+
+    fn register(
+        &mut self,
+        now: Time,
+        port: PortId,
+        session: SessionKey,
+        frame: Frame,
+    ) -> Result<(), Malformed> {
+        let (id, done) = match frame {
+            Frame::Serve { id, name, concurrency, line_max } => {
+                let name = self.name(port, name)?;
+                let instance = Instance { id, concurrency, line_max };
+                (id, self.broker.serve(now, session, name, instance))
+            }
+            Frame::Consume { id, name, prefetch } => {
+                let name = self.name(port, name)?;
+                (id, self.broker.consume(now, session, name, (id, prefetch)))
+            }
+            Frame::Credit { id, prefetch } => (id, self.broker.credit(now, session, id, prefetch)),
+            _ => return Ok(()),
+        };
+        if let Err(error) = done {
+            self.push(now, port, &Frame::Failed { id, counted: false, error });
+        }
+        Ok(())
+    }
+
+    fn change(
+        &mut self,
+        now: Time,
+        port: PortId,
+        session: SessionKey,
+        frame: Frame,
+    ) -> Result<(), Malformed> {
+        match frame {
+            Frame::Send { ticket, change, name, deadline, message } => {
+                let name = self.name(port, name)?;
+                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
+                    self.broker.send(now, change, name, deadline, &message);
+                }
+            }
+            Frame::Settle { ticket, change, delivery, verdict } => {
+                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
+                    self.broker.settle(now, change, delivery, verdict);
+                }
+            }
+            Frame::Declare { ticket, change, name, options } => {
+                let name = self.name(port, name)?;
+                let options = QueueOptions {
+                    durability: options.durability,
+                    length_max: options.length_max,
+                    bytes_max: options.bytes_max,
+                    overflow: options.overflow,
+                };
+                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
+                    self.broker.declare(now, change, name, options);
+                }
+            }
+            Frame::Delete { ticket, change, name } => {
+                let name = self.name(port, name)?;
+                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
+                    self.broker.delete(now, change, name);
+                }
+            }
+            Frame::Purge { ticket, change, name } => {
+                let name = self.name(port, name)?;
+                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
+                    self.broker.purge(now, change, name);
+                }
+            }
+            _ => return Err(Malformed("a frame that only a hub sends".into())),
+        }
+        Ok(())
+    }
+
+    /// `None` for a repeat, and for a change that was refused here.
+    fn begin(
+        &mut self,
+        now: Time,
+        port: PortId,
+        session: SessionKey,
+        (ticket, change): (u64, Change),
+    ) -> Result<Option<ChangeRef>, Malformed> {
+        let numbers = (change.producer, change.sequence, change.oldest);
+        match self.broker.begin_change(session, ticket, numbers) {
+            Ok(change) => Ok(change),
+            Err(error) if error.kind() == Kind::Protocol => {
+                Err(Malformed(error.detail().to_owned()))
+            }
+            Err(error) => {
+                self.push(now, port, &Frame::Failed { id: ticket, counted: false, error });
+                Ok(None)
+            }
+        }
+    }
+
+    fn open_name(
+        &mut self,
+        now: Time,
+        port: PortId,
+        name_ref: NameRef,
+        name: &crate::base::Name,
+    ) -> Result<(), Malformed> {
+        match self.broker.open_name(name) {
+            Err(error) => self.close(now, port, Some(error)),
+            Ok(id) => match self.connections[port.0].port.bind(name_ref, id) {
+                Ok(None) => {}
+                Ok(Some(before)) => self.broker.release_name(before),
+                Err(malformed) => {
+                    self.broker.release_name(id);
+                    return Err(malformed);
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn held(
+        &mut self,
+        now: Time,
+        port: PortId,
+        session: SessionKey,
+        (last, what, tokens): (bool, HeldKind, Vec<u64>),
+    ) -> Result<(), Malformed> {
+        let held = &mut self.connections[port.0].held;
+        let list = &mut held[what as usize];
+        if list.len() + tokens.len() > HELD_MAX {
+            return Err(Malformed(format!("a program holds at most {HELD_MAX} of a kind")));
+        }
+        list.extend(tokens);
+        if last {
+            let held = std::mem::take(held);
+            self.broker.handle_held(now, session, &held);
+        }
+        Ok(())
+    }
+}

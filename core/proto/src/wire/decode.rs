@@ -1,0 +1,441 @@
+//! Bytes to frames. Every length is checked against what is there; nothing may be left over.
+//!
+//! Floor: imports `base`.
+
+use bytes::Bytes;
+
+use super::encode::flag;
+use super::frame::{Change, Declared, Frame, FrameKind, HeldKind, Hello, NameRef, Welcome};
+use super::{Clock, HEADER_SIZE, MAGIC, Malformed};
+use crate::base::limits;
+use crate::base::{Delivery, Durability, Error, Headers, Kind, Message, Name, Overflow};
+use crate::base::{Properties, QueueInfo, Receipt, Request, Time, Trace, Verdict};
+
+type Decoded<T> = Result<T, Malformed>;
+
+/// Decodes one whole frame, as [`super::Inbox`] hands it out.
+///
+/// # Errors
+///
+/// What is wrong with it, for the other side to read.
+pub fn decode(frame: &Bytes, clock: Clock) -> Decoded<Frame> {
+    let kind = frame.get(4).copied().and_then(FrameKind::from_byte);
+    let kind = kind.ok_or_else(|| Malformed("a frame of no known kind".into()))?;
+    let mut reader = Reader { frame, at: 5, clock, kind };
+    let flags = reader.u8()?;
+    reader.zero(2)?;
+    let id = reader.u64()?;
+    debug_assert_eq!(reader.at, HEADER_SIZE);
+    reader.flags(flags)?;
+    let decoded = reader.body(flags, id)?;
+    match frame.len() - reader.at {
+        0 => Ok(decoded),
+        more => reader.fail(&format!("has {more} bytes too many")),
+    }
+}
+
+struct Reader<'a> {
+    frame: &'a Bytes,
+    at: usize,
+    clock: Clock,
+    kind: FrameKind,
+}
+
+impl Reader<'_> {
+    fn body(&mut self, flags: u8, id: u64) -> Decoded<Frame> {
+        let ticket = id;
+        Ok(match self.kind {
+            FrameKind::Hello => Frame::Hello(Box::new(self.hello()?)),
+            FrameKind::Open => Frame::Open { name_ref: self.name_ref()?, name: self.name()? },
+            FrameKind::Held => Frame::Held {
+                last: flags & flag::HELD_LAST != 0,
+                what: match flags >> flag::HELD_KIND_SHIFT {
+                    0 => HeldKind::Deliveries,
+                    1 => HeldKind::Requests,
+                    2 => HeldKind::Open,
+                    kind => return self.fail(&format!("lists things of kind {kind}")),
+                },
+                tokens: self.tokens()?,
+            },
+            FrameKind::Call => {
+                let name = self.name_ref()?;
+                let (message, deadline) = self.message()?;
+                Frame::Call { ticket, name, deadline, message }
+            }
+            FrameKind::Cancel => Frame::Cancel { ticket },
+            FrameKind::Serve => Frame::Serve {
+                id,
+                name: self.name_ref()?,
+                concurrency: self.u32()?,
+                line_max: self.u32()?,
+            },
+            FrameKind::Stop => Frame::Stop { id },
+            FrameKind::Answer => {
+                Frame::Answer { ticket, request: self.u64()?, reply: self.answer()? }
+            }
+            FrameKind::Receive => {
+                Frame::Receive { ticket, name: self.name_ref()?, deadline: self.deadline()? }
+            }
+            FrameKind::Consume => {
+                Frame::Consume { id, name: self.name_ref()?, prefetch: self.padded_u32()? }
+            }
+            FrameKind::Credit => Frame::Credit { id, prefetch: self.padded_u32()? },
+            FrameKind::Inspect => Frame::Inspect { ticket, name: self.name_ref()? },
+            FrameKind::Received => Frame::Received { count: id },
+            FrameKind::Goodbye => Frame::Goodbye,
+            FrameKind::Send
+            | FrameKind::Settle
+            | FrameKind::Declare
+            | FrameKind::Delete
+            | FrameKind::Purge => self.change(ticket)?,
+            _ => self.from_hub(flags, id)?,
+        })
+    }
+
+    fn change(&mut self, ticket: u64) -> Decoded<Frame> {
+        let change = Change { producer: self.u64()?, sequence: self.u64()?, oldest: self.u64()? };
+        if change.oldest > change.sequence
+            || change.sequence - change.oldest >= limits::PRODUCER_WINDOW
+        {
+            return self.fail(&format!(
+                "has sequence {} with {} as the oldest; less than {} may lie between",
+                change.sequence,
+                change.oldest,
+                limits::PRODUCER_WINDOW
+            ));
+        }
+        Ok(match self.kind {
+            FrameKind::Send => {
+                let name = self.name_ref()?;
+                let (message, deadline) = self.message()?;
+                Frame::Send { ticket, change, name, deadline, message }
+            }
+            FrameKind::Settle => {
+                let delivery = self.u64()?;
+                let verdict = self.choice(&VERDICTS, "verdict")?;
+                self.zero(7)?;
+                Frame::Settle { ticket, change, delivery, verdict }
+            }
+            FrameKind::Declare => {
+                Frame::Declare { ticket, change, name: self.name_ref()?, options: self.declared()? }
+            }
+            FrameKind::Delete => Frame::Delete { ticket, change, name: self.name_ref()? },
+            _ => Frame::Purge { ticket, change, name: self.name_ref()? },
+        })
+    }
+
+    fn from_hub(&mut self, flags: u8, id: u64) -> Decoded<Frame> {
+        let ticket = id;
+        Ok(match self.kind {
+            FrameKind::Welcome => Frame::Welcome(Box::new(self.welcome(flags)?)),
+            FrameKind::Bye => Frame::Bye { error: self.error(flags)? },
+            FrameKind::Failed => Frame::Failed {
+                id,
+                counted: flags & flag::FAILED_COUNTED != 0,
+                error: self.error(flags)?,
+            },
+            FrameKind::Reply => Frame::Reply { ticket, message: self.message()?.0 },
+            FrameKind::Done => Frame::Done { ticket },
+            FrameKind::Receipt => {
+                let message_id = self.u64()?;
+                let durability = self.durability()?;
+                self.zero(7)?;
+                Frame::Receipt { ticket, receipt: Receipt { message_id, durability } }
+            }
+            FrameKind::Count => Frame::Count { ticket, count: self.u64()? },
+            FrameKind::Queue => Frame::Queue { ticket, info: Box::new(self.queue()?) },
+            FrameKind::Request => {
+                let token = self.u64()?;
+                let (message, deadline) = self.message()?;
+                Frame::Request { id, request: Request { token, deadline, message } }
+            }
+            FrameKind::Withdraw => Frame::Withdraw { request: id },
+            FrameKind::Delivery => {
+                let redelivered = flags & flag::DELIVERY_REDELIVERED != 0;
+                Frame::Delivery { id, delivery: self.delivery(redelivered)? }
+            }
+            FrameKind::Answered => Frame::Answered { count: id },
+            _ => Frame::Started { id },
+        })
+    }
+
+    fn fail<T>(&self, what: &str) -> Decoded<T> {
+        Err(Malformed(format!("a {:?} frame {what}", self.kind)))
+    }
+
+    fn flags(&self, flags: u8) -> Decoded<()> {
+        let known = match self.kind {
+            FrameKind::Failed | FrameKind::Bye => 3,
+            FrameKind::Held | FrameKind::Welcome => 7,
+            FrameKind::Delivery => 1,
+            _ => 0,
+        };
+        if flags & !known == 0 { Ok(()) } else { self.fail(&format!("has flags {flags:#x}")) }
+    }
+
+    fn bytes(&mut self, size: usize) -> Decoded<&[u8]> {
+        match self.frame.get(self.at..).and_then(|rest| rest.get(..size)) {
+            Some(bytes) => {
+                self.at += size;
+                Ok(bytes)
+            }
+            None => self.fail("ends too early"),
+        }
+    }
+
+    fn array<const N: usize>(&mut self) -> Decoded<[u8; N]> {
+        Ok(*self.bytes(N)?.first_chunk().expect("as many bytes as were asked for"))
+    }
+
+    fn shared(&mut self, size: usize) -> Decoded<Bytes> {
+        let start = self.at;
+        self.bytes(size)?;
+        Ok(if size == 0 { Bytes::new() } else { self.frame.slice(start..start + size) })
+    }
+
+    fn u8(&mut self) -> Decoded<u8> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    fn u16(&mut self) -> Decoded<u16> {
+        Ok(u16::from_le_bytes(self.array()?))
+    }
+
+    fn u32(&mut self) -> Decoded<u32> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    fn u64(&mut self) -> Decoded<u64> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    fn padded_u32(&mut self) -> Decoded<u32> {
+        let value = self.u32()?;
+        self.zero(4)?;
+        Ok(value)
+    }
+
+    fn zero(&mut self, size: usize) -> Decoded<()> {
+        if self.bytes(size)?.iter().all(|byte| *byte == 0) {
+            return Ok(());
+        }
+        self.fail("has a reserved byte that is not zero")
+    }
+
+    fn rest(&self) -> usize {
+        self.frame.len() - self.at
+    }
+
+    fn choice<T: Copy>(&mut self, among: &[(u8, T)], what: &str) -> Decoded<T> {
+        let byte = self.u8()?;
+        match among.iter().find(|(value, _)| *value == byte) {
+            Some((_, choice)) => Ok(*choice),
+            None => self.fail(&format!("has {what} {byte}, which does not exist")),
+        }
+    }
+
+    fn durability(&mut self) -> Decoded<Durability> {
+        match self.choice(&DURABILITIES, "durability")? {
+            Some(durability) => Ok(durability),
+            None => self.fail("states no durability"),
+        }
+    }
+
+    fn deadline(&mut self) -> Decoded<Option<Time>> {
+        Ok(self.clock.decode(self.u64()?))
+    }
+
+    fn name_ref(&mut self) -> Decoded<NameRef> {
+        let number = self.u32()?;
+        let generation = self.u32()?;
+        match u16::try_from(generation) {
+            Ok(generation) => Ok(NameRef { number, generation }),
+            Err(_) => self.fail(&format!("has generation {generation}; at most 65535")),
+        }
+    }
+
+    fn text(&mut self, size_max: usize) -> Decoded<String> {
+        let size = self.rest();
+        if size > size_max {
+            return self.fail(&format!("has a text of {size} bytes; at most {size_max}"));
+        }
+        match std::str::from_utf8(self.bytes(size)?) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(_) => self.fail("has a text that is not UTF-8"),
+        }
+    }
+
+    fn name(&mut self) -> Decoded<Name> {
+        let text = self.text(limits::NAME_SIZE_MAX)?;
+        Name::parse(&text).map_err(|error| Malformed(error.detail().to_owned()))
+    }
+
+    fn tokens(&mut self) -> Decoded<Vec<u64>> {
+        let size = self.rest();
+        if !size.is_multiple_of(8) {
+            return self.fail("holds part of a token");
+        }
+        (0..size / 8).map(|_| self.u64()).collect()
+    }
+
+    fn message(&mut self) -> Decoded<(Message, Option<Time>)> {
+        let deadline = self.deadline()?;
+        let timestamp_ms = self.u64()?;
+        let body_size = self.u32()? as usize;
+        let headers_size = self.u32()? as usize;
+        let key_size = self.u16()? as usize;
+        let priority = self.u8()?;
+        let flags = self.u8()?;
+        self.zero(4)?;
+        for (what, size, limit) in [
+            ("body", body_size, limits::BODY_SIZE_MAX),
+            ("headers", headers_size, limits::HEADERS_SIZE_MAX),
+            ("key", key_size, limits::KEY_SIZE_MAX),
+        ] {
+            if size > limit {
+                return self.fail(&format!("states {size} bytes for its {what}; at most {limit}"));
+            }
+        }
+        let plain = timestamp_ms == 0 && headers_size == 0 && key_size == 0;
+        if plain && priority == 0 && flags == 0 {
+            return Ok((Message { body: self.shared(body_size)?, properties: None }, deadline));
+        }
+        let trace = match flags {
+            0 => None,
+            flag::MESSAGE_TRACE => Some(self.trace()?),
+            _ => return self.fail(&format!("has message flags {flags:#x}")),
+        };
+        let key = self.shared(key_size)?;
+        let Some(headers) = Headers::from_encoded(self.shared(headers_size)?) else {
+            return self.fail("has malformed headers");
+        };
+        let properties = Properties { key, headers, priority, trace, timestamp_ms };
+        let body = self.shared(body_size)?;
+        Ok((Message { body, properties: Some(Box::new(properties)) }, deadline))
+    }
+
+    fn trace(&mut self) -> Decoded<Trace> {
+        let trace = Trace { trace_id: self.array()?, span_id: self.array()?, flags: self.u8()? };
+        self.zero(7)?;
+        Ok(trace)
+    }
+
+    fn answer(&mut self) -> Decoded<Result<Message, Error>> {
+        let number = self.u32()?;
+        let code = i32::from_le_bytes(self.array()?);
+        if number == 0 {
+            return Ok(Ok(self.message()?.0));
+        }
+        let text = self.text(limits::DETAIL_SIZE_MAX)?;
+        match Kind::from_number(number) {
+            Some(Kind::Remote) => Ok(Err(Error::remote(code, text))),
+            Some(kind @ (Kind::Abandoned | Kind::Busy)) => Ok(Err(Error::new(kind, text))),
+            _ => self.fail(&format!("answers with status {number}")),
+        }
+    }
+
+    fn error(&mut self, flags: u8) -> Decoded<Error> {
+        let number = self.u32()?;
+        let code = i32::from_le_bytes(self.array()?);
+        let text = self.text(limits::DETAIL_SIZE_MAX)?;
+        let maybe = flags & flag::FAILED_MAYBE_EXECUTED != 0;
+        match Kind::from_number(number) {
+            Some(Kind::Remote) => Ok(Error::remote(code, text)),
+            Some(kind) => Ok(Error::new(kind, text).executed(maybe)),
+            None => self.fail(&format!("has status {number}, which does not exist")),
+        }
+    }
+
+    fn declared(&mut self) -> Decoded<Declared> {
+        let options = Declared {
+            length_max: self.u64()?,
+            bytes_max: self.u64()?,
+            durability: self.choice(&DURABILITIES, "durability")?,
+            overflow: self.choice(&OVERFLOWS, "overflow")?,
+        };
+        self.zero(6)?;
+        Ok(options)
+    }
+
+    fn delivery(&mut self, redelivered: bool) -> Decoded<Delivery> {
+        let token = self.u64()?;
+        let message_id = self.u64()?;
+        let failures = self.padded_u32()?;
+        let message = self.message()?.0;
+        Ok(Delivery { token, message_id, failures, redelivered, message })
+    }
+
+    fn queue(&mut self) -> Decoded<QueueInfo> {
+        let info = QueueInfo {
+            ready: self.u64()?,
+            held: self.u64()?,
+            bytes: self.u64()?,
+            sends_waiting: self.u64()?,
+            consumers: self.u64()?,
+            sent: self.u64()?,
+            acknowledged: self.u64()?,
+            rejected: self.u64()?,
+            requeued: self.u64()?,
+            length_max: self.u64()?,
+            bytes_max: self.u64()?,
+            durability: self.durability()?,
+            overflow: self.choice(&OVERFLOWS, "overflow")?,
+        };
+        self.zero(6)?;
+        Ok(info)
+    }
+
+    fn magic(&mut self) -> Decoded<()> {
+        if self.array()? == MAGIC { Ok(()) } else { self.fail("is not Telpher's") }
+    }
+
+    fn hello(&mut self) -> Decoded<Hello> {
+        self.magic()?;
+        Ok(Hello {
+            versions: (self.u16()?, self.u16()?),
+            features: self.u64()?,
+            session_id: self.u64()?,
+            token: self.array()?,
+            hub_id: self.array()?,
+            epoch: self.u64()?,
+            clock: self.array()?,
+            received: self.u64()?,
+        })
+    }
+
+    fn welcome(&mut self, flags: u8) -> Decoded<Welcome> {
+        self.magic()?;
+        let version = self.u16()?;
+        let authentication = self.u8()?;
+        self.zero(1)?;
+        Ok(Welcome {
+            version,
+            authentication,
+            resumed: flags & flag::WELCOME_RESUMED != 0,
+            clock_shared: flags & flag::WELCOME_CLOCK_SHARED != 0,
+            memory_only: flags & flag::WELCOME_MEMORY_ONLY != 0,
+            features: self.u64()?,
+            hub_id: self.array()?,
+            epoch: self.u64()?,
+            session_id: self.u64()?,
+            token: self.array()?,
+            answered: self.u64()?,
+            frame_size_max: self.u32()?,
+            names_max: self.u32()?,
+            window: self.u32()?,
+            grace_ms: self.u32()?,
+        })
+    }
+}
+
+const VERDICTS: [(u8, Verdict); 4] =
+    [(1, Verdict::Acknowledge), (2, Verdict::Reject), (3, Verdict::Requeue), (4, Verdict::Release)];
+
+const OVERFLOWS: [(u8, Overflow); 2] = [(0, Overflow::Wait), (1, Overflow::Reject)];
+
+const DURABILITIES: [(u8, Option<Durability>); 4] = [
+    (0, None),
+    (1, Some(Durability::Memory)),
+    (2, Some(Durability::Os)),
+    (3, Some(Durability::Disk)),
+];

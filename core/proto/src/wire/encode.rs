@@ -1,0 +1,359 @@
+//! Frames to bytes.
+//!
+//! Floor: imports `base`.
+
+use bytes::{BufMut, BytesMut};
+
+use super::frame::{Change, Declared, Frame, FrameKind, Hello, NameRef, Welcome};
+use super::{Clock, MAGIC, Outbox};
+use crate::base::{Delivery, Error, Message, QueueInfo, Reply, Time, limits};
+
+/// Flags of single frames; every other bit is zero.
+pub(super) mod flag {
+    pub const HELD_LAST: u8 = 1;
+    pub const HELD_KIND_SHIFT: u8 = 1;
+    pub const WELCOME_RESUMED: u8 = 1;
+    pub const WELCOME_CLOCK_SHARED: u8 = 2;
+    pub const WELCOME_MEMORY_ONLY: u8 = 4;
+    pub const FAILED_MAYBE_EXECUTED: u8 = 1;
+    pub const FAILED_COUNTED: u8 = 2;
+    pub const DELIVERY_REDELIVERED: u8 = 1;
+    pub const MESSAGE_TRACE: u8 = 1;
+}
+
+impl Outbox {
+    /// Appends a `Call` frame, without taking the message.
+    pub fn push_call(
+        &mut self,
+        (ticket, name): (u64, NameRef),
+        deadline: Option<Time>,
+        message: &Message,
+        clock: Clock,
+    ) {
+        let mut writer = Writer { out: &mut self.buffer, clock };
+        writer.named(FrameKind::Call, ticket, name, |w| w.message(message, deadline));
+    }
+
+    /// Appends a `Send` frame, without taking the message.
+    pub fn push_send(
+        &mut self,
+        (ticket, change, name): (u64, &Change, NameRef),
+        deadline: Option<Time>,
+        message: &Message,
+        clock: Clock,
+    ) {
+        let mut writer = Writer { out: &mut self.buffer, clock };
+        writer.changed(FrameKind::Send, ticket, change, |w| {
+            w.name(name);
+            w.message(message, deadline);
+        });
+    }
+
+    /// Appends an `Answer` frame, without taking the reply.
+    pub fn push_answer(&mut self, ticket: u64, request: u64, reply: &Reply, clock: Clock) {
+        let mut writer = Writer { out: &mut self.buffer, clock };
+        writer.frame(FrameKind::Answer, 0, ticket, |w| {
+            w.out.put_u64_le(request);
+            w.answer(reply);
+        });
+    }
+
+    /// Appends a frame.
+    pub fn push(&mut self, frame: &Frame, clock: Clock) {
+        match frame {
+            Frame::Call { ticket, name, deadline, message } => {
+                return self.push_call((*ticket, *name), *deadline, message, clock);
+            }
+            Frame::Send { ticket, change, name, deadline, message } => {
+                return self.push_send((*ticket, change, *name), *deadline, message, clock);
+            }
+            Frame::Answer { ticket, request, reply } => {
+                return self.push_answer(*ticket, *request, reply, clock);
+            }
+            _ => {}
+        }
+        let mut writer = Writer { out: &mut self.buffer, clock };
+        match frame {
+            Frame::Hello(hello) => writer.hello(hello),
+            Frame::Welcome(welcome) => writer.welcome(welcome),
+            Frame::Open { name_ref, name } => writer.frame(FrameKind::Open, 0, 0, |w| {
+                w.out.put_u32_le(name_ref.number);
+                w.out.put_u32_le(u32::from(name_ref.generation));
+                w.out.put_slice(name.as_str().as_bytes());
+            }),
+            Frame::Held { last, what, tokens } => {
+                let flags = u8::from(*last) | (*what as u8) << flag::HELD_KIND_SHIFT;
+                writer.frame(FrameKind::Held, flags, 0, |w| {
+                    tokens.iter().for_each(|token| w.out.put_u64_le(*token));
+                });
+            }
+            Frame::Goodbye => writer.bare(FrameKind::Goodbye, 0),
+            Frame::Cancel { ticket } => writer.bare(FrameKind::Cancel, *ticket),
+            Frame::Stop { id } => writer.bare(FrameKind::Stop, *id),
+            Frame::Received { count } => writer.bare(FrameKind::Received, *count),
+            Frame::Done { ticket } => writer.bare(FrameKind::Done, *ticket),
+            Frame::Withdraw { request } => writer.bare(FrameKind::Withdraw, *request),
+            Frame::Answered { count } => writer.bare(FrameKind::Answered, *count),
+            Frame::Started { id } => writer.bare(FrameKind::Started, *id),
+            other => writer.operation(other),
+        }
+    }
+}
+
+struct Writer<'a> {
+    out: &'a mut BytesMut,
+    clock: Clock,
+}
+
+impl Writer<'_> {
+    fn frame(&mut self, kind: FrameKind, flags: u8, id: u64, body: impl FnOnce(&mut Self)) {
+        let start = self.out.len();
+        self.out.put_u32_le(0);
+        self.out.put_slice(&[kind as u8, flags, 0, 0]);
+        self.out.put_u64_le(id);
+        body(self);
+        let size = (self.out.len() - start) as u32;
+        self.out[start..start + 4].copy_from_slice(&size.to_le_bytes());
+    }
+
+    fn bare(&mut self, kind: FrameKind, id: u64) {
+        self.frame(kind, 0, id, |_| ());
+    }
+
+    fn named(&mut self, kind: FrameKind, id: u64, name: NameRef, body: impl FnOnce(&mut Self)) {
+        self.frame(kind, 0, id, |w| {
+            w.name(name);
+            body(w);
+        });
+    }
+
+    fn changed(&mut self, kind: FrameKind, id: u64, change: &Change, body: impl FnOnce(&mut Self)) {
+        self.frame(kind, 0, id, |w| {
+            w.out.put_u64_le(change.producer);
+            w.out.put_u64_le(change.sequence);
+            w.out.put_u64_le(change.oldest);
+            body(w);
+        });
+    }
+
+    fn operation(&mut self, frame: &Frame) {
+        match frame {
+            Frame::Serve { id, name, concurrency, line_max } => {
+                self.named(FrameKind::Serve, *id, *name, |w| {
+                    w.out.put_u32_le(*concurrency);
+                    w.out.put_u32_le(*line_max);
+                });
+            }
+            Frame::Receive { ticket, name, deadline } => {
+                let deadline = self.clock.encode(*deadline);
+                self.named(FrameKind::Receive, *ticket, *name, |w| w.out.put_u64_le(deadline));
+            }
+            Frame::Consume { id, name, prefetch } => {
+                self.named(FrameKind::Consume, *id, *name, |w| {
+                    w.out.put_u32_le(*prefetch);
+                    w.out.put_u32_le(0);
+                });
+            }
+            Frame::Credit { id, prefetch } => self.frame(FrameKind::Credit, 0, *id, |w| {
+                w.out.put_u32_le(*prefetch);
+                w.out.put_u32_le(0);
+            }),
+            Frame::Inspect { ticket, name } => {
+                self.named(FrameKind::Inspect, *ticket, *name, |_| ());
+            }
+            other => self.change(other),
+        }
+    }
+
+    fn change(&mut self, frame: &Frame) {
+        match frame {
+            Frame::Settle { ticket, change, delivery, verdict } => {
+                self.changed(FrameKind::Settle, *ticket, change, |w| {
+                    w.out.put_u64_le(*delivery);
+                    w.out.put_u64_le(*verdict as u64);
+                });
+            }
+            Frame::Declare { ticket, change, name, options } => {
+                self.changed(FrameKind::Declare, *ticket, change, |w| {
+                    w.name(*name);
+                    w.declared(options);
+                });
+            }
+            Frame::Delete { ticket, change, name } => {
+                self.changed(FrameKind::Delete, *ticket, change, |w| w.name(*name));
+            }
+            Frame::Purge { ticket, change, name } => {
+                self.changed(FrameKind::Purge, *ticket, change, |w| w.name(*name));
+            }
+            other => self.outcome(other),
+        }
+    }
+
+    fn outcome(&mut self, frame: &Frame) {
+        match frame {
+            Frame::Bye { error } => self.failed(FrameKind::Bye, 0, false, error),
+            Frame::Failed { id, counted, error } => {
+                self.failed(FrameKind::Failed, *id, *counted, error);
+            }
+            Frame::Reply { ticket, message } => {
+                self.frame(FrameKind::Reply, 0, *ticket, |w| w.message(message, None));
+            }
+            Frame::Receipt { ticket, receipt } => {
+                self.frame(FrameKind::Receipt, 0, *ticket, |w| {
+                    w.out.put_u64_le(receipt.message_id);
+                    w.out.put_u64_le(receipt.durability as u64);
+                });
+            }
+            Frame::Count { ticket, count } => {
+                self.frame(FrameKind::Count, 0, *ticket, |w| w.out.put_u64_le(*count));
+            }
+            Frame::Queue { ticket, info } => self.queue(*ticket, info),
+            Frame::Request { id, request } => self.frame(FrameKind::Request, 0, *id, |w| {
+                w.out.put_u64_le(request.token);
+                w.message(&request.message, request.deadline);
+            }),
+            Frame::Delivery { id, delivery } => self.delivery(*id, delivery),
+            other => unreachable!("{other:?} has been written by its caller"),
+        }
+    }
+
+    fn name(&mut self, name: NameRef) {
+        self.out.put_u32_le(name.number);
+        self.out.put_u32_le(u32::from(name.generation));
+    }
+
+    fn message(&mut self, message: &Message, deadline: Option<Time>) {
+        self.out.put_u64_le(self.clock.encode(deadline));
+        let Some(properties) = &message.properties else {
+            self.out.put_u64_le(0);
+            self.out.put_u32_le(message.body.len() as u32);
+            self.out.put_slice(&[0; 12]);
+            self.out.put_slice(&message.body);
+            return;
+        };
+        let headers = properties.headers.encoded();
+        self.out.put_u64_le(properties.timestamp_ms);
+        self.out.put_u32_le(message.body.len() as u32);
+        self.out.put_u32_le(headers.len() as u32);
+        self.out.put_u16_le(properties.key.len() as u16);
+        self.out.put_u8(properties.priority);
+        self.out.put_u8(if properties.trace.is_some() { flag::MESSAGE_TRACE } else { 0 });
+        self.out.put_u32_le(0);
+        if let Some(trace) = &properties.trace {
+            self.out.put_slice(&trace.trace_id);
+            self.out.put_slice(&trace.span_id);
+            self.out.put_u64_le(u64::from(trace.flags));
+        }
+        self.out.put_slice(&properties.key);
+        self.out.put_slice(headers);
+        self.out.put_slice(&message.body);
+    }
+
+    fn answer(&mut self, reply: &Reply) {
+        match reply {
+            Ok(message) => {
+                self.out.put_u64_le(0);
+                self.message(message, None);
+            }
+            Err(error) => {
+                self.out.put_u32_le(error.kind() as u32);
+                self.out.put_i32_le(error.code());
+                self.text(error.detail());
+            }
+        }
+    }
+
+    fn failed(&mut self, kind: FrameKind, id: u64, counted: bool, error: &Error) {
+        let flags = if error.maybe_executed() { flag::FAILED_MAYBE_EXECUTED } else { 0 }
+            | if counted { flag::FAILED_COUNTED } else { 0 };
+        self.frame(kind, flags, id, |w| {
+            w.out.put_u32_le(error.kind() as u32);
+            w.out.put_i32_le(error.code());
+            w.text(error.detail());
+        });
+    }
+
+    fn text(&mut self, text: &str) {
+        let cut = text.floor_char_boundary(limits::DETAIL_SIZE_MAX);
+        self.out.put_slice(&text.as_bytes()[..cut]);
+    }
+
+    fn declared(&mut self, options: &Declared) {
+        self.out.put_u64_le(options.length_max);
+        self.out.put_u64_le(options.bytes_max);
+        self.out.put_u8(options.durability.map_or(0, |durability| durability as u8));
+        self.out.put_u8(options.overflow as u8);
+        self.out.put_slice(&[0; 6]);
+    }
+
+    fn delivery(&mut self, id: u64, delivery: &Delivery) {
+        let flags = if delivery.redelivered { flag::DELIVERY_REDELIVERED } else { 0 };
+        self.frame(FrameKind::Delivery, flags, id, |w| {
+            w.out.put_u64_le(delivery.token);
+            w.out.put_u64_le(delivery.message_id);
+            w.out.put_u32_le(delivery.failures);
+            w.out.put_u32_le(0);
+            w.message(&delivery.message, None);
+        });
+    }
+
+    fn queue(&mut self, ticket: u64, info: &QueueInfo) {
+        self.frame(FrameKind::Queue, 0, ticket, |w| {
+            for figure in [
+                info.ready,
+                info.held,
+                info.bytes,
+                info.sends_waiting,
+                info.consumers,
+                info.sent,
+                info.acknowledged,
+                info.rejected,
+                info.requeued,
+                info.length_max,
+                info.bytes_max,
+            ] {
+                w.out.put_u64_le(figure);
+            }
+            w.out.put_u8(info.durability as u8);
+            w.out.put_u8(info.overflow as u8);
+            w.out.put_slice(&[0; 6]);
+        });
+    }
+
+    fn hello(&mut self, hello: &Hello) {
+        self.frame(FrameKind::Hello, 0, 0, |w| {
+            w.out.put_slice(&MAGIC);
+            w.out.put_u16_le(hello.versions.0);
+            w.out.put_u16_le(hello.versions.1);
+            w.out.put_u64_le(hello.features);
+            w.out.put_u64_le(hello.session_id);
+            w.out.put_slice(&hello.token);
+            w.out.put_slice(&hello.hub_id);
+            w.out.put_u64_le(hello.epoch);
+            w.out.put_slice(&hello.clock);
+            w.out.put_u64_le(hello.received);
+        });
+    }
+
+    fn welcome(&mut self, welcome: &Welcome) {
+        let flags = if welcome.resumed { flag::WELCOME_RESUMED } else { 0 }
+            | if welcome.clock_shared { flag::WELCOME_CLOCK_SHARED } else { 0 }
+            | if welcome.memory_only { flag::WELCOME_MEMORY_ONLY } else { 0 };
+        self.frame(FrameKind::Welcome, flags, 0, |w| {
+            w.out.put_slice(&MAGIC);
+            w.out.put_u16_le(welcome.version);
+            w.out.put_u8(welcome.authentication);
+            w.out.put_u8(0);
+            w.out.put_u64_le(welcome.features);
+            w.out.put_slice(&welcome.hub_id);
+            w.out.put_u64_le(welcome.epoch);
+            w.out.put_u64_le(welcome.session_id);
+            w.out.put_slice(&welcome.token);
+            w.out.put_u64_le(welcome.answered);
+            w.out.put_u32_le(welcome.frame_size_max);
+            w.out.put_u32_le(welcome.names_max);
+            w.out.put_u32_le(welcome.window);
+            w.out.put_u32_le(welcome.grace_ms);
+        });
+    }
+}

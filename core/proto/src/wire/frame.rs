@@ -1,0 +1,231 @@
+//! Every frame there is.
+//!
+//! Floor: imports `base`.
+
+use crate::base::{Delivery, Error, Message, Name, Overflow, QueueInfo, Receipt, Request, Time};
+use crate::base::{Durability, Verdict};
+
+macro_rules! frame_kinds {
+    ($($(#[doc = $doc:literal])+ $kind:ident = $byte:literal;)+) => {
+        /// The byte that says what a frame is. Below 0x80: program to hub.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum FrameKind { $($(#[doc = $doc])+ $kind = $byte,)+ }
+
+        impl FrameKind {
+            /// Every kind.
+            pub const ALL: &'static [FrameKind] = &[$(FrameKind::$kind,)+];
+
+            /// The kind with this byte, if there is one.
+            pub const fn from_byte(byte: u8) -> Option<FrameKind> {
+                match byte { $($byte => Some(FrameKind::$kind),)+ _ => None }
+            }
+        }
+    };
+}
+
+frame_kinds! {
+    /// The program's greeting.
+    Hello = 0x01;
+    /// Gives a name a number.
+    Open = 0x02;
+    /// What a resuming program still holds.
+    Held = 0x03;
+    /// A request to a service.
+    Call = 0x04;
+    /// Takes a call or receive back.
+    Cancel = 0x05;
+    /// Registers a service.
+    Serve = 0x06;
+    /// Ends a consumer or service.
+    Stop = 0x07;
+    /// A handler's answer.
+    Answer = 0x08;
+    /// Takes one message.
+    Receive = 0x09;
+    /// Registers a consumer.
+    Consume = 0x0a;
+    /// Changes a consumer's credit.
+    Credit = 0x0b;
+    /// Asks for a queue's figures.
+    Inspect = 0x0c;
+    /// Puts a message into a queue.
+    Send = 0x0d;
+    /// Settles a delivery.
+    Settle = 0x0e;
+    /// Makes a queue.
+    Declare = 0x0f;
+    /// Removes a queue.
+    Delete = 0x10;
+    /// Empties a queue.
+    Purge = 0x11;
+    /// How many counted frames have arrived.
+    Received = 0x12;
+    /// The session ends.
+    Goodbye = 0x13;
+    /// The hub's greeting.
+    Welcome = 0x81;
+    /// The connection ends, and why.
+    Bye = 0x82;
+    /// A call's reply.
+    Reply = 0x83;
+    /// An operation failed, or a consumer or service ended.
+    Failed = 0x84;
+    /// An operation is done.
+    Done = 0x85;
+    /// A send is done.
+    Receipt = 0x86;
+    /// An operation is done, with a number.
+    Count = 0x87;
+    /// A queue's figures.
+    Queue = 0x88;
+    /// A request for a service.
+    Request = 0x89;
+    /// A request is taken back.
+    Withdraw = 0x8a;
+    /// A message for a consumer or a receive.
+    Delivery = 0x8b;
+    /// How many answers have arrived.
+    Answered = 0x8c;
+    /// A consumer or service is live.
+    Started = 0x8d;
+}
+
+/// A name by the number that an `Open` gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NameRef {
+    /// Chosen by the program, below 4,096.
+    pub number: u32,
+    /// Tells apart the names that have had this number.
+    pub generation: u16,
+}
+
+/// Who changes something, and which of its changes this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The producer; a session is one.
+    pub producer: u64,
+    /// Rises by at least one with each change; never used twice.
+    pub sequence: u64,
+    /// The oldest sequence that may still be repeated; less than 1,024 below `sequence`.
+    pub oldest: u64,
+}
+
+/// The program's greeting.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Hello {
+    /// Oldest and newest version spoken.
+    pub versions: (u16, u16),
+    /// Feature bits; none are defined yet.
+    pub features: u64,
+    /// The session to resume; 0 for a new one.
+    pub session_id: u64,
+    /// Proves that the session is the program's.
+    pub token: [u8; 16],
+    /// The hub and epoch that the session belongs to.
+    pub hub_id: [u8; 16],
+    /// See `hub_id`.
+    pub epoch: u64,
+    /// The machine's boot id, if the monotonic clock may be shared.
+    pub clock: [u8; 16],
+    /// Counted frames that have arrived in this session.
+    pub received: u64,
+}
+
+/// The hub's greeting.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Welcome {
+    /// The version to be spoken.
+    pub version: u16,
+    /// What must follow before anything else: 0, nothing.
+    pub authentication: u8,
+    /// The session was resumed; otherwise it is new.
+    pub resumed: bool,
+    /// Both ends share a monotonic clock.
+    pub clock_shared: bool,
+    /// Queues are kept in memory only.
+    pub memory_only: bool,
+    /// Feature bits; none are defined yet.
+    pub features: u64,
+    /// The hub.
+    pub hub_id: [u8; 16],
+    /// Rises with every host.
+    pub epoch: u64,
+    /// The session; also its producer.
+    pub session_id: u64,
+    /// For resuming.
+    pub token: [u8; 16],
+    /// Answers that have arrived in this session.
+    pub answered: u64,
+    /// Largest frame taken, in bytes.
+    pub frame_size_max: u32,
+    /// Names that may be open.
+    pub names_max: u32,
+    /// Newest minus oldest unconfirmed sequence stays below.
+    pub window: u32,
+    /// How long a session outlives its connection, in ms; `u32::MAX`: as long as its process.
+    pub grace_ms: u32,
+}
+
+/// What a list of a resuming program is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum HeldKind {
+    /// Deliveries that it holds.
+    Deliveries = 0,
+    /// Requests that it handles, or whose answers are on their way.
+    Requests = 1,
+    /// Tickets, consumers and services that are open; others were cancelled or stopped.
+    Open = 2,
+}
+
+/// A queue's options, all stated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// `None` leaves it to the hub.
+    pub durability: Option<Durability>,
+    /// In messages; 0 is the default.
+    pub length_max: u64,
+    /// In bytes; 0 is the default.
+    pub bytes_max: u64,
+    /// At either limit.
+    pub overflow: Overflow,
+}
+
+/// A frame, decoded.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "each field is described with its kind in docs/protocol.md")]
+pub enum Frame {
+    Hello(Box<Hello>),
+    Open { name_ref: NameRef, name: Name },
+    Held { last: bool, what: HeldKind, tokens: Vec<u64> },
+    Call { ticket: u64, name: NameRef, deadline: Option<Time>, message: Message },
+    Cancel { ticket: u64 },
+    Serve { id: u64, name: NameRef, concurrency: u32, line_max: u32 },
+    Stop { id: u64 },
+    Answer { ticket: u64, request: u64, reply: Result<Message, Error> },
+    Receive { ticket: u64, name: NameRef, deadline: Option<Time> },
+    Consume { id: u64, name: NameRef, prefetch: u32 },
+    Credit { id: u64, prefetch: u32 },
+    Inspect { ticket: u64, name: NameRef },
+    Send { ticket: u64, change: Change, name: NameRef, deadline: Option<Time>, message: Message },
+    Settle { ticket: u64, change: Change, delivery: u64, verdict: Verdict },
+    Declare { ticket: u64, change: Change, name: NameRef, options: Declared },
+    Delete { ticket: u64, change: Change, name: NameRef },
+    Purge { ticket: u64, change: Change, name: NameRef },
+    Received { count: u64 },
+    Goodbye,
+    Welcome(Box<Welcome>),
+    Bye { error: Error },
+    Reply { ticket: u64, message: Message },
+    Failed { id: u64, counted: bool, error: Error },
+    Done { ticket: u64 },
+    Receipt { ticket: u64, receipt: Receipt },
+    Count { ticket: u64, count: u64 },
+    Queue { ticket: u64, info: Box<QueueInfo> },
+    Request { id: u64, request: Request },
+    Withdraw { request: u64 },
+    Delivery { id: u64, delivery: Delivery },
+    Answered { count: u64 },
+    Started { id: u64 },
+}

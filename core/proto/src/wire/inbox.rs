@@ -1,0 +1,123 @@
+//! Bytes that have arrived, cut into frames.
+//!
+//! The reactor appends to the buffer; `take` splits off all frames that are whole, as one batch.
+//!
+//! Floor: imports `base`.
+
+use bytes::{Bytes, BytesMut};
+
+use super::{FrameKind, HEADER_SIZE, Malformed};
+
+/// Bytes that have arrived and are not a whole frame yet.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    buffer: BytesMut,
+}
+
+impl Inbox {
+    /// Where arriving bytes are appended.
+    pub fn buffer(&mut self) -> &mut BytesMut {
+        &mut self.buffer
+    }
+
+    /// True if part of a frame has arrived.
+    pub fn is_partial(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// Splits off the frames that are whole, none of them larger than `size_max`.
+    ///
+    /// What is malformed is found with the first four or five bytes that show it; the frames before
+    /// it are still handed out first.
+    pub fn take(&mut self, size_max: usize) -> Result<Frames, Malformed> {
+        let mut end = 0;
+        while let Some(size) = self.frame_size(end, size_max)? {
+            if self.buffer.len() - end < size {
+                // Grow as bytes arrive, at most doubling: a stated length alone costs nothing.
+                let have = self.buffer.len() - end;
+                self.buffer.reserve((size - have).min(have.max(64 * 1024)));
+                break;
+            }
+            end += size;
+        }
+        Ok(Frames { batch: self.buffer.split_to(end).freeze(), at: 0 })
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.buffer = BytesMut::new();
+    }
+
+    fn frame_size(&mut self, at: usize, size_max: usize) -> Result<Option<usize>, Malformed> {
+        let rest = &self.buffer[at..];
+        let Some(size) = rest.first_chunk::<4>() else {
+            return Ok(None);
+        };
+        let size = u32::from_le_bytes(*size) as usize;
+        let fault = if !(HEADER_SIZE..=size_max).contains(&size) {
+            format!("a frame states {size} bytes; allowed are {HEADER_SIZE} to {size_max}")
+        } else if let Some(kind) = rest.get(4).filter(|kind| FrameKind::from_byte(**kind).is_none())
+        {
+            format!("there is no frame of kind {kind}")
+        } else {
+            return Ok(Some(size));
+        };
+        // Frames before the fault are whole and good: they go first, the fault is found again.
+        if at == 0 { Err(Malformed(fault)) } else { Ok(None) }
+    }
+}
+
+/// A batch of whole frames.
+#[derive(Debug)]
+pub struct Frames {
+    batch: Bytes,
+    at: usize,
+}
+
+impl Iterator for Frames {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        let size = self.batch[self.at..].first_chunk::<4>()?;
+        let end = self.at + u32::from_le_bytes(*size) as usize;
+        let frame = self.batch.slice(self.at..end);
+        self.at = end;
+        Some(frame)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(size: u32) -> Vec<u8> {
+        let mut bytes = vec![FrameKind::Goodbye as u8; size as usize];
+        bytes[..4].copy_from_slice(&size.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn frames_come_out_whole_wherever_the_bytes_were_cut() {
+        let stream: Vec<u8> = [frame(16), frame(40), frame(17)].concat();
+        for cut in 0..=stream.len() {
+            let mut inbox = Inbox::default();
+            let mut sizes = Vec::new();
+            for part in [&stream[..cut], &stream[cut..]] {
+                inbox.buffer().extend_from_slice(part);
+                sizes.extend(inbox.take(64).unwrap().map(|frame| frame.len()));
+            }
+            assert_eq!(sizes, [16, 40, 17], "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_length_of_4_gib_is_refused_before_anything_is_allocated() {
+        let mut inbox = Inbox::default();
+        inbox.buffer().extend_from_slice(&frame(20));
+        inbox.buffer().extend_from_slice(&[0xff; 4]);
+        assert_eq!(inbox.take(1024).unwrap().count(), 1);
+        let fault = inbox.take(1024).unwrap_err();
+        assert!(fault.0.contains("4294967295") && fault.0.contains("1024"), "{fault:?}");
+        assert!(inbox.buffer().capacity() < 64 * 1024);
+    }
+}

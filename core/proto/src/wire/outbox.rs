@@ -1,0 +1,56 @@
+//! Bytes that wait to be written to a link.
+//!
+//! Floor: imports `base`.
+
+use std::io::IoSlice;
+
+use bytes::{Buf, BytesMut};
+
+/// Bytes that wait to be written to a link, in order.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    pub(super) buffer: BytesMut,
+}
+
+/// Past this, an emptied buffer is given back instead of kept for the next batch, in bytes.
+const KEEP_SIZE_MAX: usize = 256 * 1024;
+
+impl Outbox {
+    /// Bytes waiting.
+    pub fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// True if none wait.
+    pub fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// Fills `slices` with what is to be written next, in order; returns how many.
+    pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        match slices.first_mut() {
+            Some(first) if !self.buffer.is_empty() => {
+                *first = IoSlice::new(&self.buffer);
+                1
+            }
+            _ => 0,
+        }
+    }
+
+    /// `written` bytes have been taken by the link.
+    pub fn advance(&mut self, written: usize) {
+        self.buffer.advance(written);
+        if self.buffer.is_empty() {
+            if self.buffer.capacity() > KEEP_SIZE_MAX {
+                self.buffer = BytesMut::new();
+            } else {
+                self.buffer.clear();
+            }
+        }
+    }
+
+    /// Forgets everything: the link it was meant for is gone.
+    pub fn clear(&mut self) {
+        self.buffer = BytesMut::new();
+    }
+}

@@ -1,0 +1,151 @@
+//! Peers that send garbage: they are told why and cut off, and everything else goes on.
+
+#[path = "support/samples.rs"]
+mod samples;
+mod support;
+
+use bytes::Bytes;
+use support::*;
+use telpher_proto::base::random::Random;
+use telpher_proto::base::{Kind, limits};
+use telpher_proto::hub::{Effect, Linger, PortId};
+use telpher_proto::wire::{Clock, Frame, Inbox, Outbox, decode};
+
+fn encode(frame: &Frame, world: &World) -> Vec<u8> {
+    let mut outbox = Outbox::default();
+    outbox.push(frame, Clock { shared: false, now: world.now });
+    let mut slices = [std::io::IoSlice::new(&[])];
+    outbox.slices(&mut slices);
+    slices[0].to_vec()
+}
+
+fn greeting(world: &World) -> Vec<u8> {
+    encode(&Frame::Hello(Box::new(samples::hello())), world)
+}
+
+/// What the hub has said last, if it has closed the connection.
+fn farewell(world: &mut World, port: PortId) -> Option<String> {
+    let mut closed = false;
+    while let Some(effect) = world.hub.poll_effect() {
+        closed |= effect == Effect::Close(port);
+    }
+    let mut inbox = Inbox::default();
+    let mut slices = [std::io::IoSlice::new(&[])];
+    world.hub.outbox(port).slices(&mut slices);
+    inbox.buffer().extend_from_slice(&slices[0]);
+    let clock = Clock { shared: false, now: world.now };
+    let frames: Vec<Bytes> = inbox.take(limits::FRAME_SIZE_MAX).unwrap().collect();
+    let last = frames.last().map(|bytes| decode(bytes, clock).unwrap());
+    match (closed, last) {
+        (true, Some(Frame::Bye { error })) => {
+            assert_eq!(error.kind(), Kind::Protocol);
+            Some(error.detail().to_owned())
+        }
+        (true, other) => panic!("closed without a reason: {other:?}"),
+        (false, _) => None,
+    }
+}
+
+fn feed(world: &mut World, port: PortId, bytes: &[u8]) {
+    world.hub.inbox(port).extend_from_slice(bytes);
+    world.hub.handle_received(world.now, port);
+}
+
+fn stranger(world: &mut World) -> PortId {
+    world.hub.connect(world.now, false, [1; 16])
+}
+
+#[test]
+fn garbage_a_length_of_4_gib_and_operations_before_the_greeting_are_refused_with_a_reason() {
+    let mut world = World::new();
+    let call = encode(
+        &samples::samples().into_iter().find(|(name, _)| *name == "call").unwrap().1,
+        &world,
+    );
+    for (bytes, reason) in [
+        (b"GET / HTTP/1.1\r\n\r\n".to_vec(), "states"),
+        (vec![0xff; 16], "4294967295"),
+        (vec![0; 16], "states 0 bytes"),
+        (call, "out of order"),
+    ] {
+        let port = stranger(&mut world);
+        feed(&mut world, port, &bytes);
+        let said = farewell(&mut world, port).expect("it was cut off");
+        assert!(said.contains(reason), "{said}");
+        world.hub.handle_disconnected(world.now, port, Linger::Grace);
+    }
+}
+
+#[test]
+fn half_a_greeting_is_cut_off_in_time_and_so_is_a_byte_a_second() {
+    let mut world = World::new();
+    let half = stranger(&mut world);
+    let whole = greeting(&world);
+    feed(&mut world, half, &whole[..40]);
+    let trickle = stranger(&mut world);
+    for byte in &whole[..5] {
+        feed(&mut world, trickle, &[*byte]);
+        assert_eq!(farewell(&mut world, trickle), None);
+        world.now = world.now.plus_ms(1_000);
+        world.hub.handle_timeout(world.now);
+    }
+    for port in [half, trickle] {
+        let mut slices = [std::io::IoSlice::new(&[])];
+        assert_eq!(world.hub.outbox(port).slices(&mut slices), 1);
+        assert!(String::from_utf8_lossy(&slices[0]).contains("no greeting came within 5000 ms"));
+    }
+}
+
+#[test]
+fn a_frame_that_never_ends_is_cut_off_in_time() {
+    let mut world = World::new();
+    let port = stranger(&mut world);
+    let bytes = greeting(&world);
+    feed(&mut world, port, &bytes);
+    assert_eq!(farewell(&mut world, port), None);
+    feed(&mut world, port, &[0xff, 0xff, 0, 0, 4]);
+    for _ in 0..29 {
+        world.now = world.now.plus_ms(1_000);
+        feed(&mut world, port, &[0]);
+        world.hub.handle_timeout(world.now);
+        assert_eq!(farewell(&mut world, port), None);
+    }
+    world.now = world.now.plus_ms(1_000);
+    world.hub.handle_timeout(world.now);
+    assert!(farewell(&mut world, port).is_some());
+}
+
+#[test]
+fn no_noise_harms_the_hub_or_its_other_programs() {
+    let mut world = World::new();
+    let (server, caller) = (world.program(), world.program());
+    let service = world.run(server, serve("work", 1, 10));
+    let mut random = Random::new(7);
+    let samples = samples::samples();
+    for round in 0..2_000 {
+        let port = stranger(&mut world);
+        let mut bytes = if random.below(4) == 0 { Vec::new() } else { greeting(&world) };
+        for _ in 0..random.below(6) {
+            let (_, frame) = &samples[random.below(samples.len() as u64) as usize];
+            bytes.extend(encode(frame, &world));
+        }
+        for _ in 0..random.below(4) {
+            if !bytes.is_empty() {
+                let at = random.below(bytes.len() as u64) as usize;
+                bytes[at] ^= 1 << random.below(8);
+            }
+        }
+        for part in bytes.chunks(1 + random.below(64) as usize) {
+            feed(&mut world, port, part);
+        }
+        while world.hub.poll_effect().is_some() {}
+        world.hub.handle_disconnected(world.now, port, Linger::Grace);
+        if round % 100 == 0 {
+            let ticket = world.run(caller, call("work", "still there?"));
+            let (token, _) = world.requests(server, service).last().unwrap().clone();
+            world.run(server, reply(token, "yes"));
+            assert_eq!(world.reply(caller, ticket), b"yes");
+        }
+    }
+    world.pass(6_000);
+}

@@ -1,0 +1,343 @@
+//! Clients and a hub joined by pipes that a test can cut, under a clock that a test turns.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use telpher_proto::base::{
+    Command, Error, Event, Id, Kind, Message, Name, Notice, Outcome, QueueOptions, Time, Verdict,
+    What,
+};
+use telpher_proto::client::{self, Client, Link};
+use telpher_proto::hub::{self, Effect, Hub, Linger, PortId};
+
+pub const CLOCK: [u8; 16] = [7; 16];
+
+pub struct World {
+    pub now: Time,
+    pub hub: Hub,
+    pub programs: Vec<Program>,
+    epoch: u64,
+    tokens: u8,
+    pub log_delayed: bool,
+}
+
+pub struct Program {
+    pub client: Client,
+    pub events: Vec<Event>,
+    port: Option<PortId>,
+    next_id: Id,
+    /// No connection is made while this is set.
+    pub cut: bool,
+    /// What the hub sends is lost while this is set.
+    pub deaf: bool,
+}
+
+impl World {
+    pub fn new() -> World {
+        World::with(false)
+    }
+
+    pub fn with(log_delayed: bool) -> World {
+        let now = Time::from_nanos(1_000_000_000);
+        World {
+            now,
+            hub: hub(1, log_delayed, now),
+            programs: Vec::new(),
+            epoch: 1,
+            tokens: 0,
+            log_delayed,
+        }
+    }
+
+    /// Another host takes over; nothing is left of the first.
+    pub fn change_host(&mut self) {
+        self.epoch += 1;
+        self.hub = hub(self.epoch, self.log_delayed, self.now);
+        for program in &mut self.programs {
+            program.port = None;
+            program.client.handle_disconnected(self.now, "the host was killed");
+        }
+        self.settle();
+    }
+
+    /// A program that has opened the hub.
+    pub fn program(&mut self) -> usize {
+        let config = client::Config {
+            seed: self.programs.len() as u64,
+            clock: CLOCK,
+            backoff_ms: (1, 10),
+            url: String::from("mem://test"),
+        };
+        let mut client = Client::new(config, self.now);
+        client.open(self.now, 1, 0, Some(self.now.plus_ms(1_000)));
+        let program =
+            Program { client, events: Vec::new(), port: None, next_id: 2, cut: false, deaf: false };
+        self.programs.push(program);
+        self.settle();
+        self.programs.len() - 1
+    }
+
+    /// Starts an operation with a time limit of 1 s.
+    pub fn start(&mut self, program: usize, command: Command) -> Id {
+        self.start_within(program, command, Some(1_000))
+    }
+
+    pub fn start_within(&mut self, program: usize, command: Command, ms: Option<u64>) -> Id {
+        command.check().expect("a good command");
+        let deadline = ms.map(|ms| self.now.plus_ms(ms));
+        let program = &mut self.programs[program];
+        let id = program.next_id;
+        program.next_id += 1;
+        program.client.start(self.now, id, id * 10, command, deadline);
+        id
+    }
+
+    /// Starts an operation and lets everybody do what can be done at once.
+    pub fn run(&mut self, program: usize, command: Command) -> Id {
+        let id = self.start(program, command);
+        self.settle();
+        id
+    }
+
+    /// Lets `ms` pass, in steps of the next deadline.
+    pub fn pass(&mut self, ms: u64) {
+        let end = self.now.plus_ms(ms);
+        loop {
+            let next = self.programs.iter().filter_map(|program| program.client.poll_timeout());
+            let next = next.chain(self.hub.poll_timeout()).min().unwrap_or(end);
+            self.now = next.clamp(self.now, end);
+            self.hub.handle_timeout(self.now);
+            for program in &mut self.programs {
+                program.client.handle_timeout(self.now);
+            }
+            self.settle();
+            if self.now == end {
+                return;
+            }
+        }
+    }
+
+    /// Everybody does what can be done without time passing.
+    pub fn settle(&mut self) {
+        while self.turn_hub() | (0..self.programs.len()).any(|program| self.turn(program)) {}
+    }
+
+    /// The connection breaks; the session lingers.
+    pub fn break_connection(&mut self, program: usize) {
+        self.drop_port(program, Linger::Grace);
+        self.programs[program].client.handle_disconnected(self.now, "broken");
+    }
+
+    /// The process is killed.
+    pub fn kill(&mut self, program: usize) {
+        self.drop_port(program, Linger::Ended);
+        self.programs[program].cut = true;
+        self.settle();
+    }
+
+    fn drop_port(&mut self, program: usize, linger: Linger) {
+        if let Some(port) = self.programs[program].port.take() {
+            self.hub.handle_disconnected(self.now, port, linger);
+        }
+    }
+
+    fn turn(&mut self, at: usize) -> bool {
+        let mut moved = false;
+        let now = self.now;
+        let program = &mut self.programs[at];
+        if program.cut {
+            return false;
+        }
+        if let Some(port) = program.port {
+            let bytes = take(program.client.outbox());
+            if !bytes.is_empty() {
+                self.hub.inbox(port).extend_from_slice(&bytes);
+                self.hub.handle_received(now, port);
+                moved = true;
+            }
+        }
+        while let Some(link) = program.client.poll_link() {
+            moved = true;
+            match link {
+                Link::Connect => {
+                    self.tokens += 1;
+                    program.port = Some(self.hub.connect(now, true, [self.tokens; 16]));
+                    program.client.handle_connected(now);
+                }
+                Link::Disconnect => {
+                    if let Some(port) = program.port.take() {
+                        self.hub.handle_disconnected(now, port, Linger::Grace);
+                    }
+                }
+            }
+        }
+        while let Some(event) = program.client.poll_event() {
+            program.events.push(event);
+            moved = true;
+        }
+        moved
+    }
+
+    fn turn_hub(&mut self) -> bool {
+        let mut moved = false;
+        while let Some(effect) = self.hub.poll_effect() {
+            moved = true;
+            match effect {
+                Effect::Transmit(port) => {
+                    let bytes = take(self.hub.outbox(port));
+                    self.hub.handle_written(self.now, port);
+                    let carried = self.programs.iter_mut().find(|p| p.port == Some(port));
+                    if let Some(program) = carried.filter(|program| !program.deaf) {
+                        program.client.inbox().extend_from_slice(&bytes);
+                        program.client.handle_received(self.now);
+                    }
+                }
+                Effect::Close(port) => {
+                    let _ = take(self.hub.outbox(port));
+                    self.hub.handle_disconnected(self.now, port, Linger::Grace);
+                    if let Some(program) = self.programs.iter_mut().find(|p| p.port == Some(port)) {
+                        program.port = None;
+                        program.client.handle_disconnected(self.now, "closed by the hub");
+                    }
+                }
+                Effect::Pause(_) | Effect::Resume(_) => {}
+            }
+        }
+        moved
+    }
+
+    /// How a ticket ended; exactly once.
+    pub fn outcome(&self, program: usize, id: Id) -> Result<Outcome, Error> {
+        self.ended(program, id).unwrap_or_else(|| panic!("ticket {id} is still open"))
+    }
+
+    pub fn ended(&self, program: usize, id: Id) -> Option<Result<Outcome, Error>> {
+        let ends = self.programs[program].events.iter().filter(|event| event.id == id);
+        let mut ends = ends.filter_map(|event| match &event.what {
+            What::Done(result) => Some(result.clone()),
+            _ => None,
+        });
+        let first = ends.next();
+        assert!(ends.next().is_none(), "ticket {id} ended twice");
+        first
+    }
+
+    pub fn kind(&self, program: usize, id: Id) -> Kind {
+        self.outcome(program, id).expect_err("an error").kind()
+    }
+
+    pub fn reply(&self, program: usize, id: Id) -> Vec<u8> {
+        match self.outcome(program, id) {
+            Ok(Outcome::Reply(message)) => message.body.to_vec(),
+            other => panic!("no reply but {other:?}"),
+        }
+    }
+
+    /// Requests that a service has heard of: token and body.
+    pub fn requests(&self, program: usize, service: Id) -> Vec<(u64, Vec<u8>)> {
+        let events = self.programs[program].events.iter().filter(|event| event.id == service);
+        let requests = events.filter_map(|event| match &event.what {
+            What::Request(request) => Some((request.token, request.message.body.to_vec())),
+            _ => None,
+        });
+        requests.collect()
+    }
+
+    pub fn withdrawn(&self, program: usize) -> Vec<u64> {
+        let events = self.programs[program].events.iter();
+        let withdrawn = events.filter_map(|event| match event.what {
+            What::Withdrawn { request } => Some(request),
+            _ => None,
+        });
+        withdrawn.collect()
+    }
+
+    /// Messages that a consumer has heard of: token, body, failures.
+    pub fn deliveries(&self, program: usize, consumer: Id) -> Vec<(u64, Vec<u8>, u32)> {
+        let events = self.programs[program].events.iter().filter(|event| event.id == consumer);
+        let deliveries = events.filter_map(|event| match &event.what {
+            What::Delivery(delivery) | What::Done(Ok(Outcome::Delivery(delivery))) => {
+                Some((delivery.token, delivery.message.body.to_vec(), delivery.failures))
+            }
+            _ => None,
+        });
+        deliveries.collect()
+    }
+
+    pub fn notices(&self, program: usize) -> Vec<Notice> {
+        let events = self.programs[program].events.iter();
+        let notices = events.filter_map(|event| match &event.what {
+            What::Notice(notice) => Some(notice.clone()),
+            _ => None,
+        });
+        notices.collect()
+    }
+
+    /// The ready and held messages of a queue.
+    pub fn figures(&mut self, program: usize, queue: &str) -> (u64, u64) {
+        let id = self.run(program, Command::Inspect { queue: name(queue) });
+        match self.outcome(program, id) {
+            Ok(Outcome::Queue(info)) => (info.ready, info.held),
+            other => panic!("no figures but {other:?}"),
+        }
+    }
+}
+
+fn hub(epoch: u64, log_delayed: bool, now: Time) -> Hub {
+    let config = hub::Config {
+        hub_id: [9; 16],
+        epoch,
+        clock: CLOCK,
+        session_grace_ms: 5_000,
+        directory: epoch > 1,
+        log_delayed,
+    };
+    Hub::new(config, now)
+}
+
+fn take(outbox: &mut telpher_proto::wire::Outbox) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while !outbox.is_empty() {
+        let mut slices = [std::io::IoSlice::new(&[])];
+        outbox.slices(&mut slices);
+        let part = slices[0].to_vec();
+        outbox.advance(part.len());
+        bytes.extend(part);
+    }
+    bytes
+}
+
+pub fn name(text: &str) -> Name {
+    Name::parse(text).expect("a good name")
+}
+
+pub fn call(service: &str, body: &str) -> Command {
+    Command::Call { service: name(service), message: Message::new(body.as_bytes().to_vec()) }
+}
+
+pub fn serve(service: &str, concurrency: u32, line_max: u32) -> Command {
+    Command::Serve { service: name(service), concurrency, line_max }
+}
+
+pub fn reply(request: u64, body: &str) -> Command {
+    Command::Reply { request, reply: Ok(Message::new(body.as_bytes().to_vec())) }
+}
+
+pub fn declare(queue: &str, options: QueueOptions) -> Command {
+    let durability = Some(telpher_proto::base::Durability::Memory);
+    Command::Declare { queue: name(queue), options: QueueOptions { durability, ..options } }
+}
+
+pub fn send(queue: &str, body: &str) -> Command {
+    Command::Send { queue: name(queue), message: Message::new(body.as_bytes().to_vec()) }
+}
+
+pub fn receive(queue: &str) -> Command {
+    Command::Receive { queue: name(queue) }
+}
+
+pub fn consume(queue: &str, prefetch: u32) -> Command {
+    Command::Consume { queue: name(queue), prefetch }
+}
+
+pub fn settle(delivery: u64, verdict: Verdict) -> Command {
+    Command::Settle { delivery, verdict }
+}

@@ -1,0 +1,164 @@
+//! One frame of every kind, with every field set to something of its own.
+
+use telpher_proto::base::{
+    Delivery, Durability, Error, HeadersBuilder, Kind, Message, Name, Overflow, Properties,
+    QueueInfo, Receipt, Request, Time, Trace, Verdict,
+};
+use telpher_proto::wire::{Change, Declared, Frame, HeldKind, Hello, NameRef, Welcome};
+
+const NAME: NameRef = NameRef { number: 17, generation: 3 };
+const CHANGE: Change = Change { producer: 0x0102_0304_0506_0708, sequence: 99, oldest: 90 };
+
+pub const DEADLINE: Time = Time::from_nanos(5_000_000_000);
+
+pub fn full_message() -> Message {
+    let mut headers = HeadersBuilder::default();
+    headers.push("content-type", b"text/plain").unwrap();
+    let properties = Properties {
+        key: "ATL".into(),
+        headers: headers.build(),
+        priority: 7,
+        trace: Some(Trace { trace_id: [0xaa; 16], span_id: [0xbb; 8], flags: 1 }),
+        timestamp_ms: 1_000_000_000_000,
+    };
+    Message { body: "body".into(), properties: Some(Box::new(properties)) }
+}
+
+/// A name for each sample, and the frame.
+pub fn samples() -> Vec<(&'static str, Frame)> {
+    let plain = || Message::new("plain");
+    let name = Name::parse("orders.eu").unwrap();
+    let info = QueueInfo {
+        ready: 1,
+        held: 2,
+        bytes: 3,
+        sends_waiting: 4,
+        consumers: 5,
+        sent: 6,
+        acknowledged: 7,
+        rejected: 8,
+        requeued: 9,
+        length_max: 10,
+        bytes_max: 11,
+        overflow: Overflow::Reject,
+        durability: Durability::Memory,
+    };
+    let options = Declared {
+        durability: Some(Durability::Memory),
+        length_max: 1_000,
+        bytes_max: 65_536,
+        overflow: Overflow::Reject,
+    };
+    let delivery = Delivery {
+        token: 0x77,
+        message_id: 0x88,
+        failures: 2,
+        redelivered: true,
+        message: full_message(),
+    };
+    let request = Request { token: 0x99, deadline: Some(DEADLINE), message: plain() };
+    vec![
+        ("hello", Frame::Hello(Box::new(hello()))),
+        ("open", Frame::Open { name_ref: NAME, name }),
+        ("held deliveries", held(HeldKind::Deliveries, false)),
+        ("held requests", held(HeldKind::Requests, false)),
+        ("held open, last", held(HeldKind::Open, true)),
+        ("call", Frame::Call { ticket: 4, name: NAME, deadline: Some(DEADLINE), message: plain() }),
+        (
+            "call with properties",
+            Frame::Call { ticket: 5, name: NAME, deadline: None, message: full_message() },
+        ),
+        ("cancel", Frame::Cancel { ticket: 6 }),
+        ("serve", Frame::Serve { id: 7, name: NAME, concurrency: 8, line_max: 9 }),
+        ("stop", Frame::Stop { id: 10 }),
+        ("answer", Frame::Answer { ticket: 11, request: 12, reply: Ok(plain()) }),
+        (
+            "answer with a failure",
+            Frame::Answer { ticket: 13, request: 14, reply: Err(Error::remote(-5, "no")) },
+        ),
+        ("receive", Frame::Receive { ticket: 15, name: NAME, deadline: Some(DEADLINE) }),
+        ("consume", Frame::Consume { id: 16, name: NAME, prefetch: 64 }),
+        ("credit", Frame::Credit { id: 16, prefetch: 0 }),
+        ("inspect", Frame::Inspect { ticket: 18, name: NAME }),
+        (
+            "send",
+            Frame::Send {
+                ticket: 19,
+                change: CHANGE,
+                name: NAME,
+                deadline: Some(DEADLINE),
+                message: plain(),
+            },
+        ),
+        (
+            "settle",
+            Frame::Settle { ticket: 20, change: CHANGE, delivery: 0x77, verdict: Verdict::Requeue },
+        ),
+        ("declare", Frame::Declare { ticket: 21, change: CHANGE, name: NAME, options }),
+        ("delete", Frame::Delete { ticket: 22, change: CHANGE, name: NAME }),
+        ("purge", Frame::Purge { ticket: 23, change: CHANGE, name: NAME }),
+        ("received", Frame::Received { count: 24 }),
+        ("goodbye", Frame::Goodbye),
+        ("welcome", Frame::Welcome(Box::new(welcome()))),
+        ("bye", Frame::Bye { error: Error::new(Kind::Protocol, "why") }),
+        ("reply", Frame::Reply { ticket: 25, message: plain() }),
+        ("failed", failed(26, false)),
+        ("failed, counted", failed(27, true)),
+        ("done", Frame::Done { ticket: 28 }),
+        (
+            "receipt",
+            Frame::Receipt {
+                ticket: 29,
+                receipt: Receipt { message_id: 30, durability: Durability::Memory },
+            },
+        ),
+        ("count", Frame::Count { ticket: 31, count: 32 }),
+        ("queue", Frame::Queue { ticket: 33, info: Box::new(info) }),
+        ("request", Frame::Request { id: 34, request }),
+        ("withdraw", Frame::Withdraw { request: 35 }),
+        ("delivery", Frame::Delivery { id: 36, delivery }),
+        ("answered", Frame::Answered { count: 37 }),
+        ("started", Frame::Started { id: 38 }),
+    ]
+}
+
+fn held(what: HeldKind, last: bool) -> Frame {
+    Frame::Held { last, what, tokens: vec![1, u64::MAX] }
+}
+
+fn failed(id: u64, counted: bool) -> Frame {
+    Frame::Failed { id, counted, error: Error::new(Kind::HostLost, "gone").executed(true) }
+}
+
+pub fn hello() -> Hello {
+    Hello {
+        versions: (1, 1),
+        features: 0,
+        session_id: 0x0000_0001_0000_0002,
+        token: [0xcc; 16],
+        hub_id: [0xdd; 16],
+        epoch: 1,
+        clock: [0xee; 16],
+        received: 3,
+    }
+}
+
+fn welcome() -> Welcome {
+    Welcome {
+        version: 1,
+        authentication: 0,
+        resumed: true,
+        clock_shared: true,
+        memory_only: true,
+        features: 0,
+        hub_id: [0xdd; 16],
+        epoch: 1,
+        session_id: 0x0000_0001_0000_0002,
+        token: [0xcc; 16],
+        answered: 2,
+        frame_size_max: 8_462_336,
+        names_max: 4_096,
+        window: 1_024,
+        grace_ms: 5_000,
+    }
+}

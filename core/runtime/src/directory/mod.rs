@@ -1,0 +1,252 @@
+//! The directory of a hub.
+//!
+//! ```text
+//! VERSION   "telpher directory 1": what the rest looks like
+//! LOCK      locked by the process that hosts the hub
+//! HUB       the hub's id, and the epoch that rises with every host
+//! hub.sock  where the host listens
+//! ```
+//! Only its owner may get in (0700). A directory that is not a hub's is never taken over, and one of
+//! an unknown version is not touched.
+//!
+//! Floor: descriptors.
+
+mod lock;
+mod record;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use telpher_proto::base::{Error, Kind};
+
+use crate::descriptors::Descriptor;
+
+pub(crate) use lock::{Lock, Locked};
+
+const VERSION: &[u8] = b"telpher directory 1\n";
+const FILE_SIZE_MAX: usize = 4 * 1024;
+
+/// What makes a file system a network's: locks and memory are not shared as we need them.
+const NETWORKS: [(u32, &str); 4] =
+    [(0x6969, "NFS"), (0xff53_4d42, "CIFS"), (0xfe53_4d42, "SMB2"), (0x0102_1997, "9P")];
+
+/// An open directory of a hub.
+pub(crate) struct Directory {
+    descriptor: Descriptor,
+    path: PathBuf,
+    /// Device and inode: the same for every path that leads here.
+    pub(crate) key: (u64, u64),
+}
+
+impl Directory {
+    /// Opens the directory at `path`; makes it if it does not exist and `create` is set. `None` if
+    /// it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// `REFUSED` if it belongs to somebody else, is open to others, or holds other things;
+    /// `UNSUPPORTED` for an unknown version or a network file system; `IO` for the rest.
+    pub(crate) fn open(path: &Path, create: bool) -> Result<Option<Directory>, Error> {
+        let failed = |error: io::Error| failure("open", path, &error);
+        if create {
+            match rustix::fs::mkdir(path, Mode::RWXU) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(failure("make", path, &error.into())),
+            }
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open = || Ok(rustix::fs::open(path, flags, Mode::empty())?);
+        let descriptor = match Descriptor::make(open) {
+            Ok(descriptor) => descriptor,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !create => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let stat = rustix::fs::fstat(&descriptor).map_err(|error| failed(error.into()))?;
+        let path = std::fs::canonicalize(path).map_err(failed)?;
+        let directory = Directory { descriptor, path, key: (stat.st_dev, stat.st_ino) };
+        directory.check(&stat)?;
+        Ok(Some(directory))
+    }
+
+    /// Where the host listens.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.path.join("hub.sock")
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn check(&self, stat: &rustix::fs::Stat) -> Result<(), Error> {
+        let owner = rustix::process::geteuid();
+        if stat.st_uid != owner.as_raw() {
+            let who = format!("user {}, and this is user {}", stat.st_uid, owner.as_raw());
+            return Err(self.refused(&format!("it belongs to {who}")));
+        }
+        let filesystem = rustix::fs::fstatfs(self).map_err(|error| self.failed("open", error))?;
+        if let Some(network) = network(filesystem.f_type as u32) {
+            let detail =
+                format!("{} is on {network}: a hub needs a local file system", self.text());
+            return Err(Error::new(Kind::Unsupported, detail));
+        }
+        match self.read("VERSION")? {
+            Some(version) => self.check_existing(stat, &version),
+            None => self.begin(stat),
+        }
+    }
+
+    fn check_existing(&self, stat: &rustix::fs::Stat, version: &[u8]) -> Result<(), Error> {
+        if version != VERSION {
+            let found = String::from_utf8_lossy(&version[..version.len().min(64)]).into_owned();
+            let detail = format!(
+                "{} has version {:?}; this library knows {:?}",
+                self.text(),
+                found.trim_end(),
+                String::from_utf8_lossy(VERSION).trim_end()
+            );
+            return Err(Error::new(Kind::Unsupported, detail));
+        }
+        if stat.st_mode & 0o077 != 0 {
+            let mode = stat.st_mode & 0o777;
+            return Err(
+                self.refused(&format!("its mode is {mode:04o}, open to others; 0700 is allowed"))
+            );
+        }
+        Ok(())
+    }
+
+    /// Makes an empty directory that of a hub.
+    fn begin(&self, stat: &rustix::fs::Stat) -> Result<(), Error> {
+        if let Some(name) = self.foreign()? {
+            return Err(self.refused(&format!("it is not a hub's directory, and holds {name:?}")));
+        }
+        if stat.st_mode & 0o077 != 0 {
+            rustix::fs::fchmod(self, Mode::RWXU).map_err(|error| self.failed("tighten", error))?;
+        }
+        self.replace("VERSION", VERSION)
+    }
+
+    /// The name of something here that no hub makes.
+    fn foreign(&self) -> Result<Option<String>, Error> {
+        let failed = |error| self.failed("read", error);
+        for entry in rustix::fs::Dir::read_from(self).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let ours = ["VERSION", "LOCK", "HUB", "hub.sock"];
+            let is_ours =
+                ours.iter().any(|own| name == *own || name.starts_with(&format!("{own}.")));
+            if !is_ours && name != "." && name != ".." {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A small file's content.
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let open = || Ok(rustix::fs::openat(self, name, flags, Mode::empty())?);
+        let file = match Descriptor::make(open) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.failed_at(name, &error)),
+        };
+        let stat = rustix::fs::fstat(&file).map_err(|error| self.failed_at(name, &error.into()))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(self.refused(&format!("its {name} is no plain file")));
+        }
+        let mut content = vec![0; FILE_SIZE_MAX];
+        let mut size = 0;
+        while size < content.len() {
+            match rustix::io::read(&file, &mut content[size..]) {
+                Ok(0) => break,
+                Ok(count) => size += count,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(self.failed_at(name, &error.into())),
+            }
+        }
+        content.truncate(size);
+        Ok(Some(content))
+    }
+
+    /// Replaces a small file, so that after a crash there is either the old one or the new one.
+    fn replace(&self, name: &str, content: &[u8]) -> Result<(), Error> {
+        let temporary = format!("{name}.{}", std::process::id());
+        self.write_synced(&temporary, content)
+            .and_then(|()| rustix::fs::renameat(self, &temporary, self, name))
+            .and_then(|()| rustix::fs::fsync(self))
+            .map_err(|error| self.failed_at(name, &error.into()))
+    }
+
+    fn write_synced(&self, name: &str, content: &[u8]) -> Result<(), Errno> {
+        match rustix::fs::unlinkat(self, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error),
+        }
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let open = || Ok(lifted(rustix::fs::openat(self, name, flags, mode)?)?);
+        let file = Descriptor::make(open)
+            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        let mut rest = content;
+        while !rest.is_empty() {
+            match rustix::io::write(&file, rest) {
+                Ok(count) => rest = &rest[count..],
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        rustix::fs::fsync(&file)
+    }
+
+    fn text(&self) -> String {
+        format!("the directory {}", self.path.display())
+    }
+
+    fn refused(&self, why: &str) -> Error {
+        Error::new(Kind::Refused, format!("{} is refused: {why}", self.text()))
+    }
+
+    fn failed(&self, what: &str, error: Errno) -> Error {
+        failure(what, &self.path, &error.into())
+    }
+
+    fn failed_at(&self, name: &str, error: &io::Error) -> Error {
+        failure("use", &self.path.join(name), error)
+    }
+}
+
+impl AsFd for Directory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+fn failure(what: &str, path: &Path, error: &io::Error) -> Error {
+    Error::new(Kind::Io, format!("can't {what} {}: {error}", path.display()))
+}
+
+fn network(magic: u32) -> Option<&'static str> {
+    NETWORKS.iter().find(|(known, _)| *known == magic).map(|(_, name)| *name)
+}
+
+/// The same file under a number above the standard streams', where no stray output can reach it.
+fn lifted(file: std::os::fd::OwnedFd) -> Result<std::os::fd::OwnedFd, Errno> {
+    use std::os::fd::AsRawFd;
+    if file.as_raw_fd() > 2 { Ok(file) } else { rustix::io::fcntl_dupfd_cloexec(file, 3) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_file_system_is_known_by_its_number() {
+        assert_eq!(network(0x6969), Some("NFS"));
+        assert_eq!(network(0xef53), None);
+    }
+}

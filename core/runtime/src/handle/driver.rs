@@ -1,0 +1,302 @@
+//! The reactor of one handle.
+//!
+//! A turn: take in what the program wants, let the machines act, write, hand over what has come of
+//! it; if that was nothing, sleep until there is news or time has come, read, and again. Work that
+//! is left at the end of a turn keeps the next one from sleeping.
+//!
+//! Never: a wait in a turn that had something to hand over; more than one write per batch; a timer
+//! system call inside our own waits.
+//!
+//! Floor: handle, host, link, poller.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::BytesMut;
+use slab::Slab;
+use telpher_proto::base::{Id, Time};
+use telpher_proto::client::Client;
+
+use super::dispatch::{Connection, Target};
+use super::hand_over::Outgoing;
+use super::inbox::{Submission, Ticket};
+use super::{Shared, thread_mark};
+use crate::clock;
+use crate::host::Core;
+use crate::link::Read;
+use crate::link::ring::Bell;
+use crate::poller::{Alarm, Poller, Readiness, Source};
+
+/// Rounds of acting and writing in one turn.
+const ROUNDS_MAX: usize = 64;
+
+/// Turns in a row that may do without a look at the epoll set, because there was work at hand.
+const UNWATCHED_MAX: u32 = 16;
+
+/// How long a turn may sleep.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sleep {
+    /// Not at all.
+    No,
+    /// Until this moment, or without bound.
+    Until(Option<Time>),
+}
+
+/// What turns a handle's machines.
+pub(crate) struct Driver {
+    pub(super) shared: Arc<Shared>,
+    pub(super) poller: Poller,
+    pub(super) client: Client,
+    pub(super) target: Target,
+    pub(super) connection: Connection,
+    /// The hub itself, if it is hosted inline.
+    pub(super) core: Option<Core>,
+    /// What each open id stands for; the machine carries the key.
+    pub(super) tickets: Slab<Ticket>,
+    pub(super) outgoing: Outgoing,
+    /// The handle has reached its hub at least once.
+    pub(super) was_connected: bool,
+    pub(super) is_closing: bool,
+    submissions: Vec<Submission>,
+    readiness: Vec<Readiness>,
+    scratch: BytesMut,
+    unwatched: u32,
+}
+
+/// The bell of a handle's ring: it only has to wake the driver.
+pub(super) struct DriverBell(pub(super) Arc<Alarm>);
+
+impl Bell for DriverBell {
+    fn ring(&self, _key: usize) {
+        self.0.ring();
+    }
+}
+
+/// What a driver is made of.
+pub(super) struct Parts {
+    pub(super) shared: Arc<Shared>,
+    pub(super) poller: Poller,
+    pub(super) client: Client,
+    pub(super) target: Target,
+    pub(super) core: Option<Core>,
+    pub(super) outgoing: Outgoing,
+}
+
+impl Driver {
+    pub(super) fn new(parts: Parts) -> Driver {
+        let Parts { shared, poller, client, target, core, outgoing } = parts;
+        Driver {
+            shared,
+            poller,
+            client,
+            target,
+            connection: Connection::None,
+            core,
+            tickets: Slab::new(),
+            outgoing,
+            was_connected: false,
+            is_closing: false,
+            submissions: Vec::new(),
+            readiness: Vec::new(),
+            scratch: BytesMut::new(),
+            unwatched: 0,
+        }
+    }
+
+    /// One turn; returns whether the driver has ended.
+    ///
+    /// # Errors
+    ///
+    /// `Interrupted` if a signal ended the sleep; any other error is the epoll set's.
+    pub(crate) fn turn(&mut self, sleep: Sleep) -> io::Result<bool> {
+        self.shared.driving.store(thread_mark(), Ordering::SeqCst);
+        let now = clock::now();
+        let handed_over = self.act(now);
+        if self.has_ended() {
+            return Ok(true);
+        }
+        if handed_over && matches!(sleep, Sleep::Until(_)) && self.unwatched < UNWATCHED_MAX {
+            self.unwatched += 1;
+            return Ok(false);
+        }
+        self.unwatched = 0;
+        let until = match sleep {
+            _ if handed_over => Some(now),
+            Sleep::No => Some(now),
+            Sleep::Until(limit) => self.sleep_limit(now, limit),
+        };
+        self.poller.wait(until, now, &mut self.readiness)?;
+        let now = clock::now();
+        self.take_readiness(now);
+        self.act(now);
+        Ok(self.has_ended())
+    }
+
+    /// To be called when control goes back to a loop of the program's: what is left over and the
+    /// next deadline will make the epoll set readable.
+    pub(crate) fn leave(&mut self) -> io::Result<()> {
+        self.poller.alarm().arm();
+        if !self.shared.is_watched.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        if self.has_work() || self.shared.events.lock().len() > 0 {
+            self.poller.alarm().force();
+            return Ok(());
+        }
+        let deadline = self.deadline();
+        self.poller.arm_timer(deadline, clock::now())
+    }
+
+    fn has_ended(&self) -> bool {
+        self.is_closing && self.outgoing.is_empty()
+    }
+
+    /// Arms the alarm, then looks once more for work before a sleep is allowed.
+    fn sleep_limit(&self, now: Time, limit: Option<Time>) -> Option<Time> {
+        self.poller.alarm().arm();
+        if self.has_work() {
+            return Some(now);
+        }
+        [limit, self.deadline()].into_iter().flatten().min()
+    }
+
+    fn has_work(&self) -> bool {
+        self.shared.inbox.has_some()
+            || self.connection.is_ready()
+            || self.core.as_ref().is_some_and(Core::has_work)
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        let core = self.core.as_ref().and_then(Core::deadline);
+        let own = [self.client.poll_timeout(), core, self.target_deadline()];
+        own.into_iter().flatten().min()
+    }
+
+    fn take_readiness(&mut self, now: Time) {
+        let mut readiness = std::mem::take(&mut self.readiness);
+        for ready in readiness.drain(..) {
+            match ready.source {
+                Source::Alarm | Source::Timer => {}
+                Source::Link => self.handle_link_ready(now, &ready),
+                _ => {
+                    if let Some(core) = &mut self.core {
+                        core.handle_ready(now, &ready);
+                    }
+                }
+            }
+        }
+        self.readiness = readiness;
+    }
+
+    /// Lets everything act that can without waiting; returns whether something was handed over.
+    fn act(&mut self, now: Time) -> bool {
+        let mut handed_over = false;
+        for _ in 0..ROUNDS_MAX {
+            self.take_submissions(now);
+            self.take_timeouts(now);
+            let mut worked = self.read(now);
+            self.follow_link(now);
+            worked |= self.write(now);
+            if let Some(core) = &mut self.core {
+                worked |= core.turn(&self.poller, now);
+            }
+            handed_over |= self.hand_over();
+            if !worked && !self.shared.inbox.has_some() {
+                break;
+            }
+        }
+        handed_over
+    }
+
+    fn take_submissions(&mut self, now: Time) {
+        let mut submissions = std::mem::take(&mut self.submissions);
+        self.shared.inbox.take(&mut submissions);
+        for submission in submissions.drain(..) {
+            match submission {
+                Submission::Start { ticket, command, deadline } => {
+                    let id = ticket.id;
+                    let key = self.tickets.insert(ticket) as u64;
+                    self.client.start(now, id, key, command, deadline);
+                }
+                Submission::Open { ticket, deadline } => {
+                    let id = ticket.id;
+                    let key = self.tickets.insert(ticket) as u64;
+                    self.client.open(now, id, key, deadline);
+                }
+                Submission::Cancel(id) => self.client.cancel(now, id),
+                Submission::Detach(id) => self.detach(now, id),
+                Submission::Ready => self.outgoing.push_ready(),
+                Submission::Close => self.close(now),
+            }
+        }
+        self.submissions = submissions;
+    }
+
+    fn detach(&mut self, now: Time, id: Id) {
+        self.client.detach(now, id);
+        let found = self.tickets.iter().find(|(_, ticket)| ticket.id == id);
+        let Some((key, _)) = found.filter(|(_, ticket)| !ticket.is_stream) else { return };
+        let ticket = self.tickets.remove(key);
+        self.shared.release(ticket.counted);
+    }
+
+    pub(super) fn close(&mut self, now: Time) {
+        if !std::mem::replace(&mut self.is_closing, true) {
+            self.client.close(now);
+        }
+    }
+
+    fn take_timeouts(&mut self, now: Time) {
+        if self.client.poll_timeout().is_some_and(|at| at <= now) {
+            self.client.handle_timeout(now);
+        }
+        self.take_target_timeouts(now);
+    }
+
+    fn read(&mut self, now: Time) -> bool {
+        let Connection::Made(link) = &mut self.connection else { return false };
+        if !link.is_readable() {
+            return false;
+        }
+        match link.read(self.client.inbox(), &mut self.scratch) {
+            Ok(Read::Some) => {
+                self.client.handle_received(now);
+                if let Connection::Made(link) = &self.connection {
+                    link.tidy(self.client.inbox());
+                }
+                true
+            }
+            Ok(Read::Nothing) => false,
+            Ok(Read::Closed) => {
+                let reason = link.reason();
+                let reason = reason.as_deref().unwrap_or("the hub closed the connection");
+                self.disconnected(now, reason);
+                true
+            }
+            Err(error) => {
+                self.disconnected(now, &error.to_string());
+                true
+            }
+        }
+    }
+
+    fn write(&mut self, now: Time) -> bool {
+        let Connection::Made(link) = &mut self.connection else { return false };
+        match link.write(self.client.outbox()) {
+            Ok(wrote) => wrote,
+            // What the hub has sent before, perhaps why it closed, is read first.
+            Err(_) if link.is_readable() => true,
+            Err(error) => {
+                let reason = link.reason().unwrap_or_else(|| error.to_string());
+                self.disconnected(now, &reason);
+                true
+            }
+        }
+    }
+
+    fn disconnected(&mut self, now: Time, reason: &str) {
+        self.connection = Connection::None;
+        self.client.handle_disconnected(now, reason);
+    }
+}

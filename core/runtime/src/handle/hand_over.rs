@@ -1,0 +1,255 @@
+//! What happens with the machine's events: each goes where its id says.
+//!
+//! A batch takes each lock once. Callbacks run last, with no lock held; what they start is taken in
+//! by the same turn.
+//!
+//! Floor: handle.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use telpher_proto::base::{Error, Event, Id, What};
+
+use super::driver::Driver;
+use super::inbox::{Callback, Destination};
+use super::outcomes::Handover;
+use super::{Notices, Shared, as_callback};
+use crate::sync::Parker;
+
+/// Reused room for a batch, and the callback for notices.
+#[derive(Default)]
+pub(crate) struct Outgoing {
+    batch: Vec<Handover>,
+    calls: VecDeque<Call>,
+    wake: Vec<Arc<Parker>>,
+    notices: Option<Callback>,
+}
+
+struct Call {
+    handover: Handover,
+    /// The ticket's callback if this is its last event; otherwise it is found by this key.
+    callback: Option<Callback>,
+    key: usize,
+}
+
+impl Outgoing {
+    pub(super) fn new(notices: Option<Callback>) -> Outgoing {
+        Outgoing { notices, ..Outgoing::default() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.batch.is_empty() && self.calls.is_empty()
+    }
+
+    pub(super) fn push_ready(&mut self) {
+        let event = Event { id: 0, user: 0, what: What::Ready };
+        let handover = Handover { event, counted: None };
+        self.calls.push_back(Call { handover, callback: None, key: usize::MAX });
+    }
+}
+
+impl Driver {
+    /// Hands over everything that the machine has; returns whether there was anything.
+    pub(super) fn hand_over(&mut self) -> bool {
+        while let Some(event) = self.client.poll_event() {
+            self.route(event);
+        }
+        if self.outgoing.is_empty() {
+            return false;
+        }
+        self.note_requests();
+        self.hand_over_batch();
+        self.run_callbacks();
+        true
+    }
+
+    fn route(&mut self, mut event: Event) {
+        if event.id == 0 {
+            return self.route_notice(event);
+        }
+        let key = event.user as usize;
+        let Some(ticket) = self.tickets.get_mut(key).filter(|ticket| ticket.id == event.id) else {
+            return;
+        };
+        event.user = ticket.user;
+        let mut counted = None;
+        let mut callback = None;
+        if let What::Done(result) = &event.what {
+            let ticket = self.tickets.remove(key);
+            if let Err(error) = result {
+                note_failure(&self.shared, event.id, error);
+                if ticket.is_opening {
+                    // What was never opened refuses everything with the reason.
+                    let _ = self.shared.fault.set(error.clone());
+                }
+            }
+            (counted, callback) = (ticket.counted, ticket.callback);
+        }
+        let handover = Handover { event, counted };
+        if Destination::of(handover.event.id) == Destination::Callback {
+            self.outgoing.calls.push_back(Call { handover, callback, key });
+        } else {
+            self.outgoing.batch.push(handover);
+        }
+    }
+
+    fn route_notice(&mut self, mut event: Event) {
+        match self.shared.notices {
+            Notices::None => {}
+            Notices::Callback => {
+                let handover = Handover { event, counted: None };
+                self.outgoing.calls.push_back(Call { handover, callback: None, key: usize::MAX });
+            }
+            Notices::Event(user) => {
+                event.user = user;
+                self.outgoing.batch.push(Handover { event, counted: None });
+            }
+        }
+    }
+
+    fn note_requests(&mut self) {
+        let of_calls = self.outgoing.calls.iter().map(|call| &call.handover);
+        let mut concerned = self
+            .outgoing
+            .batch
+            .iter()
+            .chain(of_calls)
+            .filter(|handover| is_about_request(&handover.event.what))
+            .peekable();
+        if concerned.peek().is_none() {
+            return;
+        }
+        let mut requests = self.shared.requests.lock();
+        for handover in concerned {
+            match &handover.event.what {
+                What::Request(request) => requests.insert(request.token, request.deadline),
+                What::Withdrawn { request } => requests.withdraw(*request),
+                _ => {}
+            }
+        }
+    }
+
+    fn hand_over_batch(&mut self) {
+        let Outgoing { batch, wake, .. } = &mut self.outgoing;
+        if batch.is_empty() {
+            return;
+        }
+        let shared = &self.shared;
+        let mut outcomes = None;
+        let mut events = None;
+        let mut freed = Vec::new();
+        for handover in batch.drain(..) {
+            match Destination::of(handover.event.id) {
+                Destination::Wait if handover.event.id != 0 => {
+                    // A thread that waits asks for withdrawals instead.
+                    if matches!(handover.event.what, What::Withdrawn { .. }) {
+                        continue;
+                    }
+                    let outcomes = outcomes.get_or_insert_with(|| shared.outcomes.lock());
+                    freed.extend(outcomes.put(handover, wake).and_then(|unseen| unseen.counted));
+                }
+                Destination::None => freed.extend(handover.counted),
+                _ => {
+                    let events = events.get_or_insert_with(|| shared.events.lock());
+                    events.push(handover, wake);
+                }
+            }
+        }
+        drop((outcomes, events));
+        for size in freed {
+            shared.release(Some(size));
+        }
+        for parker in wake.drain(..) {
+            parker.unpark();
+        }
+    }
+
+    fn run_callbacks(&mut self) {
+        for _ in 0..self.outgoing.calls.len() {
+            let Some(Call { handover, mut callback, key }) = self.outgoing.calls.pop_front() else {
+                return;
+            };
+            let Handover { event, counted } = handover;
+            let (id, is_last) = (event.id, callback.is_some());
+            if callback.is_none() {
+                callback = self.borrow_callback(id, key);
+            }
+            self.shared.release(counted);
+            let Some(mut function) = callback else { continue };
+            as_callback(|| {
+                if catch_unwind(AssertUnwindSafe(|| function(event))).is_err() {
+                    tracing::error!(id, "a callback of the program's panicked");
+                }
+            });
+            if !is_last {
+                self.return_callback(id, key, function);
+            }
+        }
+    }
+
+    fn borrow_callback(&mut self, id: Id, key: usize) -> Option<Callback> {
+        if id == 0 {
+            return self.outgoing.notices.take();
+        }
+        let ticket = self.tickets.get_mut(key).filter(|ticket| ticket.id == id);
+        if let Some(ticket) = ticket {
+            return ticket.callback.take();
+        }
+        // Its end is in this batch, too, and has the callback.
+        let end = self.outgoing.calls.iter_mut().find(|call| call.handover.event.id == id);
+        end.and_then(|call| call.callback.take())
+    }
+
+    fn return_callback(&mut self, id: Id, key: usize, function: Callback) {
+        if id == 0 {
+            self.outgoing.notices = Some(function);
+            return;
+        }
+        if let Some(ticket) = self.tickets.get_mut(key).filter(|ticket| ticket.id == id) {
+            ticket.callback = Some(function);
+            return;
+        }
+        let mut later = self.outgoing.calls.iter_mut();
+        let last = later.rfind(|call| call.handover.event.id == id);
+        if let Some(call) = last {
+            call.callback = Some(function);
+        }
+    }
+
+    /// Ends everything that is open with `error`, after a fault.
+    pub(super) fn fail_all(&mut self, error: &Error) {
+        let mut wake = Vec::new();
+        self.shared.outcomes.lock().fail_all(error, &mut wake);
+        for ticket in self.tickets.drain() {
+            let what = What::Done(Err(error.clone()));
+            let event = Event { id: ticket.id, user: ticket.user, what };
+            self.shared.admission.count_failure(true);
+            match (Destination::of(ticket.id), ticket.callback) {
+                (Destination::Event, _) => {
+                    let handover = Handover { event, counted: ticket.counted };
+                    self.shared.events.lock().push(handover, &mut wake);
+                }
+                (Destination::Callback, Some(mut function)) => {
+                    self.shared.release(ticket.counted);
+                    as_callback(|| drop(catch_unwind(AssertUnwindSafe(|| function(event)))));
+                }
+                _ => self.shared.release(ticket.counted),
+            }
+        }
+        wake.iter().for_each(|parker| parker.unpark());
+    }
+}
+
+fn is_about_request(what: &What) -> bool {
+    matches!(what, What::Request(_) | What::Withdrawn { .. })
+}
+
+fn note_failure(shared: &Shared, id: Id, error: &Error) {
+    let seen = Destination::of(id) != Destination::None;
+    shared.admission.count_failure(seen);
+    if !seen && !shared.is_closing.load(Ordering::Relaxed) {
+        tracing::warn!(id, %error, "an operation failed that nobody looks at");
+    }
+}

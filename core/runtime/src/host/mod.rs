@@ -1,0 +1,150 @@
+//! A hub that is hosted in this process.
+//!
+//! ```text
+//! handle --ring--> +--------+        mailbox: attach a ring, a ring has something, listen, stop
+//! handle --ring--> |  core  | <----- peers: sockets and rings, each a port of the hub machine
+//! socket --------> +--------+        processes: watched for sessions that lost their connection
+//! ```
+//! A hub belongs to the process, not to a handle: all handles that open the same name or directory
+//! share it, and it ends when the last of them has let go. It is turned by a thread of its own, or
+//! (inline) by the driver of one handle, in that handle's epoll set.
+//!
+//! Floor: link, directory, poller.
+
+mod core;
+mod peer;
+mod process;
+mod registry;
+mod thread;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use telpher_proto::base::Time;
+
+pub(crate) use self::core::Core;
+pub(crate) use registry::{Key, find, find_or_start, insert};
+pub(crate) use thread::{Plan, start};
+
+use crate::link::listen::Listener;
+use crate::link::ring::{Bell, RingEnd, ring};
+use crate::poller::Alarm;
+use crate::sync::{Latch, Mutex};
+
+/// A message to a host.
+pub(crate) enum Mail {
+    /// A handle wants to be connected.
+    Attach(RingEnd),
+    /// The ring with this key has something to read or room to write.
+    Ring(usize),
+    /// Accept connections here, too.
+    Listen(Listener),
+    /// The last handle has let go.
+    Stop,
+}
+
+/// Where messages to a host are left.
+pub(crate) struct Mailbox {
+    mail: Mutex<Option<Vec<Mail>>>,
+    waiting: AtomicBool,
+    alarm: Arc<Alarm>,
+}
+
+impl Mailbox {
+    pub(crate) fn new(alarm: Arc<Alarm>) -> Mailbox {
+        Mailbox { mail: Mutex::new(Some(Vec::new())), waiting: AtomicBool::new(false), alarm }
+    }
+
+    /// Leaves a message; dropped if the host has ended.
+    fn post(&self, mail: Mail) {
+        let mut guard = self.mail.lock();
+        let Some(waiting) = guard.as_mut() else {
+            drop(guard);
+            return drop(mail);
+        };
+        waiting.push(mail);
+        self.waiting.store(true, Ordering::SeqCst);
+        drop(guard);
+        self.alarm.ring();
+    }
+
+    pub(crate) fn has_mail(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst)
+    }
+
+    fn take(&self, into: &mut Vec<Mail>) {
+        if self.has_mail()
+            && let Some(mail) = self.mail.lock().as_mut()
+        {
+            self.waiting.store(false, Ordering::SeqCst);
+            std::mem::swap(mail, into);
+        }
+    }
+
+    /// Takes in nothing more, and tells those not yet connected why.
+    fn close(&self, reason: &str) {
+        let mail = self.mail.lock().take();
+        // Outside of the lock: dropping a ring's end rings a bell.
+        for mail in mail.into_iter().flatten() {
+            if let Mail::Attach(ring) = mail {
+                ring.set_reason(reason);
+            }
+        }
+    }
+}
+
+impl Bell for Mailbox {
+    fn ring(&self, key: usize) {
+        if key != usize::MAX {
+            self.post(Mail::Ring(key));
+        }
+    }
+}
+
+/// What the handles of a process share of a host. The last one dropped stops it.
+pub(crate) struct Host {
+    mailbox: Arc<Mailbox>,
+    ended: Arc<Latch>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Host {
+    pub(crate) fn new(mailbox: Arc<Mailbox>, thread: Option<JoinHandle<()>>) -> Host {
+        Host { mailbox, ended: Arc::default(), thread: Mutex::new(thread) }
+    }
+
+    /// A link to the hub; `bell` rings when there is something to read or room to write.
+    pub(crate) fn attach(&self, bell: Arc<dyn Bell>) -> RingEnd {
+        let (own, hubs) = ring(bell, Arc::clone(&self.mailbox) as Arc<dyn Bell>);
+        self.mailbox.post(Mail::Attach(hubs));
+        own
+    }
+
+    pub(crate) fn listen(&self, listener: Listener) {
+        self.mailbox.post(Mail::Listen(listener));
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.is_set()
+    }
+
+    /// Ends the host if `host` was the last to hold it, and waits for that until `deadline`.
+    pub(crate) fn release(host: Arc<Host>, deadline: Option<Time>) {
+        let Some(host) = Arc::into_inner(host) else { return };
+        host.mailbox.post(Mail::Stop);
+        let thread = host.thread.lock().take();
+        if let Some(thread) = thread
+            && host.ended.wait(deadline)
+        {
+            // It is past its last line, so this takes no time; its panic was caught inside.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.mailbox.post(Mail::Stop);
+    }
+}

@@ -1,0 +1,142 @@
+//! A stream socket, TCP or Unix.
+//!
+//! The epoll set is edge triggered, so a socket remembers what it is ready for. A read that leaves
+//! room in its buffer has drained the socket; if the other end is done, reads go on to the end.
+//! Nothing is ever written with `write`, which would raise SIGPIPE in the program.
+//!
+//! Floor: poller, system, descriptors.
+
+use std::io::{self, IoSlice};
+use std::os::fd::{AsRawFd, RawFd};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use rustix::net::sockopt;
+use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+use telpher_proto::base::limits::READ_SIZE;
+use telpher_proto::wire::Outbox;
+
+use super::Read;
+use crate::descriptors::Descriptor;
+use crate::poller::Readiness;
+use crate::system;
+
+const SLICES_MAX: usize = 64;
+
+/// Room below which a shared buffer is not worth a read.
+const ROOM_MIN: usize = 4 * 1024;
+
+/// A peer whose machine is gone without a word is noticed after the first time plus three times
+/// the second.
+const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(15), Duration::from_secs(5), 3);
+
+/// A connected socket.
+pub(crate) struct Socket {
+    descriptor: Descriptor,
+    /// True if a read may bring something.
+    pub(crate) readable: bool,
+    writable: bool,
+    closing: bool,
+}
+
+impl Socket {
+    /// `descriptor` is connected, or about to be.
+    pub(crate) fn new(descriptor: Descriptor) -> Socket {
+        Socket { descriptor, readable: false, writable: true, closing: false }
+    }
+
+    /// The same for TCP: small writes are not held back, a dead peer is noticed.
+    pub(crate) fn tune(&self) -> io::Result<()> {
+        sockopt::set_tcp_nodelay(&self.descriptor, true)?;
+        sockopt::set_socket_keepalive(&self.descriptor, true)?;
+        sockopt::set_tcp_keepidle(&self.descriptor, KEEPALIVE.0)?;
+        sockopt::set_tcp_keepintvl(&self.descriptor, KEEPALIVE.1)?;
+        sockopt::set_tcp_keepcnt(&self.descriptor, KEEPALIVE.2)?;
+        Ok(())
+    }
+
+    pub(crate) fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// The epoll set has said this of the socket.
+    pub(crate) fn handle_ready(&mut self, ready: &Readiness) {
+        self.readable |= ready.readable;
+        self.writable |= ready.writable;
+        self.closing |= ready.closed;
+    }
+
+    /// The error that a connection attempt ended with, if any.
+    pub(crate) fn take_error(&self) -> io::Result<()> {
+        Ok(sockopt::socket_error(&self.descriptor)??)
+    }
+
+    pub(crate) fn read(
+        &mut self,
+        inbox: &mut BytesMut,
+        scratch: &mut BytesMut,
+    ) -> io::Result<Read> {
+        if !self.readable {
+            return Ok(Read::Nothing);
+        }
+        let shared = inbox.is_empty();
+        let target = if shared { &mut *scratch } else { &mut *inbox };
+        if target.capacity() - target.len() < ROOM_MIN {
+            target.reserve(READ_SIZE);
+        }
+        let room = target.capacity() - target.len();
+        let count = match system::receive(&self.descriptor, target) {
+            Ok(0) => return Ok(Read::Closed),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.readable = false;
+                return Ok(Read::Nothing);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Read::Nothing),
+            Err(error) => return Err(error),
+        };
+        if shared {
+            *inbox = scratch.split();
+        }
+        self.readable = count == room || self.closing;
+        Ok(Read::Some)
+    }
+
+    pub(crate) fn write(&mut self, outbox: &mut Outbox) -> io::Result<bool> {
+        let mut wrote = false;
+        while self.writable && !outbox.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let used = outbox.slices(&mut slices);
+            let offered: usize = slices[..used].iter().map(|slice| slice.len()).sum();
+            let mut none = SendAncillaryBuffer::default();
+            match sendmsg(&self.descriptor, &slices[..used], &mut none, SendFlags::NOSIGNAL) {
+                Ok(count) => {
+                    outbox.advance(count);
+                    self.writable = count == offered;
+                    wrote = true;
+                }
+                Err(rustix::io::Errno::AGAIN) => self.writable = false,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(wrote)
+    }
+}
+
+impl AsRawFd for Socket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.descriptor.as_raw_fd()
+    }
+}
+
+/// Lets go of the shared buffer: an idle connection holds no memory, a begun frame only its own.
+pub(super) fn tidy(inbox: &mut BytesMut) {
+    if inbox.is_empty() {
+        if inbox.capacity() > 0 {
+            *inbox = BytesMut::new();
+        }
+    } else if inbox.len() < ROOM_MIN {
+        *inbox = BytesMut::from(&inbox[..]);
+    }
+}

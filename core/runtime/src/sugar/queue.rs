@@ -1,0 +1,221 @@
+//! Queues, consumers and jobs.
+//!
+//! Floor: sugar.
+
+use telpher_proto::base::{
+    Command, Delivery, Error, Id, Message, Name, QueueInfo, QueueOptions, Receipt, Timeout,
+    Verdict, What, limits,
+};
+
+use super::{Pending, next, start_stream};
+use crate::api::{Done, Hub};
+
+/// A queue of a hub, by its name.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    hub: Hub,
+    name: Name,
+}
+
+impl Queue {
+    pub(super) fn new(hub: Hub, name: Name) -> Queue {
+        Queue { hub, name }
+    }
+
+    fn run<T: super::Ended>(&self, command: Command) -> Result<T, Error> {
+        self.hub.pending(command, Timeout::Default)?.wait()
+    }
+
+    /// Makes the queue, or checks that it is as stated.
+    ///
+    /// # Errors
+    ///
+    /// `MISMATCH` naming the difference; `UNSUPPORTED` for a durability that the hub lacks.
+    pub fn declare(&self, options: QueueOptions) -> Result<(), Error> {
+        self.run(Command::Declare { queue: self.name.clone(), options })
+    }
+
+    /// Puts a message into the queue, and waits until it is safe there.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND`; `FULL` if there was no room in time: it was not stored.
+    pub fn send(&self, message: impl Into<Message>) -> Result<Receipt, Error> {
+        self.start_send(message)?.wait()
+    }
+
+    /// Puts a message into the queue; the receipt is waited for later.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Hub::start`].
+    pub fn start_send(&self, message: impl Into<Message>) -> Result<Pending<Receipt>, Error> {
+        let command = Command::Send { queue: self.name.clone(), message: message.into() };
+        self.hub.pending(command, Timeout::Default)
+    }
+
+    /// Takes one message; waits for one up to `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND`; `EXPIRED` if none came in time.
+    pub fn receive(&self, timeout: impl Into<Timeout>) -> Result<Job, Error> {
+        self.hub.pending(Command::Receive { queue: self.name.clone() }, timeout.into())?.wait()
+    }
+
+    /// Takes messages as they come, holding up to `prefetch` at once.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND`; `INVALID` for the prefetch.
+    pub fn consume(&self, prefetch: u32) -> Result<Consumer, Error> {
+        Consumer::start(&self.hub, self.name.clone(), prefetch)
+    }
+
+    /// The same with a prefetch of 64.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND`.
+    pub fn consume_all(&self) -> Result<Consumer, Error> {
+        self.consume(limits::PREFETCH_DEFAULT)
+    }
+
+    /// The queue's figures.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND`.
+    pub fn inspect(&self) -> Result<QueueInfo, Error> {
+        self.run(Command::Inspect { queue: self.name.clone() })
+    }
+
+    /// Removes the messages that nobody holds; returns their number.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND`.
+    pub fn purge(&self) -> Result<u64, Error> {
+        self.run(Command::Purge { queue: self.name.clone() })
+    }
+
+    /// Removes the queue with everything in it; returns the number of messages removed.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND`.
+    pub fn delete(&self) -> Result<u64, Error> {
+        self.run(Command::Delete { queue: self.name.clone() })
+    }
+}
+
+/// Messages of a queue, as they come. Iterating waits for the next; several threads may do so on
+/// the same consumer. Dropping it gives back what it was sent and nobody has taken.
+#[derive(Debug)]
+pub struct Consumer {
+    hub: Hub,
+    id: Id,
+}
+
+impl Consumer {
+    fn start(hub: &Hub, queue: Name, prefetch: u32) -> Result<Consumer, Error> {
+        let id = start_stream(hub, Command::Consume { queue, prefetch })?;
+        Ok(Consumer { hub: hub.clone(), id })
+    }
+
+    /// The next message; `None` if none came in time, or the consumer or its handle was closed.
+    ///
+    /// # Errors
+    ///
+    /// Why the consumer ended.
+    pub fn receive(&self, timeout: impl Into<Timeout>) -> Result<Option<Job>, Error> {
+        let what = next(&self.hub, self.id, timeout.into(), |what| match what {
+            What::Delivery(delivery) => Some(delivery),
+            _ => None,
+        })?;
+        Ok(what.map(|delivery| Job::new(self.hub.clone(), delivery)))
+    }
+}
+
+impl Iterator for &Consumer {
+    type Item = Result<Job, Error>;
+
+    fn next(&mut self) -> Option<Result<Job, Error>> {
+        self.receive(Timeout::Never).transpose()
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.hub.let_go(self.id);
+    }
+}
+
+/// A message that is held. Dropping it gives it back untouched.
+#[derive(Debug)]
+pub struct Job {
+    hub: Hub,
+    delivery: Delivery,
+    is_settled: bool,
+}
+
+impl Job {
+    pub(super) fn new(hub: Hub, delivery: Delivery) -> Job {
+        Job { hub, delivery, is_settled: false }
+    }
+
+    /// The message.
+    pub fn message(&self) -> &Message {
+        &self.delivery.message
+    }
+
+    /// The message with what the hub says of it.
+    pub fn delivery(&self) -> &Delivery {
+        &self.delivery
+    }
+
+    /// Done: the message leaves the queue.
+    ///
+    /// # Errors
+    ///
+    /// `LEASE_LOST` if it was taken back before; it had no effect then.
+    pub fn acknowledge(self) -> Result<(), Error> {
+        self.settle(Verdict::Acknowledge)
+    }
+
+    /// It can never be done: the message leaves the queue, counted as rejected.
+    ///
+    /// # Errors
+    ///
+    /// `LEASE_LOST` if it was taken back before; it had no effect then.
+    pub fn reject(self) -> Result<(), Error> {
+        self.settle(Verdict::Reject)
+    }
+
+    /// To be tried again: back to its place, with one more failure.
+    ///
+    /// # Errors
+    ///
+    /// `LEASE_LOST` if it was taken back before; it had no effect then.
+    pub fn requeue(self) -> Result<(), Error> {
+        self.settle(Verdict::Requeue)
+    }
+
+    fn settle(mut self, verdict: Verdict) -> Result<(), Error> {
+        let command = Command::Settle { delivery: self.delivery.token, verdict };
+        let pending = self.hub.pending(command, Timeout::Default)?;
+        self.is_settled = true;
+        pending.wait()
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            let command =
+                Command::Settle { delivery: self.delivery.token, verdict: Verdict::Release };
+            // It can only fail if the handle is closed, and then the hub takes it back anyway.
+            let _ = self.hub.start(command, Timeout::Default, Done::None);
+        }
+    }
+}
