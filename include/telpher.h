@@ -705,12 +705,13 @@ telpher_status telpher_events_release(const struct telpher_event *event);
 // - TELPHER_STALE: it has ended.
 telpher_status telpher_cancel(telpher_hub hub, telpher_id id);
 
-// Lets go of an id. A ticket goes on, and its outcome goes nowhere. A consumer or service stops:
-// what it holds goes back, and its id ends with DONE at its destination. Any thread, also in a
-// callback.
+// Lets go of an id. A ticket goes on, and its outcome goes nowhere. A consumer or service stops: what
+// was still on its way to it goes back, what it was handed is still to be settled or answered, and
+// its id ends with DONE at its destination. Any thread, also in a callback.
 //
 // - TELPHER_STALE: it has ended.
-telpher_status telpher_detach(telpher_hub hub, telpher_id id);
+telpher_status telpher_detach(telpher_hub hub,
+                              telpher_id id);
 
 // Keeps the message of `event` (body, key, headers) beyond its batch: these pointers stay valid
 // until telpher_message_release. Once per event, before its batch is released. Any thread.
@@ -775,10 +776,11 @@ telpher_status telpher_serve(telpher_hub hub,
 // `done` and `id_out` are NULL. Any thread, also in a callback.
 //
 // - TELPHER_INVALID, TELPHER_TOO_LARGE: the answer is wrong; the request is still open.
-// - TELPHER_STALE: the request was answered before.
 //
 // The ticket may end with:
-// - TELPHER_LEASE_LOST: the request was taken back; the answer had no effect.
+// - TELPHER_STALE: the request was answered before.
+// - TELPHER_LEASE_LOST: the request was taken back, or this hub gave none of that token. The answer
+//   had no effect.
 telpher_status telpher_reply(telpher_hub hub,
                              uint64_t request,
                              const struct telpher_message *message,
@@ -897,10 +899,11 @@ telpher_status telpher_consume(telpher_hub hub,
 // in a callback.
 //
 // - TELPHER_INVALID: no such verdict; the delivery is still held.
-// - TELPHER_STALE: the delivery was settled before.
 //
 // The ticket may end with:
-// - TELPHER_LEASE_LOST: the delivery was taken back; the message may be delivered again.
+// - TELPHER_STALE: the delivery was settled before.
+// - TELPHER_LEASE_LOST: the delivery was taken back, or this hub gave none of that token. The message
+//   may be delivered again.
 telpher_status telpher_settle(telpher_hub hub,
                               uint64_t delivery,
                               uint32_t verdict,
@@ -911,7 +914,9 @@ telpher_status telpher_settle(telpher_hub hub,
 // thread, also in a callback.
 //
 // - TELPHER_INVALID: over the limit; nothing was changed.
-// - TELPHER_STALE: the consumer has ended.
+//
+// The ticket may end with:
+// - TELPHER_STALE: the consumer has ended, or there was none.
 telpher_status telpher_credit(telpher_hub hub,
                               telpher_id consumer,
                               uint32_t prefetch,

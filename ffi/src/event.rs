@@ -111,9 +111,9 @@ pub extern "C" fn telpher_cancel(hub: telpher_hub, id: telpher_id) -> telpher_st
     guard(|| Call::enter(hub)?.hub().cancel(id))
 }
 
-/// Lets go of an id. A ticket goes on, and its outcome goes nowhere. A consumer or service stops:
-/// what it holds goes back, and its id ends with DONE at its destination. Any thread, also in a
-/// callback.
+/// Lets go of an id. A ticket goes on, and its outcome goes nowhere. A consumer or service stops: what
+/// was still on its way to it goes back, what it was handed is still to be settled or answered, and
+/// its id ends with DONE at its destination. Any thread, also in a callback.
 ///
 /// - TELPHER_STALE: it has ended.
 #[unsafe(no_mangle)]

@@ -214,10 +214,11 @@ pub unsafe extern "C" fn telpher_consume(
 /// in a callback.
 ///
 /// - TELPHER_INVALID: no such verdict; the delivery is still held.
-/// - TELPHER_STALE: the delivery was settled before.
 ///
 /// The ticket may end with:
-/// - TELPHER_LEASE_LOST: the delivery was taken back; the message may be delivered again.
+/// - TELPHER_STALE: the delivery was settled before.
+/// - TELPHER_LEASE_LOST: the delivery was taken back, or this hub gave none of that token. The message
+///   may be delivered again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn telpher_settle(
     hub: telpher_hub,
@@ -244,7 +245,9 @@ pub unsafe extern "C" fn telpher_settle(
 /// thread, also in a callback.
 ///
 /// - TELPHER_INVALID: over the limit; nothing was changed.
-/// - TELPHER_STALE: the consumer has ended.
+///
+/// The ticket may end with:
+/// - TELPHER_STALE: the consumer has ended, or there was none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn telpher_credit(
     hub: telpher_hub,

@@ -110,10 +110,11 @@ pub unsafe extern "C" fn telpher_serve(
 /// `done` and `id_out` are NULL. Any thread, also in a callback.
 ///
 /// - TELPHER_INVALID, TELPHER_TOO_LARGE: the answer is wrong; the request is still open.
-/// - TELPHER_STALE: the request was answered before.
 ///
 /// The ticket may end with:
-/// - TELPHER_LEASE_LOST: the request was taken back; the answer had no effect.
+/// - TELPHER_STALE: the request was answered before.
+/// - TELPHER_LEASE_LOST: the request was taken back, or this hub gave none of that token. The answer
+///   had no effect.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn telpher_reply(
     hub: telpher_hub,

@@ -257,7 +257,6 @@ TEST(an_unknown_value_of_an_option_is_refused_with_what_is_allowed) {
     CHECK_LAST_ERROR("priority is 256; allowed are 0 to 255");
     CHECK_STATUS(telpher_settle(hub, 1, 5, NULL, NULL), TELPHER_INVALID);
     CHECK_LAST_ERROR("verdict is 5");
-    CHECK_STATUS(telpher_settle(hub, 1, TELPHER_ACKNOWLEDGE, NULL, NULL), TELPHER_STALE);
     CHECK_STATUS(telpher_close(hub, TELPHER_FOREVER), TELPHER_INVALID);
     CHECK_LAST_ERROR("bounded");
     CHECK_OK(telpher_close(hub, 0));
@@ -317,15 +316,21 @@ TEST(every_out_pointer_is_refused_if_null) {
     CHECK_OK(telpher_close(hub, 0));
 }
 
-TEST(an_id_that_names_nothing_is_stale) {
+TEST(an_id_or_token_that_names_nothing_is_refused) {
     telpher_hub hub = open_memory();
     telpher_event event = TELPHER_SIZED(telpher_event);
+    telpher_id id;
     bool cancelled;
     CHECK_STATUS(telpher_wait(hub, 987654321, 1, &event), TELPHER_STALE);
     CHECK_STATUS(telpher_cancel(hub, 987654321), TELPHER_STALE);
     CHECK_STATUS(telpher_detach(hub, 987654321), TELPHER_STALE);
     CHECK_STATUS(telpher_request_cancelled(hub, 987654321, &cancelled), TELPHER_STALE);
-    CHECK_STATUS(telpher_credit(hub, 987654321, 1, NULL, NULL), TELPHER_STALE);
+    CHECK_OK(telpher_credit(hub, 987654321, 1, NULL, &id));
+    expect_ended(hub, id, TELPHER_STALE);
+    CHECK_OK(telpher_settle(hub, 987654321, TELPHER_ACKNOWLEDGE, NULL, &id));
+    expect_ended(hub, id, TELPHER_LEASE_LOST);
+    CHECK_OK(telpher_reply(hub, 987654321, NULL, NULL, NULL, &id));
+    expect_ended(hub, id, TELPHER_LEASE_LOST);
     CHECK_OK(telpher_close(hub, 0));
 }
 

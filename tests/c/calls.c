@@ -82,7 +82,8 @@ TEST(a_handlers_failure_reaches_its_caller_with_code_and_text) {
     CHECK_EQUAL(event.code, -42);
     CHECK_CONTAINS(event.detail, "the well is dry");
     CHECK(event.maybe_executed);
-    CHECK_STATUS(telpher_reply(hub, asked.token, &TEXT("late"), NULL, NULL, NULL), TELPHER_STALE);
+    CHECK_OK(telpher_reply(hub, asked.token, &TEXT("late"), NULL, NULL, &id));
+    expect_ended(hub, id, TELPHER_STALE);
     CHECK_OK(telpher_events_release(&asked));
     CHECK_OK(telpher_events_release(&event));
     CHECK_OK(telpher_close(hub, 0));

@@ -98,6 +98,7 @@ telpher_event outcome(telpher_hub hub, telpher_id id);
 
 /* Waits for the outcome of a ticket, which must be TELPHER_OK, and releases it. */
 void expect_ok(telpher_hub hub, telpher_id id);
+void expect_ended(telpher_hub hub, telpher_id id, telpher_status expected);
 void declare_queue(telpher_hub hub, const char *queue);
 void send_text(telpher_hub hub, const char *queue, const char *text);
 telpher_event receive_one(telpher_hub hub, const char *queue);
