@@ -2,7 +2,7 @@
 //!
 //! Floor: `handle`, `start`.
 
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, c_char, c_int};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -156,7 +156,7 @@ fn lasting(names: &str) -> &'static CStr {
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
     let known = all.iter().find(|known| known.to_bytes() == names.as_bytes());
     known.copied().unwrap_or_else(|| {
-        let fresh: &'static CString = Box::leak(Box::new(text(names)));
+        let fresh: &'static CStr = Box::leak(text(names).into_boxed_c_str());
         all.push(fresh);
         fresh
     })

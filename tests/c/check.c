@@ -49,6 +49,10 @@ int check_many(int usual) {
     return getenv("TELPHER_TEST_SLOW") != NULL ? usual / 100 : usual;
 }
 
+int64_t check_limit_ms(void) {
+    return getenv("TELPHER_TEST_SLOW") != NULL ? 5000 : 1500;
+}
+
 static void too_late(int signal) {
     static const char text[] = "\na test did not end in time: ";
     (void)signal;

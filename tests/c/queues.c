@@ -150,7 +150,7 @@ TEST(a_full_queue_refuses_at_once_or_at_the_senders_deadline) {
     expect_ok(hub, id);
     send_text(hub, "strict", "1");
     send_text(hub, "patient", "1");
-    sending.timeout_ms = 30;
+    sending.timeout_ms = check_limit_ms();
     const char *const queues[] = {"strict", "patient"};
     for (int at = 0; at < 2; at++) {
         CHECK_OK(telpher_send(hub, queues[at], &TEXT("2"), &sending, NULL, &id));
@@ -167,7 +167,7 @@ TEST(a_receive_with_nothing_to_receive_ends_at_its_deadline) {
     telpher_receive_options options = TELPHER_SIZED(telpher_receive_options);
     telpher_id id;
     declare_queue(hub, "empty");
-    options.timeout_ms = 20;
+    options.timeout_ms = check_limit_ms();
     CHECK_OK(telpher_receive(hub, "empty", &options, NULL, &id));
     telpher_event event = outcome(hub, id);
     CHECK_EQUAL(event.kind, TELPHER_EVENT_DONE);
