@@ -1,24 +1,45 @@
 #!/bin/sh
-# Makes the shared library of the static one: link.sh STATIC_LIBRARY OUTPUT_DIRECTORY
+# Makes the libraries that are installed, of the one that cargo builds:
+# link.sh STATIC_LIBRARY OUTPUT_DIRECTORY
 #
 # cargo's own shared library has neither our soname nor our symbol versions, and the linker takes no
-# second version script; so it is linked once more, from libtelpher.a.
+# second version script; so it is linked once more, from libtelpher.a. With STRIP set to nothing both
+# keep what a debugger needs.
 set -eu
 
-static=$1
+cargo=$1
 output=$2
 here=$(dirname "$0")
+: "${STRIP=--strip-debug}"
 
 mkdir -p "$output"
-cp "$static" "$output/libtelpher.a.tmp"
-strip --strip-debug "$output/libtelpher.a.tmp"
-mv "$output/libtelpher.a.tmp" "$output/libtelpher.a"
+static=$output/libtelpher.a
+shared=$output/libtelpher.so.0
 
-${CC:-cc} -shared -o "$output/libtelpher.so.0.tmp" \
-    -Wl,--whole-archive "$static" -Wl,--no-whole-archive \
+# Words only if it fails: an LLVM plugin older than rustc, where one is installed, complains of every
+# object that it looks into, and is not needed.
+quietly() {
+    "$@" 2>"$output/log" || { cat "$output/log" >&2; exit 1; }
+}
+
+# Debug information that rustc has set aside is no object code, and no linker wants it.
+cp "$cargo" "$static.tmp"
+aside=$(quietly ar t "$static.tmp" | grep '\.dwo$' || true)
+if [ -n "$aside" ]; then
+    quietly ar d "$static.tmp" $aside
+fi
+if [ -n "$STRIP" ]; then
+    quietly strip $STRIP "$static.tmp"
+fi
+
+${CC:-cc} -shared -o "$shared.tmp" \
+    -Wl,--whole-archive "$static.tmp" -Wl,--no-whole-archive \
     -Wl,--version-script="$here/telpher.map" \
     -Wl,-soname,libtelpher.so.0 \
-    -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,--gc-sections ${STRIP--Wl,--strip-debug} \
+    -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,--gc-sections ${STRIP:+-Wl,$STRIP} \
     -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
-mv "$output/libtelpher.so.0.tmp" "$output/libtelpher.so.0"
+
+mv "$static.tmp" "$static"
+mv "$shared.tmp" "$shared"
 ln -sf libtelpher.so.0 "$output/libtelpher.so"
+rm -f "$output/log"

@@ -872,7 +872,7 @@ telpher_status telpher_send(telpher_hub hub,
 //
 // The ticket may end with:
 // - TELPHER_NOT_FOUND: no queue has this name.
-// - TELPHER_EXPIRED, TELPHER_TIMED_OUT: no message came in time.
+// - TELPHER_EXPIRED: no message came in time.
 telpher_status telpher_receive(telpher_hub hub,
                                const char *queue,
                                const struct telpher_receive_options *options,

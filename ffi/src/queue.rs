@@ -159,7 +159,7 @@ pub unsafe extern "C" fn telpher_send(
 ///
 /// The ticket may end with:
 /// - TELPHER_NOT_FOUND: no queue has this name.
-/// - TELPHER_EXPIRED, TELPHER_TIMED_OUT: no message came in time.
+/// - TELPHER_EXPIRED: no message came in time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn telpher_receive(
     hub: telpher_hub,

@@ -171,7 +171,7 @@ TEST(a_receive_with_nothing_to_receive_ends_at_its_deadline) {
     CHECK_OK(telpher_receive(hub, "empty", &options, NULL, &id));
     telpher_event event = outcome(hub, id);
     CHECK_EQUAL(event.kind, TELPHER_EVENT_DONE);
-    CHECK(event.status == TELPHER_EXPIRED || event.status == TELPHER_TIMED_OUT);
+    CHECK_ENDED(event, TELPHER_EXPIRED);
     CHECK_OK(telpher_events_release(&event));
     CHECK_OK(telpher_close(hub, 0));
 }
