@@ -16,21 +16,19 @@ mkdir -p "$output"
 static=$output/libtelpher.a
 shared=$output/libtelpher.so.0
 
-# Words only if it fails: an LLVM plugin older than rustc, where one is installed, complains of every
-# object that it looks into, and is not needed.
+# Words only if it fails. An LLVM plugin older than rustc, where one is installed, complains of every
+# object with rustc's bitcode in it, here and wherever a program is linked; so that goes, too.
 quietly() {
-    "$@" 2>"$output/log" || { cat "$output/log" >&2; exit 1; }
+    "$@" >"$output/log" 2>&1 || { cat "$output/log" >&2; exit 1; }
 }
 
 # Debug information that rustc has set aside is no object code, and no linker wants it.
 cp "$cargo" "$static.tmp"
-aside=$(quietly ar t "$static.tmp" | grep '\.dwo$' || true)
+aside=$(ar t "$static.tmp" | grep '\.dwo$' || true)
 if [ -n "$aside" ]; then
     quietly ar d "$static.tmp" $aside
 fi
-if [ -n "$STRIP" ]; then
-    quietly strip $STRIP "$static.tmp"
-fi
+quietly objcopy $STRIP --remove-section .llvmbc --remove-section .llvmcmd "$static.tmp"
 
 ${CC:-cc} -shared -o "$shared.tmp" \
     -Wl,--whole-archive "$static.tmp" -Wl,--no-whole-archive \
