@@ -69,6 +69,15 @@ impl<T> Slots<T> {
         slot.value.as_mut().filter(|_| generation == token >> INDEX_BITS)
     }
 
+    /// Every value and its token.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(index, slot)| {
+            let value = slot.value.as_ref()?;
+            Some((slot.generation << INDEX_BITS | index as u64, value))
+        })
+    }
+
     /// Takes the value out; its token is void from now on.
     pub fn remove(&mut self, token: u64) -> Option<T> {
         let index = (token & INDEX_MASK) as usize;

@@ -75,6 +75,10 @@ enum State {
 }
 
 impl Call {
+    fn runs_at(&self, at: SessionKey) -> bool {
+        matches!(self.state, State::Running { session, .. } if session == at)
+    }
+
     /// The call no longer counts against `key`, or against any registration.
     pub fn forget_registration(&mut self, key: Option<usize>) {
         if let State::Running { registration, .. } = &mut self.state
@@ -197,7 +201,7 @@ impl Broker {
         registration.used += 1;
         registration.ready = registration.used < registration.credit;
         let (session, id, ready) = (registration.session, registration.id, registration.ready);
-        self.sessions[session].requests.insert(token);
+        self.sessions[session].requests += 1;
         let call = self.calls.get_mut(token).expect("handed over while it waits");
         call.state = State::Running { session, registration: Some(key) };
         let request = Request { token, deadline: call.deadline, message };
@@ -250,10 +254,11 @@ impl Broker {
         reply: Reply,
     ) -> Result<(), Error> {
         self.sessions[session].answered += 1;
-        if !self.sessions[session].requests.remove(&token) {
+        if !self.calls.get(token).is_some_and(|call| call.runs_at(session)) {
             let detail = "the session does not handle this request (any more)";
             return Err(Error::new(Kind::LeaseLost, detail));
         }
+        self.sessions[session].requests -= 1;
         match reply {
             Err(error) if error.kind() == Kind::Busy => self.decline(now, token),
             reply => self.finish_call(now, token, reply.map(Outcome::Reply)),
@@ -403,9 +408,7 @@ impl Broker {
     /// After a broken connection: requests that did not arrive are handed out again, and requests
     /// that nobody waits for any more are withdrawn.
     pub(super) fn request_again(&mut self, session: SessionKey, arrived: &[u64]) {
-        let mut tokens: Vec<u64> = self.sessions[session].requests.iter().copied().collect();
-        tokens.sort_unstable();
-        for token in tokens {
+        for token in self.requests_of(session) {
             let Some(call) = self.calls.get(token) else {
                 continue;
             };
@@ -426,6 +429,17 @@ impl Broker {
                 self.effects.push_back(Effect::Withdraw { session, request: token });
             }
         }
+    }
+
+    /// Requests that a session handles, in order.
+    pub(super) fn requests_of(&self, session: SessionKey) -> Vec<u64> {
+        if self.sessions[session].requests == 0 {
+            return Vec::new();
+        }
+        let running = self.calls.iter().filter(|(_, call)| call.runs_at(session));
+        let mut running: Vec<u64> = running.map(|(token, _)| token).collect();
+        running.sort_unstable();
+        running
     }
 
     pub(super) fn instance_left(&mut self, key: usize) {

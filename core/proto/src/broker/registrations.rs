@@ -185,8 +185,8 @@ impl Broker {
                 held.forget_registration(Some(key));
             }
         }
-        for token in &self.sessions[session].requests {
-            if let Some(call) = self.calls.get_mut(*token) {
+        for token in self.requests_of(session) {
+            if let Some(call) = self.calls.get_mut(token) {
                 call.forget_registration(Some(key));
             }
         }

@@ -101,8 +101,8 @@ pub(super) struct Session {
     pub registrations: Map<u64, usize>,
     /// Deliveries held.
     pub held: Set<u64>,
-    /// Requests being handled.
-    pub requests: Set<u64>,
+    /// Requests being handled. Which they are, the calls know.
+    pub requests: usize,
     /// Sends that wait for room.
     pub sends_waiting: usize,
     /// Answers that have arrived.
@@ -184,7 +184,7 @@ impl Broker {
             tickets: Map::default(),
             registrations: Map::default(),
             held: Set::default(),
-            requests: Set::default(),
+            requests: 0,
             sends_waiting: 0,
             answered: 0,
             kept: VecDeque::new(),
@@ -304,9 +304,8 @@ impl Broker {
         let tickets = std::mem::take(&mut session.tickets);
         let registrations = std::mem::take(&mut session.registrations);
         let held = std::mem::take(&mut session.held);
-        let requests = std::mem::take(&mut session.requests);
         // In a fixed order, so that the same history always goes on in the same way.
-        let requests = sorted(requests);
+        let requests = self.requests_of(key);
         let held = sorted(held);
         for token in &requests {
             self.calls.get_mut(*token).into_iter().for_each(|call| call.forget_registration(None));

@@ -19,19 +19,30 @@ type Decoded<T> = Result<T, Malformed>;
 ///
 /// What is wrong with it, for the other side to read.
 pub fn decode(frame: &Bytes, clock: Clock) -> Decoded<Frame> {
-    let kind = frame.get(4).copied().and_then(FrameKind::from_byte);
+    let Some(header) = frame.first_chunk::<HEADER_SIZE>() else {
+        return Err(Malformed(format!("a frame of {} bytes", frame.len())));
+    };
+    let kind = FrameKind::from_byte(header[4]);
     let kind = kind.ok_or_else(|| Malformed("a frame of no known kind".into()))?;
-    let mut reader = Reader { frame, at: 5, clock, kind };
-    let flags = reader.u8()?;
-    reader.zero(2)?;
-    let id = reader.u64()?;
-    debug_assert_eq!(reader.at, HEADER_SIZE);
+    let mut reader = Reader { frame, at: HEADER_SIZE, clock, kind };
+    let (flags, id) = (header[5], u64_at(header, 8));
+    if header[6..8] != [0, 0] {
+        return reader.fail("has a reserved byte that is not zero");
+    }
     reader.flags(flags)?;
     let decoded = reader.body(flags, id)?;
     match frame.len() - reader.at {
         0 => Ok(decoded),
         more => reader.fail(&format!("has {more} bytes too many")),
     }
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
 }
 
 struct Reader<'a> {
@@ -188,9 +199,15 @@ impl Reader<'_> {
     }
 
     fn shared(&mut self, size: usize) -> Decoded<Bytes> {
+        if size == 0 {
+            return Ok(Bytes::new());
+        }
+        if size > self.rest() {
+            return self.fail("ends too early");
+        }
         let start = self.at;
-        self.bytes(size)?;
-        Ok(if size == 0 { Bytes::new() } else { self.frame.slice(start..start + size) })
+        self.at += size;
+        Ok(self.frame.slice(start..self.at))
     }
 
     fn u8(&mut self) -> Decoded<u8> {
@@ -279,14 +296,18 @@ impl Reader<'_> {
     }
 
     fn message(&mut self) -> Decoded<(Message, Option<Time>)> {
-        let deadline = self.deadline()?;
-        let timestamp_ms = self.u64()?;
-        let body_size = self.u32()? as usize;
-        let headers_size = self.u32()? as usize;
-        let key_size = self.u16()? as usize;
-        let priority = self.u8()?;
-        let flags = self.u8()?;
-        self.zero(4)?;
+        let fixed: [u8; 32] = self.array()?;
+        let deadline = self.clock.decode(u64_at(&fixed, 0));
+        let timestamp_ms = u64_at(&fixed, 8);
+        let body_size = u32_at(&fixed, 16) as usize;
+        // Everything behind the body's size is zero in a plain message.
+        let rest = (u32_at(&fixed, 20), u64_at(&fixed, 24));
+        if timestamp_ms == 0 && rest == (0, 0) && body_size <= limits::BODY_SIZE_MAX {
+            return Ok((Message { body: self.shared(body_size)?, properties: None }, deadline));
+        }
+        let headers_size = rest.0 as usize;
+        let key_size = usize::from(u16::from_le_bytes([fixed[24], fixed[25]]));
+        let (priority, flags) = (fixed[26], fixed[27]);
         for (what, size, limit) in [
             ("body", body_size, limits::BODY_SIZE_MAX),
             ("headers", headers_size, limits::HEADERS_SIZE_MAX),
@@ -296,14 +317,10 @@ impl Reader<'_> {
                 return self.fail(&format!("states {size} bytes for its {what}; at most {limit}"));
             }
         }
-        let plain = timestamp_ms == 0 && headers_size == 0 && key_size == 0;
-        if plain && priority == 0 && flags == 0 {
-            return Ok((Message { body: self.shared(body_size)?, properties: None }, deadline));
-        }
-        let trace = match flags {
-            0 => None,
-            flag::MESSAGE_TRACE => Some(self.trace()?),
-            _ => return self.fail(&format!("has message flags {flags:#x}")),
+        let trace = match (flags, u32_at(&fixed, 28)) {
+            (0, 0) => None,
+            (flag::MESSAGE_TRACE, 0) => Some(self.trace()?),
+            _ => return self.fail(&format!("has message flags {flags:#x} or a byte not zero")),
         };
         let key = self.shared(key_size)?;
         let Some(headers) = Headers::from_encoded(self.shared(headers_size)?) else {

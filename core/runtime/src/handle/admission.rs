@@ -53,6 +53,10 @@ impl Admission {
         self.count.fetch_sub(1, Ordering::SeqCst);
         self.bytes.fetch_sub(size, Ordering::SeqCst);
         self.starved.store(true, Ordering::SeqCst);
+        // If the last release came just before that, nobody else would announce the room.
+        if self.has_room() && self.starved.swap(false, Ordering::SeqCst) {
+            return self.admit(size, is_answer);
+        }
         let detail = if count >= self.count_max {
             format!("{count} operations are in flight; at most {} are allowed", self.count_max)
         } else {

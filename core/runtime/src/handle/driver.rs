@@ -111,6 +111,8 @@ impl Driver {
     /// `Interrupted` if a signal ended the sleep; any other error is the epoll set's.
     pub(crate) fn turn(&mut self, sleep: Sleep) -> io::Result<bool> {
         self.shared.driving.store(thread_mark(), Ordering::SeqCst);
+        // Nobody sleeps from here on: what is left for this thread by itself needs no wake-up.
+        self.poller.alarm().disarm();
         let now = clock::now();
         let handed_over = self.act(now);
         if self.has_ended() {

@@ -218,6 +218,14 @@ impl Shared {
         deadline: Option<Time>,
     ) -> Result<usize, Error> {
         let Some(mut lease) = self.driver.try_lock() else {
+            if self.is_closing.load(Ordering::SeqCst) {
+                // Whoever closes the handle drives it to its end.
+                self.finished.wait(deadline);
+                return match self.take_events(events, capacity, None).0 {
+                    0 => Err(self.end_reason()),
+                    count => Ok(count),
+                };
+            }
             let detail = "another thread drives this handle; only one may poll it";
             return Err(Error::new(Kind::WouldDeadlock, detail));
         };

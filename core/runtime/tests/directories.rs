@@ -1,0 +1,228 @@
+//! Hubs in directories: who may use one, who hosts it, and what happens when the host dies.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use support::*;
+use telpher::*;
+
+fn refused(path: &Path) -> Error {
+    let url = format!("file://{}", path.display());
+    Hub::open(&url, OpenOptions::default(), Done::Wait, Done::None).unwrap_err()
+}
+
+#[test]
+fn a_directory_is_made_for_its_owner_alone() {
+    let scratch = Scratch::new();
+    let hub = reach(&scratch.url(), Drive::Library);
+    assert_eq!(mode(&scratch.hub()), 0o700);
+    for file in ["VERSION", "LOCK", "HUB", "hub.sock"] {
+        assert_eq!(mode(&scratch.hub().join(file)), 0o600, "{file}");
+    }
+    assert_eq!(
+        kind(hub.queue("jobs").unwrap().declare(QueueOptions::default())),
+        Kind::Unsupported
+    );
+    hub.queue("jobs").unwrap().declare(memory()).unwrap();
+    hub.close(PATIENCE).unwrap();
+    assert!(!scratch.hub().join("hub.sock").exists());
+}
+
+#[test]
+fn an_empty_directory_is_tightened_and_one_with_other_things_is_refused() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.hub()).unwrap();
+    fs::set_permissions(scratch.hub(), fs::Permissions::from_mode(0o755)).unwrap();
+    reach(&scratch.url(), Drive::Library).close(PATIENCE).unwrap();
+    assert_eq!(mode(&scratch.hub()), 0o700);
+
+    fs::set_permissions(scratch.hub(), fs::Permissions::from_mode(0o750)).unwrap();
+    let error = refused(&scratch.hub());
+    assert_eq!(error.kind(), Kind::Refused);
+    assert!(error.detail().contains("0750"), "{error}");
+
+    let other = scratch.0.join("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("thesis.tex"), "x").unwrap();
+    let error = refused(&other);
+    assert_eq!(error.kind(), Kind::Refused);
+    assert!(error.detail().contains("thesis.tex"), "{error}");
+    assert_eq!(fs::read_dir(&other).unwrap().count(), 1);
+}
+
+#[test]
+fn an_unknown_version_is_refused_and_nothing_is_touched() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.hub()).unwrap();
+    fs::set_permissions(scratch.hub(), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::write(scratch.hub().join("VERSION"), "telpher directory 9\n").unwrap();
+    let error = refused(&scratch.hub());
+    assert_eq!(error.kind(), Kind::Unsupported);
+    assert!(error.detail().contains("telpher directory 9"), "{error}");
+    assert_eq!(fs::read_dir(scratch.hub()).unwrap().count(), 1);
+}
+
+#[test]
+fn what_is_no_directory_or_lies_in_none_is_an_error_that_names_it() {
+    let scratch = Scratch::new();
+    let file = scratch.0.join("file");
+    fs::write(&file, "x").unwrap();
+    for path in [file, scratch.0.join("missing/hub")] {
+        let error = refused(&path);
+        assert_eq!(error.kind(), Kind::Io);
+        assert!(error.detail().contains(path.to_str().unwrap()), "{error}");
+    }
+}
+
+#[test]
+fn a_symlink_leads_to_the_same_hub() {
+    let scratch = Scratch::new();
+    let hub = reach(&scratch.url(), Drive::Library);
+    hub.queue("jobs").unwrap().declare(memory()).unwrap();
+    let link = scratch.0.join("link");
+    symlink(scratch.hub(), &link).unwrap();
+    let other = reach(&format!("file://{}", link.display()), Drive::Library);
+    assert_eq!(other.queue("jobs").unwrap().inspect().unwrap().ready, 0);
+}
+
+#[test]
+fn a_path_longer_than_a_socket_address_works() {
+    if let Some(url) = role() {
+        let hub = reach(&url, Drive::Library);
+        tell(&format!("{}", hub.queue("jobs").unwrap().inspect().unwrap().ready));
+        return;
+    }
+    let scratch = Scratch::new();
+    let deep = scratch.0.join("d".repeat(100)).join("e".repeat(100));
+    fs::create_dir_all(&deep).unwrap();
+    let url = format!("file://{}/hub", deep.display());
+    let hub = reach(&url, Drive::Library);
+    let queue = hub.queue("jobs").unwrap();
+    queue.declare(memory()).unwrap();
+    queue.send("x").unwrap();
+    let mut other = process("a_path_longer_than_a_socket_address_works", &url);
+    assert_eq!(hear(&mut other, ""), "1");
+    assert!(other.wait().unwrap().success());
+}
+
+#[test]
+fn who_may_not_host_finds_nobody_and_makes_nothing() {
+    let scratch = Scratch::new();
+    let never = OpenOptions { host: HostRole::Never, ..OpenOptions::default() };
+    let error = telpher::sugar::open_with(&scratch.url(), never.clone()).unwrap_err();
+    assert_eq!(error.kind(), Kind::NoHost);
+    assert!(!scratch.hub().exists());
+    let host = reach(&scratch.url(), Drive::Library);
+    let guest = telpher::sugar::open_with(&scratch.url(), never).unwrap();
+    guest.queue("jobs").unwrap().declare(memory()).unwrap();
+    assert_eq!(host.queue("jobs").unwrap().inspect().unwrap().ready, 0);
+}
+
+#[test]
+fn when_the_host_is_killed_another_process_takes_over() {
+    if let Some(url) = role() {
+        let hub = reach(&url, Drive::Library);
+        hub.queue("jobs").unwrap().declare(memory()).unwrap();
+        let _service = hub.serve("stuck", 1).unwrap();
+        tell("hosting");
+        return wait_for_parent();
+    }
+    let scratch = Scratch::new();
+    let mut host = process("when_the_host_is_killed_another_process_takes_over", &scratch.url());
+    hear(&mut host, "hosting");
+    let hub = reach_noticed(&scratch.url(), Drive::Library, 7);
+    let echo = hub.serve("echo", 1).unwrap();
+    hub.queue("jobs").unwrap().send("lost").unwrap();
+    let open = hub.start(call("stuck", "x"), PATIENCE, Done::Wait).unwrap();
+    // An answer to a later call shows that the first was written.
+    assert_eq!(kind(hub.call("nobody", "x", PATIENCE)), Kind::NoService);
+    kill(host);
+
+    let lost = outcome(hub.wait(open, PATIENCE).unwrap()).unwrap_err();
+    assert_eq!(lost.kind(), Kind::HostLost);
+    assert!(lost.maybe_executed());
+    let changed = poll_until(&hub, |event| match &event.what {
+        What::Notice(Notice::HubChanged { epoch, memory_lost }) => Some((*epoch, *memory_lost)),
+        _ => None,
+    });
+    assert_eq!(changed, (2, true));
+    assert_eq!(kind(hub.queue("jobs").unwrap().inspect()), Kind::NotFound);
+    let calling = hub.clone();
+    let caller = std::thread::spawn(move || calling.call("echo", "again", PATIENCE));
+    let request = echo.receive(PATIENCE).unwrap().unwrap();
+    request.reply("here").unwrap();
+    assert_eq!(&caller.join().unwrap().unwrap().body[..], b"here");
+}
+
+#[test]
+fn a_message_held_by_a_process_that_was_killed_comes_back() {
+    if let Some(url) = role() {
+        let hub = reach(&url, Drive::Library);
+        let job = hub.queue("jobs").unwrap().receive(PATIENCE).unwrap();
+        tell("holding");
+        wait_for_parent();
+        return drop(job);
+    }
+    let scratch = Scratch::new();
+    let hub = reach(&scratch.url(), Drive::Library);
+    let queue = hub.queue("jobs").unwrap();
+    queue.declare(memory()).unwrap();
+    queue.send("precious").unwrap();
+    let test = "a_message_held_by_a_process_that_was_killed_comes_back";
+    let mut worker = process(test, &scratch.url());
+    hear(&mut worker, "holding");
+    assert_eq!(queue.inspect().unwrap().held, 1);
+    kill(worker);
+    let job = queue.receive(PATIENCE).unwrap();
+    assert_eq!(&job.message().body[..], b"precious");
+    assert!(job.delivery().redelivered);
+    job.acknowledge().unwrap();
+}
+
+#[test]
+fn a_host_that_closes_hands_over_to_another_process() {
+    if let Some(url) = role() {
+        let hub = reach(&url, Drive::Library);
+        tell("hosting");
+        wait_for_parent();
+        return hub.close(PATIENCE).unwrap();
+    }
+    let scratch = Scratch::new();
+    let mut host = process("a_host_that_closes_hands_over_to_another_process", &scratch.url());
+    hear(&mut host, "hosting");
+    let hub = reach_noticed(&scratch.url(), Drive::Caller, 1);
+    drop(host.stdin.take());
+    assert!(host.wait().unwrap().success());
+    poll_until(&hub, |event| {
+        matches!(event.what, What::Notice(Notice::HubChanged { epoch: 2, .. })).then_some(())
+    });
+    assert_eq!(kind(hub.queue("jobs").unwrap().inspect()), Kind::NotFound);
+}
+
+#[test]
+fn one_who_must_host_waits_until_it_can() {
+    let scratch = Scratch::new();
+    let first = reach(&scratch.url(), Drive::Library);
+    let always = OpenOptions { host: HostRole::Always, ..OpenOptions::default() };
+    let second = telpher::sugar::open_with(&scratch.url(), always).unwrap();
+    first.close(PATIENCE).unwrap();
+    second.queue("jobs").unwrap().declare(memory()).unwrap();
+    second.close(PATIENCE).unwrap();
+    let record = fs::read_to_string(scratch.hub().join("HUB")).unwrap();
+    assert!(record.ends_with("epoch 1\n"), "{record}");
+}
+
+#[test]
+fn a_damaged_record_is_reported_and_left_alone() {
+    let scratch = Scratch::new();
+    reach(&scratch.url(), Drive::Library).close(PATIENCE).unwrap();
+    fs::write(scratch.hub().join("HUB"), "hub zzz\n").unwrap();
+    let soon = Timeout::After(std::time::Duration::from_millis(100));
+    let options = OpenOptions { timeout: soon, ..OpenOptions::default() };
+    let error = telpher::sugar::open_with(&scratch.url(), options).unwrap_err();
+    assert!(error.detail().contains("HUB is damaged"), "{error}");
+    assert_eq!(fs::read_to_string(scratch.hub().join("HUB")).unwrap(), "hub zzz\n");
+}
