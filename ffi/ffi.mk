@@ -32,7 +32,8 @@ c-debug:
 	cargo build --quiet -p telpher-ffi
 	@STRIP= $(MAKE) --no-print-directory -f ffi/ffi.mk '$(C_DEBUG_DIR)/libtelpher.so.0'
 
-$(CARGO_TARGET_DIR)/c/%/libtelpher.so.0: $(CARGO_TARGET_DIR)/%/libtelpher.a ffi/link.sh ffi/telpher.map
+$(CARGO_TARGET_DIR)/c/%/libtelpher.so.0: $(CARGO_TARGET_DIR)/%/libtelpher.a \
+		ffi/link.sh ffi/telpher.map
 	CC='$(CC)' ffi/link.sh '$<' '$(@D)'
 
 c-header:
@@ -60,7 +61,8 @@ c-uninstall:
 		'$(DESTDIR)$(PREFIX)/lib/pkgconfig/telpher.pc'
 
 c-peer: c-lib
-	$(CC) $(C_FLAGS) -O2 tests/polyglot/c/peer.c -o '$(C_LIB_DIR)/telpher-c-peer' $(call C_LINK,$(C_LIB_DIR))
+	$(CC) $(C_FLAGS) -O2 tests/polyglot/c/peer.c -o '$(C_LIB_DIR)/telpher-c-peer' \
+		$(call C_LINK,$(C_LIB_DIR))
 
 c-test-build: c-debug
 	$(CC) $(C_FLAGS) $(C_TEST_SOURCES) -o '$(C_DEBUG_DIR)/c-test' $(call C_LINK,$(C_DEBUG_DIR))

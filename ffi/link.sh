@@ -1,10 +1,10 @@
-#!/bin/sh
+# !/bin/sh
 # Makes the libraries that are installed, of the one that cargo builds:
 # link.sh STATIC_LIBRARY OUTPUT_DIRECTORY
 #
 # cargo's own shared library has neither our soname nor our symbol versions, and the linker takes no
-# second version script; so it is linked once more, from libtelpher.a. With STRIP set to nothing both
-# keep what a debugger needs.
+# second version script; so it is linked once more, from libtelpher.a. With STRIP set to nothing
+# both keep what a debugger needs.
 set -eu
 
 cargo=$1
@@ -16,8 +16,8 @@ mkdir -p "$output"
 static=$output/libtelpher.a
 shared=$output/libtelpher.so.0
 
-# Words only if it fails. An LLVM plugin older than rustc, where one is installed, complains of every
-# object with rustc's bitcode in it, here and wherever a program is linked; so that goes, too.
+# Words only if it fails. An LLVM plugin older than rustc, where one is installed, complains of
+# every object with rustc's bitcode in it, here and wherever a program is linked; so that goes, too.
 quietly() {
     "$@" >"$output/log" 2>&1 || { cat "$output/log" >&2; exit 1; }
 }

@@ -1,5 +1,5 @@
-#!/bin/sh
-# Compares what the shared library exports with the functions of the header: symbols.sh LIBRARY HEADER
+# !/bin/sh Compares what the shared library exports with the functions of the header: symbols.sh
+# LIBRARY HEADER
 set -eu
 
 library=$1
@@ -16,6 +16,11 @@ if [ "$exported" != "$declared" ]; then
     echo "$declared" | grep -vxF "$exported" || true
     exit 1
 fi
-readelf -d "$library" | grep -q 'soname: \[libtelpher.so.0\]' || { echo "$library: wrong soname"; exit 1; }
-readelf -d "$library" | grep -q 'NODELETE' || { echo "$library: not linked with -z nodelete"; exit 1; }
+dynamic=$(readelf -d "$library")
+for needed in 'soname: \[libtelpher.so.0\]' NODELETE; do
+    if ! echo "$dynamic" | grep -q "$needed"; then
+        echo "$library: not linked with $needed"
+        exit 1
+    fi
+done
 echo "$(echo "$exported" | wc -l) functions, all of them in the header"

@@ -2,10 +2,10 @@
  *
  * Generated from ffi/src by `make c-header`; not to be edited.
  *
- * A program opens a hub and starts operations on it. Starting never blocks; it yields an id, and the
- * operation ends exactly once, as an event: with a result or an error, no later than its time allows.
- * Where the event goes is said when the operation is started (telpher_done): telpher_wait for the id,
- * telpher_poll, a callback, or nowhere.
+ * A program opens a hub and starts operations on it. Starting never blocks; it yields an id, and
+ * the operation ends exactly once, as an event: with a result or an error, no later than its time
+ * allows. Where the event goes is said when the operation is started (telpher_done): telpher_wait
+ * for the id, telpher_poll, a callback, or nowhere.
  *
  * Rules that hold throughout:
  *
@@ -17,14 +17,14 @@
  * - Each pointer is valid for the whole call, or NULL where that is stated; a NULL that is not is
  *   refused with TELPHER_INVALID. Texts end with a zero byte and are UTF-8. What goes in is copied,
  *   but for a body that is handed over (telpher_message).
- * - Results come through the pointers whose names end in `_out`. They are set to 0 first (a descriptor
- *   to -1), and to their result only on TELPHER_OK.
- * - A struct that the program fills in starts with its size, so that it can grow; all other bytes zero
- *   are every default. TELPHER_SIZED makes one so. Arrays of structs pass their stride.
+ * - Results come through the pointers whose names end in `_out`. They are set to 0 first (a
+ *   descriptor to -1), and to their result only on TELPHER_OK.
+ * - A struct that the program fills in starts with its size, so that it can grow; all other bytes
+ *   zero are every default. TELPHER_SIZED makes one so. Arrays of structs pass their stride.
  * - Ids and handles are numbers. A wrong one is an error, never a crash.
  * - Times are in ms: 0 is the default, TELPHER_FOREVER (-1) none.
- * - Nothing here prints, raises a signal or ends the program. After fork() the child opens handles of
- *   its own.
+ * - Nothing here prints, raises a signal or ends the program. After fork() the child opens handles
+ *   of its own.
  */
 
 #ifndef TELPHER_H
@@ -326,7 +326,8 @@ typedef struct telpher_trace {
 // telpher_message_retain keeps the message's own (body, key, headers) longer. The program may copy
 // an event.
 typedef struct telpher_event {
-    // Bytes of this struct. The program sets it before telpher_wait; telpher_poll goes by `stride`.
+    // Bytes of this struct. The program sets it before telpher_wait; telpher_poll goes by
+    // `stride`.
     size_t size;
     // TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE or _READY.
     uint32_t kind;
@@ -431,8 +432,8 @@ typedef struct telpher_open_options {
     const struct telpher_done *notices;
 } telpher_open_options;
 
-// A handle to a hub, as telpher_open makes it; never 0, never used again. Every function that takes
-// one may be called from any thread, and refuses a closed or foreign one.
+// A handle to a hub, as telpher_open makes it; never 0, never used again. Every function that
+// takes one may be called from any thread, and refuses a closed or foreign one.
 typedef uint64_t telpher_hub;
 
 // Counters of one handle, since it was opened.
@@ -473,8 +474,8 @@ typedef struct telpher_header {
 //
 // Without `release` everything is copied before the function returns. With it, the body is handed
 // over: it must stay as it is until `release(release_arg)` is called, which happens exactly once,
-// also when the function fails. (If `size` is refused, or is too small to hold `release`, there was
-// nothing to call.) Key, headers and trace are always copied.
+// also when the function fails. (If `size` is refused, or is too small to hold `release`, there
+// was nothing to call.) Key, headers and trace are always copied.
 typedef struct telpher_message {
     // sizeof(telpher_message)
     size_t size;
@@ -584,8 +585,8 @@ typedef struct telpher_consume_options {
 extern "C" {
 #endif // __cplusplus
 
-// The version of the interface that the library implements: at least the TELPHER_ABI_VERSION of any
-// header it can serve. Any thread.
+// The version of the interface that the library implements: at least the TELPHER_ABI_VERSION of
+// any header it can serve. Any thread.
 uint32_t telpher_abi_version(void);
 
 // The name of a status without its prefix, `"NO_SERVICE"`; `"UNKNOWN"` for a number that is none.
@@ -598,9 +599,10 @@ const char *telpher_status_name(telpher_status status);
 // started is not here, but in its event.
 const char *telpher_last_error(void);
 
-// Opens a hub. Never blocks: `*hub_out` is a handle at once, and its ticket ends with DONE when the
-// hub is reached (`hub_info`) or cannot be. What is started before waits for that. `url` is `./data`,
-// `file:///path`, `mem://name`, `unix:///path` or `tcp://host:port`. `options` NULL: every default.
+// Opens a hub. Never blocks: `*hub_out` is a handle at once, and its ticket ends with DONE when
+// the hub is reached (`hub_info`) or cannot be. What is started before waits for that. `url` is
+// `./data`, `file:///path`, `mem://name`, `unix:///path` or `tcp://host:port`. `options` NULL:
+// every default.
 //
 // A callback may run before this function returns. On any error nothing was opened.
 //
@@ -614,11 +616,11 @@ telpher_status telpher_open(const char *url,
                             telpher_hub *hub_out,
                             telpher_id *id_out);
 
-// Closes a handle. Every open ticket ends as TELPHER_CLOSED, every waiter wakes with TELPHER_CLOSED,
-// deliveries that were not settled go back to their queues, and what had been started and not yet
-// sent is sent if the time allows. Blocks up to `timeout_ms` (0: 30,000; TELPHER_FOREVER is refused)
-// until the goodbye is said and all calls of other threads have left. In a callback it returns at
-// once, and is carried out when the callback has returned.
+// Closes a handle. Every open ticket ends as TELPHER_CLOSED, every waiter wakes with
+// TELPHER_CLOSED, deliveries that were not settled go back to their queues, and what had been
+// started and not yet sent is sent if the time allows. Blocks up to `timeout_ms` (0: 30,000;
+// TELPHER_FOREVER is refused) until the goodbye is said and all calls of other threads have left.
+// In a callback it returns at once, and is carried out when the callback has returned.
 //
 // Events that were handed over stay valid until they are released; those that were not are gone.
 //
@@ -627,8 +629,7 @@ telpher_status telpher_open(const char *url,
 // - TELPHER_FORKED: it is the parent's; nothing was closed.
 //
 // After any other status the handle is closed.
-telpher_status telpher_close(telpher_hub hub,
-                             int64_t timeout_ms);
+telpher_status telpher_close(telpher_hub hub, int64_t timeout_ms);
 
 // Gives a descriptor that is readable whenever telpher_poll has something to do, timers and events
 // left over included, to be used in poll(2), epoll or any event loop. It belongs to the handle:
@@ -658,9 +659,9 @@ telpher_status telpher_capabilities(telpher_hub hub, const char **names_out);
 telpher_status telpher_stats(telpher_hub hub, struct telpher_counters *counters);
 
 // Takes up to `capacity` events that were started with TELPHER_DONE_EVENT, `stride` bytes apart
-// (sizeof(telpher_event)), and runs callbacks that are due if this thread drives the handle. Blocks
-// for the first event up to `timeout_ms`: 0 not at all, TELPHER_FOREVER without bound. `*count_out`
-// is 0 if none came in time, or telpher_wake ended it.
+// (sizeof(telpher_event)), and runs callbacks that are due if this thread drives the handle.
+// Blocks for the first event up to `timeout_ms`: 0 not at all, TELPHER_FOREVER without bound.
+// `*count_out` is 0 if none came in time, or telpher_wake ended it.
 //
 // If `*count_out` is not 0, release the batch with telpher_events_release and any one of them.
 //
@@ -674,12 +675,12 @@ telpher_status telpher_poll(telpher_hub hub,
                             size_t *count_out,
                             int64_t timeout_ms);
 
-// Blocks for the outcome of a ticket, or the next event of a consumer or service, up to `timeout_ms`
-// (0: 30,000). `event->size` is set by the caller. An id of 0 waits for readiness after a
-// TELPHER_FULL. The id must have been started with TELPHER_DONE_WAIT.
+// Blocks for the outcome of a ticket, or the next event of a consumer or service, up to
+// `timeout_ms` (0: 30,000). `event->size` is set by the caller. An id of 0 waits for readiness
+// after a TELPHER_FULL. The id must have been started with TELPHER_DONE_WAIT.
 //
-// TELPHER_OK says that an event came: how the operation ended is `event->status`. Release the event
-// with telpher_events_release.
+// TELPHER_OK says that an event came: how the operation ended is `event->status`. Release the
+// event with telpher_events_release.
 //
 // - TELPHER_PENDING: nothing came in time; the ticket is still open.
 // - TELPHER_STALE: the ticket was redeemed before, or has another destination.
@@ -692,26 +693,25 @@ telpher_status telpher_wait(telpher_hub hub,
                             struct telpher_event *event);
 
 // Releases the batch that `event` came in: all events of one telpher_poll, or the one of a
-// telpher_wait. To be called once, with any of its events or a copy; their pointers are invalid from
-// here on. Also after telpher_close. An event all of zeros belongs to no batch, which is fine. Any
-// thread.
+// telpher_wait. To be called once, with any of its events or a copy; their pointers are invalid
+// from here on. Also after telpher_close. An event all of zeros belongs to no batch, which is
+// fine. Any thread.
 //
 // - TELPHER_STALE: it was released before.
 telpher_status telpher_events_release(const struct telpher_event *event);
 
-// Asks for a ticket's end. It still ends exactly once: as TELPHER_CANCELLED, or as it would have if
-// that comes first. Any thread, also in a callback.
+// Asks for a ticket's end. It still ends exactly once: as TELPHER_CANCELLED, or as it would have
+// if that comes first. Any thread, also in a callback.
 //
 // - TELPHER_STALE: it has ended.
 telpher_status telpher_cancel(telpher_hub hub, telpher_id id);
 
-// Lets go of an id. A ticket goes on, and its outcome goes nowhere. A consumer or service stops: what
-// was still on its way to it goes back, what it was handed is still to be settled or answered, and
-// its id ends with DONE at its destination. Any thread, also in a callback.
+// Lets go of an id. A ticket goes on, and its outcome goes nowhere. A consumer or service stops:
+// what was still on its way to it goes back, what it was handed is still to be settled or
+// answered, and its id ends with DONE at its destination. Any thread, also in a callback.
 //
 // - TELPHER_STALE: it has ended.
-telpher_status telpher_detach(telpher_hub hub,
-                              telpher_id id);
+telpher_status telpher_detach(telpher_hub hub, telpher_id id);
 
 // Keeps the message of `event` (body, key, headers) beyond its batch: these pointers stay valid
 // until telpher_message_release. Once per event, before its batch is released. Any thread.
@@ -726,8 +726,9 @@ telpher_status telpher_message_retain(const struct telpher_event *event,
 // - TELPHER_STALE: it was released before.
 telpher_status telpher_message_release(telpher_retained retained);
 
-// The first value of header `name` in the message of `event`, which must be valid (not released, or
-// retained). `*value_out` is valid as long as the message, and NULL if the value is empty. Any thread.
+// The first value of header `name` in the message of `event`, which must be valid (not released,
+// or retained). `*value_out` is valid as long as the message, and NULL if the value is empty. Any
+// thread.
 //
 // - TELPHER_NOT_FOUND: the message has no such header.
 telpher_status telpher_header_get(const struct telpher_event *event,
@@ -735,9 +736,9 @@ telpher_status telpher_header_get(const struct telpher_event *event,
                                   const void **value_out,
                                   size_t *value_size_out);
 
-// Starts a call to a service. Never blocks. The ticket ends with DONE: TELPHER_OK with the reply as
-// `body`, or an error. `options` and `done` may be NULL, and `id_out` if nobody waits. Any thread,
-// also in a callback.
+// Starts a call to a service. Never blocks. The ticket ends with DONE: TELPHER_OK with the reply
+// as `body`, or an error. `options` and `done` may be NULL, and `id_out` if nobody waits. Any
+// thread, also in a callback.
 //
 // Of these errors nothing was sent:
 // - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong.
@@ -758,9 +759,9 @@ telpher_status telpher_call(telpher_hub hub,
                             telpher_id *id_out);
 
 // Starts to serve a name. Never blocks. At the destination come STARTED once, then a REQUEST for
-// each request, at most `concurrency` of them open at once, until telpher_detach and its DONE. Each
-// request's `token` is to be answered by telpher_reply, at once or later, from any thread. Any
-// thread.
+// each request, at most `concurrency` of them open at once, until telpher_detach and its DONE.
+// Each request's `token` is to be answered by telpher_reply, at once or later, from any thread.
+// Any thread.
 //
 // - TELPHER_INVALID: an argument is wrong, or nobody would see the requests.
 // - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
@@ -770,17 +771,17 @@ telpher_status telpher_serve(telpher_hub hub,
                              const struct telpher_done *done,
                              telpher_id *id_out);
 
-// Answers a request: with `message`; or, if `failure` is not NULL, as failed, which its caller sees
-// as TELPHER_REMOTE with this code and text; or, with neither, by letting go of it, which its caller
-// sees as TELPHER_ABANDONED. The ticket ends when the hub has the answer; mostly nobody cares, and
-// `done` and `id_out` are NULL. Any thread, also in a callback.
+// Answers a request: with `message`; or, if `failure` is not NULL, as failed, which its caller
+// sees as TELPHER_REMOTE with this code and text; or, with neither, by letting go of it, which its
+// caller sees as TELPHER_ABANDONED. The ticket ends when the hub has the answer; mostly nobody
+// cares, and `done` and `id_out` are NULL. Any thread, also in a callback.
 //
 // - TELPHER_INVALID, TELPHER_TOO_LARGE: the answer is wrong; the request is still open.
 //
 // The ticket may end with:
 // - TELPHER_STALE: the request was answered before.
-// - TELPHER_LEASE_LOST: the request was taken back, or this hub gave none of that token. The answer
-//   had no effect.
+// - TELPHER_LEASE_LOST: the request was taken back, or this hub gave none of that token. The
+//   answer had no effect.
 telpher_status telpher_reply(telpher_hub hub,
                              uint64_t request,
                              const struct telpher_message *message,
@@ -845,9 +846,9 @@ telpher_status telpher_inspect(telpher_hub hub,
                                const struct telpher_done *done,
                                telpher_id *id_out);
 
-// Starts to put a message into a queue. Never blocks. The ticket ends with DONE when the message is
-// as safe as the queue's durability says: `message_id` and `durability` tell. Any thread, also in a
-// callback.
+// Starts to put a message into a queue. Never blocks. The ticket ends with DONE when the message
+// is as safe as the queue's durability says: `message_id` and `durability` tell. Any thread, also
+// in a callback.
 //
 // Of these errors nothing was sent:
 // - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong.
@@ -855,7 +856,8 @@ telpher_status telpher_inspect(telpher_hub hub,
 //
 // The ticket may end with:
 // - TELPHER_NOT_FOUND: no queue has this name; nothing was stored.
-// - TELPHER_FULL: the queue is full, until the deadline if it makes senders wait; nothing was stored.
+// - TELPHER_FULL: the queue is full, until the deadline if it makes senders wait; nothing was
+//   stored.
 // - TELPHER_UNKNOWN_PRODUCER, TELPHER_HOST_LOST, TELPHER_HOST_UNRESPONSIVE, TELPHER_CLOSED: it may
 //   have been stored, as `maybe_executed` says.
 telpher_status telpher_send(telpher_hub hub,
@@ -880,8 +882,8 @@ telpher_status telpher_receive(telpher_hub hub,
                                telpher_id *id_out);
 
 // Starts to take messages from a queue. Never blocks. At the destination come STARTED once, then a
-// DELIVERY for each message, at most `prefetch` of them unsettled at once, until telpher_detach and
-// its DONE. Each `token` is to be settled. Any thread, also in a callback.
+// DELIVERY for each message, at most `prefetch` of them unsettled at once, until telpher_detach
+// and its DONE. Each `token` is to be settled. Any thread, also in a callback.
 //
 // - TELPHER_INVALID: an argument is wrong, or nobody would see the messages.
 // - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
@@ -895,15 +897,15 @@ telpher_status telpher_consume(telpher_hub hub,
                                telpher_id *id_out);
 
 // Says what became of a delivery: TELPHER_ACKNOWLEDGE, _REJECT, _REQUEUE or _RELEASE. The ticket
-// ends when the hub has it; mostly nobody cares, and `done` and `id_out` are NULL. Any thread, also
-// in a callback.
+// ends when the hub has it; mostly nobody cares, and `done` and `id_out` are NULL. Any thread,
+// also in a callback.
 //
 // - TELPHER_INVALID: no such verdict; the delivery is still held.
 //
 // The ticket may end with:
 // - TELPHER_STALE: the delivery was settled before.
-// - TELPHER_LEASE_LOST: the delivery was taken back, or this hub gave none of that token. The message
-//   may be delivered again.
+// - TELPHER_LEASE_LOST: the delivery was taken back, or this hub gave none of that token. The
+//   message may be delivered again.
 telpher_status telpher_settle(telpher_hub hub,
                               uint64_t delivery,
                               uint32_t verdict,

@@ -1,8 +1,8 @@
 //! Events on their way out: batches, and messages kept longer than theirs.
 //!
-//! A batch owns the events that one poll, wait or callback hands over. The structs that C sees point
-//! into it: bodies are read in place, and only texts and figures, which are rare, are made anew. A
-//! released batch is used again, so that handing over costs no allocation per event.
+//! A batch owns the events that one poll, wait or callback hands over. The structs that C sees
+//! point into it: bodies are read in place, and only texts and figures, which are rare, are made
+//! anew. A released batch is used again, so that handing over costs no allocation per event.
 //!
 //! What never happens: a batch dropped under a lock, as the last use of a body runs the program's
 //! release function.

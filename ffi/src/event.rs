@@ -13,9 +13,9 @@ use crate::status::guard;
 use crate::types::*;
 
 /// Takes up to `capacity` events that were started with TELPHER_DONE_EVENT, `stride` bytes apart
-/// (sizeof(telpher_event)), and runs callbacks that are due if this thread drives the handle. Blocks
-/// for the first event up to `timeout_ms`: 0 not at all, TELPHER_FOREVER without bound. `*count_out`
-/// is 0 if none came in time, or telpher_wake ended it.
+/// (sizeof(telpher_event)), and runs callbacks that are due if this thread drives the handle.
+/// Blocks for the first event up to `timeout_ms`: 0 not at all, TELPHER_FOREVER without bound.
+/// `*count_out` is 0 if none came in time, or telpher_wake ended it.
 ///
 /// If `*count_out` is not 0, release the batch with telpher_events_release and any one of them.
 ///
@@ -46,12 +46,12 @@ pub unsafe extern "C" fn telpher_poll(
     })
 }
 
-/// Blocks for the outcome of a ticket, or the next event of a consumer or service, up to `timeout_ms`
-/// (0: 30,000). `event->size` is set by the caller. An id of 0 waits for readiness after a
-/// TELPHER_FULL. The id must have been started with TELPHER_DONE_WAIT.
+/// Blocks for the outcome of a ticket, or the next event of a consumer or service, up to
+/// `timeout_ms` (0: 30,000). `event->size` is set by the caller. An id of 0 waits for readiness
+/// after a TELPHER_FULL. The id must have been started with TELPHER_DONE_WAIT.
 ///
-/// TELPHER_OK says that an event came: how the operation ended is `event->status`. Release the event
-/// with telpher_events_release.
+/// TELPHER_OK says that an event came: how the operation ended is `event->status`. Release the
+/// event with telpher_events_release.
 ///
 /// - TELPHER_PENDING: nothing came in time; the ticket is still open.
 /// - TELPHER_STALE: the ticket was redeemed before, or has another destination.
@@ -86,9 +86,9 @@ pub unsafe extern "C" fn telpher_wait(
 }
 
 /// Releases the batch that `event` came in: all events of one telpher_poll, or the one of a
-/// telpher_wait. To be called once, with any of its events or a copy; their pointers are invalid from
-/// here on. Also after telpher_close. An event all of zeros belongs to no batch, which is fine. Any
-/// thread.
+/// telpher_wait. To be called once, with any of its events or a copy; their pointers are invalid
+/// from here on. Also after telpher_close. An event all of zeros belongs to no batch, which is
+/// fine. Any thread.
 ///
 /// - TELPHER_STALE: it was released before.
 #[unsafe(no_mangle)]
@@ -102,8 +102,8 @@ pub unsafe extern "C" fn telpher_events_release(event: *const telpher_event) -> 
     })
 }
 
-/// Asks for a ticket's end. It still ends exactly once: as TELPHER_CANCELLED, or as it would have if
-/// that comes first. Any thread, also in a callback.
+/// Asks for a ticket's end. It still ends exactly once: as TELPHER_CANCELLED, or as it would have
+/// if that comes first. Any thread, also in a callback.
 ///
 /// - TELPHER_STALE: it has ended.
 #[unsafe(no_mangle)]
@@ -111,9 +111,9 @@ pub extern "C" fn telpher_cancel(hub: telpher_hub, id: telpher_id) -> telpher_st
     guard(|| Call::enter(hub)?.hub().cancel(id))
 }
 
-/// Lets go of an id. A ticket goes on, and its outcome goes nowhere. A consumer or service stops: what
-/// was still on its way to it goes back, what it was handed is still to be settled or answered, and
-/// its id ends with DONE at its destination. Any thread, also in a callback.
+/// Lets go of an id. A ticket goes on, and its outcome goes nowhere. A consumer or service stops:
+/// what was still on its way to it goes back, what it was handed is still to be settled or
+/// answered, and its id ends with DONE at its destination. Any thread, also in a callback.
 ///
 /// - TELPHER_STALE: it has ended.
 #[unsafe(no_mangle)]
@@ -149,8 +149,9 @@ pub extern "C" fn telpher_message_release(retained: telpher_retained) -> telpher
     guard(|| if retained == 0 { Ok(()) } else { batch::release_message(retained) })
 }
 
-/// The first value of header `name` in the message of `event`, which must be valid (not released, or
-/// retained). `*value_out` is valid as long as the message, and NULL if the value is empty. Any thread.
+/// The first value of header `name` in the message of `event`, which must be valid (not released,
+/// or retained). `*value_out` is valid as long as the message, and NULL if the value is empty. Any
+/// thread.
 ///
 /// - TELPHER_NOT_FOUND: the message has no such header.
 #[unsafe(no_mangle)]

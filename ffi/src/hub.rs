@@ -15,9 +15,10 @@ use crate::start;
 use crate::status::{guard, text};
 use crate::types::*;
 
-/// Opens a hub. Never blocks: `*hub_out` is a handle at once, and its ticket ends with DONE when the
-/// hub is reached (`hub_info`) or cannot be. What is started before waits for that. `url` is `./data`,
-/// `file:///path`, `mem://name`, `unix:///path` or `tcp://host:port`. `options` NULL: every default.
+/// Opens a hub. Never blocks: `*hub_out` is a handle at once, and its ticket ends with DONE when
+/// the hub is reached (`hub_info`) or cannot be. What is started before waits for that. `url` is
+/// `./data`, `file:///path`, `mem://name`, `unix:///path` or `tcp://host:port`. `options` NULL:
+/// every default.
 ///
 /// A callback may run before this function returns. On any error nothing was opened.
 ///
@@ -78,11 +79,11 @@ unsafe fn open_options(given: &telpher_open_options) -> Result<OpenOptions, Erro
     })
 }
 
-/// Closes a handle. Every open ticket ends as TELPHER_CLOSED, every waiter wakes with TELPHER_CLOSED,
-/// deliveries that were not settled go back to their queues, and what had been started and not yet
-/// sent is sent if the time allows. Blocks up to `timeout_ms` (0: 30,000; TELPHER_FOREVER is refused)
-/// until the goodbye is said and all calls of other threads have left. In a callback it returns at
-/// once, and is carried out when the callback has returned.
+/// Closes a handle. Every open ticket ends as TELPHER_CLOSED, every waiter wakes with
+/// TELPHER_CLOSED, deliveries that were not settled go back to their queues, and what had been
+/// started and not yet sent is sent if the time allows. Blocks up to `timeout_ms` (0: 30,000;
+/// TELPHER_FOREVER is refused) until the goodbye is said and all calls of other threads have left.
+/// In a callback it returns at once, and is carried out when the callback has returned.
 ///
 /// Events that were handed over stay valid until they are released; those that were not are gone.
 ///

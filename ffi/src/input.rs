@@ -1,7 +1,7 @@
 //! What C gives: structs that state their size, texts, names, messages.
 //!
-//! Everything is copied before the function returns, but for a body that is handed over: that one is
-//! owned from the moment it is seen, so that its release runs on every way out.
+//! Everything is copied before the function returns, but for a body that is handed over: that one
+//! is owned from the moment it is seen, so that its release runs on every way out.
 //!
 //! Floor: `types`, `constants`.
 
@@ -13,7 +13,8 @@ use telpher::{Bytes, Error, HeadersBuilder, Kind, Message, Name, Trace, limits};
 
 use crate::types::*;
 
-/// Largest struct that any version of the interface may have, in bytes: what a wrong size is known by.
+/// Largest struct that any version of the interface may have, in bytes: what a wrong size is known
+/// by.
 const STRUCT_SIZE_MAX: usize = 4_096;
 
 /// A struct that C fills in, starting with its size.
@@ -129,7 +130,8 @@ pub fn one_of<T: Copy>(what: &str, value: u32, all: &[(u32, T)]) -> Result<T, Er
 pub unsafe fn message(pointer: *const telpher_message) -> Result<Message, Error> {
     // SAFETY: the caller's contract.
     let given = unsafe { required(pointer, "message") }?;
-    // SAFETY: as above. First of all, so that a body handed over is released whatever else is wrong.
+    // SAFETY: as above. First of all, so that a body handed over is released whatever else is
+    // wrong.
     let mut message = Message::new(unsafe { body(&given) }?);
     let trace = given.trace;
     let plain = given.key_size == 0

@@ -119,9 +119,9 @@ unsafe fn on_queue(
     })
 }
 
-/// Starts to put a message into a queue. Never blocks. The ticket ends with DONE when the message is
-/// as safe as the queue's durability says: `message_id` and `durability` tell. Any thread, also in a
-/// callback.
+/// Starts to put a message into a queue. Never blocks. The ticket ends with DONE when the message
+/// is as safe as the queue's durability says: `message_id` and `durability` tell. Any thread, also
+/// in a callback.
 ///
 /// Of these errors nothing was sent:
 /// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong.
@@ -129,7 +129,8 @@ unsafe fn on_queue(
 ///
 /// The ticket may end with:
 /// - TELPHER_NOT_FOUND: no queue has this name; nothing was stored.
-/// - TELPHER_FULL: the queue is full, until the deadline if it makes senders wait; nothing was stored.
+/// - TELPHER_FULL: the queue is full, until the deadline if it makes senders wait; nothing was
+///   stored.
 /// - TELPHER_UNKNOWN_PRODUCER, TELPHER_HOST_LOST, TELPHER_HOST_UNRESPONSIVE, TELPHER_CLOSED: it may
 ///   have been stored, as `maybe_executed` says.
 #[unsafe(no_mangle)]
@@ -179,8 +180,8 @@ pub unsafe extern "C" fn telpher_receive(
 }
 
 /// Starts to take messages from a queue. Never blocks. At the destination come STARTED once, then a
-/// DELIVERY for each message, at most `prefetch` of them unsettled at once, until telpher_detach and
-/// its DONE. Each `token` is to be settled. Any thread, also in a callback.
+/// DELIVERY for each message, at most `prefetch` of them unsettled at once, until telpher_detach
+/// and its DONE. Each `token` is to be settled. Any thread, also in a callback.
 ///
 /// - TELPHER_INVALID: an argument is wrong, or nobody would see the messages.
 /// - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
@@ -210,15 +211,15 @@ pub unsafe extern "C" fn telpher_consume(
 }
 
 /// Says what became of a delivery: TELPHER_ACKNOWLEDGE, _REJECT, _REQUEUE or _RELEASE. The ticket
-/// ends when the hub has it; mostly nobody cares, and `done` and `id_out` are NULL. Any thread, also
-/// in a callback.
+/// ends when the hub has it; mostly nobody cares, and `done` and `id_out` are NULL. Any thread,
+/// also in a callback.
 ///
 /// - TELPHER_INVALID: no such verdict; the delivery is still held.
 ///
 /// The ticket may end with:
 /// - TELPHER_STALE: the delivery was settled before.
-/// - TELPHER_LEASE_LOST: the delivery was taken back, or this hub gave none of that token. The message
-///   may be delivered again.
+/// - TELPHER_LEASE_LOST: the delivery was taken back, or this hub gave none of that token. The
+///   message may be delivered again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn telpher_settle(
     hub: telpher_hub,

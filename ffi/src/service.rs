@@ -13,9 +13,9 @@ use crate::start::Start;
 use crate::status::guard;
 use crate::types::*;
 
-/// Starts a call to a service. Never blocks. The ticket ends with DONE: TELPHER_OK with the reply as
-/// `body`, or an error. `options` and `done` may be NULL, and `id_out` if nobody waits. Any thread,
-/// also in a callback.
+/// Starts a call to a service. Never blocks. The ticket ends with DONE: TELPHER_OK with the reply
+/// as `body`, or an error. `options` and `done` may be NULL, and `id_out` if nobody waits. Any
+/// thread, also in a callback.
 ///
 /// Of these errors nothing was sent:
 /// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong.
@@ -71,9 +71,9 @@ fn remaining(start: &Start, options: &telpher_call_options) -> Result<i64, Error
 }
 
 /// Starts to serve a name. Never blocks. At the destination come STARTED once, then a REQUEST for
-/// each request, at most `concurrency` of them open at once, until telpher_detach and its DONE. Each
-/// request's `token` is to be answered by telpher_reply, at once or later, from any thread. Any
-/// thread.
+/// each request, at most `concurrency` of them open at once, until telpher_detach and its DONE.
+/// Each request's `token` is to be answered by telpher_reply, at once or later, from any thread.
+/// Any thread.
 ///
 /// - TELPHER_INVALID: an argument is wrong, or nobody would see the requests.
 /// - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
@@ -104,17 +104,17 @@ pub unsafe extern "C" fn telpher_serve(
     })
 }
 
-/// Answers a request: with `message`; or, if `failure` is not NULL, as failed, which its caller sees
-/// as TELPHER_REMOTE with this code and text; or, with neither, by letting go of it, which its caller
-/// sees as TELPHER_ABANDONED. The ticket ends when the hub has the answer; mostly nobody cares, and
-/// `done` and `id_out` are NULL. Any thread, also in a callback.
+/// Answers a request: with `message`; or, if `failure` is not NULL, as failed, which its caller
+/// sees as TELPHER_REMOTE with this code and text; or, with neither, by letting go of it, which its
+/// caller sees as TELPHER_ABANDONED. The ticket ends when the hub has the answer; mostly nobody
+/// cares, and `done` and `id_out` are NULL. Any thread, also in a callback.
 ///
 /// - TELPHER_INVALID, TELPHER_TOO_LARGE: the answer is wrong; the request is still open.
 ///
 /// The ticket may end with:
 /// - TELPHER_STALE: the request was answered before.
-/// - TELPHER_LEASE_LOST: the request was taken back, or this hub gave none of that token. The answer
-///   had no effect.
+/// - TELPHER_LEASE_LOST: the request was taken back, or this hub gave none of that token. The
+///   answer had no effect.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn telpher_reply(
     hub: telpher_hub,

@@ -17,8 +17,8 @@ thread_local! {
     static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// The version of the interface that the library implements: at least the TELPHER_ABI_VERSION of any
-/// header it can serve. Any thread.
+/// The version of the interface that the library implements: at least the TELPHER_ABI_VERSION of
+/// any header it can serve. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn telpher_abi_version() -> u32 {
     TELPHER_ABI_VERSION
@@ -46,8 +46,8 @@ pub extern "C" fn telpher_last_error() -> *const c_char {
     LAST_ERROR.try_with(|last| last.borrow().as_ptr()).unwrap_or(c"".as_ptr())
 }
 
-/// Runs the body of a function: an error becomes its status and the thread's last error, and a panic
-/// goes no further.
+/// Runs the body of a function: an error becomes its status and the thread's last error, and a
+/// panic goes no further.
 pub fn guard(body: impl FnOnce() -> Result<(), Error>) -> telpher_status {
     silence_panics();
     let error = match catch_unwind(AssertUnwindSafe(body)) {

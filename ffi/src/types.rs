@@ -10,8 +10,8 @@ use std::ffi::{c_char, c_void};
 /// How a function or an operation ended: TELPHER_OK or the number of an error.
 pub type telpher_status = u32;
 
-/// A handle to a hub, as telpher_open makes it; never 0, never used again. Every function that takes
-/// one may be called from any thread, and refuses a closed or foreign one.
+/// A handle to a hub, as telpher_open makes it; never 0, never used again. Every function that
+/// takes one may be called from any thread, and refuses a closed or foreign one.
 pub type telpher_hub = u64;
 
 /// Names a ticket, a consumer or a service of one handle; never 0, never used again.
@@ -71,8 +71,8 @@ pub struct telpher_trace {
 ///
 /// Without `release` everything is copied before the function returns. With it, the body is handed
 /// over: it must stay as it is until `release(release_arg)` is called, which happens exactly once,
-/// also when the function fails. (If `size` is refused, or is too small to hold `release`, there was
-/// nothing to call.) Key, headers and trace are always copied.
+/// also when the function fails. (If `size` is refused, or is too small to hold `release`, there
+/// was nothing to call.) Key, headers and trace are always copied.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct telpher_message {
@@ -282,7 +282,8 @@ pub struct telpher_queue_info {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct telpher_event {
-    /// Bytes of this struct. The program sets it before telpher_wait; telpher_poll goes by `stride`.
+    /// Bytes of this struct. The program sets it before telpher_wait; telpher_poll goes by
+    /// `stride`.
     pub size: usize,
     /// TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE or _READY.
     pub kind: u32,

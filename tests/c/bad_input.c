@@ -263,7 +263,8 @@ TEST(an_unknown_value_of_an_option_is_refused_with_what_is_allowed) {
 }
 
 static void never_called(const telpher_event *event, uint64_t user) {
-    check_fail(__FILE__, __LINE__, "called with kind %u, user %d", (unsigned)event->kind, (int)user);
+    check_fail(__FILE__, __LINE__, "called with kind %u, user %d", (unsigned)event->kind,
+               (int)user);
 }
 
 TEST(a_destination_that_makes_no_sense_is_refused) {

@@ -80,8 +80,8 @@ __attribute__((format(printf, 3, 4))) void check_fail(const char *file, int line
 /* As many as usual, or fewer where everything is slow. */
 int check_many(int usual);
 
-/* A time limit that is meant to pass: long enough for the hub's verdict to come in time on a machine
- * that is busy with other things, as the wait for it grows with the limit. */
+/* A time limit that is meant to pass: long enough for the hub's verdict to come in time on a
+ * machine that is busy with other things, as the wait for it grows with the limit. */
 int64_t check_limit_ms(void);
 
 /* A fresh "mem://..." or "unix:///..." each time, in one buffer; a fresh empty directory. */

@@ -2,6 +2,8 @@
 #include "check.h"
 
 #include <poll.h>
+#include <signal.h>
+#include <time.h>
 
 static void serve_and_call_by_events(const char *url, uint32_t drive) {
     telpher_hub hub = 0;
@@ -294,5 +296,145 @@ TEST(a_poll_ends_when_it_is_woken_and_when_its_time_is_over) {
     CHECK_OK(telpher_poll(hub, &event, sizeof event, 1, &count, TELPHER_FOREVER));
     CHECK_EQUAL(count, 0);
     CHECK(pthread_join(thread, NULL) == 0);
+    CHECK_OK(telpher_close(hub, 0));
+}
+
+TEST(a_wait_for_id_0_ends_when_the_handle_is_ready_again) {
+    telpher_open_options options = TELPHER_SIZED(telpher_open_options);
+    telpher_event event = TELPHER_SIZED(telpher_event);
+    telpher_hub hub;
+    telpher_id first, second, opening;
+    options.in_flight_max = 1;
+    CHECK_OK(telpher_open(fresh_memory_url(), &options, NULL, &hub, &opening));
+    expect_ok(hub, opening);
+    telpher_id service = serve_waiting(hub, "slow", 1);
+    CHECK_OK(telpher_call(hub, "slow", &TEXT("x"), NULL, NULL, &first));
+    CHECK_STATUS(telpher_call(hub, "slow", &TEXT("x"), NULL, NULL, &second), TELPHER_FULL);
+    CHECK_STATUS(telpher_wait(hub, 0, 1, &event), TELPHER_PENDING);
+    telpher_event asked = outcome(hub, service);
+    CHECK_OK(telpher_reply(hub, asked.token, &TEXT("y"), NULL, NULL, NULL));
+    CHECK_OK(telpher_events_release(&asked));
+    expect_ok(hub, first);
+    CHECK_OK(telpher_wait(hub, 0, 0, &event));
+    CHECK_EQUAL(event.kind, TELPHER_EVENT_READY);
+    CHECK_OK(telpher_events_release(&event));
+    CHECK_OK(telpher_call(hub, "slow", &TEXT("x"), NULL, NULL, &second));
+    CHECK_OK(telpher_close(hub, 0));
+}
+
+TEST(a_withdrawn_request_is_an_event_of_its_service) {
+    telpher_hub hub = open_hub(fresh_memory_url(), TELPHER_DRIVE_CALLER);
+    telpher_done done = TELPHER_SIZED(telpher_done);
+    telpher_event event = TELPHER_SIZED(telpher_event);
+    telpher_id service, id = 0;
+    uint64_t token = 0;
+    size_t count;
+    done.kind = TELPHER_DONE_EVENT;
+    CHECK_OK(telpher_serve(hub, "slow", NULL, &done, &service));
+    for (int withdrawn = 0; !withdrawn;) {
+        CHECK_OK(telpher_poll(hub, &event, sizeof event, 1, &count, 30000));
+        CHECK_EQUAL(count, 1);
+        CHECK_EQUAL(event.id, service);
+        if (event.kind == TELPHER_EVENT_STARTED) {
+            CHECK_OK(telpher_call(hub, "slow", &TEXT("x"), NULL, NULL, &id));
+        } else if (event.kind == TELPHER_EVENT_REQUEST) {
+            token = event.token;
+            CHECK_OK(telpher_cancel(hub, id));
+        } else {
+            CHECK_EQUAL(event.kind, TELPHER_EVENT_WITHDRAWN);
+            CHECK_EQUAL(event.token, token);
+            withdrawn = 1;
+        }
+        CHECK_OK(telpher_events_release(&event));
+    }
+    expect_ended(hub, id, TELPHER_CANCELLED);
+    CHECK_OK(telpher_close(hub, 0));
+}
+
+static void ignore_signal(int signal) {
+    (void)signal;
+}
+
+/* Interrupts the main thread until it has said that it was interrupted. */
+struct interrupter {
+    pthread_t target;
+    volatile int done;
+};
+
+static void *interrupt(void *argument) {
+    struct interrupter *interrupter = argument;
+    struct timespec moment = {0, 5000000};
+    while (!interrupter->done) {
+        pthread_kill(interrupter->target, SIGUSR1);
+        nanosleep(&moment, NULL);
+    }
+    return NULL;
+}
+
+TEST(a_signal_ends_the_wait_of_an_interruptible_handle_and_of_no_other) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = ignore_signal;
+    sigaction(SIGUSR1, &action, NULL);
+    for (uint32_t interruptible = 0; interruptible < 2; interruptible++) {
+        telpher_open_options options = TELPHER_SIZED(telpher_open_options);
+        telpher_event event = TELPHER_SIZED(telpher_event);
+        struct interrupter interrupter = {pthread_self(), 0};
+        telpher_hub hub;
+        telpher_id id;
+        pthread_t thread;
+        options.interruptible = interruptible;
+        CHECK_OK(telpher_open(fresh_memory_url(), &options, NULL, &hub, &id));
+        expect_ok(hub, id);
+        telpher_id service = serve_waiting(hub, "silent", 1);
+        CHECK(pthread_create(&thread, NULL, interrupt, &interrupter) == 0);
+        telpher_status status =
+            telpher_wait(hub, service, interruptible ? TELPHER_FOREVER : 100, &event);
+        interrupter.done = 1;
+        CHECK(pthread_join(thread, NULL) == 0);
+        CHECK_STATUS(status, interruptible ? TELPHER_INTERRUPTED : TELPHER_PENDING);
+        CHECK_OK(telpher_close(hub, 0));
+    }
+    signal(SIGUSR1, SIG_DFL);
+}
+
+struct worker {
+    telpher_hub hub;
+    pthread_t thread;
+    int number;
+};
+
+static void *call_many(void *argument) {
+    struct worker *worker = argument;
+    char body[32], expected[32];
+    for (int at = 0, many = check_many(1000); at < many; at++) {
+        telpher_id id;
+        int size = snprintf(body, sizeof body, "%d-%d", worker->number, at);
+        for (int place = 0; place <= size; place++) {
+            expected[place] = place < size ? body[size - 1 - place] : '\0';
+        }
+        CHECK_OK(telpher_call(worker->hub, "reverse", &TEXT(body), NULL, NULL, &id));
+        telpher_event event = outcome(worker->hub, id);
+        CHECK_ENDED(event, TELPHER_OK);
+        CHECK_BODY(event, expected);
+        CHECK_OK(telpher_events_release(&event));
+    }
+    return NULL;
+}
+
+TEST(many_threads_share_one_handle_and_each_gets_its_own_answers) {
+    enum { WORKERS = 8 };
+    struct worker workers[WORKERS];
+    struct reverser reverser;
+    telpher_hub hub = open_memory();
+    reverser_start(&reverser, hub, "reverse", WORKERS);
+    for (int at = 0; at < WORKERS; at++) {
+        workers[at] = (struct worker){.hub = hub, .number = at};
+        CHECK(pthread_create(&workers[at].thread, NULL, call_many, &workers[at]) == 0);
+    }
+    for (int at = 0; at < WORKERS; at++) {
+        CHECK(pthread_join(workers[at].thread, NULL) == 0);
+    }
+    reverser_stop(&reverser);
     CHECK_OK(telpher_close(hub, 0));
 }

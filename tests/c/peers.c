@@ -104,7 +104,7 @@ static void *speak_garbage(void *argument) {
     int listener = *(int *)argument;
     for (int peer; (peer = accept(listener, NULL, NULL)) >= 0; close(peer)) {
         char ignored[4096];
-        static const char garbage[] = "220 mail.example ready, and not what you are looking for\r\n";
+        static const char garbage[] = "220 mail.example ready, not what you look for\r\n";
         send(peer, garbage, sizeof garbage, MSG_NOSIGNAL);
         while (recv(peer, ignored, sizeof ignored, 0) > 0) {
         }

@@ -131,7 +131,8 @@ static void *reverse_until_stopped(void *argument) {
     struct reverser *reverser = argument;
     telpher_event event = TELPHER_SIZED(telpher_event);
     for (int going = 1; going;) {
-        telpher_status status = telpher_wait(reverser->hub, reverser->service, TELPHER_FOREVER, &event);
+        telpher_status status =
+            telpher_wait(reverser->hub, reverser->service, TELPHER_FOREVER, &event);
         if (status == TELPHER_CLOSED) {
             return NULL;
         }

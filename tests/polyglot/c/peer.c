@@ -1,11 +1,12 @@
 /* The C side of the polyglot matrix.
  *
- *     telpher-c-peer call URL NAME COUNT       calls, and checks that each reply is the body reversed
+ *     telpher-c-peer call URL NAME COUNT       calls; each reply must be the body reversed
  *     telpher-c-peer serve URL NAME            reverses bodies until its standard input ends
  *     telpher-c-peer produce URL QUEUE COUNT   sends "message-0", "message-1", ..., each confirmed
- *     telpher-c-peer consume URL QUEUE COUNT   takes each of these exactly once, and acknowledges it
+ *     telpher-c-peer consume URL QUEUE COUNT   acknowledges each of these exactly once
  *
- * `serve` and `consume` print `ready` when they are live. The exit code tells whether all went well. */
+ * `serve` and `consume` print `ready` when they are live. The exit code tells whether all went
+ * well. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
