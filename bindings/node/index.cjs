@@ -11,5 +11,15 @@ const { version } = require('./package.json')
 const { open } = Hub
 
 module.exports = {
-  Consumer, Hub, Job, Queue, Receipt, Request, Service, TelpherError, codes, open, version,
+  Consumer,
+  Hub,
+  Job,
+  Queue,
+  Receipt,
+  Request,
+  Service,
+  TelpherError,
+  codes,
+  open,
+  version,
 }

@@ -52,8 +52,7 @@ class Batch {
 
   // Adds text or bytes and returns their size.
   add(value) {
-    const size =
-      typeof value === 'string' ? this.bytes.write(value, this.used) : this.#copy(value)
+    const size = typeof value === 'string' ? this.bytes.write(value, this.used) : this.#copy(value)
     this.used += size
     return size
   }

@@ -212,7 +212,7 @@ class Core {
     if (this.turning) return
     this.turning = true
     try {
-      for (let batches = 0; this.#batch(); ) {
+      for (let batches = 0; this.#batch();) {
         if (++batches < BATCHES_MAX) continue
         if (this.pages.more) setImmediate(this.turn)
         break

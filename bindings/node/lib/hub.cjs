@@ -10,11 +10,18 @@ const { TelpherError, invalid } = require('./error.cjs')
 const { timeLeft } = require('./nesting.cjs')
 const { choice, flag, known, show, signal, text, time, whole } = require('./options.cjs')
 const { Queue } = require('./queue.cjs')
-const { Service } = require('./service.cjs')
+const { serve } = require('./service.cjs')
 
 const CALL_NAMES = ['timeoutMs', 'signal', ...PROPERTY_NAMES]
 const OPEN_NAMES = [
-  'drive', 'host', 'timeoutMs', 'inFlightMax', 'listen', 'insecure', 'sessionGraceMs', 'signal',
+  'drive',
+  'host',
+  'timeoutMs',
+  'inFlightMax',
+  'listen',
+  'insecure',
+  'sessionGraceMs',
+  'signal',
 ]
 // A goodbye that takes longer is given up, as the loop stands still for it.
 const CLOSE_DEFAULT_MS = 2000
@@ -94,7 +101,7 @@ class Hub extends EventEmitter {
   }
 
   serve(name, handler, options) {
-    return Service.serve(this.#core, name, handler, options)
+    return serve(this.#core, name, handler, options)
   }
 
   queue(name) {
@@ -135,7 +142,8 @@ function openOptions(url, options) {
   text('the URL', url)
   const given = known('open', options, OPEN_NAMES)
   const listen = given.listen ?? []
-  if (!Array.isArray(listen)) throw invalid(`listen is ${show(listen)}; it must be an array of URLs`)
+  if (!Array.isArray(listen))
+    throw invalid(`listen is ${show(listen)}; it must be an array of URLs`)
   const graceMs = time('sessionGraceMs', given.sessionGraceMs)
   return {
     signal: given.signal,

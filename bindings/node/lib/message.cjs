@@ -13,7 +13,7 @@ function long(low, high) {
 // value. The first value of a name wins.
 function decodeHeaders(bytes) {
   const headers = Object.create(null)
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const nameEnd = at + 1 + bytes[at]
     const name = bytes.toString('utf8', at + 1, nameEnd)
     const valueEnd = nameEnd + 4 + bytes.readUInt32LE(nameEnd)
@@ -72,6 +72,9 @@ class Job extends Message {
   }
 }
 
+// For the service alone: whether a token names this request, and that its caller is gone.
+let named, withdraw
+
 class Request extends Message {
   #core
   #words
@@ -101,14 +104,12 @@ class Request extends Message {
     return this.#controller.signal
   }
 
-  // Called by the service when the caller no longer waits.
-  static withdraw(request) {
-    request.#cancelled = true
-    request.#controller?.abort()
-  }
-
-  static named(request, low, high) {
-    return request.#words.low === low && request.#words.high === high
+  static {
+    named = (request, low, high) => request.#words.low === low && request.#words.high === high
+    withdraw = (request) => {
+      request.#cancelled = true
+      request.#controller?.abort()
+    }
   }
 }
 
@@ -129,4 +130,4 @@ class Receipt {
   }
 }
 
-module.exports = { Job, Message, NO_BYTES, Receipt, Request, durabilities, long }
+module.exports = { Job, Message, NO_BYTES, Receipt, Request, durabilities, long, named, withdraw }

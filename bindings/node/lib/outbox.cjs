@@ -69,7 +69,10 @@ class Outbox {
 
   // Hands over what has gathered: at once if nothing else is open, else when this tick ends.
   schedule(timeoutMs, alone) {
-    if (this.blocked) this.#armAt(performance.now() + (Number.isNaN(timeoutMs) ? native.TIMEOUT_DEFAULT_MS : timeoutMs))
+    if (this.blocked)
+      this.#armAt(
+        performance.now() + (Number.isNaN(timeoutMs) ? native.TIMEOUT_DEFAULT_MS : timeoutMs),
+      )
     if (this.scheduled) return
     if (alone) return void this.flush()
     this.scheduled = true

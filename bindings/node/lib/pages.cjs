@@ -12,8 +12,17 @@ const { NO_BYTES, Receipt, durabilities, long } = require('./message.cjs')
 const RECORDS_MAX = 256
 const PAGE_SIZE = 16 * 1024
 const NUMBERS = [
-  'ready', 'held', 'bytes', 'sendsWaiting', 'consumers', 'sent',
-  'acknowledged', 'rejected', 'requeued', 'lengthMax', 'bytesMax',
+  'ready',
+  'held',
+  'bytes',
+  'sendsWaiting',
+  'consumers',
+  'sent',
+  'acknowledged',
+  'rejected',
+  'requeued',
+  'lengthMax',
+  'bytesMax',
 ]
 
 class Pages {

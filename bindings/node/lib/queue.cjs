@@ -33,7 +33,9 @@ class Queue {
       const durability = choice('durability', given.durability, DURABILITIES)
       const overflow = choice('overflow', given.overflow, ['wait', 'reject'], 'wait')
       this.#core.begin(native.DECLARE, this.#name, given, { resolve, reject }, (batch, at) => {
-        batch.words[at + 4] = batch.add(new Uint8Array(new Float64Array([lengthMax, bytesMax]).buffer))
+        batch.words[at + 4] = batch.add(
+          new Uint8Array(new Float64Array([lengthMax, bytesMax]).buffer),
+        )
         batch.words[at + 7] = DURABILITIES.indexOf(durability) + 1
         batch.words[at + 8] = overflow === 'reject' ? 1 : 0
       })

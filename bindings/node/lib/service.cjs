@@ -5,7 +5,7 @@
 const native = require('./native.cjs')
 const { invalid } = require('./error.cjs')
 const { run } = require('./nesting.cjs')
-const { Request, NO_BYTES } = require('./message.cjs')
+const { NO_BYTES, Request, named, withdraw } = require('./message.cjs')
 const { known, show, whole } = require('./options.cjs')
 const { PROPERTY_NAMES } = require('./core.cjs')
 
@@ -22,20 +22,17 @@ class Service {
   #working = new Set()
   #closed
 
-  static serve(core, name, handler, options) {
-    return new Promise((resolve, reject) => {
-      const service = new Service()
-      service.#start(core, name, handler, options, resolve, reject)
-    })
-  }
-
-  #start(core, name, handler, options, resolve, reject) {
+  constructor(core, name, handler, options, resolve, reject) {
     if (typeof handler !== 'function') {
       throw invalid(`the handler is ${show(handler)}; it must be a function`)
     }
     const given = known('serve', options, NAMES)
     const concurrency = whole(
-      'concurrency', given.concurrency, 0, WHOLE_MAX, native.CONCURRENCY_DEFAULT,
+      'concurrency',
+      given.concurrency,
+      0,
+      WHOLE_MAX,
+      native.CONCURRENCY_DEFAULT,
     )
     const lineMax = whole('lineMax', given.lineMax, 0, WHOLE_MAX, native.LINE_DEFAULT)
     this.#core = core
@@ -73,7 +70,7 @@ class Service {
     const token = pages.token(at)
     if (what === native.REQUEST) return this.#handle(token, pages.message(at))
     for (const { request } of this.#working) {
-      if (Request.named(request, token.low, token.high)) return Request.withdraw(request)
+      if (named(request, token.low, token.high)) return withdraw(request)
     }
     return undefined
   }
@@ -105,7 +102,9 @@ class Service {
       }
       if (value === null || typeof value !== 'object' || !('body' in value)) {
         const allowed = 'a Uint8Array, Buffer, string, undefined or { body, key, headers }'
-        throw invalid(`the handler of "${this.#name}" returned ${show(value)}; it must be ${allowed}`)
+        throw invalid(
+          `the handler of "${this.#name}" returned ${show(value)}; it must be ${allowed}`,
+        )
       }
       const { body, ...properties } = known('a reply', value, ['body', ...PROPERTY_NAMES])
       return this.#core.reply(native.REPLY, token, body, 0, properties)
@@ -126,7 +125,8 @@ class Service {
     await this.#closed
   }
 }
-Service.prototype[Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')] = Service.prototype.close
+Service.prototype[Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')] =
+  Service.prototype.close
 
 // Code and text of whatever a handler threw, which may be anything.
 function describe(error) {
@@ -139,4 +139,11 @@ function describe(error) {
   }
 }
 
-module.exports = { Service }
+// Serves a name; the promise ends with the service when it is live.
+function serve(core, name, handler, options) {
+  return new Promise((resolve, reject) => {
+    new Service(core, name, handler, options, resolve, reject)
+  })
+}
+
+module.exports = { Service, serve }

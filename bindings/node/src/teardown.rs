@@ -4,7 +4,7 @@
 //! closed and libuv has given back its memory. The hook's data is a counted reference that keeps
 //! the handle; it is given up in `release`, exactly once.
 //!
-//! Floor: native, napi.
+//! Floor: shared, napi.
 
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use napi::sys;
 
-use crate::native::Shared;
+use crate::shared::Shared;
 
 /// Time that an ending environment gives a hub to say goodbye.
 const GOODBYE: Duration = Duration::from_millis(500);

@@ -6,7 +6,7 @@
 //! libuv's symbols are looked up when first needed and never linked: a runtime that lacks them
 //! must still load the addon. The memory of a `uv_poll_t` lives until its close callback.
 //!
-//! Floor: native (only as the data of a handle), teardown, napi, libc.
+//! Floor: shared (only as the data of a handle), teardown, napi, libc.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::os::fd::RawFd;
@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 
 use napi::sys;
 
-use crate::native::Shared;
+use crate::shared::Shared;
 use crate::teardown;
 
 /// `UV_POLL` of `uv_handle_type`.

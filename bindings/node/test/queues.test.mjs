@@ -105,7 +105,7 @@ test('several iterators over one consumer share its jobs', async (t) => {
   const consumer = queue.consume()
   const seen = []
   const work = async () => {
-    for (let next; !(next = await consumer.next()).done; ) {
+    for (let next; !(next = await consumer.next()).done;) {
       seen.push(String(next.value.body))
       await next.value.acknowledge()
       if (seen.length === 100) await consumer.close()
