@@ -111,7 +111,10 @@ export class TelpherError extends Error {
 
 /** What every operation takes. */
 export interface OperationOptions {
-  /** Time until it ends in any case, in ms; 30,000 if not stated, `Infinity` for none. */
+  /**
+   * Time until it ends in any case, in ms; 30,000 if not stated. `Infinity` for none, only where
+   * waiting is the purpose: `receive`, `serve` and `consume`.
+   */
   timeoutMs?: number
   /** Aborting ends it as `CANCELLED` (the result may win) and reaches the handler of a call. */
   signal?: AbortSignal
@@ -255,7 +258,7 @@ export class Service {
   readonly name: string
   /** Ends when the name is no longer served by this; fails if that was not wished for. */
   readonly closed: Promise<void>
-  /** Stops serving. Requests being handled are given up: their callers see `ABANDONED`. */
+  /** Takes no more requests; those being handled can still be answered. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }

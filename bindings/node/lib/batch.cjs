@@ -75,14 +75,16 @@ class Batch {
     return this.used - begin
   }
 
-  // The slots of operations that wait, each with the moment when its time is over.
+  // The slots of operations that are here, each with the moment when its time is over: never for
+  // one that was not refused yet.
   *waiting(defaultMs) {
     for (let index = this.from; index < this.count; index++) {
       const at = index * RECORD_WORDS
       if (this.words[at] === 0) continue
       const stated = this.doubles[(at + 12) >> 1]
       const timeoutMs = Number.isNaN(stated) ? defaultMs : stated
-      yield { at, slot: this.words[at + 1], until: this.doubles[(at + 14) >> 1] + timeoutMs }
+      const since = this.doubles[(at + 14) >> 1]
+      yield { at, slot: this.words[at + 1], until: since === 0 ? Infinity : since + timeoutMs }
     }
   }
 

@@ -110,17 +110,19 @@ impl Shared {
         let mut blocked = mode & layout::SUBMIT_BLOCKED != 0;
         let mut full = false;
         for record in words.chunks_exact_mut(WORDS).skip(from) {
-            if record[0] == 0 || (blocked && !outgoing::makes_room(record[0])) {
+            if record[0] == 0 {
                 continue;
             }
-            if self.start(record, &mut body, &mut state, now_ms) {
-                record[0] = 0;
-                continue;
+            if !blocked || outgoing::makes_room(record[0]) {
+                if self.start(record, &mut body, &mut state, now_ms) {
+                    record[0] = 0;
+                    continue;
+                }
+                (blocked, full) = (true, true);
             }
             if layout::double(record, 14) == 0.0 {
                 layout::set_double(record, 14, now_ms);
             }
-            (blocked, full) = (true, true);
         }
         if mode & layout::SUBMIT_FLUSH != 0 {
             // What is wrong with the handle is told by the next poll.

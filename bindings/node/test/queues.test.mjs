@@ -168,3 +168,17 @@ test('a producer needs no pause: sends wait for room and keep their order', asyn
   }
   await sends
 })
+
+test('settling makes room although sends fill what may be in flight', async (t) => {
+  const { queue } = await openQueue(t, { lengthMax: 1 }, { inFlightMax: 8 })
+  await queue.send('0')
+  const job = await queue.receive()
+  const sends = Array.from({ length: 20 }, (_, i) => queue.send(`${i + 1}`))
+  await new Promise((resolve) => setImmediate(resolve))
+  const consumer = (async () => {
+    for (let left = 20; left > 0; left--) await (await queue.receive()).acknowledge()
+  })()
+  await job.acknowledge()
+  await Promise.all(sends.slice(0, 1))
+  await Promise.race([consumer, Promise.all(sends)])
+})
