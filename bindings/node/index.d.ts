@@ -353,14 +353,14 @@ export class Queue {
   delete(options?: OperationOptions): Promise<number>
 }
 
-/** Jobs of a queue. Leaving the loop closes it; jobs not settled go back to the queue. */
+/** Jobs of a queue. Leaving the loop closes it. */
 export class Consumer implements AsyncIterableIterator<Job> {
   private constructor()
   /** Ends when the consumer is live in the hub. */
   readonly started: Promise<void>
   next(): Promise<IteratorResult<Job, undefined>>
   return(value?: undefined): Promise<IteratorResult<Job, undefined>>
-  /** Stops consuming; jobs not settled go back to the queue. */
+  /** Stops consuming. Jobs not handed out yet go back; the others can still be settled. */
   close(): Promise<void>
   [Symbol.asyncIterator](): this
   [Symbol.asyncDispose](): Promise<void>

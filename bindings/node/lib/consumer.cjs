@@ -1,9 +1,11 @@
 'use strict'
 
 // Jobs of a queue, as an asynchronous iterator. At most `prefetch` are held at once, those that
-// wait here included, so that this never grows beyond it.
+// wait here included, so that this never grows beyond it. What nobody has seen goes back when the
+// consumer is closed; a job that was handed out stays the program's to settle.
 
 const native = require('./native.cjs')
+const { giveBack } = require('./message.cjs')
 const { known, whole } = require('./options.cjs')
 
 const NAMES = ['prefetch', 'timeoutMs', 'signal']
@@ -25,21 +27,23 @@ class Consumer {
     const given = known('consume', options, NAMES)
     const prefetch = whole('prefetch', given.prefetch, 0, WHOLE_MAX, native.PREFETCH_DEFAULT)
     this.#core = core
-    this.#closed = new Promise((ended) => {
-      this.#started = new Promise((resolve, reject) => {
-        const entry = {
-          resolve: () => this.#end(undefined, ended, reject),
-          reject: (error) => this.#end(error, ended, reject),
-          stops: true,
-          event: (what, at) => (what === native.STARTED ? resolve() : this.#put(core.job(at))),
-        }
-        this.#slot = core.begin(native.CONSUME, queue, given, entry, (batch, at) => {
-          batch.words[at + 7] = prefetch
-        })
-      })
+    let ended, started, failed
+    this.#closed = new Promise((resolve) => (ended = resolve))
+    this.#started = new Promise((resolve, reject) => {
+      started = resolve
+      failed = reject
     })
     // Whoever iterates is told of a failure there, also when nobody awaits `started`.
     this.#started.catch(() => {})
+    const entry = {
+      stops: true,
+      resolve: () => this.#end(undefined, ended, failed),
+      reject: (error) => this.#end(error, ended, failed),
+      event: (what, at) => (what === native.STARTED ? started() : this.#put(core.job(at))),
+    }
+    this.#slot = core.begin(native.CONSUME, queue, given, entry, (batch, at) => {
+      batch.words[at + 7] = prefetch
+    })
   }
 
   get started() {
@@ -47,7 +51,7 @@ class Consumer {
   }
 
   #put(job) {
-    if (this.#stopped) return
+    if (this.#stopped) return giveBack(job)
     const waiter = this.#waiting.shift()
     if (waiter) waiter.resolve({ value: job, done: false })
     else this.#jobs.push(job)
@@ -104,6 +108,8 @@ class Consumer {
   async close() {
     if (!this.#stopped) {
       this.#stopped = true
+      for (const job of this.#jobs.splice(0).slice(this.#head)) giveBack(job)
+      this.#head = 0
       this.#core.detach(this.#slot)
     }
     await this.#closed

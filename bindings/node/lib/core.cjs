@@ -17,6 +17,8 @@ const { NO_SLOT, RECORD_WORDS } = native
 // Batches of one turn; then timers and other sockets have their turn first.
 const BATCHES_MAX = 8
 const NAMES_MAX = 4096
+// The verdict that puts a message back to its place without a failure.
+const RELEASE = 4
 // What `fill` may add.
 const FILL_SIZE_MAX = 64
 const STARTED_NAMES = ['timeoutMs', 'signal']
@@ -114,7 +116,7 @@ class Core {
     const number = this.name(name, 'a name')
     const signal = checkSignal(options.signal)
     if (signal?.aborted) throw cancelled(signal)
-    const batch = this.outbox.tail(FILL_SIZE_MAX, false)
+    const batch = this.outbox.tail(FILL_SIZE_MAX, kind >= native.SERVE)
     const alone = this.open === 0
     const slot = this.take(entry)
     if (signal !== undefined) this.#watch(slot, entry, signal)
@@ -180,6 +182,17 @@ class Core {
       if (!this.held) this.hold()
       this.outbox.schedule(ms, false)
     })
+  }
+
+  // Gives a message back untouched, that the program was never shown.
+  release(token) {
+    if (this.closed !== undefined) return
+    const batch = this.outbox.tail(0, true)
+    const at = batch.begin(native.SETTLE, NO_SLOT, 0, NaN, this.outbox.since())
+    batch.words[at + 7] = RELEASE
+    batch.words[at + 10] = token.low
+    batch.words[at + 11] = token.high
+    this.outbox.schedule(NaN, false)
   }
 
   // Answers a request; nobody waits for the outcome.
@@ -295,6 +308,7 @@ class Core {
     while (this.pages.more && !this.turning) this.turn()
     const text = 'the hub was closed while the operation was open'
     this.#fall(new TelpherError('CLOSED', text, { maybeExecuted: true }))
+    this.handle.free()
   }
 }
 

@@ -39,6 +39,9 @@ class Message {
   }
 }
 
+// For the consumer alone: releases a job that nobody has seen.
+let giveBack
+
 class Job extends Message {
   #core
   #words
@@ -69,6 +72,10 @@ class Job extends Message {
 
   release(options) {
     return this.#core.settle(this.#words, 4, 'release', options)
+  }
+
+  static {
+    giveBack = (job) => job.#core.release(job.#words)
   }
 }
 
@@ -130,4 +137,4 @@ class Receipt {
   }
 }
 
-module.exports = { Job, Message, NO_BYTES, Receipt, Request, durabilities, long, named, withdraw }
+module.exports = { Job, Message, NO_BYTES, Receipt, Request, durabilities, giveBack, long, named, withdraw }

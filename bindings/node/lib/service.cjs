@@ -38,23 +38,26 @@ class Service {
     this.#core = core
     this.#name = name
     this.#handler = handler
-    this.#closed = new Promise((ended, failed) => {
-      const entry = {
-        resolve: ended,
-        reject: (error) => {
-          reject(error)
-          if (core.ended) ended()
-          else failed(error)
-        },
-        stops: true,
-        event: (what, at, pages) => this.#event(what, at, pages, resolve),
-      }
-      this.#slot = core.begin(native.SERVE, name, given, entry, (batch, at) => {
-        batch.words[at + 7] = concurrency
-        batch.words[at + 8] = lineMax
-      })
+    let ended, failed
+    this.#closed = new Promise((resolveClosed, rejectClosed) => {
+      ended = resolveClosed
+      failed = rejectClosed
     })
     this.#closed.catch(() => {})
+    const entry = {
+      stops: true,
+      resolve: ended,
+      reject: (error) => {
+        reject(error)
+        if (core.ended) ended()
+        else failed(error)
+      },
+      event: (what, at, pages) => this.#event(what, at, pages, resolve),
+    }
+    this.#slot = core.begin(native.SERVE, name, given, entry, (batch, at) => {
+      batch.words[at + 7] = concurrency
+      batch.words[at + 8] = lineMax
+    })
   }
 
   get name() {

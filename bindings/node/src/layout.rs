@@ -40,18 +40,19 @@ pub const SEND: u32 = 2;
 #[napi]
 pub const RECEIVE: u32 = 3;
 #[napi]
-pub const SERVE: u32 = 4;
+pub const DECLARE: u32 = 4;
 #[napi]
-pub const CONSUME: u32 = 5;
+pub const DELETE: u32 = 5;
 #[napi]
-pub const DECLARE: u32 = 6;
+pub const PURGE: u32 = 6;
 #[napi]
-pub const DELETE: u32 = 7;
+pub const INSPECT: u32 = 7;
+/// From here on: what the hub never refuses for want of room, because it makes room. These
+/// overtake operations that wait for room.
 #[napi]
-pub const PURGE: u32 = 8;
+pub const SERVE: u32 = 8;
 #[napi]
-pub const INSPECT: u32 = 9;
-/// From here on: what makes room. These overtake operations that wait for room.
+pub const CONSUME: u32 = 9;
 #[napi]
 pub const SETTLE: u32 = 10;
 #[napi]

@@ -6,11 +6,12 @@
 //! Floor: every other file of the addon, telpher, napi.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use napi::Env;
 use napi::bindgen_prelude::{Function, JsValue, Uint8ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
-use telpher::{Hub, Name};
+use telpher::{Hub, Name, Stats};
 
 use crate::fault::thrown;
 use crate::incoming::Page;
@@ -122,7 +123,8 @@ impl Native {
     #[napi(catch_unwind)]
     pub fn remaining_ms(&self, low: u32, high: u32) -> f64 {
         let token = layout::long(&[low, high], 0);
-        match self.shared.hub().request_remaining(token) {
+        let left = self.shared.hub().map(|hub| hub.request_remaining(token));
+        match left.unwrap_or(Ok(Some(Duration::ZERO))) {
             Ok(None) => f64::INFINITY,
             Ok(Some(left)) => left.as_secs_f64() * 1000.0,
             Err(_) => 0.0,
@@ -143,10 +145,16 @@ impl Native {
         Ok(())
     }
 
+    /// Lets go of a closed hub, when everything was polled.
+    #[napi(catch_unwind)]
+    pub fn free(&self) {
+        self.shared.free();
+    }
+
     /// Counters.
     #[napi(catch_unwind)]
     pub fn stats(&self) -> StatsRow {
-        let stats = self.shared.hub().stats();
+        let stats = self.shared.hub().map_or_else(Stats::default, |hub| hub.stats());
         StatsRow {
             in_flight: stats.in_flight as f64,
             in_flight_bytes: stats.in_flight_bytes as f64,
@@ -160,6 +168,7 @@ impl Native {
     /// What the hub can do.
     #[napi(catch_unwind)]
     pub fn capabilities(&self) -> Vec<String> {
-        self.shared.hub().capabilities().iter().map(|&name| name.to_owned()).collect()
+        let names = self.shared.hub().map_or(&[][..], |hub| hub.capabilities());
+        names.iter().map(|&name| name.to_owned()).collect()
     }
 }

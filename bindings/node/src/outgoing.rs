@@ -1,8 +1,8 @@
 //! Operations from JavaScript: records in, started commands out.
 //!
 //! A batch is started in its order. At the bound of what may be in flight the rest stays where it
-//! is, with the time since when it waits; only what makes room (settlements and replies) may
-//! overtake it, as otherwise two waits could hold each other for ever.
+//! is, with the time since when it waits; only what makes room (consumers, services,
+//! settlements, replies) may overtake it, as otherwise two waits could hold each other for ever.
 //!
 //! Floor: layout, telpher.
 
@@ -49,7 +49,7 @@ impl<'a> Body<'a> {
 
 /// True if starting this kind makes room for others.
 pub(crate) fn makes_room(kind: u32) -> bool {
-    kind >= layout::SETTLE
+    kind >= layout::SERVE
 }
 
 /// Reads the record at the start of `words`.

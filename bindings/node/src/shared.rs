@@ -11,7 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ptr;
 
-use telpher::{Command, Done, Error, Event, Hub, Id, Kind, Name, Timeout, What};
+use telpher::{Command, Done, Error, Event, Hub, Id, Kind, Name, Timeout, Verdict, What};
 
 use crate::incoming::Page;
 use crate::layout::{self, NO_SLOT, WORDS};
@@ -40,7 +40,8 @@ struct State {
 
 /// What outlives the wrapper until the loop has let go of it.
 pub(crate) struct Shared {
-    hub: Hub,
+    /// Gone when the handle was closed and read out: its descriptors do not wait for a collector.
+    hub: RefCell<Option<Hub>>,
     wake: Wake,
     state: RefCell<State>,
     closed: Cell<bool>,
@@ -51,11 +52,17 @@ impl Shared {
     /// A handle whose opening, `id`, is the outcome of slot 0.
     pub(crate) fn new(hub: Hub, id: Id, wake: Wake) -> Shared {
         let state = RefCell::new(State { ids: vec![id], ..State::default() });
+        let hub = RefCell::new(Some(hub));
         Shared { hub, wake, state, closed: Cell::new(false), hook: Cell::new(ptr::null_mut()) }
     }
 
-    pub(crate) fn hub(&self) -> &Hub {
-        &self.hub
+    pub(crate) fn hub(&self) -> Option<Hub> {
+        self.hub.borrow().clone()
+    }
+
+    /// Lets go of a closed hub.
+    pub(crate) fn free(&self) {
+        self.hub.take();
     }
 
     pub(crate) fn watch(&self) -> Option<&Watch> {
@@ -105,6 +112,7 @@ impl Shared {
         now_ms: f64,
         mode: u32,
     ) -> u32 {
+        let Some(hub) = self.hub() else { return 0 };
         let mut state = self.state.borrow_mut();
         let mut body = Body::new(bytes);
         let mut blocked = mode & layout::SUBMIT_BLOCKED != 0;
@@ -114,7 +122,8 @@ impl Shared {
                 continue;
             }
             if !blocked || outgoing::makes_room(record[0]) {
-                if self.start(record, &mut body, &mut state, now_ms) {
+                let operation = outgoing::read(record, &mut body, &state.names, now_ms);
+                if self.start(&hub, record[1], operation, &mut state) {
                     record[0] = 0;
                     continue;
                 }
@@ -126,7 +135,7 @@ impl Shared {
         }
         if mode & layout::SUBMIT_FLUSH != 0 {
             // What is wrong with the handle is told by the next poll.
-            let _ = self.hub.flush();
+            let _ = hub.flush();
         }
         let done = words.chunks_exact(WORDS).take_while(|record| record[0] == 0).count() as u32;
         let full = if full { layout::SUBMITTED_FULL } else { 0 };
@@ -135,11 +144,17 @@ impl Shared {
     }
 
     /// False if there is no room in flight now.
-    fn start(&self, record: &[u32], body: &mut Body<'_>, state: &mut State, now_ms: f64) -> bool {
-        let slot = (record[1] != NO_SLOT).then_some(record[1]);
-        let started = outgoing::read(record, body, &state.names, now_ms)
+    fn start(
+        &self,
+        hub: &Hub,
+        slot: u32,
+        operation: Result<Operation, Error>,
+        state: &mut State,
+    ) -> bool {
+        let slot = (slot != NO_SLOT).then_some(slot);
+        let started = operation
             .map_err(|error| (error, false))
-            .and_then(|operation| self.start_operation(operation).map_err(|e| (e, true)));
+            .and_then(|operation| self.start_operation(hub, operation).map_err(|e| (e, true)));
         match (started, slot) {
             (Ok(id), Some(slot)) => {
                 let slot = slot as usize;
@@ -150,6 +165,7 @@ impl Shared {
             }
             (Err((error, true)), _) if error.kind() == Kind::Full => return false,
             (Err((error, _)), Some(slot)) => {
+                forget_id(&mut state.ids, slot);
                 let what = What::Done(Err(error));
                 state.ready.push_back(Event { id: 0, user: slot.into(), what });
             }
@@ -158,7 +174,7 @@ impl Shared {
         true
     }
 
-    fn start_operation(&self, operation: Operation) -> Result<Id, Error> {
+    fn start_operation(&self, hub: &Hub, operation: Operation) -> Result<Id, Error> {
         let Operation { slot, command, timeout } = operation;
         let done = match (slot, &self.wake) {
             (None, _) => Done::None,
@@ -169,12 +185,12 @@ impl Shared {
             Command::Reply { request, reply: Ok(_) } => Some(*request),
             _ => None,
         };
-        match (self.hub.start(command, timeout, done), request) {
+        match (hub.start(command, timeout, done), request) {
             // A reply that cannot be sent must not leave its caller waiting.
             (Err(error), Some(request)) if error.kind() == Kind::TooLarge => {
                 let failure = Error::remote(1, format!("the reply was refused: {error}"));
                 let reply = Command::Reply { request, reply: Err(failure) };
-                self.hub.start(reply, timeout, Done::None)
+                hub.start(reply, timeout, Done::None)
             }
             (started, _) => started,
         }
@@ -182,30 +198,41 @@ impl Shared {
 
     /// Writes events to `page`.
     pub(crate) fn poll(&self, mut page: Page<'_>) {
-        let mut state = self.state.borrow_mut();
+        let Some(hub) = self.hub() else { return page.finish(0, false) };
+        let state = &mut *self.state.borrow_mut();
         if state.ready.is_empty() {
-            self.take(&mut state, page.room());
+            self.take(&hub, state, page.room());
         }
         let mut need = 0;
         while need == 0
             && page.room() > 0
             && let Some(event) = state.ready.front()
         {
+            if is_orphan(event, &state.ids) {
+                give_back(&hub, &event.what);
+                state.ready.pop_front();
+                continue;
+            }
             match page.push(event) {
-                Ok(()) => drop(state.ready.pop_front()),
+                Ok(()) => {
+                    if matches!(event.what, What::Done(_)) {
+                        forget_id(&mut state.ids, event.user as u32);
+                    }
+                    state.ready.pop_front();
+                }
                 Err(bytes) => need = bytes,
             }
         }
         page.finish(need, !state.ready.is_empty());
     }
 
-    fn take(&self, state: &mut State, capacity: usize) {
+    fn take(&self, hub: &Hub, state: &mut State, capacity: usize) {
         let State { ready, scratch, broken, .. } = state;
         if let Wake::Thread(thread) = &self.wake {
             thread.take(ready);
             return;
         }
-        let polled = self.hub.poll(scratch, capacity, Timeout::Default);
+        let polled = hub.poll(scratch, capacity, Timeout::Default);
         ready.extend(scratch.drain(..));
         if let Err(error) = polled
             && !self.closed.get()
@@ -218,10 +245,11 @@ impl Shared {
 
     /// Does something to the id of a slot.
     pub(crate) fn with_id(&self, slot: u32, act: impl Fn(&Hub, Id) -> Result<(), Error>) {
-        if let Some(id) = self.state.borrow().ids.get(slot as usize) {
+        let Some(hub) = self.hub() else { return };
+        if let Some(id) = self.state.borrow().ids.get(slot as usize).filter(|id| **id != 0) {
             // An id that has ended already has its outcome on the way.
-            let _ = act(&self.hub, *id);
-            let _ = self.hub.flush();
+            let _ = act(&hub, *id);
+            let _ = hub.flush();
         }
     }
 
@@ -235,11 +263,42 @@ impl Shared {
             Wake::Thread(thread) => thread.stop(),
         }
         // There is nobody left to be told that a goodbye took too long.
-        let _ = self.hub.close(timeout);
+        let _ = self.hub().map(|hub| hub.close(timeout));
         match &self.wake {
             Wake::Loop(watch) => watch.close(),
             // SAFETY: `open` registered it, and nothing of a thread is left on the loop.
             Wake::Thread(_) => unsafe { teardown::release(self) },
         }
+    }
+}
+
+/// True for what arrived for a consumer or service that has ended before: an end overtakes it, and
+/// its slot may be another's by now.
+fn is_orphan(event: &Event, ids: &[Id]) -> bool {
+    let concerns_stream =
+        matches!(event.what, What::Delivery(_) | What::Request(_) | What::Started)
+            || matches!(event.what, What::Withdrawn { .. });
+    concerns_stream && ids.get(event.user as usize) != Some(&event.id)
+}
+
+/// Lets go of what nobody will look at. Nobody is there to be told of a failure either.
+fn give_back(hub: &Hub, what: &What) {
+    let command = match what {
+        What::Delivery(delivery) => {
+            Command::Settle { delivery: delivery.token, verdict: Verdict::Release }
+        }
+        What::Request(request) => {
+            let error = Error::new(Kind::Abandoned, "the service has ended");
+            Command::Reply { request: request.token, reply: Err(error) }
+        }
+        _ => return,
+    };
+    let _ = hub.start(command, Timeout::Default, Done::None);
+}
+
+/// Ids are never 0, so that nothing that comes later is taken for the slot's.
+fn forget_id(ids: &mut [Id], slot: u32) {
+    if let Some(id) = ids.get_mut(slot as usize) {
+        *id = 0;
     }
 }
