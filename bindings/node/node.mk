@@ -20,7 +20,7 @@ node-addon:
 node-test: node-build
 	node --test $(wildcard $(NODE_DIR)/test/*.test.mjs $(NODE_DIR)/test/*.test.cjs)
 
-node-check: $(NODE_DIR)/node_modules/.stamp
+node-check: node-build
 	cd $(NODE_DIR) && node_modules/.bin/prettier --check $(NODE_FILES)
 	$(NODE_BIN)/tsc -p $(NODE_DIR)/test/types/tsconfig.json
 	node $(NODE_DIR)/test/types/declared.mjs

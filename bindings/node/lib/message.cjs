@@ -137,4 +137,15 @@ class Receipt {
   }
 }
 
-module.exports = { Job, Message, NO_BYTES, Receipt, Request, durabilities, giveBack, long, named, withdraw }
+module.exports = {
+  Job,
+  Message,
+  NO_BYTES,
+  Receipt,
+  Request,
+  durabilities,
+  giveBack,
+  long,
+  named,
+  withdraw,
+}
