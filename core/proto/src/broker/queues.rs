@@ -288,7 +288,9 @@ impl Broker {
     /// `NOT_FOUND` without such a queue.
     pub fn inspect(&self, name: NameId) -> Result<Outcome, Error> {
         let key = self.find_queue(name)?;
-        Ok(Outcome::Queue(Box::new(self.queues[key].info())))
+        let mut info = self.queues[key].info();
+        info.consumers += self.receives_of(key).len() as u64;
+        Ok(Outcome::Queue(Box::new(info)))
     }
 
     /// A message has left the queue for good.
