@@ -9,13 +9,13 @@ BENCH_OPTIONS ?=
 
 .PHONY: bench-peers bench-zmq bench-telpher
 
-bench: bench-peers $(BENCH_C) bench-zmq bench-telpher python-build node-build
+bench: bench-peers $(BENCH_C) bench-zmq bench-telpher command-build python-build node-build
 	$(PYTHON) bench/run.py $(BENCH_OPTIONS)
 
 bench-peers:
 	cd bench && $(PYTHON) -m harness.peers
 
-$(BENCH_BUILD)/%: bench/c/%.c bench/c/common.h
+$(BENCH_C): $(BENCH_BUILD)/%: bench/c/%.c bench/c/common.h
 	@mkdir -p $(BENCH_BUILD)
 	$(CC) $(BENCH_C_FLAGS) $< -o $@
 
@@ -27,5 +27,7 @@ $(BENCH_BUILD)/zmq: bench/c/zmq.c bench/c/common.h
 	@mkdir -p $(BENCH_BUILD)
 	$(CC) $(BENCH_C_FLAGS) $< -lzmq -o $@
 
-bench-telpher:
-	cargo build --quiet --release -p telpher-bench
+bench-telpher: c-lib
+	@mkdir -p $(BENCH_BUILD)
+	$(CC) $(BENCH_C_FLAGS) -Iinclude bench/c/telpher.c -o $(BENCH_BUILD)/telpher \
+		-L$(CARGO_TARGET_DIR)/release -Wl,-rpath,$(CARGO_TARGET_DIR)/release -ltelpher

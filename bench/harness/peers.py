@@ -14,8 +14,10 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "bench"
 VENV_PYTHON = BUILD / "venv" / "bin" / "python"
 NODE_FOLDER = BUILD / "node"
-TELPHER = str(Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "telpher-bench")
-INSTALL_S = 240
+RELEASE = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+COMMAND = str(RELEASE / "telpher")
+NATS_CLIENT = str(BUILD / "nats-client" / "release" / "nats-bench")
+INSTALL_S = 300
 
 PROGRAMS = {"redis-server": "redis-server", "nats-server": "nats-server"}
 ZMQ_HEADER = Path("/usr/include/zmq.h")
@@ -74,12 +76,22 @@ def node_packages() -> None:
          "nats"], "installing nats for Node")
 
 
+def rust_client() -> None:
+    """The client that NATS offers for Rust, in a small program of the bench."""
+    if shutil.which("cargo") is None:
+        return
+    run(["cargo", "build", "--quiet", "--release", "--locked", "--manifest-path",
+         str(ROOT / "bench" / "nats" / "Cargo.toml"), "--target-dir", str(BUILD / "nats-client")],
+        "building NATS's own client")
+
+
 def main() -> None:
     """Installs what is missing."""
     BUILD.mkdir(parents=True, exist_ok=True)
     system_packages()
     python_packages()
     node_packages()
+    rust_client()
 
 
 if __name__ == "__main__":

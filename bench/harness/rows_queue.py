@@ -50,8 +50,8 @@ def telpher() -> Side:
     url = f"tcp://127.0.0.1:{free_port()}"
     return QueueSide(
         "Telpher", [telpher_hub(url)],
-        [peers.TELPHER, "produce", url, COUNT, WINDOW],
-        [peers.TELPHER, "consume", url, COUNT, WINDOW],
+        [c("telpher"), "produce", url, COUNT, WINDOW],
+        [c("telpher"), "consume", url, COUNT, WINDOW],
     )
 
 
