@@ -30,4 +30,4 @@ $(BENCH_BUILD)/zmq: bench/c/zmq.c bench/c/common.h
 bench-telpher: c-lib
 	@mkdir -p $(BENCH_BUILD)
 	$(CC) $(BENCH_C_FLAGS) -Iinclude bench/c/telpher.c -o $(BENCH_BUILD)/telpher \
-		-L$(CARGO_TARGET_DIR)/release -Wl,-rpath,$(CARGO_TARGET_DIR)/release -ltelpher
+		$(call C_LINK,$(C_LIB_DIR))
