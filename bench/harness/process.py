@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 PATIENCE_S = 30
 PR_SET_PDEATHSIG = 1
-PERF_EVENTS = "raw_syscalls:sys_enter,context-switches"
+PERF_EVENTS = "raw_syscalls:sys_enter,context-switches,task-clock"
 
 _libc = ctypes.CDLL(None)
 
@@ -134,9 +134,13 @@ def counting(pids: list[int], file: str, command: list[str]) -> list[str]:
     return ["perf", "stat", "-x", ",", "-e", PERF_EVENTS, "-o", file, "-p", of, "--", *command]
 
 
-def counts(file: str) -> tuple[int, int]:
-    """System calls and context switches that perf has counted."""
+def counts(file: str) -> dict[str, float]:
+    """What perf has counted: system calls, context switches, and processor time in us."""
     with open(file) as lines:
         fields = [line.split(",") for line in lines if "," in line]
-    found = {field[2]: int(field[0]) for field in fields if field[0].isdigit()}
-    return found["raw_syscalls:sys_enter"], found["context-switches"]
+    found = {field[2]: float(field[0]) for field in fields if field[0][:1].isdigit()}
+    return {
+        "system_calls": found["raw_syscalls:sys_enter"],
+        "switches": found["context-switches"],
+        "processor_us": found["task-clock"] * 1000,
+    }

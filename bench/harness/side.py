@@ -136,5 +136,4 @@ def figure_of(report: dict, figure: str) -> float:
 
 def per_message(file: str, count: int) -> dict:
     """What perf counted, divided by the number of messages."""
-    calls, switches = process.counts(file)
-    return {"system_calls": round(calls / count, 3), "switches": round(switches / count, 3)}
+    return {what: round(total / count, 3) for what, total in process.counts(file).items()}

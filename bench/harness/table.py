@@ -40,7 +40,7 @@ def text(rows: list[Row]) -> str:
 
 
 def counted(rows: list[Row]) -> str:
-    """System calls and context switches per message, of each side once."""
+    """What perf has counted per message, of each side once."""
     out, seen = [], set()
     for row in rows:
         for side, found in row.counted.items():
@@ -48,11 +48,11 @@ def counted(rows: list[Row]) -> str:
             if key in seen or not found:
                 continue
             seen.add(key)
-            parts = [f"{role} {per['system_calls']:g} / {per['switches']:g}"
-                     for role, per in found.items()]
+            parts = [role + " " + " / ".join(f"{per:g}" for per in counts.values())
+                     for role, counts in found.items()]
             out.append(f"    {row.name} [{row.placement}], {side}: {', '.join(parts)}")
     if out:
-        out.insert(0, "system calls / context switches per message:")
+        out.insert(0, "system calls / context switches / processor time in us, per message:")
     return "\n".join(out)
 
 
