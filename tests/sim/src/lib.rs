@@ -5,7 +5,8 @@
 //! world     clients, hub and time           link     bytes under way, cut anywhere
 //! network   moves bytes, breaks connections faults   pauses, kills, changes the host
 //! program   one client's program            workload what it does of its own accord
-//! model     what must be true               mutant   planted bugs, to see that it is noticed
+//! course    work, rest, probe, close, drain mutant   planted bugs, to see that it is noticed
+//! model     what must be true               drain    takes what is left, at the end
 //! trace     a hash over everything: the same seed gives the same one
 //! ```
 //!
@@ -15,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod agenda;
+mod course;
 mod drain;
 mod faults;
 mod host;

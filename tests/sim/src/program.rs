@@ -176,6 +176,13 @@ impl World {
         }
     }
 
+    /// Settles a delivery if it is still in hand.
+    pub(crate) fn settle_held(&mut self, slot: usize, token: u64) {
+        if self.programs[slot].deliveries.contains(&token) {
+            self.settle(slot, token);
+        }
+    }
+
     /// Settles a delivery, once or, seldom, twice.
     pub(crate) fn settle(&mut self, slot: usize, token: u64) {
         let program = &mut self.programs[slot];

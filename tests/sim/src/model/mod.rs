@@ -10,6 +10,7 @@
 //! calls     a handler runs at most once, and the answer is its answer
 //! ```
 
+mod body;
 mod calls;
 mod queues;
 mod sessions;

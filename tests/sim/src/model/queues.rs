@@ -6,36 +6,10 @@ use std::collections::BTreeMap;
 use telpher_proto::base::{Command, Delivery, Error, Id, Message, Name, Outcome, QueueInfo};
 use telpher_proto::base::{Receipt, Time, Verdict as Choice};
 
+use super::body::{Body, Lane, Send};
 use super::{Context, Moment, Start, Verdict, ensure, number};
 use crate::agenda::Who;
 use crate::plan::Plan;
-
-/// What is known of a send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Send {
-    Open,
-    Confirmed,
-    Refused,
-    Unknown,
-}
-
-#[derive(Debug)]
-struct Body {
-    queue: Name,
-    message: Message,
-    producer: Who,
-    started: Time,
-    send: Send,
-    /// The epoch in which it was stored, and its id there.
-    stored: Option<(u64, u64)>,
-    holder: Option<(Who, u64)>,
-    handed: bool,
-    /// Acknowledgements and rejections that may have taken effect.
-    removals: u32,
-    removed: bool,
-    requeues_started: u32,
-    requeues_done: u32,
-}
 
 #[derive(Debug)]
 struct Hold {
@@ -62,8 +36,6 @@ struct Prefetch {
     most: u32,
     open: u32,
 }
-
-type Lane = (Who, Who, Name, u8, u64);
 
 #[derive(Debug)]
 pub struct Queues {
@@ -113,20 +85,7 @@ impl Queues {
     }
 
     fn send(&mut self, start: &Start, queue: &Name, message: &Message) {
-        let body = Body {
-            queue: queue.clone(),
-            message: message.clone(),
-            producer: start.who,
-            started: start.now,
-            send: Send::Open,
-            stored: None,
-            holder: None,
-            handed: false,
-            removals: 0,
-            removed: false,
-            requeues_started: 0,
-            requeues_done: 0,
-        };
+        let body = Body::new(start, queue, message);
         self.bodies.insert(number(&message.body).expect("programs number what they say"), body);
     }
 
@@ -391,28 +350,5 @@ impl Queues {
             })?;
         }
         Ok(())
-    }
-}
-
-impl Body {
-    fn stored_once(&mut self, as_what: (u64, u64)) -> Verdict {
-        let before = *self.stored.get_or_insert(as_what);
-        ensure(before == as_what, || {
-            format!("it is stored twice, as (epoch, message id) {before:?} and {as_what:?}")
-        })
-    }
-
-    fn may_be_held(&self, delivery: &Delivery) -> Verdict {
-        ensure(!self.removed, || "it was acknowledged or rejected before".into())?;
-        ensure(!self.handed || delivery.redelivered, || "it was delivered before".into())?;
-        let (least, most) = (self.requeues_done, self.requeues_started);
-        ensure((least..=most).contains(&delivery.failures), || {
-            format!("it was requeued {least} to {most} times")
-        })
-    }
-
-    fn lane(&self, who: Who, queue: Name) -> Lane {
-        let epoch = self.stored.map_or(0, |(epoch, _)| epoch);
-        (who, self.producer, queue, self.message.priority(), epoch)
     }
 }
