@@ -8,7 +8,6 @@ use telpher_proto::hub::{Config, Hub, SessionId};
 use crate::agenda::{Item, Who};
 use crate::plan::Plan;
 use crate::program::State;
-use crate::random::Random;
 use crate::world::World;
 
 /// A host and its hub.
@@ -28,9 +27,9 @@ pub(crate) struct Host {
 
 impl Host {
     /// The first host.
-    pub fn new(plan: &Plan, random: &mut Random, now: Time) -> Host {
+    pub fn new(plan: &Plan, now: Time) -> Host {
         Host {
-            hub: Some(hub(plan, random.next(), 1, now)),
+            hub: Some(hub(plan, 1, now)),
             epoch: 1,
             paused: false,
             ports: BTreeMap::new(),
@@ -52,14 +51,13 @@ impl Host {
     }
 }
 
-fn hub(plan: &Plan, seed: u64, epoch: u64, now: Time) -> Hub {
+fn hub(plan: &Plan, epoch: u64, now: Time) -> Hub {
     let config = Config {
         hub_id: [7; 16],
         epoch,
         clock: [1; 16],
-        seed,
         session_grace_ms: plan.grace_ms,
-        directory: false,
+        directory: plan.directory,
         log_delayed: plan.log_ms > 0,
     };
     Hub::new(config, now)
@@ -69,7 +67,7 @@ impl World {
     /// A host starts; `epoch` is higher than that of the last one, unless a bug is planted.
     pub(crate) fn begin_hosting(&mut self, epoch: u64) {
         self.host.epoch = epoch;
-        self.host.hub = Some(hub(&self.plan, self.random.next(), epoch, self.now));
+        self.host.hub = Some(hub(&self.plan, epoch, self.now));
         self.after_hub();
     }
 

@@ -46,11 +46,12 @@ impl World {
         }
         self.programs[slot].connecting = false;
         let refused = self.working() && self.random.chance(5);
+        let token = self.token();
         let (local, clock) = (self.programs[slot].local, self.programs[slot].clock);
         match self.host.hub.as_mut().filter(|_| !refused) {
             None => self.clients[slot].handle_disconnected(clock.shows(self.now), "refused"),
             Some(hub) => {
-                let port = hub.connect(self.now, local);
+                let port = hub.connect(self.now, local, token);
                 let index = self.connections.len();
                 self.connections.push(Connection::new(who, port, self.plan.link_size));
                 self.host.ports.insert(port.0, index);

@@ -3,7 +3,7 @@
 //! Each seed switches some things off altogether, so that rare mixtures are met too: a run with
 //! nothing but breaking connections finds other faults than one with everything at once.
 
-use telpher_proto::base::{Name, Overflow, QueueOptions};
+use telpher_proto::base::{Durability, Name, Overflow, QueueOptions};
 
 use crate::random::Random;
 
@@ -106,6 +106,8 @@ pub struct Plan {
     pub log_ms: u64,
     /// Time for which a remote session survives, in ms.
     pub grace_ms: u64,
+    /// The hub is one of a directory.
+    pub directory: bool,
     /// True if messages have priorities.
     pub priorities: bool,
     /// How likely each of [`ACTIONS`] is.
@@ -133,6 +135,7 @@ impl Plan {
             faults_ms,
             log_ms: random.pick(&[0, 0, 3, 60]).expect("four"),
             grace_ms: random.pick(&[50, 400, 5_000]).expect("three"),
+            directory: random.chance(50),
             priorities: random.chance(30),
             weights: weights(random),
         }
@@ -159,7 +162,7 @@ fn queues(random: &mut Random) -> Vec<QueuePlan> {
             length_max: random.pick(&[1, 4, 20, 200]).expect("four"),
             bytes_max: random.pick(&[0, 0, 100_000]).expect("three"),
             overflow: if random.chance(60) { Overflow::Wait } else { Overflow::Reject },
-            durability: None,
+            durability: Some(Durability::Memory),
         };
         queues.push(QueuePlan { name, options });
     }

@@ -107,7 +107,7 @@ impl World {
         mischief.prepare(&mut plan);
         let now = Time::from_nanos(1_000_000_000_000);
         let model = Model::new(&plan);
-        let host = Host::new(&plan, &mut random, now);
+        let host = Host::new(&plan, now);
         World {
             plan,
             random,
@@ -141,6 +141,14 @@ impl World {
     /// True while new work is begun and new faults strike.
     pub fn working(&self) -> bool {
         self.phase == Phase::Work
+    }
+
+    /// Bytes that nobody can guess.
+    pub fn token(&mut self) -> [u8; 16] {
+        let mut token = [0; 16];
+        token[..8].copy_from_slice(&self.random.next().to_le_bytes());
+        token[8..].copy_from_slice(&self.random.next().to_le_bytes());
+        token
     }
 
     /// The slot of a program that is open and driven; puts `item` off if it is paused.
