@@ -38,7 +38,8 @@ impl World {
             self.programs[slot] = program;
             self.clients[slot] = client;
         }
-        let patience_ms = if self.random.chance(10) { 30 } else { 10_000 };
+        let patient = slot == self.plan.programs || self.random.chance(90);
+        let patience_ms = if patient { 10_000 } else { 30 };
         self.start_open(slot, patience_ms);
         if slot < self.plan.programs {
             self.declare_all(slot);

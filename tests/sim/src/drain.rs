@@ -1,6 +1,6 @@
 //! The last program: it takes what is left in each queue, one message after the other.
 
-use telpher_proto::base::{Command, Event, Name, Outcome, Verdict, What};
+use telpher_proto::base::{Command, Error, Event, Kind, Name, Outcome, Verdict, What};
 
 use crate::agenda::{Item, Phase};
 use crate::world::World;
@@ -10,7 +10,10 @@ use crate::world::World;
 pub struct Drain {
     queues: Vec<Name>,
     queue: Option<Name>,
+    /// The hub has said that it is empty.
     emptied: bool,
+    /// The hub did not say in time whether it is empty.
+    unheard: bool,
 }
 
 const PATIENCE_MS: u64 = 5_000;
@@ -18,7 +21,7 @@ const PATIENCE_MS: u64 = 5_000;
 impl Drain {
     /// Everything is still to be done.
     pub fn new(queues: Vec<Name>) -> Drain {
-        Drain { queues, queue: None, emptied: false }
+        Drain { queues, queue: None, emptied: false, unheard: false }
     }
 }
 
@@ -31,7 +34,7 @@ impl World {
         match result {
             Ok(Outcome::Queue(info)) => {
                 self.model.drained(&queue, &info, drain.emptied);
-                if drain.emptied {
+                if drain.emptied || (drain.unheard && info.ready + info.held == 0) {
                     return self.drain_next(slot);
                 }
                 self.start(slot, Command::Receive { queue }, Some(PATIENCE_MS));
@@ -49,16 +52,18 @@ impl World {
         }
     }
 
-    fn drain_error(&mut self, slot: usize, queue: Name, error: &telpher_proto::base::Error) {
-        match error.kind().name() {
-            "EXPIRED" => {
+    fn drain_error(&mut self, slot: usize, queue: Name, error: &Error) {
+        match error.kind() {
+            // On a slow link the verdict may come too late: what it was, the queue tells.
+            Kind::Expired | Kind::HostUnresponsive => {
                 if let Some(drain) = &mut self.programs[slot].drain {
-                    drain.emptied = true;
+                    drain.emptied = error.kind() == Kind::Expired;
+                    drain.unheard = !drain.emptied;
                 }
                 self.start(slot, Command::Inspect { queue }, Some(PATIENCE_MS));
             }
-            "NOT_FOUND" => self.drain_next(slot),
-            "CLOSED" => {}
+            Kind::NotFound => self.drain_next(slot),
+            Kind::Closed => {}
             _ => self.model.complain(format!("the last program was told {error:?}")),
         }
     }
@@ -66,6 +71,7 @@ impl World {
     fn drain_next(&mut self, slot: usize) {
         let Some(drain) = &mut self.programs[slot].drain else { return };
         drain.emptied = false;
+        drain.unheard = false;
         drain.queue = drain.queues.pop();
         match drain.queue.clone() {
             Some(queue) => {

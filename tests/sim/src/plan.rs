@@ -123,15 +123,16 @@ impl Plan {
             let off = random.chance(if storms == 0 { 80 } else { 45 });
             *every = if off { 0 } else { *every * random.between(1, 4) };
         }
+        let latency_us = latency(random);
         Plan {
             programs: random.between(2, 6) as usize,
             queues: queues(random),
             services: names("service", random.between(1, 2)),
             work_ms: random.between(2_000, 8_000),
             act_us: random.between(3_000, 40_000),
-            latency_us: latency(random),
+            latency_us,
             chunks: random.pick(&[Chunks::Whole, Chunks::Some, Chunks::Few]).expect("three"),
-            link_size: random.pick(&[300, 5_000, 200_000]).expect("three"),
+            link_size: link_size(random, latency_us.1),
             faults_ms,
             log_ms: random.pick(&[0, 0, 3, 60]).expect("four"),
             grace_ms: random.pick(&[50, 400, 5_000]).expect("three"),
@@ -171,6 +172,12 @@ fn queues(random: &mut Random) -> Vec<QueuePlan> {
 
 fn latency(random: &mut Random) -> (u64, u64) {
     random.pick(&[(1, 50), (100, 2_000), (100, 30_000), (20_000, 60_000)]).expect("four")
+}
+
+/// A short link is a fast one, so that no message takes seconds.
+fn link_size(random: &mut Random, latency_us: u64) -> usize {
+    let sizes = if latency_us > 2_000 { [20_000, 200_000] } else { [300, 5_000] };
+    random.pick(&sizes).expect("two")
 }
 
 fn weights(random: &mut Random) -> [u64; 15] {

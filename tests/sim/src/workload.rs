@@ -81,10 +81,10 @@ impl World {
             1..=3 => self.random.below(2_000),
             _ => self.random.below(40),
         };
-        body.extend((0..size).map(|at| (at % 251) as u8));
+        body.extend((0..size).map(|at| b'a' + (at % 26) as u8));
         let mut message = Message::new(body);
         if self.plan.priorities && self.random.chance(50) {
-            message.properties_mut().priority = self.random.below(3) as u8;
+            message.properties_mut().priority = self.random.between(1, 2) as u8;
         }
         if self.random.chance(10) {
             let mut headers = HeadersBuilder::default();

@@ -222,7 +222,6 @@ impl World {
         let program = &mut self.programs[slot];
         let (who, id) = (program.who, program.next_id);
         program.next_id += 1;
-        program.tickets.push(id);
         let deadline = timeout_ms.map(|ms| self.now.plus_ms(ms));
         if let Some(at) = deadline {
             let wait = verdict_wait(at.since(self.now)) + Duration::from_micros(1);
@@ -235,6 +234,7 @@ impl World {
     pub fn start(&mut self, slot: usize, command: Command, timeout_ms: Option<u64>) -> Id {
         let start = self.ticket(slot, timeout_ms);
         let Start { who, id, .. } = start;
+        self.programs[slot].tickets.push(id);
         self.trace.note(self.now, format_args!("{who:?} starts {id}: {command:?} {timeout_ms:?}"));
         self.model.started(&start, &command);
         let now = self.programs[slot].clock.shows(self.now);

@@ -24,6 +24,9 @@ pub(super) struct Body {
     /// The epoch in which it was stored, and its id there.
     pub stored: Option<(u64, u64)>,
     pub holder: Option<(Who, u64)>,
+    /// Its send was open when its producer's session resumed. If it had been refused before, which
+    /// leaves no mark, it may have been stored only now, behind later ones.
+    pub repeated: bool,
     pub handed: bool,
     /// Acknowledgements and rejections that may have taken effect.
     pub removals: u32,
@@ -46,6 +49,7 @@ impl Body {
             send: Send::Open,
             stored: None,
             holder: None,
+            repeated: false,
             handed: false,
             removals: 0,
             removed: false,

@@ -25,7 +25,7 @@ struct Call {
 struct Running {
     call: u64,
     service: Id,
-    answered: bool,
+    answered: Option<Time>,
     accepted: bool,
     withdrawn: bool,
 }
@@ -62,7 +62,7 @@ impl Calls {
                 };
                 self.instances.insert((start.who, start.id), instance);
             }
-            Command::Reply { request, reply } => self.reply(start.who, *request, reply),
+            Command::Reply { request, reply } => self.reply(start, *request, reply),
             _ => {}
         }
     }
@@ -81,9 +81,10 @@ impl Calls {
         self.calls.insert(number(&message.body).expect("programs number what they say"), call);
     }
 
-    fn reply(&mut self, who: Who, token: u64, reply: &Reply) {
+    fn reply(&mut self, start: &Start, token: u64, reply: &Reply) {
+        let who = start.who;
         let Some(running) = self.requests.get_mut(&(who, token)) else { return };
-        if !std::mem::replace(&mut running.answered, true)
+        if running.answered.replace(start.now).is_none()
             && let Some(call) = self.calls.get_mut(&running.call)
         {
             call.reply = Some(reply.clone());
@@ -121,7 +122,7 @@ impl Calls {
         let running = Running {
             call: number,
             service: id,
-            answered: false,
+            answered: None,
             accepted: false,
             withdrawn: false,
         };
@@ -139,7 +140,9 @@ impl Calls {
     /// The request of a handler was taken back.
     pub(super) fn withdrawn(&mut self, at: Moment, token: u64) -> Verdict {
         let running = self.requests.get_mut(&(at.who, token)).ok_or("it was never handed over")?;
-        ensure(!running.answered, || "it was answered before".into())?;
+        // It may have been on its way to the program when that answered.
+        let answered = running.answered.is_some_and(|answered| answered < at.now);
+        ensure(!answered, || "it was answered before".into())?;
         ensure(!running.withdrawn, || "it was withdrawn before".into())?;
         running.withdrawn = true;
         Ok(())

@@ -31,19 +31,14 @@ struct Removal {
     count: Option<u64>,
 }
 
-#[derive(Debug, Default)]
-struct Prefetch {
-    most: u32,
-    open: u32,
-}
-
 #[derive(Debug)]
 pub struct Queues {
     length_max: BTreeMap<Name, u64>,
     removes: bool,
     bodies: BTreeMap<u64, Body>,
     holds: BTreeMap<(Who, u64), Hold>,
-    prefetch: BTreeMap<(Who, Id), Prefetch>,
+    /// The most that each consumer ever had credit for: nobody says when less takes effect.
+    credit: BTreeMap<(Who, Id), u32>,
     order: BTreeMap<Lane, u64>,
     removals: BTreeMap<(Who, Id), Removal>,
 }
@@ -56,7 +51,7 @@ impl Queues {
             removes: plan.removes(),
             bodies: BTreeMap::new(),
             holds: BTreeMap::new(),
-            prefetch: BTreeMap::new(),
+            credit: BTreeMap::new(),
             order: BTreeMap::new(),
             removals: BTreeMap::new(),
         }
@@ -67,13 +62,11 @@ impl Queues {
             Command::Send { queue, message } => self.send(start, queue, message),
             Command::Settle { delivery, verdict } => self.settle(start.who, *delivery, *verdict),
             Command::Consume { prefetch, .. } => {
-                let prefetch = Prefetch { most: *prefetch, open: 0 };
-                self.prefetch.insert((start.who, start.id), prefetch);
+                self.credit.insert((start.who, start.id), *prefetch);
             }
             Command::Credit { consumer, prefetch } => {
-                if let Some(known) = self.prefetch.get_mut(&(start.who, *consumer)) {
-                    known.most = known.most.max(*prefetch);
-                    known.open += 1;
+                if let Some(most) = self.credit.get_mut(&(start.who, *consumer)) {
+                    *most = (*most).max(*prefetch);
                 }
             }
             Command::Purge { queue } | Command::Delete { queue } => {
@@ -129,6 +122,7 @@ impl Queues {
             body.holder = Some((who, delivery.token));
         }
         body.handed = true;
+        let first = !delivery.redelivered && !doubtful && !body.repeated;
         let lane = body.lane(who, queue.clone());
         let hold = Hold {
             body: number,
@@ -139,8 +133,10 @@ impl Queues {
             accepted: false,
         };
         let before = self.holds.insert((who, delivery.token), hold);
-        ensure(before.is_none(), || format!("this token was used before: {before:?}"))?;
-        if !delivery.redelivered && !doubtful {
+        // A verdict whose end nobody knows may not have reached the hub: then it comes again.
+        let again = before.as_ref().is_none_or(|hold| !hold.live && !hold.void && !hold.accepted);
+        ensure(again, || format!("this token was used before: {before:?}"))?;
+        if first {
             let last = self.order.insert(lane, number).unwrap_or(0);
             ensure(last < number, || format!("{last}, sent later, was delivered before"))?;
         }
@@ -148,12 +144,15 @@ impl Queues {
     }
 
     fn within_credit(&self, who: Who, consumer: Option<Id>) -> Verdict {
-        let Some(id) = consumer else { return Ok(()) };
-        let of_this = |hold: &&Hold| hold.live && hold.consumer == consumer;
-        let held = self.holds.range((who, 0)..=(who, u64::MAX)).map(|(_, hold)| hold);
-        let held = held.filter(of_this).count();
-        let most = self.prefetch.get(&(who, id)).map_or(u32::MAX, |known| known.most);
-        ensure(held <= most as usize, || format!("it holds {held} and has credit for {most}"))
+        // A deleted queue takes what is held of it out of the count.
+        let Some(id) = consumer.filter(|_| !self.removes) else { return Ok(()) };
+        let holds = self.holds.range((who, 0)..=(who, u64::MAX));
+        let of_this = holds.filter(|(_, hold)| hold.live && hold.consumer == consumer);
+        let held: Vec<u64> = of_this.map(|((_, token), _)| *token).collect();
+        let most = self.credit.get(&(who, id)).copied().unwrap_or(u32::MAX);
+        ensure(held.len() <= most as usize, || {
+            format!("it has credit for {most} and holds {held:?}")
+        })
     }
 
     /// An operation on queues has ended.
@@ -172,15 +171,6 @@ impl Queues {
             }
             (Command::Settle { delivery, verdict }, _) => {
                 self.end_settle(context, *delivery, *verdict, result.as_ref().err())
-            }
-            (Command::Credit { consumer, prefetch }, _) => {
-                if let Some(known) = self.prefetch.get_mut(&(who, *consumer)) {
-                    known.open -= 1;
-                    if known.open == 0 && result.is_ok() {
-                        known.most = *prefetch;
-                    }
-                }
-                Ok(())
             }
             (Command::Purge { .. } | Command::Delete { .. }, _) => {
                 self.end_removal(context.at, id, result);
@@ -311,6 +301,8 @@ impl Queues {
 
     /// A session goes on, and with it all that it holds.
     pub(super) fn resumed(&mut self, who: Who) -> Verdict {
+        let open = |body: &&mut Body| body.producer == who && body.send == Send::Open;
+        self.bodies.values_mut().filter(open).for_each(|body| body.repeated = true);
         let mut holds = self.holds.range((who, 0)..=(who, u64::MAX));
         let passed_on = holds.find(|(_, hold)| hold.live && hold.passed_on);
         ensure(passed_on.is_none(), || format!("this was given to another: {passed_on:?}"))

@@ -197,8 +197,11 @@ fn known(ticket: &Ticket, error: &Error) -> Verdict {
 
 /// No verdict about time comes before that time.
 fn late_enough(ticket: &Ticket, kind: Kind, now: Time) -> Verdict {
-    let timed =
-        matches!(kind, Kind::Expired | Kind::TimedOut | Kind::HostUnresponsive | Kind::NoHost);
+    let timed = match kind {
+        Kind::Expired | Kind::TimedOut | Kind::HostUnresponsive => true,
+        Kind::NoHost => ticket.command.is_none(),
+        _ => false,
+    };
     let early = ticket.deadline.is_none_or(|deadline| now < deadline);
     ensure(!(timed && early), || format!("its deadline was {:?}, it is {now:?}", ticket.deadline))
 }
