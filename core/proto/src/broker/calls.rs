@@ -10,7 +10,7 @@
 
 use std::collections::VecDeque;
 
-use super::sessions::{Ticket, sorted};
+use super::sessions::Ticket;
 use super::{Broker, Due, Effect, NameId, SessionKey, Set};
 use crate::base::timers::TimerKey;
 use crate::base::{Error, Kind, Message, Name, Outcome, Reply, Request, Time, limits};
@@ -407,28 +407,14 @@ impl Broker {
 
     /// After a broken connection: requests that did not arrive are handed out again, and requests
     /// that nobody waits for any more are withdrawn.
-<<<<<<< HEAD
-    pub(super) fn request_again(&mut self, session: SessionKey, arrived: &[u64]) {
-        for token in self.requests_of(session) {
-            let Some(call) = self.calls.get(token) else {
-                continue;
-            };
-            let State::Running { registration, .. } = call.state else {
-                continue;
-            };
-            let (waits, deadline) = (call.caller.is_some(), call.deadline);
-            if arrived.contains(&token) {
-                if !waits {
-=======
     pub(super) fn request_again(&mut self, now: Time, session: SessionKey, arrived: &[u64]) {
         let arrived: Set<u64> = arrived.iter().copied().collect();
-        for token in sorted(self.sessions[session].requests.iter().copied()) {
+        for token in self.requests_of(session) {
             let Some(call) = self.calls.get(token) else { continue };
             let State::Running { registration, .. } = call.state else { continue };
             match (arrived.contains(&token), call.caller.is_some()) {
                 (true, true) => {}
                 (true, false) => {
->>>>>>> sim
                     self.effects.push_back(Effect::Withdraw { session, request: token });
                 }
                 (false, true) => {
@@ -439,7 +425,7 @@ impl Broker {
                 }
                 // No handler has seen it, and none needs to any more.
                 (false, false) => {
-                    self.sessions[session].requests.remove(&token);
+                    self.sessions[session].requests -= 1;
                     self.handler_left(now, token);
                 }
             }
