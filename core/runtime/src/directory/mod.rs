@@ -6,8 +6,8 @@
 //! HUB       the hub's id, and the epoch that rises with every host
 //! hub.sock  where the host listens
 //! ```
-//! Only its owner may get in (0700). A directory that is not a hub's is never taken over, and one of
-//! an unknown version is not touched.
+//! Only its owner may get in (0700). A directory that is not a hub's is never taken over, and one
+//! of an unknown version is not touched.
 //!
 //! Floor: descriptors.
 
