@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! VERSION   "telpher directory 1": what the rest looks like
-//! LOCK      locked by the process that hosts the hub
+//! LOCK      locked by the process that hosts the hub, whose number it holds
 //! HUB       the hub's id, and the epoch that rises with every host
 //! hub.sock  where the host listens
 //! ```

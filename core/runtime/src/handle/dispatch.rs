@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use telpher_proto::base::{Error, Time};
 use telpher_proto::client;
-use telpher_proto::election::{self, Election};
+use telpher_proto::election::{self, Election, Role};
 
 use super::driver::{Driver, DriverBell};
 use crate::address::Address;
@@ -83,7 +83,9 @@ pub(super) enum Target {
 /// A directory hub, as this handle sees it.
 pub(super) struct Place {
     pub(super) path: PathBuf,
-    pub(super) may_host: bool,
+    pub(super) role: Role,
+    /// The process that was last seen to host while this one must.
+    pub(super) waits_for: Option<u32>,
     pub(super) directory: Option<Arc<Directory>>,
     pub(super) election: Election,
     pub(super) lock: Option<Lock>,
@@ -297,9 +299,25 @@ impl Place {
     /// Opens the directory if it could not be before.
     fn find(&mut self) -> Result<(), Error> {
         if self.directory.is_none() {
-            self.directory = Directory::open(&self.path, self.may_host)?.map(Arc::new);
+            self.directory = Directory::open(&self.path, self.may_host())?.map(Arc::new);
         }
         Ok(())
+    }
+
+    fn may_host(&self) -> bool {
+        self.role != Role::Never
+    }
+
+    /// Says who hosts, once for each, if this handle does nothing until that process ends.
+    fn say_who_hosts(&mut self) {
+        let Some(directory) = &self.directory else { return };
+        let process = directory.signature();
+        if self.role == Role::Always && process.is_some() && process != self.waits_for {
+            self.waits_for = process;
+            let process = process.unwrap_or_default();
+            let path = directory.path().display();
+            tracing::info!("process {process} hosts {path}; waiting to take its place");
+        }
     }
 
     fn try_lock(&mut self, was_connected: bool) -> election::Lock {
@@ -318,13 +336,16 @@ impl Place {
         // Without a directory nobody hosts it; without the right to make one, neither do we.
         let Some(directory) = &self.directory else { return Ok(election::Lock::Taken) };
         if host::find(&Key::Directory(directory.key)).is_some() {
-            let may = self.may_host;
+            let may = self.may_host();
             return Ok(if may { election::Lock::Taken } else { election::Lock::HeldByOther });
         }
         if self.lock.is_none() {
             self.lock = match directory.lock()? {
                 Locked::Taken(lock) => Some(lock),
-                Locked::HeldByOther => return Ok(election::Lock::HeldByOther),
+                Locked::HeldByOther => {
+                    self.say_who_hosts();
+                    return Ok(election::Lock::HeldByOther);
+                }
             };
         }
         Ok(election::Lock::Taken)

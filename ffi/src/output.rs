@@ -1,0 +1,198 @@
+//! One event as C sees it.
+//!
+//! Floor: `types`, `constants`.
+
+use std::ffi::{CString, c_void};
+use std::ptr;
+
+use telpher::{Delivery, Durability, Error, Event, HubInfo, Message, Notice, Outcome, Overflow};
+use telpher::{QueueInfo, What};
+
+use crate::constants::*;
+use crate::status;
+use crate::types::*;
+
+/// What events point to and do not themselves own. Each is boxed, so that it stays where it is.
+#[derive(Default)]
+pub struct Extra {
+    texts: Vec<CString>,
+    #[expect(clippy::vec_box, reason = "C points to them while the vector grows")]
+    queues: Vec<Box<telpher_queue_info>>,
+    #[expect(clippy::vec_box, reason = "C points to them while the vector grows")]
+    hubs: Vec<Box<telpher_hub_info>>,
+}
+
+impl Extra {
+    /// Drops everything, for other events.
+    pub fn clear(&mut self) {
+        self.texts.clear();
+        self.queues.clear();
+        self.hubs.clear();
+    }
+
+    fn text(&mut self, text: &str) -> *const std::ffi::c_char {
+        self.texts.push(status::text(text));
+        self.texts.last().map_or(ptr::null(), |text| text.as_ptr())
+    }
+}
+
+/// The message that an event carries.
+pub fn message_of(event: &mut Event) -> Option<&mut Message> {
+    match &mut event.what {
+        What::Done(Ok(Outcome::Reply(message))) => Some(message),
+        What::Done(Ok(Outcome::Delivery(delivery))) | What::Delivery(delivery) => {
+            Some(&mut delivery.message)
+        }
+        What::Request(request) => Some(&mut request.message),
+        _ => None,
+    }
+}
+
+/// The struct for `event`. It points into `event` and `extra`, and is valid as long as both.
+pub fn fill(event: &Event, extra: &mut Extra) -> telpher_event {
+    // SAFETY: made of integers, pointers and false.
+    let mut seen: telpher_event = unsafe { std::mem::zeroed() };
+    seen.id = event.id;
+    seen.user = event.user;
+    seen.kind = match &event.what {
+        What::Done(Ok(outcome)) => {
+            fill_outcome(&mut seen, outcome, extra);
+            TELPHER_EVENT_DONE
+        }
+        What::Done(Err(error)) => {
+            fill_error(&mut seen, error, extra);
+            TELPHER_EVENT_DONE
+        }
+        What::Started => TELPHER_EVENT_STARTED,
+        What::Delivery(delivery) => {
+            fill_delivery(&mut seen, delivery);
+            TELPHER_EVENT_DELIVERY
+        }
+        What::Request(request) => {
+            seen.token = request.token;
+            fill_message(&mut seen, &request.message);
+            TELPHER_EVENT_REQUEST
+        }
+        What::Withdrawn { request } => {
+            seen.token = *request;
+            TELPHER_EVENT_WITHDRAWN
+        }
+        What::Notice(notice) => {
+            fill_notice(&mut seen, notice, extra);
+            TELPHER_EVENT_NOTICE
+        }
+        What::Ready => TELPHER_EVENT_READY,
+    };
+    seen
+}
+
+fn fill_outcome(seen: &mut telpher_event, outcome: &Outcome, extra: &mut Extra) {
+    match outcome {
+        Outcome::Empty => {}
+        Outcome::Opened(info) => {
+            extra.hubs.push(Box::new(hub_info(info)));
+            seen.hub_info = extra.hubs.last().map_or(ptr::null(), |info| &raw const **info);
+        }
+        Outcome::Reply(message) => fill_message(seen, message),
+        Outcome::Receipt(receipt) => {
+            seen.message_id = receipt.message_id;
+            seen.durability = durability(receipt.durability);
+        }
+        Outcome::Delivery(delivery) => fill_delivery(seen, delivery),
+        Outcome::Count(count) => seen.count = *count,
+        Outcome::Queue(info) => {
+            extra.queues.push(Box::new(queue_info(info)));
+            seen.queue_info = extra.queues.last().map_or(ptr::null(), |info| &raw const **info);
+        }
+    }
+}
+
+fn fill_error(seen: &mut telpher_event, error: &Error, extra: &mut Extra) {
+    seen.status = error.kind() as telpher_status;
+    seen.code = error.code();
+    seen.maybe_executed = error.maybe_executed();
+    seen.detail = extra.text(error.detail());
+}
+
+fn fill_delivery(seen: &mut telpher_event, delivery: &Delivery) {
+    seen.token = delivery.token;
+    seen.message_id = delivery.message_id;
+    seen.failures = delivery.failures;
+    seen.redelivered = delivery.redelivered;
+    fill_message(seen, &delivery.message);
+}
+
+fn fill_message(seen: &mut telpher_event, message: &Message) {
+    seen.body = pointer(&message.body);
+    seen.body_size = message.body.len();
+    let Some(properties) = &message.properties else { return };
+    seen.key = pointer(&properties.key);
+    seen.key_size = properties.key.len();
+    if !properties.headers.is_empty() {
+        seen.headers = (&raw const properties.headers).cast();
+    }
+    seen.timestamp_ms = properties.timestamp_ms;
+    seen.priority = properties.priority.into();
+    if let Some(trace) = properties.trace {
+        let (trace_id, span_id, flags) = (trace.trace_id, trace.span_id, trace.flags);
+        seen.trace = telpher_trace { trace_id, span_id, flags };
+    }
+}
+
+fn fill_notice(seen: &mut telpher_event, notice: &Notice, extra: &mut Extra) {
+    seen.notice = match notice {
+        Notice::Disconnected { reason } => {
+            seen.detail = extra.text(reason);
+            TELPHER_NOTICE_DISCONNECTED
+        }
+        Notice::Resumed => TELPHER_NOTICE_RESUMED,
+        Notice::HubChanged { epoch, memory_lost } => {
+            seen.epoch = *epoch;
+            seen.memory_lost = *memory_lost;
+            TELPHER_NOTICE_HUB_CHANGED
+        }
+    };
+}
+
+/// Bytes as C sees them: NULL if there are none.
+fn pointer(bytes: &[u8]) -> *const c_void {
+    if bytes.is_empty() { ptr::null() } else { bytes.as_ptr().cast() }
+}
+
+fn durability(durability: Durability) -> u32 {
+    match durability {
+        Durability::Memory => TELPHER_DURABILITY_MEMORY,
+        Durability::Os => TELPHER_DURABILITY_OS,
+        Durability::Disk => TELPHER_DURABILITY_DISK,
+    }
+}
+
+fn hub_info(info: &HubInfo) -> telpher_hub_info {
+    telpher_hub_info {
+        hub_id: info.hub_id,
+        epoch: info.epoch,
+        session_id: info.session_id,
+        memory_only: info.memory_only,
+    }
+}
+
+fn queue_info(info: &QueueInfo) -> telpher_queue_info {
+    telpher_queue_info {
+        ready: info.ready,
+        held: info.held,
+        bytes: info.bytes,
+        sends_waiting: info.sends_waiting,
+        consumers: info.consumers,
+        sent: info.sent,
+        acknowledged: info.acknowledged,
+        rejected: info.rejected,
+        requeued: info.requeued,
+        length_max: info.length_max,
+        bytes_max: info.bytes_max,
+        overflow: match info.overflow {
+            Overflow::Wait => TELPHER_OVERFLOW_WAIT,
+            Overflow::Reject => TELPHER_OVERFLOW_REJECT,
+        },
+        durability: durability(info.durability),
+    }
+}

@@ -1,0 +1,960 @@
+/* Telpher: messaging as a library.
+ *
+ * Generated from ffi/src by `make c-header`; not to be edited.
+ *
+ * A program opens a hub and starts operations on it. Starting never blocks; it yields an id, and
+ * the operation ends exactly once, as an event: with a result or an error, no later than its time
+ * allows. Where the event goes is said when the operation is started (telpher_done): telpher_wait
+ * for the id, telpher_poll, a callback, or nowhere.
+ *
+ * Rules that hold throughout:
+ *
+ * - A function returns TELPHER_OK or the status that says why it did nothing; telpher_last_error()
+ *   then has the words. How an operation ended is in its event: `status`, `detail`, `code`,
+ *   `maybe_executed`.
+ * - Besides the errors that a function names, each may return TELPHER_INVALID (an argument),
+ *   TELPHER_CLOSED, TELPHER_FORKED (the handle is the parent's) and TELPHER_INTERNAL.
+ * - Each pointer is valid for the whole call, or NULL where that is stated; a NULL that is not is
+ *   refused with TELPHER_INVALID. Texts end with a zero byte and are UTF-8. What goes in is copied,
+ *   but for a body that is handed over (telpher_message).
+ * - Results come through the pointers whose names end in `_out`. They are set to 0 first (a
+ *   descriptor to -1), and to their result only on TELPHER_OK.
+ * - A struct that the program fills in starts with its size, so that it can grow; all other bytes
+ *   zero are every default. TELPHER_SIZED makes one so. Arrays of structs pass their stride.
+ * - Ids and handles are numbers. A wrong one is an error, never a crash.
+ * - Times are in ms: 0 is the default, TELPHER_FOREVER (-1) none.
+ * - Nothing here prints, raises a signal or ends the program. After fork() the child opens handles
+ *   of its own.
+ */
+
+#ifndef TELPHER_H
+#define TELPHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// The version of this interface. A library serves every program whose header has the same number
+// or a lower one.
+#define TELPHER_ABI_VERSION 1
+
+// It went well. The statuses below say of each error whether the operation may have been executed
+// nevertheless: never, yes, or as `maybe_executed` in its event says.
+#define TELPHER_OK 0
+
+// An argument is wrong; the text says which, its limit and its value. Nothing was started.
+// May have been executed: never.
+#define TELPHER_INVALID 1
+
+// A body, key, header or name is over its limit. Nothing was started.
+// May have been executed: never.
+#define TELPHER_TOO_LARGE 2
+
+// As much is in flight as may be, or the queue is full. Nothing was stored; one READY event
+// follows when half of what may be in flight is free again.
+// May have been executed: never.
+#define TELPHER_FULL 3
+
+// The id names nothing any more: its ticket was redeemed, or its delivery settled, before.
+// May have been executed: never.
+#define TELPHER_STALE 4
+
+// The handle is closed, or was while the operation was open.
+// May have been executed: as its event says.
+#define TELPHER_CLOSED 5
+
+// The wait's own time passed first. The ticket is still open; nothing has changed.
+// May have been executed: never.
+#define TELPHER_PENDING 6
+
+// The handle was opened before a fork, by the parent. The child must open its own.
+// May have been executed: never.
+#define TELPHER_FORKED 7
+
+// Waiting here would wait for oneself: inside a callback or handler, or on a second driver.
+// May have been executed: never.
+#define TELPHER_WOULD_DEADLOCK 8
+
+// The hub cannot do this; the text names the feature. Nothing was done.
+// May have been executed: never.
+#define TELPHER_UNSUPPORTED 9
+
+// No queue has this name.
+// May have been executed: never.
+#define TELPHER_NOT_FOUND 10
+
+// It exists with other options; the text names the difference. Nothing was changed.
+// May have been executed: never.
+#define TELPHER_MISMATCH 11
+
+// No instance serves this name. The request was not run.
+// May have been executed: never.
+#define TELPHER_NO_SERVICE 12
+
+// The service's line of waiting requests is full. The request was not run.
+// May have been executed: never.
+#define TELPHER_BUSY 13
+
+// The time ran out before the operation began. It was dropped unrun.
+// May have been executed: never.
+#define TELPHER_EXPIRED 14
+
+// The time ran out while the handler was running.
+// May have been executed: yes.
+#define TELPHER_TIMED_OUT 15
+
+// The handler failed; the error carries its code and text.
+// May have been executed: yes.
+#define TELPHER_REMOTE 16
+
+// The handler let go of the request, or ended, without an answer.
+// May have been executed: yes.
+#define TELPHER_ABANDONED 17
+
+// Cancelled at the program's own wish.
+// May have been executed: as its event says.
+#define TELPHER_CANCELLED 18
+
+// The host that held the operation is gone, or no longer knows this session.
+// May have been executed: as its event says.
+#define TELPHER_HOST_LOST 19
+
+// The deadline passed without a verdict of the hub.
+// May have been executed: yes.
+#define TELPHER_HOST_UNRESPONSIVE 20
+
+// Nobody hosts the hub and this handle may not, or the hub could not be reached in time.
+// May have been executed: never.
+#define TELPHER_NO_HOST 21
+
+// The delivery or request was taken back before this answer came. The answer had no effect.
+// May have been executed: never.
+#define TELPHER_LEASE_LOST 22
+
+// The hub does not know this producer any more, so it cannot tell a repeat from a new message.
+// May have been executed: yes.
+#define TELPHER_UNKNOWN_PRODUCER 23
+
+// Whether it was done cannot be found out.
+// May have been executed: yes.
+#define TELPHER_INDETERMINATE 24
+
+// The other side broke the wire protocol; the connection was ended with this reason.
+// May have been executed: as its event says.
+#define TELPHER_PROTOCOL 25
+
+// Refused by policy: not without a stated permission. Nothing was done.
+// May have been executed: never.
+#define TELPHER_REFUSED 26
+
+// The operating system refused; the text carries its words.
+// May have been executed: as its event says.
+#define TELPHER_IO 27
+
+// A signal arrived during the wait. Nothing has changed: call again.
+// May have been executed: never.
+#define TELPHER_INTERRUPTED 28
+
+// A fault in Telpher itself was caught; the handle refuses further work.
+// May have been executed: yes.
+#define TELPHER_INTERNAL 29
+
+// telpher_done: the outcome is fetched by telpher_wait with the id.
+#define TELPHER_DONE_WAIT 0
+
+// telpher_done: the outcome comes out of telpher_poll, with `user`.
+#define TELPHER_DONE_EVENT 1
+
+// telpher_done: the outcome is given to `fn`, with `user`.
+#define TELPHER_DONE_CALLBACK 2
+
+// telpher_done: nobody looks; failures are counted (telpher_counters) and logged.
+#define TELPHER_DONE_NONE 3
+
+// telpher_event: a ticket has ended, with `status`; nothing more comes for its id.
+#define TELPHER_EVENT_DONE 1
+
+// telpher_event: the consumer or service is live in the hub.
+#define TELPHER_EVENT_STARTED 2
+
+// telpher_event: a message for a consumer; settle `token`.
+#define TELPHER_EVENT_DELIVERY 3
+
+// telpher_event: a request for a service; answer `token`.
+#define TELPHER_EVENT_REQUEST 4
+
+// telpher_event: the caller of request `token` no longer waits. The handler may stop, and must
+// still answer or let go. A program that waits asks telpher_request_cancelled instead.
+#define TELPHER_EVENT_WITHDRAWN 5
+
+// telpher_event: something happened to the hub; `notice` says what.
+#define TELPHER_EVENT_NOTICE 6
+
+// telpher_event: after a TELPHER_FULL, half of what may be in flight is free again.
+#define TELPHER_EVENT_READY 7
+
+// A notice: the connection broke, `detail` says why; the handle tries to reach the hub again.
+#define TELPHER_NOTICE_DISCONNECTED 1
+
+// A notice: the connection is back, and the session with it.
+#define TELPHER_NOTICE_RESUMED 2
+
+// A notice: another host has taken over with `epoch`, or the host has forgotten this session. Open
+// tickets ended as TELPHER_HOST_LOST, deliveries are void, consumers and services register again
+// by themselves. `memory_lost` tells whether what queues held in memory is gone.
+#define TELPHER_NOTICE_HUB_CHANGED 3
+
+// A background thread turns the handle; callbacks run there.
+#define TELPHER_DRIVE_LIBRARY 0
+
+// The thread that first polls or waits turns the handle; it has no thread of its own.
+#define TELPHER_DRIVE_CALLER 1
+
+// As TELPHER_DRIVE_CALLER, and the hub itself is hosted on that thread: mem, tcp and unix only.
+// With tcp and unix the handle listens at that address.
+#define TELPHER_DRIVE_INLINE 2
+
+// This process hosts a directory's hub if nobody else does.
+#define TELPHER_HOST_AUTO 0
+
+// This process never hosts; without a host, opening ends as TELPHER_NO_HOST.
+#define TELPHER_HOST_NEVER 1
+
+// Opening waits until this process is the host.
+#define TELPHER_HOST_ALWAYS 2
+
+// The hub's own default: memory, or disk for a hub in a directory.
+#define TELPHER_DURABILITY_DEFAULT 0
+
+// Applied; lost with the process that hosts the hub.
+#define TELPHER_DURABILITY_MEMORY 1
+
+// Written; survives the processes.
+#define TELPHER_DURABILITY_OS 2
+
+// Synced; survives the machine.
+#define TELPHER_DURABILITY_DISK 3
+
+// A send to a full queue waits in line for room, and is TELPHER_FULL at its deadline.
+#define TELPHER_OVERFLOW_WAIT 0
+
+// A send to a full queue is TELPHER_FULL at once.
+#define TELPHER_OVERFLOW_REJECT 1
+
+// Done: the message leaves the queue.
+#define TELPHER_ACKNOWLEDGE 1
+
+// It can never be done: the message leaves the queue, counted as rejected.
+#define TELPHER_REJECT 2
+
+// To be tried again: back to its place, with one more failure.
+#define TELPHER_REQUEUE 3
+
+// Not touched: back to its place, with no failure.
+#define TELPHER_RELEASE 4
+
+// A timeout_ms: without bound.
+#define TELPHER_FOREVER -1
+
+// A line_max: no request waits in line.
+#define TELPHER_LINE_NONE 4294967295
+
+// A message's headers; see telpher_header_get.
+typedef struct telpher_headers telpher_headers;
+
+// How a function or an operation ended: TELPHER_OK or the number of an error.
+typedef uint32_t telpher_status;
+
+// Names a ticket, a consumer or a service of one handle; never 0, never used again.
+typedef uint64_t telpher_id;
+
+// A queue's figures.
+typedef struct telpher_queue_info {
+    // Messages waiting.
+    uint64_t ready;
+    // Messages held by consumers.
+    uint64_t held;
+    // Bytes of bodies, keys and headers, waiting and held.
+    uint64_t bytes;
+    // Sends waiting for room.
+    uint64_t sends_waiting;
+    // Consumers, and receives that wait.
+    uint64_t consumers;
+    // Messages stored since the queue was made.
+    uint64_t sent;
+    // Messages acknowledged.
+    uint64_t acknowledged;
+    // Messages rejected.
+    uint64_t rejected;
+    // Times that a message was requeued as failed.
+    uint64_t requeued;
+    // Bound on messages.
+    uint64_t length_max;
+    // Bound on bytes.
+    uint64_t bytes_max;
+    // TELPHER_OVERFLOW_WAIT or _REJECT.
+    uint32_t overflow;
+    // TELPHER_DURABILITY_MEMORY, _OS or _DISK.
+    uint32_t durability;
+} telpher_queue_info;
+
+// Which hub a handle has reached.
+typedef struct telpher_hub_info {
+    // The hub, for ever.
+    uint8_t hub_id[16];
+    // Rises with every host that the hub has had.
+    uint64_t epoch;
+    // This handle's session.
+    uint64_t session_id;
+    // True if queues are kept in memory only.
+    bool memory_only;
+} telpher_hub_info;
+
+// W3C trace context. All bytes zero: none.
+typedef struct telpher_trace {
+    // Which trace.
+    uint8_t trace_id[16];
+    // Which span the message was sent from.
+    uint8_t span_id[8];
+    // Bit 0: sampled.
+    uint8_t flags;
+} telpher_trace;
+
+// Something has ended or arrived. What does not belong to its kind is 0.
+//
+// Every pointer is valid until telpher_events_release of the batch that the event came in, and
+// telpher_message_retain keeps the message's own (body, key, headers) longer. The program may copy
+// an event.
+typedef struct telpher_event {
+    // Bytes of this struct. The program sets it before telpher_wait; telpher_poll goes by
+    // `stride`.
+    size_t size;
+    // TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE or _READY.
+    uint32_t kind;
+    // DONE: how the ticket ended.
+    telpher_status status;
+    // Which ticket, consumer or service; 0 for the handle itself.
+    telpher_id id;
+    // What telpher_done carried; 0 with TELPHER_DONE_WAIT.
+    uint64_t user;
+    // The batch, for telpher_events_release and telpher_message_retain.
+    uint64_t batch;
+    // The event's place in its batch.
+    uint32_t batch_index;
+    // DONE of a call: the code that the failing handler gave.
+    int32_t code;
+    // A delivery's or request's token, to be settled or answered; also in the DONE of a receive.
+    uint64_t token;
+    // The body of a reply, delivery or request. NULL if it is empty.
+    const void *body;
+    // Bytes of `body`.
+    size_t body_size;
+    // The message's key; NULL: none.
+    const void *key;
+    // Bytes of `key`.
+    size_t key_size;
+    // The message's headers; NULL: none.
+    const struct telpher_headers *headers;
+    // When the message was sent, in ms since 1970 by its sender's clock; 0 if not stated.
+    uint64_t timestamp_ms;
+    // The message's id, unique in the hub: of a delivery, or in the DONE of a send.
+    uint64_t message_id;
+    // DONE of a delete or purge: messages removed.
+    uint64_t count;
+    // A failed DONE: what was wrong; DISCONNECTED: why. Otherwise NULL.
+    const char *detail;
+    // DONE of an inspect: the figures.
+    const struct telpher_queue_info *queue_info;
+    // DONE of an open: the hub.
+    const struct telpher_hub_info *hub_info;
+    // HUB_CHANGED: the new host's epoch.
+    uint64_t epoch;
+    // NOTICE: TELPHER_NOTICE_DISCONNECTED, _RESUMED or _HUB_CHANGED.
+    uint32_t notice;
+    // How often the message was tried before and requeued.
+    uint32_t failures;
+    // DONE of a send: how safe the message is, TELPHER_DURABILITY_MEMORY, _OS or _DISK.
+    uint32_t durability;
+    // The message's priority, 0 to 255.
+    uint32_t priority;
+    // True if somebody held the message before.
+    bool redelivered;
+    // A failed DONE: true if the operation may have taken effect.
+    bool maybe_executed;
+    // HUB_CHANGED: true if what queues held in memory is gone.
+    bool memory_lost;
+    // Where the message was sent from; all zero: not stated.
+    struct telpher_trace trace;
+} telpher_event;
+
+// Takes an outcome, on the thread that drives the handle, with no lock held. The event is valid
+// until the function returns. The function may start operations and close the handle; it must not
+// wait for operations (TELPHER_WOULD_DEADLOCK), throw, nor jump out.
+typedef void (*telpher_done_fn)(const struct telpher_event *event, uint64_t user);
+
+// Where an outcome goes. Where a function takes one, NULL means TELPHER_DONE_WAIT if the function
+// gives an id, and TELPHER_DONE_NONE if `id_out` is NULL as well.
+typedef struct telpher_done {
+    // sizeof(telpher_done)
+    size_t size;
+    // TELPHER_DONE_WAIT, _EVENT, _CALLBACK or _NONE.
+    uint32_t kind;
+    // The program's own number, given back with every event. With TELPHER_DONE_WAIT, unused.
+    uint64_t user;
+    // With TELPHER_DONE_CALLBACK: what is called. Otherwise NULL.
+    telpher_done_fn fn;
+} telpher_done;
+
+// How a hub is opened.
+typedef struct telpher_open_options {
+    // sizeof(telpher_open_options)
+    size_t size;
+    // Time until opening fails: 0 is the default of 30,000, TELPHER_FOREVER none.
+    int64_t timeout_ms;
+    // TELPHER_DRIVE_LIBRARY, _CALLER or _INLINE.
+    uint32_t drive;
+    // TELPHER_HOST_AUTO, _NEVER or _ALWAYS.
+    uint32_t host;
+    // Operations in flight, 1 to 65,536; 0 is the default of 1,024.
+    size_t in_flight_max;
+    // Further addresses at which a hub hosted by this process listens (tcp, unix).
+    const char *const *listen;
+    // How many there are.
+    size_t listen_count;
+    // How long a hub hosted here keeps a remote session whose connection broke; 0 is the default
+    // of 5,000.
+    uint64_t session_grace_ms;
+    // 1: listen at addresses other than loopback, where anybody may connect.
+    uint32_t insecure;
+    // 1: a signal ends a wait as TELPHER_INTERRUPTED.
+    uint32_t interruptible;
+    // Where NOTICE and READY events go, any but TELPHER_DONE_WAIT; NULL: nowhere.
+    const struct telpher_done *notices;
+} telpher_open_options;
+
+// A handle to a hub, as telpher_open makes it; never 0, never used again. Every function that
+// takes one may be called from any thread, and refuses a closed or foreign one.
+typedef uint64_t telpher_hub;
+
+// Counters of one handle, since it was opened.
+typedef struct telpher_counters {
+    // sizeof(telpher_counters), set before telpher_stats.
+    size_t size;
+    // Operations open now, handed-over outcomes not counted.
+    uint64_t in_flight;
+    // Bytes of bodies open now.
+    uint64_t in_flight_bytes;
+    // Operations started.
+    uint64_t started;
+    // Operations that ended with an error.
+    uint64_t failed;
+    // Of these, with nobody to look at them.
+    uint64_t failed_unseen;
+    // Connections made.
+    uint64_t connects;
+} telpher_counters;
+
+// Names a message that telpher_message_retain keeps; never 0.
+typedef uint64_t telpher_retained;
+
+// Takes back a body that was handed over. Runs exactly once, on any thread.
+typedef void (*telpher_release_fn)(void *release_arg);
+
+// A name and a value that travel with a message.
+typedef struct telpher_header {
+    // 1 to 255 bytes, UTF-8.
+    const char *name;
+    // At most 65,536 bytes; all headers of a message together, too.
+    const void *value;
+    // Bytes of `value`.
+    size_t value_size;
+} telpher_header;
+
+// A message to be sent: a body and its properties. TELPHER_BODY makes one of a body alone.
+//
+// Without `release` everything is copied before the function returns. With it, the body is handed
+// over: it must stay as it is until `release(release_arg)` is called, which happens exactly once,
+// also when the function fails. (If `size` is refused, or is too small to hold `release`, there
+// was nothing to call.) Key, headers and trace are always copied.
+typedef struct telpher_message {
+    // sizeof(telpher_message)
+    size_t size;
+    // At most 8 MiB. Telpher never looks into it.
+    const void *body;
+    // Bytes of `body`; 0 allows NULL.
+    size_t body_size;
+    // NULL, or what takes the body back.
+    telpher_release_fn release;
+    // Given to `release`.
+    void *release_arg;
+    // Which messages belong together: at most 1,024 bytes. NULL: none.
+    const void *key;
+    // Bytes of `key`.
+    size_t key_size;
+    // NULL if there are none.
+    const struct telpher_header *headers;
+    // How many headers there are.
+    size_t headers_count;
+    // sizeof(telpher_header)
+    size_t headers_stride;
+    // When it was sent, in ms since 1970; 0 if not stated.
+    uint64_t timestamp_ms;
+    // 0 to 255; higher is delivered first.
+    uint32_t priority;
+    // Where the message was sent from.
+    struct telpher_trace trace;
+} telpher_message;
+
+// How a call is made.
+typedef struct telpher_call_options {
+    // sizeof(telpher_call_options)
+    size_t size;
+    // Time for the reply, waiting in line included: 0 is the default of 30,000.
+    int64_t timeout_ms;
+    // The token of the request that is being handled, if any: the call gets no more time than the
+    // request has left.
+    uint64_t request;
+} telpher_call_options;
+
+// How a name is served.
+typedef struct telpher_serve_options {
+    // sizeof(telpher_serve_options)
+    size_t size;
+    // Time until the service must be live: 0 is the default of 30,000, TELPHER_FOREVER none.
+    int64_t timeout_ms;
+    // Requests handled at once, 1 to 65,536; 0 is the default of 1.
+    uint32_t concurrency;
+    // Requests that may wait while all instances are busy, up to 1,048,576; 0 is the default of
+    // 1,024, TELPHER_LINE_NONE none.
+    uint32_t line_max;
+} telpher_serve_options;
+
+// A handler's failure, as its caller sees it.
+typedef struct telpher_failure {
+    // sizeof(telpher_failure)
+    size_t size;
+    // The program's own code.
+    int32_t code;
+    // What went wrong, UTF-8; NULL: nothing to say.
+    const char *text;
+} telpher_failure;
+
+// How a queue is.
+typedef struct telpher_declare_options {
+    // sizeof(telpher_declare_options)
+    size_t size;
+    // Time for the declaration: 0 is the default of 30,000.
+    int64_t timeout_ms;
+    // TELPHER_DURABILITY_DEFAULT, _MEMORY, _OS or _DISK.
+    uint32_t durability;
+    // TELPHER_OVERFLOW_WAIT or _REJECT.
+    uint32_t overflow;
+    // Messages, waiting and held; 0 is the default of 1,000,000.
+    uint64_t length_max;
+    // Bytes of bodies, keys and headers; 0 is the default of 256 MiB.
+    uint64_t bytes_max;
+} telpher_declare_options;
+
+// How a message is sent to a queue.
+typedef struct telpher_send_options {
+    // sizeof(telpher_send_options)
+    size_t size;
+    // Time until it is confirmed, waiting for room included: 0 is the default of 30,000.
+    int64_t timeout_ms;
+} telpher_send_options;
+
+// How a message is taken from a queue.
+typedef struct telpher_receive_options {
+    // sizeof(telpher_receive_options)
+    size_t size;
+    // Time to wait for a message: 0 is the default of 30,000, TELPHER_FOREVER none.
+    int64_t timeout_ms;
+} telpher_receive_options;
+
+// How messages are consumed.
+typedef struct telpher_consume_options {
+    // sizeof(telpher_consume_options)
+    size_t size;
+    // Time until the consumer must be live: 0 is the default of 30,000, TELPHER_FOREVER none.
+    int64_t timeout_ms;
+    // Messages held at once, 1 to 65,536; 0 is the default of 64.
+    uint32_t prefetch;
+} telpher_consume_options;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// The version of the interface that the library implements: at least the TELPHER_ABI_VERSION of
+// any header it can serve. Any thread.
+uint32_t telpher_abi_version(void);
+
+// The name of a status without its prefix, `"NO_SERVICE"`; `"UNKNOWN"` for a number that is none.
+// The text is never freed. Any thread.
+const char *telpher_status_name(telpher_status status);
+
+// What was wrong with the last function of this library that did not return TELPHER_OK in this
+// thread, for a person: `"INVALID: a name is empty; it has 1 to 255 bytes"`. Never NULL; empty if
+// none has failed. Valid until the thread's next failure. How an operation ended that had been
+// started is not here, but in its event.
+const char *telpher_last_error(void);
+
+// Opens a hub. Never blocks: `*hub_out` is a handle at once, and its ticket ends with DONE when
+// the hub is reached (`hub_info`) or cannot be. What is started before waits for that. `url` is
+// `./data`, `file:///path`, `mem://name`, `unix:///path` or `tcp://host:port`. `options` NULL:
+// every default.
+//
+// A callback may run before this function returns. On any error nothing was opened.
+//
+// - TELPHER_INVALID: `url` or an option is wrong.
+// - TELPHER_UNSUPPORTED: this version has no such hub, or it can't be driven so.
+// - TELPHER_REFUSED: listening there needs a stated permission (`insecure`).
+// - TELPHER_IO: the system has no descriptors or threads left.
+telpher_status telpher_open(const char *url,
+                            const struct telpher_open_options *options,
+                            const struct telpher_done *done,
+                            telpher_hub *hub_out,
+                            telpher_id *id_out);
+
+// Closes a handle. Every open ticket ends as TELPHER_CLOSED, every waiter wakes with
+// TELPHER_CLOSED, deliveries that were not settled go back to their queues, and what had been
+// started and not yet sent is sent if the time allows. Blocks up to `timeout_ms` (0: 30,000;
+// TELPHER_FOREVER is refused) until the goodbye is said and all calls of other threads have left.
+// In a callback it returns at once, and is carried out when the callback has returned.
+//
+// Events that were handed over stay valid until they are released; those that were not are gone.
+//
+// - TELPHER_CLOSED: it is closed, or being closed, already.
+// - TELPHER_INVALID: no such handle, or a wrong time; nothing was closed.
+// - TELPHER_FORKED: it is the parent's; nothing was closed.
+//
+// After any other status the handle is closed.
+telpher_status telpher_close(telpher_hub hub, int64_t timeout_ms);
+
+// Gives a descriptor that is readable whenever telpher_poll has something to do, timers and events
+// left over included, to be used in poll(2), epoll or any event loop. It belongs to the handle:
+// never read, write nor close it, and take it out of the loop before telpher_close. With
+// TELPHER_DRIVE_LIBRARY it is readable when events are waiting. Any thread.
+//
+// - TELPHER_UNSUPPORTED: the handle has none.
+telpher_status telpher_fd(telpher_hub hub, int *fd_out);
+
+// Sends what has been started and takes in what has arrived, without waiting. telpher_poll and
+// telpher_wait do so by themselves; a program that drives the handle from its own loop calls this
+// after it has started operations. Any thread.
+//
+// - TELPHER_WOULD_DEADLOCK: another thread drives the handle; that one will do it.
+telpher_status telpher_flush(telpher_hub hub);
+
+// Ends the telpher_poll that another thread is in, or the next one if there is none. Any thread.
+telpher_status telpher_wake(telpher_hub hub);
+
+// What the hub can do, as names with a space between: `"calls queues.memory"`. The text is never
+// freed. Any thread.
+telpher_status telpher_capabilities(telpher_hub hub, const char **names_out);
+
+// Reads a handle's counters into `*counters`, whose `size` the caller has set. Any thread.
+//
+// - TELPHER_INVALID: `counters` is NULL or its size is wrong.
+telpher_status telpher_stats(telpher_hub hub, struct telpher_counters *counters);
+
+// Takes up to `capacity` events that were started with TELPHER_DONE_EVENT, `stride` bytes apart
+// (sizeof(telpher_event)), and runs callbacks that are due if this thread drives the handle.
+// Blocks for the first event up to `timeout_ms`: 0 not at all, TELPHER_FOREVER without bound.
+// `*count_out` is 0 if none came in time, or telpher_wake ended it.
+//
+// If `*count_out` is not 0, release the batch with telpher_events_release and any one of them.
+//
+// - TELPHER_WOULD_DEADLOCK: in a callback, or another thread drives this handle.
+// - TELPHER_INTERRUPTED: a signal arrived, and the handle is `interruptible`.
+// - TELPHER_CLOSED: the handle is closed, or was during the wait.
+telpher_status telpher_poll(telpher_hub hub,
+                            struct telpher_event *events,
+                            size_t stride,
+                            size_t capacity,
+                            size_t *count_out,
+                            int64_t timeout_ms);
+
+// Blocks for the outcome of a ticket, or the next event of a consumer or service, up to
+// `timeout_ms` (0: 30,000). `event->size` is set by the caller. An id of 0 waits for readiness
+// after a TELPHER_FULL. The id must have been started with TELPHER_DONE_WAIT.
+//
+// TELPHER_OK says that an event came: how the operation ended is `event->status`. Release the
+// event with telpher_events_release.
+//
+// - TELPHER_PENDING: nothing came in time; the ticket is still open.
+// - TELPHER_STALE: the ticket was redeemed before, or has another destination.
+// - TELPHER_WOULD_DEADLOCK: in a callback, where it would wait for itself.
+// - TELPHER_INTERRUPTED: a signal arrived, and the handle is `interruptible`.
+// - TELPHER_CLOSED: the handle is closed, or was during the wait.
+telpher_status telpher_wait(telpher_hub hub,
+                            telpher_id id,
+                            int64_t timeout_ms,
+                            struct telpher_event *event);
+
+// Releases the batch that `event` came in: all events of one telpher_poll, or the one of a
+// telpher_wait. To be called once, with any of its events or a copy; their pointers are invalid
+// from here on. Also after telpher_close. An event all of zeros belongs to no batch, which is
+// fine. Any thread.
+//
+// - TELPHER_STALE: it was released before.
+telpher_status telpher_events_release(const struct telpher_event *event);
+
+// Asks for a ticket's end. It still ends exactly once: as TELPHER_CANCELLED, or as it would have
+// if that comes first. Any thread, also in a callback.
+//
+// - TELPHER_STALE: it has ended.
+telpher_status telpher_cancel(telpher_hub hub, telpher_id id);
+
+// Lets go of an id. A ticket goes on, and its outcome goes nowhere. A consumer or service stops:
+// what was still on its way to it goes back, what it was handed is still to be settled or
+// answered, and its id ends with DONE at its destination. Any thread, also in a callback.
+//
+// - TELPHER_STALE: it has ended.
+telpher_status telpher_detach(telpher_hub hub, telpher_id id);
+
+// Keeps the message of `event` (body, key, headers) beyond its batch: these pointers stay valid
+// until telpher_message_release. Once per event, before its batch is released. Any thread.
+//
+// - TELPHER_STALE: the batch was released, the event has no message, or it was retained before.
+telpher_status telpher_message_retain(const struct telpher_event *event,
+                                      telpher_retained *retained_out);
+
+// Releases a message that telpher_message_retain has kept; its pointers are invalid from here on.
+// 0 is fine. Any thread.
+//
+// - TELPHER_STALE: it was released before.
+telpher_status telpher_message_release(telpher_retained retained);
+
+// The first value of header `name` in the message of `event`, which must be valid (not released,
+// or retained). `*value_out` is valid as long as the message, and NULL if the value is empty. Any
+// thread.
+//
+// - TELPHER_NOT_FOUND: the message has no such header.
+telpher_status telpher_header_get(const struct telpher_event *event,
+                                  const char *name,
+                                  const void **value_out,
+                                  size_t *value_size_out);
+
+// Starts a call to a service. Never blocks. The ticket ends with DONE: TELPHER_OK with the reply
+// as `body`, or an error. `options` and `done` may be NULL, and `id_out` if nobody waits. Any
+// thread, also in a callback.
+//
+// Of these errors nothing was sent:
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong.
+// - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
+//
+// The ticket may end with:
+// - TELPHER_NO_SERVICE, TELPHER_BUSY, TELPHER_EXPIRED: the handler did not run.
+// - TELPHER_REMOTE: the handler failed, with `code` and `detail`.
+// - TELPHER_ABANDONED: the handler let go of it.
+// - TELPHER_TIMED_OUT: the time ran out while the handler was running.
+// - TELPHER_HOST_UNRESPONSIVE, TELPHER_HOST_LOST, TELPHER_CANCELLED, TELPHER_CLOSED: as
+//   `maybe_executed` says.
+telpher_status telpher_call(telpher_hub hub,
+                            const char *service,
+                            const struct telpher_message *message,
+                            const struct telpher_call_options *options,
+                            const struct telpher_done *done,
+                            telpher_id *id_out);
+
+// Starts to serve a name. Never blocks. At the destination come STARTED once, then a REQUEST for
+// each request, at most `concurrency` of them open at once, until telpher_detach and its DONE.
+// Each request's `token` is to be answered by telpher_reply, at once or later, from any thread.
+// Any thread.
+//
+// - TELPHER_INVALID: an argument is wrong, or nobody would see the requests.
+// - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
+telpher_status telpher_serve(telpher_hub hub,
+                             const char *service,
+                             const struct telpher_serve_options *options,
+                             const struct telpher_done *done,
+                             telpher_id *id_out);
+
+// Answers a request: with `message`; or, if `failure` is not NULL, as failed, which its caller
+// sees as TELPHER_REMOTE with this code and text; or, with neither, by letting go of it, which its
+// caller sees as TELPHER_ABANDONED. The ticket ends when the hub has the answer; mostly nobody
+// cares, and `done` and `id_out` are NULL. Any thread, also in a callback.
+//
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: the answer is wrong; the request is still open.
+//
+// The ticket may end with:
+// - TELPHER_STALE: the request was answered before.
+// - TELPHER_LEASE_LOST: the request was taken back, or this hub gave none of that token. The
+//   answer had no effect.
+telpher_status telpher_reply(telpher_hub hub,
+                             uint64_t request,
+                             const struct telpher_message *message,
+                             const struct telpher_failure *failure,
+                             const struct telpher_done *done,
+                             telpher_id *id_out);
+
+// Tells whether the caller of a request no longer waits. Any thread, also in a callback.
+//
+// - TELPHER_STALE: the request was answered before.
+telpher_status telpher_request_cancelled(telpher_hub hub, uint64_t request, bool *cancelled_out);
+
+// What is left of a request's time, in ms; TELPHER_FOREVER if it has no deadline. Any thread, also
+// in a callback.
+//
+// - TELPHER_STALE: the request was answered before.
+telpher_status telpher_request_remaining_ms(telpher_hub hub,
+                                            uint64_t request,
+                                            int64_t *remaining_ms_out);
+
+// Starts to make a queue, or to check that it is as stated. Never blocks. `options` NULL: every
+// default. Any thread, also in a callback.
+//
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong. Nothing was sent.
+//
+// The ticket may end with:
+// - TELPHER_MISMATCH: the queue exists with other options; `detail` names the difference.
+// - TELPHER_UNSUPPORTED: the hub has no such durability.
+telpher_status telpher_declare(telpher_hub hub,
+                               const char *queue,
+                               const struct telpher_declare_options *options,
+                               const struct telpher_done *done,
+                               telpher_id *id_out);
+
+// Starts to remove a queue with everything in it; DONE carries the `count` of messages removed.
+// Never blocks. Any thread, also in a callback.
+//
+// The ticket may end with:
+// - TELPHER_NOT_FOUND: no queue has this name.
+telpher_status telpher_delete(telpher_hub hub,
+                              const char *queue,
+                              const struct telpher_done *done,
+                              telpher_id *id_out);
+
+// Starts to remove the messages of a queue that nobody holds; DONE carries their `count`. Never
+// blocks. Any thread, also in a callback.
+//
+// The ticket may end with:
+// - TELPHER_NOT_FOUND: no queue has this name.
+telpher_status telpher_purge(telpher_hub hub,
+                             const char *queue,
+                             const struct telpher_done *done,
+                             telpher_id *id_out);
+
+// Starts to read a queue's figures; DONE carries them as `queue_info`. Never blocks. Any thread,
+// also in a callback.
+//
+// The ticket may end with:
+// - TELPHER_NOT_FOUND: no queue has this name.
+telpher_status telpher_inspect(telpher_hub hub,
+                               const char *queue,
+                               const struct telpher_done *done,
+                               telpher_id *id_out);
+
+// Starts to put a message into a queue. Never blocks. The ticket ends with DONE when the message
+// is as safe as the queue's durability says: `message_id` and `durability` tell. Any thread, also
+// in a callback.
+//
+// Of these errors nothing was sent:
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong.
+// - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
+//
+// The ticket may end with:
+// - TELPHER_NOT_FOUND: no queue has this name; nothing was stored.
+// - TELPHER_FULL: the queue is full, until the deadline if it makes senders wait; nothing was
+//   stored.
+// - TELPHER_UNKNOWN_PRODUCER, TELPHER_HOST_LOST, TELPHER_HOST_UNRESPONSIVE, TELPHER_CLOSED: it may
+//   have been stored, as `maybe_executed` says.
+telpher_status telpher_send(telpher_hub hub,
+                            const char *queue,
+                            const struct telpher_message *message,
+                            const struct telpher_send_options *options,
+                            const struct telpher_done *done,
+                            telpher_id *id_out);
+
+// Starts to take one message from a queue. Never blocks; the ticket waits. It ends with DONE and a
+// message, whose `token` is to be settled. Any thread, also in a callback.
+//
+// - TELPHER_INVALID, TELPHER_FULL: nothing was sent.
+//
+// The ticket may end with:
+// - TELPHER_NOT_FOUND: no queue has this name.
+// - TELPHER_EXPIRED: no message came in time.
+telpher_status telpher_receive(telpher_hub hub,
+                               const char *queue,
+                               const struct telpher_receive_options *options,
+                               const struct telpher_done *done,
+                               telpher_id *id_out);
+
+// Starts to take messages from a queue. Never blocks. At the destination come STARTED once, then a
+// DELIVERY for each message, at most `prefetch` of them unsettled at once, until telpher_detach
+// and its DONE. Each `token` is to be settled. Any thread, also in a callback.
+//
+// - TELPHER_INVALID: an argument is wrong, or nobody would see the messages.
+// - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
+//
+// It may end with:
+// - TELPHER_NOT_FOUND: no queue has this name, or it was deleted.
+telpher_status telpher_consume(telpher_hub hub,
+                               const char *queue,
+                               const struct telpher_consume_options *options,
+                               const struct telpher_done *done,
+                               telpher_id *id_out);
+
+// Says what became of a delivery: TELPHER_ACKNOWLEDGE, _REJECT, _REQUEUE or _RELEASE. The ticket
+// ends when the hub has it; mostly nobody cares, and `done` and `id_out` are NULL. Any thread,
+// also in a callback.
+//
+// - TELPHER_INVALID: no such verdict; the delivery is still held.
+//
+// The ticket may end with:
+// - TELPHER_STALE: the delivery was settled before.
+// - TELPHER_LEASE_LOST: the delivery was taken back, or this hub gave none of that token. The
+//   message may be delivered again.
+telpher_status telpher_settle(telpher_hub hub,
+                              uint64_t delivery,
+                              uint32_t verdict,
+                              const struct telpher_done *done,
+                              telpher_id *id_out);
+
+// Changes how many messages a consumer holds at once, 0 to 65,536; 0 pauses it. Never blocks. Any
+// thread, also in a callback.
+//
+// - TELPHER_INVALID: over the limit; nothing was changed.
+//
+// The ticket may end with:
+// - TELPHER_STALE: the consumer has ended, or there was none.
+telpher_status telpher_credit(telpher_hub hub,
+                              telpher_id consumer,
+                              uint32_t prefetch,
+                              const struct telpher_done *done,
+                              telpher_id *id_out);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* TELPHER_H */
+
+/* A struct of this type with its size set and every other byte zero. */
+#ifdef __cplusplus
+template <typename telpher_type>
+static inline telpher_type telpher_sized() {
+    telpher_type made{};
+    made.size = sizeof(telpher_type);
+    return made;
+}
+#define TELPHER_SIZED(type) (telpher_sized<type>())
+#else
+#define TELPHER_SIZED(type) ((type){.size = sizeof(type)})
+#endif
+
+/* A telpher_message of a body alone, which is copied. In C its address may be taken:
+ * telpher_send(hub, "jobs", &TELPHER_BODY(text, strlen(text)), NULL, NULL, &id); */
+#ifdef __cplusplus
+static inline telpher_message telpher_body(const void *body, size_t body_size) {
+    telpher_message made = TELPHER_SIZED(telpher_message);
+    made.body = body;
+    made.body_size = body_size;
+    return made;
+}
+#define TELPHER_BODY(bytes, bytes_size) (telpher_body((bytes), (bytes_size)))
+#else
+#define TELPHER_BODY(bytes, bytes_size) \
+    ((telpher_message){.size = sizeof(telpher_message), .body = (bytes), .body_size = (bytes_size)})
+#endif

@@ -1,0 +1,223 @@
+/* The C side of the polyglot matrix.
+ *
+ *     telpher-c-peer call URL NAME COUNT       calls; each reply must be the body reversed
+ *     telpher-c-peer serve URL NAME            reverses bodies until its standard input ends
+ *     telpher-c-peer produce URL QUEUE COUNT   sends "message-0", "message-1", ..., each confirmed
+ *     telpher-c-peer consume URL QUEUE COUNT   acknowledges each of these exactly once
+ *
+ * `serve` and `consume` print `ready` when they are live. The exit code tells whether all went
+ * well. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <telpher.h>
+
+enum { BODY_SIZE = 64, WINDOW = 64 };
+
+static telpher_hub hub;
+
+static void fail(const char *what, const char *words) {
+    fprintf(stderr, "telpher-c-peer: %s: %s\n", what, words ? words : "");
+    exit(1);
+}
+
+/* A function must have started. */
+static void started(const char *what, telpher_status status) {
+    if (status != TELPHER_OK) {
+        fail(what, telpher_last_error());
+    }
+}
+
+/* The next event of an id, which must be no failure. */
+static telpher_event next(const char *what, telpher_id id) {
+    telpher_event event = TELPHER_SIZED(telpher_event);
+    started(what, telpher_wait(hub, id, 60000, &event));
+    if (event.status != TELPHER_OK) {
+        fprintf(stderr, "%s ", telpher_status_name(event.status));
+        fail(what, event.detail);
+    }
+    return event;
+}
+
+static void finish(const char *what, telpher_id id) {
+    telpher_event event = next(what, id);
+    telpher_events_release(&event);
+}
+
+static void open_hub(const char *url) {
+    telpher_id id;
+    started("open", telpher_open(url, NULL, NULL, &hub, &id));
+    finish("open", id);
+}
+
+static void ready(void) {
+    printf("ready\n");
+    fflush(stdout);
+}
+
+static void check_reversed(const telpher_event *event, const char *body, size_t size) {
+    const char *reply = event->body;
+    size_t at = 0;
+    while (event->body_size == size && at < size && reply[at] == body[size - 1 - at]) {
+        at++;
+    }
+    if (at != size) {
+        fail("call", "the reply is not the body reversed");
+    }
+}
+
+static void call(const char *service, unsigned long count) {
+    char bodies[WINDOW][BODY_SIZE];
+    telpher_id ids[WINDOW];
+    for (unsigned long at = 0; at < count + WINDOW; at++) {
+        char *body = bodies[at % WINDOW];
+        if (at >= WINDOW && at - WINDOW < count) {
+            telpher_event event = next("call", ids[at % WINDOW]);
+            check_reversed(&event, body, strlen(body));
+            telpher_events_release(&event);
+        }
+        if (at < count) {
+            snprintf(body, BODY_SIZE, "call-%lu", at);
+            started("call", telpher_call(hub, service, &TELPHER_BODY(body, strlen(body)), NULL,
+                                         NULL, &ids[at % WINDOW]));
+        }
+    }
+}
+
+static void answer(const telpher_event *request) {
+    const char *body = request->body;
+    char *reversed = malloc(request->body_size + 1);
+    telpher_message reply = TELPHER_SIZED(telpher_message);
+    for (size_t at = 0; at < request->body_size; at++) {
+        reversed[at] = body[request->body_size - 1 - at];
+    }
+    reply.body = reversed;
+    reply.body_size = request->body_size;
+    reply.release = free;
+    reply.release_arg = reversed;
+    started("reply", telpher_reply(hub, request->token, &reply, NULL, NULL, NULL));
+}
+
+/* Ends the service when standard input ends. */
+static void *watch_input(void *argument) {
+    char ignored[64];
+    while (read(0, ignored, sizeof ignored) > 0) {
+    }
+    started("detach", telpher_detach(hub, *(telpher_id *)argument));
+    return NULL;
+}
+
+static void serve(const char *name) {
+    telpher_serve_options options = TELPHER_SIZED(telpher_serve_options);
+    telpher_event event = TELPHER_SIZED(telpher_event);
+    telpher_id service;
+    pthread_t watcher;
+    uint32_t kind = TELPHER_EVENT_STARTED;
+    options.concurrency = WINDOW;
+    started("serve", telpher_serve(hub, name, &options, NULL, &service));
+    finish("serve", service);
+    if (pthread_create(&watcher, NULL, watch_input, &service) != 0) {
+        fail("serve", "no thread");
+    }
+    ready();
+    while (kind != TELPHER_EVENT_DONE) {
+        started("wait", telpher_wait(hub, service, TELPHER_FOREVER, &event));
+        kind = event.kind;
+        if (kind == TELPHER_EVENT_REQUEST) {
+            answer(&event);
+        }
+        telpher_events_release(&event);
+    }
+    pthread_join(watcher, NULL);
+}
+
+/* Both sides declare, so that they may be started in any order. */
+static void declare(const char *queue) {
+    telpher_declare_options options = TELPHER_SIZED(telpher_declare_options);
+    telpher_id id;
+    options.durability = TELPHER_DURABILITY_MEMORY;
+    started("declare", telpher_declare(hub, queue, &options, NULL, &id));
+    finish("declare", id);
+}
+
+static void produce(const char *queue, unsigned long count) {
+    telpher_id ids[WINDOW];
+    declare(queue);
+    for (unsigned long at = 0; at < count + WINDOW; at++) {
+        char body[BODY_SIZE];
+        if (at >= WINDOW && at - WINDOW < count) {
+            finish("send", ids[at % WINDOW]);
+        }
+        if (at < count) {
+            snprintf(body, sizeof body, "message-%lu", at);
+            started("send", telpher_send(hub, queue, &TELPHER_BODY(body, strlen(body)), NULL, NULL,
+                                         &ids[at % WINDOW]));
+        }
+    }
+}
+
+/* The number in "message-<number>", which has not been seen before. */
+static void note(const telpher_event *event, char *seen, unsigned long count) {
+    char body[BODY_SIZE] = "", expected[BODY_SIZE];
+    unsigned long number = count;
+    if (event->body_size < sizeof body) {
+        memcpy(body, event->body, event->body_size);
+    }
+    sscanf(body, "message-%lu", &number);
+    snprintf(expected, sizeof expected, "message-%lu", number);
+    if (strcmp(body, expected) != 0 || number >= count || seen[number]) {
+        fail("consume: a message that is wrong or came twice", body);
+    }
+    seen[number] = 1;
+}
+
+static void consume(const char *queue, unsigned long count) {
+    telpher_id consumer, settled;
+    char *seen = calloc(count + 1, 1);
+    declare(queue);
+    started("consume", telpher_consume(hub, queue, NULL, NULL, &consumer));
+    finish("consume", consumer);
+    ready();
+    for (unsigned long at = 0; at < count; at++) {
+        telpher_event event = next("consume", consumer);
+        if (event.kind != TELPHER_EVENT_DELIVERY) {
+            fail("consume", "something else than a delivery came");
+        }
+        note(&event, seen, count);
+        started("settle", telpher_settle(hub, event.token, TELPHER_ACKNOWLEDGE, NULL, &settled));
+        telpher_events_release(&event);
+        finish("settle", settled);
+    }
+    free(seen);
+}
+
+static int usage(void) {
+    fprintf(stderr, "usage: telpher-c-peer call|produce|consume URL NAME COUNT\n"
+                    "       telpher-c-peer serve URL NAME\n");
+    return 2;
+}
+
+int main(int count, char **arguments) {
+    int serving = count == 4 && strcmp(arguments[1], "serve") == 0;
+    if (!serving && count != 5) {
+        return usage();
+    }
+    unsigned long number = serving ? 0 : strtoul(arguments[4], NULL, 10);
+    open_hub(arguments[2]);
+    if (serving) {
+        serve(arguments[3]);
+    } else if (strcmp(arguments[1], "call") == 0) {
+        call(arguments[3], number);
+    } else if (strcmp(arguments[1], "produce") == 0) {
+        produce(arguments[3], number);
+    } else if (strcmp(arguments[1], "consume") == 0) {
+        consume(arguments[3], number);
+    } else {
+        return usage();
+    }
+    started("close", telpher_close(hub, 0));
+    return 0;
+}
