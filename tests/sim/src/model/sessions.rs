@@ -88,8 +88,9 @@ impl Sessions {
     /// The hub has learned that a connection is gone; `current` if it is the newest one of `who`.
     pub fn hub_lost(&mut self, now: Time, who: Who, current: bool, grace: Option<Duration>) {
         let session = self.of(who);
+        // A connection in between may have resumed the session or not: nobody has heard of it.
         if current || !session.connected {
-            session.lost = Some((now, grace));
+            session.lost.get_or_insert((now, grace));
         }
     }
 }
