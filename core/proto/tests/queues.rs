@@ -53,6 +53,22 @@ fn a_receive_waits_for_a_message_and_expires_without_one() {
 }
 
 #[test]
+fn a_queue_counts_consumers_and_receives_that_wait() {
+    let (mut world, producer, consumer) = world_with_queue(QueueOptions::default());
+    world.start_within(consumer, receive("jobs"), Some(100));
+    world.run(consumer, consume("jobs", 1));
+    assert_eq!(consumers(&mut world, producer), 2);
+    world.pass(100);
+    assert_eq!(consumers(&mut world, producer), 1);
+}
+
+fn consumers(world: &mut World, program: usize) -> u64 {
+    let inspected = world.run(program, Command::Inspect { queue: name("jobs") });
+    let Ok(Outcome::Queue(info)) = world.outcome(program, inspected) else { panic!("figures") };
+    info.consumers
+}
+
+#[test]
 fn consumers_compete_and_hold_no_more_than_their_prefetch() {
     let (mut world, producer, one) = world_with_queue(QueueOptions::default());
     let two = world.program();

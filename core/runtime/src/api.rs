@@ -282,8 +282,9 @@ impl Hub {
         Ok(())
     }
 
-    /// Lets go of an id: a ticket's outcome goes nowhere; a consumer or service is stopped, what it
-    /// holds goes back, and its id ends with `Done`.
+    /// Lets go of an id: a ticket's outcome goes nowhere; a consumer or service is stopped and its id
+    /// ends with `Done`. What had arrived for it and was not taken goes back as if untouched; what
+    /// was taken stays the program's to settle or answer.
     ///
     /// # Errors
     ///
@@ -291,6 +292,13 @@ impl Hub {
     pub fn detach(&self, id: Id) -> Result<(), Error> {
         self.shared().check_open()?;
         self.shared().detach(id)
+    }
+
+    /// As `detach`, for a consumer or service whose end nobody will ask for.
+    pub(crate) fn forget(&self, id: Id) {
+        if self.shared().check_open().is_ok() {
+            self.shared().forget(id);
+        }
     }
 
     /// True if the caller of this request no longer waits.

@@ -6,7 +6,8 @@
 //! of that, [`open`] and what it returns are the short way for blocking code.
 //!
 //! Floors (`<-` points at what may be imported): `disk, reactor <- api`. Here the disk is
-//! `directory`; the reactor is `poller`, `link`, `host` and `handle`; `sugar` stands on `api` alone.
+//! `directory`; the reactor is `poller`, `link`, `host` and `handle`. Only `sugar` is
+//! above `api`.
 #![deny(unsafe_code)]
 
 mod address;

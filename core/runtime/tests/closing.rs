@@ -94,6 +94,38 @@ fn a_panicking_callback_harms_nobody_else() {
     assert_eq!(kind(hub.call("nobody", "", PATIENCE)), Kind::NoService);
 }
 
+/// Fails when it is dropped, in the middle of the turn that ran its callback.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a fault that was planted");
+    }
+}
+
+#[test]
+fn a_fault_in_a_turn_ends_the_handle_and_says_so() {
+    for drive in [Drive::Library, Drive::Caller] {
+        let hub = reach(&format!("mem://{}", unique("fault")), drive);
+        hub.queue("jobs").unwrap().declare(memory()).unwrap();
+        let receive = || Command::Receive { queue: name("jobs") };
+        let waited = hub.start(receive(), Timeout::Never, Done::Wait).unwrap();
+        hub.start(receive(), Timeout::Never, Done::Event(9)).unwrap();
+        let bomb = Bomb;
+        let callback = move |_: Event| {
+            let _ = &bomb;
+        };
+        hub.start(call("nobody", ""), PATIENCE, Done::Callback(Box::new(callback))).unwrap();
+        assert_eq!(kind(outcome(hub.wait(waited, PATIENCE).unwrap())), Kind::Internal);
+        let mut events = Vec::new();
+        assert_eq!(hub.poll(&mut events, 8, PATIENCE).unwrap(), 1);
+        assert_eq!((events[0].user, kind(outcome(events.remove(0)))), (9, Kind::Internal));
+        assert_eq!(kind(hub.start(receive(), PATIENCE, Done::Wait)), Kind::Internal);
+        assert_eq!(kind(hub.poll(&mut events, 8, PATIENCE)), Kind::Internal);
+        hub.close(PATIENCE).unwrap();
+    }
+}
+
 #[test]
 fn a_thousand_handles_leave_no_descriptor_behind() {
     if role().is_none() {

@@ -19,7 +19,10 @@ pub enum Executed {
 }
 
 macro_rules! kinds {
-    ($($(#[doc = $doc:literal])+ $kind:ident = $number:literal, $name:literal, $executed:ident;)+) => {
+    ($(
+        $(#[doc = $doc:literal])+
+        $kind:ident = $number:literal, $name:literal, $executed:ident;
+    )+) => {
         /// What went wrong. Numbers are part of the C interface and the wire, and never reused.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u32)]

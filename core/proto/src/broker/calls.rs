@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 
 use super::sessions::Ticket;
-use super::{Broker, Due, Effect, NameId, SessionKey};
+use super::{Broker, Due, Effect, NameId, SessionKey, Set};
 use crate::base::timers::TimerKey;
 use crate::base::{Error, Kind, Message, Name, Outcome, Reply, Request, Time, limits};
 
@@ -407,26 +407,27 @@ impl Broker {
 
     /// After a broken connection: requests that did not arrive are handed out again, and requests
     /// that nobody waits for any more are withdrawn.
-    pub(super) fn request_again(&mut self, session: SessionKey, arrived: &[u64]) {
+    pub(super) fn request_again(&mut self, now: Time, session: SessionKey, arrived: &[u64]) {
+        let arrived: Set<u64> = arrived.iter().copied().collect();
         for token in self.requests_of(session) {
-            let Some(call) = self.calls.get(token) else {
-                continue;
-            };
-            let State::Running { registration, .. } = call.state else {
-                continue;
-            };
-            let (waits, deadline) = (call.caller.is_some(), call.deadline);
-            if arrived.contains(&token) {
-                if !waits {
+            let Some(call) = self.calls.get(token) else { continue };
+            let State::Running { registration, .. } = call.state else { continue };
+            match (arrived.contains(&token), call.caller.is_some()) {
+                (true, true) => {}
+                (true, false) => {
                     self.effects.push_back(Effect::Withdraw { session, request: token });
                 }
-                continue;
-            }
-            let id = registration.map_or(0, |key| self.registrations[key].id);
-            let request = Request { token, deadline, message: call.message.clone() };
-            self.effects.push_back(Effect::Request { session, id, request });
-            if !waits {
-                self.effects.push_back(Effect::Withdraw { session, request: token });
+                (false, true) => {
+                    let id = registration.map_or(0, |key| self.registrations[key].id);
+                    let (deadline, message) = (call.deadline, call.message.clone());
+                    let request = Request { token, deadline, message };
+                    self.effects.push_back(Effect::Request { session, id, request });
+                }
+                // No handler has seen it, and none needs to any more.
+                (false, false) => {
+                    self.sessions[session].requests -= 1;
+                    self.handler_left(now, token);
+                }
             }
         }
     }

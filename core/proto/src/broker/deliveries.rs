@@ -5,7 +5,7 @@
 use super::log::Staged;
 use super::queues::{Entry, QueueRef};
 use super::sends::ChangeRef;
-use super::sessions::{Confirmation, Done, Marked, Ticket};
+use super::sessions::{Confirmation, Done, Marked, Ticket, sorted};
 use super::{Broker, Due, Effect, NameId, SessionKey};
 use crate::base::timers::TimerKey;
 use crate::base::{Delivery, Error, Kind, Time, Verdict};
@@ -42,6 +42,11 @@ pub(super) struct Held {
 }
 
 impl Held {
+    /// Its queue, and its place there.
+    fn place(&self) -> (usize, u64) {
+        (self.queue.key, self.entry.sequence)
+    }
+
     /// The message no longer counts against `key`, or against any registration.
     pub fn forget_registration(&mut self, key: Option<usize>) {
         if key.is_none() || self.registration == key {
@@ -242,9 +247,13 @@ impl Broker {
         let arrived: std::collections::HashSet<u64> = arrived.iter().copied().collect();
         let held = self.sessions[session].held.iter();
         let mut lost: Vec<u64> = held.filter(|token| !arrived.contains(token)).copied().collect();
-        lost.sort_unstable();
+        // In the order of their queues; a token's number says nothing about that.
+        lost.sort_by_key(|token| self.held.get(*token).map(Held::place));
         for token in lost {
-            if self.held.get(token).is_some_and(|held| !held.settling) {
+            let held = self.held.get_mut(token).filter(|held| !held.settling);
+            // Nobody knows whether it arrived: the program may have given a verdict that did not.
+            if let Some(held) = held {
+                held.entry.redelivered = true;
                 self.send_delivery(token);
             }
         }
@@ -303,20 +312,25 @@ impl Broker {
         self.release_use(now, held.registration);
     }
 
-    /// The session that held the message has ended: it goes back to its place.
-    pub(super) fn put_back(&mut self, now: Time, token: u64) {
-        // A verdict that waits for its log position still counts.
-        if self.held.get(token).is_none_or(|held| held.settling) {
-            return;
+    /// The session that held these messages has ended: each goes back to its place, and only then
+    /// are any handed out again.
+    pub(super) fn put_back(&mut self, now: Time, tokens: &[u64]) {
+        let mut queues = Vec::new();
+        for token in tokens {
+            // A verdict that waits for its log position still counts.
+            if self.held.get(*token).is_none_or(|held| held.settling) {
+                continue;
+            }
+            let Some(mut held) = self.held.remove(*token) else { continue };
+            if let Some(queue) = self.queue_at(held.queue) {
+                queue.held -= 1;
+                held.entry.redelivered = true;
+                queue.push(held.entry);
+                queues.push(held.queue.key);
+            }
         }
-        let Some(mut held) = self.held.remove(token) else {
-            return;
-        };
-        if let Some(queue) = self.queue_at(held.queue) {
-            queue.held -= 1;
-            held.entry.redelivered = true;
-            queue.push(held.entry);
-            self.pump(now, held.queue.key);
+        for queue in sorted(queues) {
+            self.pump(now, queue);
         }
     }
 }

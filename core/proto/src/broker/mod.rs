@@ -200,7 +200,8 @@ impl Broker {
     }
 
     fn result(&mut self, session: SessionKey, ticket: u64, result: Result<Outcome, Error>) {
-        if self.sessions[session].linked() {
+        // A session that has just resumed repeats what it has open, and hears then.
+        if self.sessions[session].present() {
             self.effects.push_back(Effect::Result { session, ticket, result, counted: false });
         }
     }

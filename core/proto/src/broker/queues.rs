@@ -249,7 +249,7 @@ impl Broker {
         let queue = self.queues.remove(key);
         self.bytes -= queue.bytes;
         self.names.set_queue(queue.name_id, None);
-        self.changed(now, change, Done::Count(queue.ready + queue.held));
+        self.changed(now, change, Done::Count(queue.length));
     }
 
     fn end_consumers(&mut self, queue: usize, error: &Error) {
@@ -260,7 +260,7 @@ impl Broker {
             self.detach_uses(session, key);
             self.remove_registration(key);
             self.sessions[session].registrations.remove(&id);
-            if self.sessions[session].linked() {
+            if self.sessions[session].present() {
                 self.effects.push_back(Effect::Ended { session, id, error: error.clone() });
             }
         }
@@ -288,7 +288,9 @@ impl Broker {
     /// `NOT_FOUND` without such a queue.
     pub fn inspect(&self, name: NameId) -> Result<Outcome, Error> {
         let key = self.find_queue(name)?;
-        Ok(Outcome::Queue(Box::new(self.queues[key].info())))
+        let mut info = self.queues[key].info();
+        info.consumers += self.receives_of(key).len() as u64;
+        Ok(Outcome::Queue(Box::new(info)))
     }
 
     /// A message has left the queue for good.

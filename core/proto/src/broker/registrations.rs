@@ -65,6 +65,10 @@ impl Broker {
         if self.is_registered(session, id)? {
             return self.credit(now, session, id, prefetch);
         }
+        // It has ended, and was said to have, after the program had set out to repeat it.
+        if self.sessions[session].repeated.contains(&id) {
+            return Ok(());
+        }
         let queue = self.find_queue(name)?;
         self.queues[queue].consumers += 1;
         self.register(now, session, id, Role::Consumer(queue), prefetch);

@@ -60,9 +60,10 @@ impl Broker {
             let detail = format!("the hub does not know producer {producer:#x} in this session");
             return Err(Error::new(Kind::UnknownProducer, detail));
         }
-        let marks = &mut self.sessions[session].marks;
-        marks.advance(oldest);
-        match marks.entry(sequence) {
+        let known = &mut self.sessions[session];
+        let repeated = known.repeated.contains(&ticket);
+        known.marks.advance(oldest);
+        match known.marks.entry(sequence) {
             Err(outside) => {
                 let detail = format!(
                     "sequence {} is outside of its producer's window, which begins at {}",
@@ -76,6 +77,8 @@ impl Broker {
                 self.result(session, ticket, Ok(outcome));
                 Ok(None)
             }
+            // It was refused, and said to be, after the program had set out to repeat it.
+            Ok(None) if repeated => Ok(None),
             Ok(None) => Ok(Some(ChangeRef { session: reference, ticket, sequence })),
         }
     }

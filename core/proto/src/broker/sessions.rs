@@ -109,14 +109,20 @@ pub(super) struct Session {
     pub answered: u64,
     kept: VecDeque<(u64, CallResult)>,
     kept_first: u64,
-    /// Tickets of calls that had ended when the session resumed: the program repeats them.
-    ended_before_resume: Set<u64>,
+    /// Tickets, consumers and services known here that are open for the resuming program: it
+    /// repeats each of them once, perhaps after they have ended here.
+    pub repeated: Set<u64>,
 }
 
 impl Session {
     /// A connection carries it.
     pub fn linked(&self) -> bool {
         self.linked
+    }
+
+    /// A connection carries it, and the program has said what it has.
+    pub fn present(&self) -> bool {
+        self.present
     }
 
     /// Something new may be handed to it.
@@ -189,7 +195,7 @@ impl Broker {
             answered: 0,
             kept: VecDeque::new(),
             kept_first: 0,
-            ended_before_resume: Set::default(),
+            repeated: Set::default(),
         }));
         self.sessions.by_id.insert(id, key);
         Ok(key)
@@ -225,7 +231,6 @@ impl Broker {
         session.linked = true;
         session.present = false;
         session.congested = false;
-        session.ended_before_resume = session.kept.iter().map(|(ticket, _)| *ticket).collect();
         for (ticket, result) in &session.kept {
             let (ticket, result) = (*ticket, result.clone());
             self.effects.push_back(Effect::Result { session: key, ticket, result, counted: true });
@@ -248,9 +253,17 @@ impl Broker {
         for id in sorted(registrations.filter(|id| !open.contains(id))) {
             self.stop(key, id);
         }
-        self.sessions[key].present = true;
+        let session = &mut self.sessions[key];
+        let kept: Set<u64> = session.kept.iter().map(|(ticket, _)| *ticket).collect();
+        let known = |id: &u64| {
+            session.tickets.contains_key(id)
+                || session.registrations.contains_key(id)
+                || kept.contains(id)
+        };
+        session.repeated = open.into_iter().filter(known).collect();
+        session.present = true;
         self.deliver_again(key, deliveries);
-        self.request_again(key, requests);
+        self.request_again(now, key, requests);
         self.offer_all(now, key);
     }
 
@@ -329,7 +342,7 @@ impl Broker {
             }
         }
         requests.into_iter().for_each(|token| self.handler_left(now, token));
-        held.into_iter().for_each(|token| self.put_back(now, token));
+        self.put_back(now, &held);
         self.sessions.by_id.remove(&id);
         self.sessions.slab.remove(key.0);
     }
@@ -349,9 +362,9 @@ impl Broker {
     }
 
     /// True if the program repeats a ticket that the hub knows already.
-    pub(super) fn is_repeat(&self, key: SessionKey, ticket: u64) -> bool {
-        let session = &self.sessions[key];
-        session.tickets.contains_key(&ticket) || session.ended_before_resume.contains(&ticket)
+    pub(super) fn is_repeat(&mut self, key: SessionKey, ticket: u64) -> bool {
+        let session = &mut self.sessions[key];
+        session.repeated.remove(&ticket) || session.tickets.contains_key(&ticket)
     }
 
     /// Results kept for the session.
@@ -360,7 +373,7 @@ impl Broker {
     }
 }
 
-fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+pub(super) fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut sorted: Vec<T> = items.into_iter().collect();
     sorted.sort_unstable();
     sorted

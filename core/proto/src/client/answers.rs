@@ -5,8 +5,9 @@
 use std::collections::VecDeque;
 
 use super::held::not_held;
-use super::{Client, tickets};
-use crate::base::{Error, Id, Outcome, Reply, Time};
+use super::{Client, Due, tickets};
+use crate::base::timers::TimerKey;
+use crate::base::{Error, Id, Kind, Outcome, Reply, Time};
 
 #[derive(Debug)]
 struct Answer {
@@ -14,6 +15,8 @@ struct Answer {
     user: u64,
     request: u64,
     reply: Reply,
+    timer: Option<TimerKey>,
+    /// Its ticket has ended. The answer itself goes on: the hub waits for it.
     ended: bool,
 }
 
@@ -38,7 +41,13 @@ impl Answers {
 
 impl Client {
     /// Answers a request.
-    pub(super) fn answer(&mut self, now: Time, id: Id, user: u64, (request, reply): (u64, Reply)) {
+    pub(super) fn answer(
+        &mut self,
+        now: Time,
+        (id, user): (Id, u64),
+        (request, reply): (u64, Reply),
+        deadline: Option<Time>,
+    ) {
         if self.requests.remove(&request).is_none() {
             return self.done(id, user, Err(not_held(request, self.hub, "request")));
         }
@@ -47,7 +56,8 @@ impl Client {
             let clock = self.clock(now);
             self.outbox.push_answer(id, request, &reply, clock);
         }
-        self.answers.queue.push_back(Answer { id, user, request, reply, ended: false });
+        let timer = deadline.map(|at| self.timers.insert(at, Due::Answer(id)));
+        self.answers.queue.push_back(Answer { id, user, request, reply, timer, ended: false });
     }
 
     /// Answers a request that the program is never to see.
@@ -55,7 +65,7 @@ impl Client {
         self.own_ticket += 1;
         let id = self.own_ticket;
         debug_assert!(id >= tickets::OWN_TICKET_FIRST);
-        self.answer(now, id, 0, (request, Err(error)));
+        self.answer(now, (id, 0), (request, Err(error)), None);
     }
 
     /// So many answers of this session have arrived.
@@ -65,21 +75,46 @@ impl Client {
                 return;
             };
             self.answers.arrived += 1;
-            if !answer.ended {
-                self.done(answer.id, answer.user, Ok(Outcome::Empty));
-            }
+            self.end_answer(&answer, Ok(Outcome::Empty));
         }
     }
 
     /// The hub refused an answer. False if there is none with this id.
     pub(super) fn answer_failed(&mut self, id: Id, error: &Error) -> bool {
-        let Some(answer) = self.answers.queue.iter_mut().find(|answer| answer.id == id) else {
-            return false;
-        };
-        answer.ended = true;
-        let user = answer.user;
-        self.done(id, user, Err(error.clone()));
-        true
+        let mut queue = std::mem::take(&mut self.answers.queue);
+        let found = queue.iter_mut().find(|answer| answer.id == id);
+        let is_answer = found.is_some();
+        if let Some(answer) = found {
+            self.end_answer(answer, Err(error.clone()));
+            answer.timer = None;
+            answer.ended = true;
+        }
+        self.answers.queue = queue;
+        is_answer
+    }
+
+    fn end_answer(&mut self, answer: &Answer, result: Result<Outcome, Error>) {
+        if let Some(timer) = answer.timer {
+            self.timers.remove(timer);
+        }
+        if !answer.ended {
+            self.done(answer.id, answer.user, result);
+        }
+    }
+
+    /// The program wants an answer's ticket to end.
+    pub(super) fn cancel_answer(&mut self, id: Id) {
+        let error = Error::new(Kind::Cancelled, "cancelled by the program").executed(true);
+        self.answer_failed(id, &error);
+    }
+
+    /// The time of an answer's ticket is over.
+    pub(super) fn answer_due(&mut self, id: Id) {
+        if let Some(answer) = self.answers.queue.iter_mut().find(|answer| answer.id == id) {
+            answer.timer = None;
+        }
+        let detail = "the hub did not say by the deadline that the answer has arrived";
+        self.answer_failed(id, &Error::new(Kind::HostUnresponsive, detail));
     }
 
     /// Writes the answers that have not arrived again.
@@ -93,9 +128,7 @@ impl Client {
     /// The session is gone, and with it whoever waited for these answers.
     pub(super) fn drop_answers(&mut self, error: &Error) {
         for answer in std::mem::take(&mut self.answers).queue {
-            if !answer.ended {
-                self.done(answer.id, answer.user, Err(error.clone().executed(true)));
-            }
+            self.end_answer(&answer, Err(error.clone().executed(true)));
         }
     }
 }

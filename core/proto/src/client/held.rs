@@ -1,9 +1,18 @@
-//! Deliveries that the program holds.
+//! Deliveries and requests that the program holds.
 //!
 //! Floor: client.
 
 use super::Map;
-use crate::base::{Error, HubInfo, Kind};
+use crate::base::{Error, HubInfo, Id, Kind};
+
+/// A request that the program is to answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Handling {
+    /// The service that it came for.
+    pub service: Id,
+    /// The program was told that nobody waits for it any more.
+    pub withdrawn: bool,
+}
 
 /// Tokens of deliveries held, and whether a verdict on each has been given.
 #[derive(Debug, Default)]

@@ -2,6 +2,7 @@
 //!
 //! Floor: client.
 
+use super::held::Handling;
 use super::{Client, link};
 use crate::base::{Delivery, Error, Event, Id, Kind, Outcome, Request, Time, What, limits};
 use crate::wire::{Frame, decode};
@@ -104,7 +105,7 @@ impl Client {
         if self.requests.contains_key(&request.token) {
             return;
         }
-        self.requests.insert(request.token, id);
+        self.requests.insert(request.token, Handling { service: id, withdrawn: false });
         let expired = request.deadline.is_some_and(|deadline| deadline <= now);
         match self.registrations.get(&id).map(|registration| registration.user) {
             Some(user) if !expired => {
@@ -118,9 +119,14 @@ impl Client {
     }
 
     fn handle_withdraw(&mut self, request: u64) {
-        let Some(id) = self.requests.get(&request).copied() else {
+        let Some(handling) = self.requests.get_mut(&request) else {
             return;
         };
+        // A hub says so again to a session that resumes.
+        if std::mem::replace(&mut handling.withdrawn, true) {
+            return;
+        }
+        let id = handling.service;
         if let Some(registration) = self.registrations.get(&id) {
             let user = registration.user;
             self.events.push_back(Event { id, user, what: What::Withdrawn { request } });

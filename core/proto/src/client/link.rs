@@ -134,9 +134,15 @@ impl Client {
         };
         opening.timer = None;
         let unanswered = opening.unanswered || matches!(self.link, State::Greeting(_));
-        let kind = if unanswered { Kind::HostUnresponsive } else { Kind::NoHost };
         let detail = format!("{} was not reached in time: {}", self.config.url, opening.reason);
-        self.fail(&Error::new(kind, detail));
+        let (id, user) = (opening.id, opening.user);
+        if unanswered {
+            self.opening = None;
+            let error = Error::new(Kind::HostUnresponsive, detail.clone());
+            self.done(id, user, Err(error));
+        }
+        // Nothing else that was started has left this handle.
+        self.fail(&Error::new(Kind::NoHost, detail));
         self.links.push_back(Link::Disconnect);
     }
 
@@ -173,7 +179,9 @@ impl Client {
         }
         self.write_waiting(now);
         if let (Some(opening), Some(hub)) = (self.opening.take(), self.hub) {
-            opening.timer.into_iter().for_each(|timer| drop(self.timers.remove(timer)));
+            if let Some(timer) = opening.timer {
+                self.timers.remove(timer);
+            }
             self.done(opening.id, opening.user, Ok(Outcome::Opened(hub)));
         }
     }
@@ -233,7 +241,9 @@ impl Client {
             self.timers.remove(timer);
         }
         if let Some(opening) = self.opening.take() {
-            opening.timer.into_iter().for_each(|timer| drop(self.timers.remove(timer)));
+            if let Some(timer) = opening.timer {
+                self.timers.remove(timer);
+            }
             self.done(opening.id, opening.user, Err(error.clone().executed(false)));
         }
         self.end_all(error);
@@ -247,7 +257,8 @@ impl Client {
 
     /// Requests of an earlier session: nobody waits for them.
     fn withdraw_all(&mut self) {
-        let mut requests: Vec<(u64, Id)> = self.requests.drain().collect();
+        let waited = self.requests.drain().filter(|(_, handling)| !handling.withdrawn);
+        let mut requests: Vec<(u64, Id)> = waited.map(|(token, h)| (token, h.service)).collect();
         requests.sort_unstable();
         for (request, id) in requests {
             let Some(registration) = self.registrations.get(&id) else {

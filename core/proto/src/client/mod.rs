@@ -57,6 +57,7 @@ pub struct Config {
 #[derive(Debug)]
 enum Due {
     Ticket(Id),
+    Answer(Id),
     Open,
     Connect,
     Greeting,
@@ -84,7 +85,8 @@ pub struct Client {
     sequence: u64,
     answers: answers::Answers,
     held: held::HeldMap,
-    requests: Map<u64, Id>,
+    /// Requests to be answered.
+    requests: Map<u64, held::Handling>,
     registrations: BTreeMap<Id, registrations::Registration>,
     /// Counted frames that have arrived, and how many of these the hub was told of.
     received: u64,
@@ -141,7 +143,9 @@ impl Client {
             return self.done(id, user, Err(error));
         }
         match command {
-            Command::Reply { request, reply } => self.answer(now, id, user, (request, reply)),
+            Command::Reply { request, reply } => {
+                self.answer(now, (id, user), (request, reply), deadline);
+            }
             Command::Serve { .. } | Command::Consume { .. } => {
                 self.register(now, id, user, command);
             }
@@ -163,6 +167,19 @@ impl Client {
         if let Some(registration) = self.registrations.remove(&id) {
             self.push(now, &Frame::Stop { id });
             self.done(id, registration.user, Ok(Outcome::Empty));
+        }
+    }
+
+    /// Gives back something that was handed over for the program but never reached it: a message
+    /// returns to its queue as if untouched, a request goes to another instance.
+    pub fn give_back(&mut self, now: Time, what: &What) {
+        match what {
+            What::Delivery(delivery) => self.release_own(now, delivery.token),
+            What::Request(request) if self.requests.contains_key(&request.token) => {
+                let error = Error::new(Kind::Busy, "not run: the instance has stopped");
+                self.answer_own(now, request.token, error);
+            }
+            _ => {}
         }
     }
 
@@ -211,6 +228,7 @@ impl Client {
         while let Some(due) = self.timers.pop(now) {
             match due {
                 Due::Ticket(id) => self.ticket_due(now, id),
+                Due::Answer(id) => self.answer_due(id),
                 Due::Open => self.open_due(),
                 Due::Connect => self.connect_due(),
                 Due::Greeting => self.greeting_due(now),

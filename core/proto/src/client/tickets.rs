@@ -222,7 +222,7 @@ impl Client {
     /// The program wants the ticket to end.
     pub fn cancel(&mut self, now: Time, id: Id) {
         let Some(pending) = self.pending.get(&id) else {
-            return;
+            return self.cancel_answer(id);
         };
         if pending.written {
             self.push(now, &Frame::Cancel { ticket: id });

@@ -99,7 +99,7 @@ impl Reader<'_> {
             | FrameKind::Declare
             | FrameKind::Delete
             | FrameKind::Purge => self.change(ticket)?,
-            _ => self.from_hub(flags, id)?,
+            _ => self.hub_frame(flags, id)?,
         })
     }
 
@@ -135,7 +135,7 @@ impl Reader<'_> {
         })
     }
 
-    fn from_hub(&mut self, flags: u8, id: u64) -> Decoded<Frame> {
+    fn hub_frame(&mut self, flags: u8, id: u64) -> Decoded<Frame> {
         let ticket = id;
         Ok(match self.kind {
             FrameKind::Welcome => Frame::Welcome(Box::new(self.welcome(flags)?)),

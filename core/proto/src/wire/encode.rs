@@ -274,7 +274,8 @@ impl Writer<'_> {
     }
 
     fn text(&mut self, text: &str) {
-        let cut = text.floor_char_boundary(limits::DETAIL_SIZE_MAX);
+        let most = text.len().min(limits::DETAIL_SIZE_MAX);
+        let cut = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         self.out.put_slice(&text.as_bytes()[..cut]);
     }
 

@@ -26,37 +26,23 @@ pub fn full_message() -> Message {
 
 /// A name for each sample, and the frame.
 pub fn samples() -> Vec<(&'static str, Frame)> {
-    let plain = || Message::new("plain");
+    let mut samples = said_by_programs();
+    samples.extend(said_by_hubs());
+    samples
+}
+
+fn plain() -> Message {
+    Message::new("plain")
+}
+
+fn said_by_programs() -> Vec<(&'static str, Frame)> {
     let name = Name::parse("orders.eu").unwrap();
-    let info = QueueInfo {
-        ready: 1,
-        held: 2,
-        bytes: 3,
-        sends_waiting: 4,
-        consumers: 5,
-        sent: 6,
-        acknowledged: 7,
-        rejected: 8,
-        requeued: 9,
-        length_max: 10,
-        bytes_max: 11,
-        overflow: Overflow::Reject,
-        durability: Durability::Memory,
-    };
     let options = Declared {
         durability: Some(Durability::Memory),
         length_max: 1_000,
         bytes_max: 65_536,
         overflow: Overflow::Reject,
     };
-    let delivery = Delivery {
-        token: 0x77,
-        message_id: 0x88,
-        failures: 2,
-        redelivered: true,
-        message: full_message(),
-    };
-    let request = Request { token: 0x99, deadline: Some(DEADLINE), message: plain() };
     vec![
         ("hello", Frame::Hello(Box::new(hello()))),
         ("open", Frame::Open { name_ref: NAME, name }),
@@ -99,6 +85,19 @@ pub fn samples() -> Vec<(&'static str, Frame)> {
         ("purge", Frame::Purge { ticket: 23, change: CHANGE, name: NAME }),
         ("received", Frame::Received { count: 24 }),
         ("goodbye", Frame::Goodbye),
+    ]
+}
+
+fn said_by_hubs() -> Vec<(&'static str, Frame)> {
+    let delivery = Delivery {
+        token: 0x77,
+        message_id: 0x88,
+        failures: 2,
+        redelivered: true,
+        message: full_message(),
+    };
+    let request = Request { token: 0x99, deadline: Some(DEADLINE), message: plain() };
+    vec![
         ("welcome", Frame::Welcome(Box::new(welcome()))),
         ("bye", Frame::Bye { error: Error::new(Kind::Protocol, "why") }),
         ("reply", Frame::Reply { ticket: 25, message: plain() }),
@@ -113,13 +112,31 @@ pub fn samples() -> Vec<(&'static str, Frame)> {
             },
         ),
         ("count", Frame::Count { ticket: 31, count: 32 }),
-        ("queue", Frame::Queue { ticket: 33, info: Box::new(info) }),
+        ("queue", Frame::Queue { ticket: 33, info: Box::new(queue_info()) }),
         ("request", Frame::Request { id: 34, request }),
         ("withdraw", Frame::Withdraw { request: 35 }),
         ("delivery", Frame::Delivery { id: 36, delivery }),
         ("answered", Frame::Answered { count: 37 }),
         ("started", Frame::Started { id: 38 }),
     ]
+}
+
+fn queue_info() -> QueueInfo {
+    QueueInfo {
+        ready: 1,
+        held: 2,
+        bytes: 3,
+        sends_waiting: 4,
+        consumers: 5,
+        sent: 6,
+        acknowledged: 7,
+        rejected: 8,
+        requeued: 9,
+        length_max: 10,
+        bytes_max: 11,
+        overflow: Overflow::Reject,
+        durability: Durability::Memory,
+    }
 }
 
 fn held(what: HeldKind, last: bool) -> Frame {

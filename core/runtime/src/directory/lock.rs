@@ -2,7 +2,8 @@
 //!
 //! `flock` belongs to the open file, so the kernel frees it when the process ends however that
 //! happens, and no other `close` in the process can. A lock file that was replaced after it was
-//! opened protects nothing, so the name is looked up once more.
+//! opened protects nothing, so the name is looked up once more. The process that hosts writes its
+//! number into the file, for people to read; nothing is decided by it.
 //!
 //! Floor: directory.
 
@@ -18,7 +19,7 @@ const NAME: &str = "LOCK";
 /// Held while this process hosts.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _descriptor: Descriptor,
+    descriptor: Descriptor,
 }
 
 /// How trying went.
@@ -48,10 +49,28 @@ impl Directory {
         let held = rustix::fs::fstat(&file).map_err(failed)?;
         match rustix::fs::statat(self, NAME, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(named) if (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino) => {
-                Ok(Locked::Taken(Lock { _descriptor: file }))
+                Ok(Locked::Taken(Lock { descriptor: file }))
             }
             Ok(_) | Err(Errno::NOENT) => Ok(Locked::HeldByOther),
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// Writes down that this process hosts.
+    ///
+    /// # Errors
+    ///
+    /// `IO` with the system's words.
+    pub(crate) fn sign(&self, lock: &Lock) -> Result<(), Error> {
+        let text = format!("{}\n", std::process::id());
+        rustix::fs::ftruncate(&lock.descriptor, 0)
+            .and_then(|()| rustix::io::pwrite(&lock.descriptor, text.as_bytes(), 0))
+            .map(drop)
+            .map_err(|error| self.failed_at(NAME, &error.into()))
+    }
+
+    /// The process that hosts, as it wrote down itself; `None` if it has not yet.
+    pub(crate) fn signature(&self) -> Option<u32> {
+        std::str::from_utf8(&self.read(NAME).ok()??).ok()?.trim_end().parse().ok()
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! VERSION   "telpher directory 1": what the rest looks like
-//! LOCK      locked by the process that hosts the hub
+//! LOCK      locked by the process that hosts the hub, whose number it holds
 //! HUB       the hub's id, and the epoch that rises with every host
 //! hub.sock  where the host listens
 //! ```
-//! Only its owner may get in (0700). A directory that is not a hub's is never taken over, and one of
-//! an unknown version is not touched.
+//! Only its owner may get in (0700). A directory that is not a hub's is never taken over, and one
+//! of an unknown version is not touched.
 //!
 //! Floor: descriptors.
 

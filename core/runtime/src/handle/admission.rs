@@ -61,7 +61,8 @@ impl Admission {
             format!("{count} operations are in flight; at most {} are allowed", self.count_max)
         } else {
             format!(
-                "{bytes} bytes are in flight and {size} more were to come; at most {IN_FLIGHT_BYTES_MAX} are allowed"
+                "{bytes} bytes are in flight and {size} more were to come; \
+                 at most {IN_FLIGHT_BYTES_MAX} are allowed"
             )
         };
         Err(Error::new(Kind::Full, detail))

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use telpher_proto::base::{Error, Time};
 use telpher_proto::client;
-use telpher_proto::election::{self, Election};
+use telpher_proto::election::{self, Election, Role};
 
 use super::driver::{Driver, DriverBell};
 use crate::address::Address;
@@ -83,7 +83,9 @@ pub(super) enum Target {
 /// A directory hub, as this handle sees it.
 pub(super) struct Place {
     pub(super) path: PathBuf,
-    pub(super) may_host: bool,
+    pub(super) role: Role,
+    /// The process that was last seen to host while this one must.
+    pub(super) waits_for: Option<u32>,
     pub(super) directory: Option<Arc<Directory>>,
     pub(super) election: Election,
     pub(super) lock: Option<Lock>,
@@ -158,8 +160,12 @@ impl Driver {
     pub(super) fn follow_link(&mut self, now: Time) {
         while let Some(wish) = self.client.poll_link() {
             match wish {
-                client::Link::Connect => self.connect(now),
+                client::Link::Connect => {
+                    self.wants_link = true;
+                    self.connect(now);
+                }
                 client::Link::Disconnect => {
+                    self.wants_link = false;
                     if let Connection::Made(link) = &mut self.connection {
                         // The other side learns of the end in any case.
                         let _ = link.write(self.client.outbox());
@@ -199,6 +205,10 @@ impl Driver {
     fn follow_election(&mut self, now: Time) {
         loop {
             let Target::Directory(place) = &mut self.target else { return };
+            if !self.wants_link {
+                place.lock = None;
+                return;
+            }
             let Some(effect) = place.election.poll_effect() else { return };
             match effect {
                 election::Effect::TryLock => {
@@ -208,7 +218,7 @@ impl Driver {
                 election::Effect::Unlock => place.lock = None,
                 election::Effect::Connect => self.connect_to_directory(now),
                 election::Effect::Host => self.host_directory(now),
-                election::Effect::Fail(error) => self.client.fail(&error),
+                election::Effect::Fail(error) => self.give_up(&error),
             }
         }
     }
@@ -248,8 +258,13 @@ impl Driver {
                 tracing::warn!(%error, "the hub is not to be had now");
                 place.election.handle_refused(now);
             }
-            _ => self.client.fail(error),
+            _ => self.give_up(error),
         }
+    }
+
+    fn give_up(&mut self, error: &Error) {
+        self.wants_link = false;
+        self.client.fail(error);
     }
 
     pub(super) fn target_deadline(&self) -> Option<Time> {
@@ -258,7 +273,7 @@ impl Driver {
             _ => None,
         };
         let election = match &self.target {
-            Target::Directory(place) => place.election.poll_timeout(),
+            Target::Directory(place) if self.wants_link => place.election.poll_timeout(),
             _ => None,
         };
         waiting.into_iter().chain(election).min()
@@ -266,6 +281,7 @@ impl Driver {
 
     pub(super) fn take_target_timeouts(&mut self, now: Time) {
         if let Target::Directory(place) = &mut self.target
+            && self.wants_link
             && place.election.poll_timeout().is_some_and(|at| at <= now)
         {
             place.election.handle_timeout(now);
@@ -283,9 +299,25 @@ impl Place {
     /// Opens the directory if it could not be before.
     fn find(&mut self) -> Result<(), Error> {
         if self.directory.is_none() {
-            self.directory = Directory::open(&self.path, self.may_host)?.map(Arc::new);
+            self.directory = Directory::open(&self.path, self.may_host())?.map(Arc::new);
         }
         Ok(())
+    }
+
+    fn may_host(&self) -> bool {
+        self.role != Role::Never
+    }
+
+    /// Says who hosts, once for each, if this handle does nothing until that process ends.
+    fn say_who_hosts(&mut self) {
+        let Some(directory) = &self.directory else { return };
+        let process = directory.signature();
+        if self.role == Role::Always && process.is_some() && process != self.waits_for {
+            self.waits_for = process;
+            let process = process.unwrap_or_default();
+            let path = directory.path().display();
+            tracing::info!("process {process} hosts {path}; waiting to take its place");
+        }
     }
 
     fn try_lock(&mut self, was_connected: bool) -> election::Lock {
@@ -304,13 +336,16 @@ impl Place {
         // Without a directory nobody hosts it; without the right to make one, neither do we.
         let Some(directory) = &self.directory else { return Ok(election::Lock::Taken) };
         if host::find(&Key::Directory(directory.key)).is_some() {
-            let may = self.may_host;
+            let may = self.may_host();
             return Ok(if may { election::Lock::Taken } else { election::Lock::HeldByOther });
         }
         if self.lock.is_none() {
             self.lock = match directory.lock()? {
                 Locked::Taken(lock) => Some(lock),
-                Locked::HeldByOther => return Ok(election::Lock::HeldByOther),
+                Locked::HeldByOther => {
+                    self.say_who_hosts();
+                    return Ok(election::Lock::HeldByOther);
+                }
             };
         }
         Ok(election::Lock::Taken)

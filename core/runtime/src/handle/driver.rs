@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
 use slab::Slab;
-use telpher_proto::base::{Id, Time};
+use telpher_proto::base::{Id, Time, What};
 use telpher_proto::client::Client;
 
 use super::dispatch::{Connection, Target};
@@ -58,6 +58,8 @@ pub(crate) struct Driver {
     /// The handle has reached its hub at least once.
     pub(super) was_connected: bool,
     pub(super) is_closing: bool,
+    /// The machine wants a connection, or has one.
+    pub(super) wants_link: bool,
     submissions: Vec<Submission>,
     readiness: Vec<Readiness>,
     scratch: BytesMut,
@@ -97,6 +99,7 @@ impl Driver {
             outgoing,
             was_connected: false,
             is_closing: false,
+            wants_link: false,
             submissions: Vec::new(),
             readiness: Vec::new(),
             scratch: BytesMut::new(),
@@ -236,6 +239,7 @@ impl Driver {
     }
 
     fn detach(&mut self, now: Time, id: Id) {
+        self.give_back_unseen(now, Some(id));
         self.client.detach(now, id);
         let found = self.tickets.iter().find(|(_, ticket)| ticket.id == id);
         let Some((key, _)) = found.filter(|(_, ticket)| !ticket.is_stream) else { return };
@@ -243,8 +247,23 @@ impl Driver {
         self.shared.release(ticket.counted);
     }
 
+    /// What has arrived for a consumer or service, or for all, and was not taken by the program,
+    /// goes to others.
+    fn give_back_unseen(&mut self, now: Time, id: Option<Id>) {
+        let mut unseen = Vec::new();
+        self.shared.outcomes.lock().take_unseen(id, &mut unseen);
+        self.shared.events.lock().take_unseen(id, &mut unseen);
+        for event in unseen {
+            if let What::Request(request) = &event.what {
+                self.shared.requests.lock().remove(request.token);
+            }
+            self.client.give_back(now, &event.what);
+        }
+    }
+
     pub(super) fn close(&mut self, now: Time) {
         if !std::mem::replace(&mut self.is_closing, true) {
+            self.give_back_unseen(now, None);
             self.client.close(now);
         }
     }

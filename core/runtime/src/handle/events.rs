@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
 use rustix::event::{EventfdFlags, eventfd};
-use telpher_proto::base::{Event, What};
+use telpher_proto::base::{Event, Id, What};
 
 use super::outcomes::Handover;
 use crate::descriptors::Descriptor;
@@ -57,6 +57,19 @@ impl Events {
         }
         self.update_signal();
         count
+    }
+
+    /// Takes out what has arrived for a consumer or service, or for all, and was not polled yet.
+    pub(crate) fn take_unseen(&mut self, id: Option<Id>, unseen: &mut Vec<Event>) {
+        let waiting = std::mem::take(&mut self.deliveries);
+        for handover in waiting {
+            if id.is_none_or(|id| id == handover.event.id) {
+                unseen.push(handover.event);
+            } else {
+                self.deliveries.push_back(handover);
+            }
+        }
+        self.update_signal();
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -24,6 +24,7 @@ pub(crate) struct Outgoing {
     batch: Vec<Handover>,
     calls: VecDeque<Call>,
     wake: Vec<Arc<Parker>>,
+    freed: Vec<usize>,
     notices: Option<Callback>,
 }
 
@@ -132,14 +133,13 @@ impl Driver {
     }
 
     fn hand_over_batch(&mut self) {
-        let Outgoing { batch, wake, .. } = &mut self.outgoing;
+        let Outgoing { batch, wake, freed, .. } = &mut self.outgoing;
         if batch.is_empty() {
             return;
         }
         let shared = &self.shared;
         let mut outcomes = None;
         let mut events = None;
-        let mut freed = Vec::new();
         for handover in batch.drain(..) {
             match Destination::of(handover.event.id) {
                 Destination::Wait if handover.event.id != 0 => {
@@ -158,7 +158,7 @@ impl Driver {
             }
         }
         drop((outcomes, events));
-        for size in freed {
+        for size in freed.drain(..) {
             shared.release(Some(size));
         }
         for parker in wake.drain(..) {

@@ -132,9 +132,11 @@ impl Shared {
             Notices::Event(user) => {
                 let event = Event { id: 0, user, what: What::Ready };
                 self.events.lock().push(Handover { event, counted: None }, &mut wake);
-                // An outer loop learns of it through the epoll set.
+                // Whoever polls may sleep in the epoll set, or in a loop that watches it.
                 if self.is_watched.load(Ordering::SeqCst) {
                     self.inbox.alarm().force();
+                } else {
+                    self.inbox.alarm().ring();
                 }
             }
         }
@@ -157,6 +159,12 @@ impl Shared {
         }
         self.submit(Submission::Detach(id));
         Ok(())
+    }
+
+    /// Stops a consumer or service whose end nobody will ask for.
+    pub(crate) fn forget(&self, id: Id) {
+        self.outcomes.lock().forget(id);
+        self.submit(Submission::Detach(id));
     }
 
     /// The driver has ended, well or not.

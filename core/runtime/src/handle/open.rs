@@ -213,7 +213,8 @@ fn place(path: &Path, hosting: Hosting, options: &OpenOptions) -> Result<Place, 
     };
     Ok(Place {
         path: std::path::absolute(path).map_err(|error| no_resources(&hosting.url, &error))?,
-        may_host,
+        role,
+        waits_for: None,
         directory: Directory::open(path, may_host)?.map(Arc::new),
         election: Election::new(role, clock::seed()),
         lock: None,

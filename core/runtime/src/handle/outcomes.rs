@@ -25,6 +25,8 @@ pub(crate) struct Handover {
 struct Entry {
     /// A consumer or service.
     is_stream: bool,
+    /// Nobody will ask for its end.
+    is_forgotten: bool,
     events: VecDeque<Handover>,
     end: Option<Handover>,
     waiter: Option<Arc<Parker>>,
@@ -79,6 +81,10 @@ impl Outcomes {
     ) -> Option<Handover> {
         let Some(entry) = self.entries.get_mut(&handover.event.id) else { return Some(handover) };
         if matches!(handover.event.what, What::Done(_)) {
+            if entry.is_forgotten {
+                self.entries.remove(&handover.event.id);
+                return Some(handover);
+            }
             entry.end = Some(handover);
             entry.wake_all(wake);
         } else {
@@ -163,6 +169,25 @@ impl Outcomes {
         let end = entry.end.take();
         self.entries.remove(&id);
         Ok(end)
+    }
+
+    /// Takes out what has arrived for a consumer or service, or for all, and was not asked for yet.
+    pub(crate) fn take_unseen(&mut self, id: Option<Id>, unseen: &mut Vec<Event>) {
+        for (key, entry) in &mut self.entries {
+            if entry.is_stream && id.is_none_or(|id| id == *key) {
+                unseen.extend(entry.events.drain(..).map(|handover| handover.event));
+            }
+        }
+    }
+
+    /// Nobody will ask for anything more of this consumer or service.
+    pub(crate) fn forget(&mut self, id: Id) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.is_forgotten = true;
+            if entry.end.is_some() {
+                self.entries.remove(&id);
+            }
+        }
     }
 
     /// Ends everything that is open, as a fault demands.

@@ -49,12 +49,7 @@ impl Shared {
             if let Some(lease) = self.lease_to_wait(parker) {
                 return self.drive_for(id, deadline, lease);
             }
-            {
-                let mut outcomes = self.outcomes.lock();
-                outcomes.leave(id, parker);
-                outcomes.wait(id, parker);
-                outcomes.follow(parker);
-            }
+            self.note_waiter(id, parker);
             if let Some(event) = self.look(id)? {
                 return Ok(event);
             }
@@ -70,6 +65,16 @@ impl Shared {
             if let Some(event) = self.look(id)? {
                 return Ok(event);
             }
+        }
+    }
+
+    fn note_waiter(&self, id: Id, parker: &Arc<Parker>) {
+        let may_follow = self.drive != Drive::Library && !self.is_polled_by_other(parker);
+        let mut outcomes = self.outcomes.lock();
+        outcomes.leave(id, parker);
+        outcomes.wait(id, parker);
+        if may_follow {
+            outcomes.follow(parker);
         }
     }
 
@@ -103,10 +108,13 @@ impl Shared {
         if self.drive == Drive::Library || self.finished.is_set() {
             return None;
         }
-        let other_polls = self.poller.lock().as_ref().is_some_and(|poller| {
+        if self.is_polled_by_other(parker) { None } else { self.driver.try_lock() }
+    }
+
+    fn is_polled_by_other(&self, parker: &Arc<Parker>) -> bool {
+        self.poller.lock().as_ref().is_some_and(|poller| {
             poller.strong_count() > 0 && !std::ptr::eq(poller.as_ptr(), Arc::as_ptr(parker))
-        });
-        if other_polls { None } else { self.driver.try_lock() }
+        })
     }
 
     fn drive_for(

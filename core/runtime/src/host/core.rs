@@ -229,6 +229,7 @@ impl Core {
                 match door.listener.accept() {
                     Ok(None) => door.is_ready = false,
                     Ok(Some(accepted)) => self.connect_socket(poller, now, accepted),
+                    Err(error) if is_passing(&error) => {}
                     Err(error) => {
                         door.paused = Some(now.plus_ms(ACCEPT_PAUSE_MS));
                         tracing::warn!(%error, "can't accept a connection");
@@ -411,6 +412,11 @@ impl Drop for Core {
             self.stop("the hub has ended");
         }
     }
+}
+
+/// True if only the one who came is concerned.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted)
 }
 
 /// A socket file's mode keeps others out; this holds even where a file system ignores modes.

@@ -148,3 +148,34 @@ impl Drop for Host {
         self.mailbox.post(Mail::Stop);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    /// Panics at its first ring.
+    struct Bomb(AtomicBool);
+
+    impl Bell for Bomb {
+        fn ring(&self, _key: usize) {
+            assert!(self.0.swap(true, Ordering::SeqCst), "a fault that was planted");
+        }
+    }
+
+    #[test]
+    fn a_panic_on_the_hubs_thread_ends_the_hub_and_nothing_else() {
+        let plan = Plan {
+            url: "mem://bomb".to_owned(),
+            directory: None,
+            listeners: Vec::new(),
+            session_grace_ms: 0,
+        };
+        let host = start(plan).unwrap();
+        let mut link = host.attach(Arc::new(Bomb(AtomicBool::new(false))));
+        link.write_garbage_for_test();
+        assert!(host.ended.wait(Some(clock::now().plus_ms(20_000))));
+        assert!(host.has_ended());
+        assert!(host.attach(Arc::new(Bomb(AtomicBool::new(true)))).is_readable());
+    }
+}

@@ -77,7 +77,8 @@ pub(crate) fn start(plan: Plan) -> Result<Arc<Host>, Error> {
 fn run(plan: Plan, mut poller: Poller, mailbox: Arc<Mailbox>) -> Result<(), Error> {
     let mut config = plan.config();
     let Plan { url, directory, mut listeners, .. } = plan;
-    if let Some((directory, _lock)) = &directory {
+    if let Some((directory, lock)) = &directory {
+        directory.sign(lock)?;
         let record = directory.raise_epoch()?;
         (config.hub_id, config.epoch, config.directory) = (record.hub_id, record.epoch, true);
         let socket = directory.socket();

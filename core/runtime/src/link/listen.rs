@@ -79,8 +79,11 @@ impl Listener {
         match accepted {
             Ok(descriptor) => {
                 let socket = Socket::new(descriptor);
-                if !self.is_unix {
-                    socket.tune()?;
+                if !self.is_unix
+                    && let Err(error) = socket.tune()
+                {
+                    // It has broken already, which the first read will tell.
+                    tracing::debug!(%error, "can't tune a connection");
                 }
                 Ok(Some(Accepted { socket, is_unix: self.is_unix }))
             }

@@ -144,6 +144,15 @@ impl RingEnd {
         Ok(wrote)
     }
 
+    /// Puts bytes that no machine would write.
+    #[cfg(test)]
+    pub(crate) fn write_garbage_for_test(&mut self) {
+        let pipe = &self.ring.pipes[self.own];
+        pipe.buffer.lock().extend_from_slice(&[0xff; 64]);
+        pipe.ready.store(true, Ordering::SeqCst);
+        self.ring_other();
+    }
+
     /// Why the other end closed, if it said so.
     pub(crate) fn reason(&self) -> Option<String> {
         self.ring.reason.lock().clone()

@@ -220,7 +220,7 @@ fn start_stream(hub: &Hub, command: Command) -> Result<Id, Error> {
         Ok(Event { what: What::Started, .. }) => Ok(id),
         Ok(event) => Err(outcome(event).err().unwrap_or_else(ended_early)),
         Err(error) => {
-            hub.let_go(id);
+            hub.forget(id);
             Err(error)
         }
     }

@@ -147,7 +147,7 @@ impl Iterator for &Consumer {
 
 impl Drop for Consumer {
     fn drop(&mut self) {
-        self.hub.let_go(self.id);
+        self.hub.forget(self.id);
     }
 }
 

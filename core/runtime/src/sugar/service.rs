@@ -53,7 +53,7 @@ impl Iterator for &Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        self.hub.let_go(self.id);
+        self.hub.forget(self.id);
     }
 }
 

@@ -1,0 +1,90 @@
+# Everything a developer types. `make` alone says what there is.
+#
+# Each language keeps its own targets beside its code (the fragments included below); this file
+# names the ones that people use, and puts them in order.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+PREFIX ?= /usr/local
+DESTDIR ?=
+SEEDS ?= 500
+SEED ?=
+CARGO_TARGET_DIR ?= $(CURDIR)/target
+export CARGO_TARGET_DIR PYTHON
+
+-include ffi/ffi.mk
+-include bindings/python/python.mk
+-include bindings/node/node.mk
+-include bench/bench.mk
+-include examples/flights/flights.mk
+
+.PHONY: help build demo test check install simulate bench clean prerequisites tools
+.PHONY: command-build rust-test simulate-test polyglot readme-test format-check lint tidy
+
+help: ## Say what there is
+	@echo 'make TARGET, where TARGET is one of:'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+
+build: prerequisites command-build c-lib python-build node-build ## Build the libraries and the command
+
+demo: prerequisites ## Run the flights pipeline: three languages, one hub, real data
+
+test: prerequisites tools ## Build what is needed and run every test
+	@$(PYTHON) tests/all.py
+
+check: prerequisites format-check lint tidy c-header-check c-symbols python-check node-check ## Check format, lints, floors, style, header, symbols and types
+	@echo 'check: all is well'
+
+install: command-build c-install ## Install the command, the C library and its header (PREFIX=, DESTDIR=)
+	install -d '$(DESTDIR)$(PREFIX)/bin'
+	install -m 755 '$(CARGO_TARGET_DIR)/release/telpher' '$(DESTDIR)$(PREFIX)/bin/telpher'
+
+simulate: prerequisites ## Run the simulator (SEEDS= how many, or SEED= one of them)
+	cargo run --quiet --release -p telpher-sim -- $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+bench: prerequisites ## Measure against other systems and print the table
+
+clean: ## Remove everything that was built or installed for building
+	cargo clean
+	rm -rf build .venv bindings/node/node_modules bindings/node/*.node
+
+# --- parts of the above; each may also be run alone -----------------------------------------------
+
+prerequisites:
+	@.ci/prerequisites
+
+tools:
+	@.ci/tools
+
+command-build:
+	cargo build --quiet --release -p telpher-command
+
+rust-test:
+	@if cargo nextest --version >/dev/null 2>&1; then \
+		cargo nextest run --workspace --no-fail-fast $(RUST_TEST_OPTIONS); \
+		cargo test --quiet --workspace --doc $(RUST_TEST_OPTIONS); \
+	else \
+		cargo test --workspace --no-fail-fast $(RUST_TEST_OPTIONS); \
+	fi
+
+simulate-test:
+	cargo run --quiet --release -p telpher-sim -- --seeds 500
+
+polyglot: command-build c-lib c-peer python-build node-build
+	cargo build --quiet --release -p telpher-peer
+	$(PYTHON) tests/polyglot/run.py
+
+readme-test: c-lib python-build node-build
+	$(PYTHON) tests/readme/run.py
+
+format-check:
+	cargo fmt --all --check
+
+lint:
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+
+tidy:
+	cargo test --quiet -p telpher-tidy

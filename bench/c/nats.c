@@ -1,0 +1,174 @@
+/* NATS's side, in its own text protocol, with no library between: the least a client can do.
+ *
+ *     nats serve ADDRESS                     answers each request of `bench.echo`
+ *     nats call ADDRESS SECONDS WINDOW       WINDOW requests in flight, replies to one inbox
+ *     nats consume ADDRESS COUNT             one of the queue group of `bench.work`
+ *     nats produce ADDRESS COUNT             publishes to it as fast as the server takes it
+ */
+#include "common.h"
+
+struct message {
+    char *reply, *body;
+    int reply_size, body_size;
+};
+
+static struct link *join(const char *address, const char *subscription) {
+    struct link *link = link_new(open_socket(address, 0));
+    const char *hello = "CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false}\r\n";
+    link_put(link, hello, strlen(hello));
+    link_put(link, subscription, strlen(subscription));
+    link_put(link, "PING\r\n", 6);
+    link_flush(link);
+    return link;
+}
+
+/* One protocol line that has arrived, without its end; NULL if there is no whole one. */
+static char *line_next(struct link *link, size_t *size) {
+    char *start = link->in + link->in_start;
+    char *end = memchr(start, '\n', link->in_end - link->in_start);
+    if (end == NULL) return NULL;
+    *size = (size_t)(end - start) - 1;
+    return start;
+}
+
+/* `MSG subject id [reply] size`: finds the reply subject and the body's size. */
+static void parse_message(char *line, size_t size, struct message *message) {
+    char *fields[6];
+    int n = 0;
+    for (char *at = line, *end = line + size; at < end && n < 6;) {
+        fields[n++] = at;
+        while (at < end && *at != ' ') at++;
+        while (at < end && *at == ' ') at++;
+    }
+    if (n < 4) fail("MSG");
+    message->body_size = atoi(fields[n - 1]);
+    message->reply = n == 5 ? fields[3] : NULL;
+    message->reply_size = n == 5 ? (int)(fields[4] - fields[3]) - 1 : 0;
+}
+
+/* Whether a whole message has arrived; answers a PING on the way. `pongs` counts answers to ours. */
+static int message_next(struct link *link, struct message *message, int *pongs) {
+    size_t size;
+    char *line;
+    while ((line = line_next(link, &size)) != NULL) {
+        if (size >= 3 && memcmp(line, "MSG", 3) == 0) {
+            parse_message(line, size, message);
+            size_t whole = size + 2 + (size_t)message->body_size + 2;
+            if (link->in_end - link->in_start < whole) return 0;
+            message->body = line + size + 2;
+            link->in_start += whole;
+            return 1;
+        }
+        if (size == 4 && memcmp(line, "PING", 4) == 0) link_put(link, "PONG\r\n", 6);
+        if (size == 4 && memcmp(line, "PONG", 4) == 0) ++*pongs;
+        if (size >= 4 && memcmp(line, "-ERR", 4) == 0) fail(line);
+        link->in_start += size + 2;
+    }
+    return 0;
+}
+
+static void await_pong(struct link *link) {
+    struct message message;
+    int pongs = 0;
+    while (pongs == 0) {
+        if (link_fill(link) == 0) fail("closed");
+        message_next(link, &message, &pongs);
+    }
+}
+
+static void publish(struct link *link, const char *subject, int subject_size, const char *reply,
+                    const char *body) {
+    char *line = link_room(link, 256 + BODY_SIZE), *at = line;
+    memcpy(at, "PUB ", 4);
+    memcpy(at + 4, subject, (size_t)subject_size);
+    at += 4 + subject_size;
+    if (reply != NULL) {
+        *at++ = ' ';
+        at = stpcpy(at, reply);
+    }
+    at = stpcpy(at, " 64\r\n");
+    memcpy(at, body, BODY_SIZE);
+    memcpy(at + BODY_SIZE, "\r\n", 2);
+    link->out_size = (size_t)(at + BODY_SIZE + 2 - link->out);
+}
+
+static void serve(struct link *link) {
+    struct message message;
+    int pongs = 0;
+    puts("ready");
+    fflush(stdout);
+    while (link_fill(link) != 0) {
+        while (message_next(link, &message, &pongs)) {
+            publish(link, message.reply, message.reply_size, NULL, message.body);
+        }
+        link_flush(link);
+    }
+}
+
+static void call(struct link *link, double seconds, uint64_t window) {
+    struct report report;
+    struct message message;
+    char body[BODY_SIZE] = {0}, inbox[64];
+    int pongs = 0;
+    uint64_t started = 0;
+    report_start(&report);
+    uint64_t last = report.start_ns, until = last + (uint64_t)(seconds * 1e9);
+    while (last < until) {
+        for (; started - report.count < window; started++) {
+            snprintf(inbox, sizeof inbox, "_INBOX.bench.%llu", (unsigned long long)started);
+            publish(link, "bench.echo", 10, inbox, body);
+        }
+        link_flush(link);
+        if (link_fill(link) == 0) fail("closed");
+        uint64_t before = report.count;
+        while (message_next(link, &message, &pongs)) report.count++;
+        uint64_t now = now_ns();
+        if (window == 1 && report.count > before) {
+            report_sample(&report, now - last);
+            last = now;
+        }
+        if (window > 1) last = now;
+    }
+    report_end(&report);
+}
+
+static void produce(struct link *link, uint64_t count) {
+    struct report report;
+    char body[BODY_SIZE] = {0};
+    report_start(&report);
+    for (; report.count < count; report.count++) publish(link, "bench.work", 10, NULL, body);
+    link_put(link, "PING\r\n", 6);
+    link_flush(link);
+    await_pong(link);
+    report_end(&report);
+}
+
+static void consume(struct link *link, uint64_t count) {
+    struct report report;
+    struct message message;
+    int pongs = 0;
+    report_start(&report);
+    puts("ready");
+    fflush(stdout);
+    while (report.count < count && link_fill(link) != 0) {
+        while (message_next(link, &message, &pongs)) report.count++;
+        link_flush(link);
+    }
+    report_end(&report);
+}
+
+int main(int argc, char **argv) {
+    const char *role = argc > 2 ? argv[1] : "";
+    const char *subscription = "";
+    if (strcmp(role, "serve") == 0) subscription = "SUB bench.echo bench 1\r\n";
+    if (strcmp(role, "call") == 0) subscription = "SUB _INBOX.bench.* 1\r\n";
+    if (strcmp(role, "consume") == 0) subscription = "SUB bench.work bench 1\r\n";
+    if (argc < 3) fail("serve|call|produce|consume ADDRESS ...");
+    struct link *link = join(argv[2], subscription);
+    await_pong(link);
+    if (strcmp(role, "serve") == 0) serve(link);
+    if (strcmp(role, "call") == 0) call(link, atof(argv[3]), (uint64_t)atoll(argv[4]));
+    if (strcmp(role, "produce") == 0) produce(link, (uint64_t)atoll(argv[3]));
+    if (strcmp(role, "consume") == 0) consume(link, (uint64_t)atoll(argv[3]));
+    return 0;
+}

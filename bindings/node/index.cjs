@@ -1,0 +1,25 @@
+'use strict'
+
+const { TelpherError, codes } = require('./lib/error.cjs')
+const { Consumer } = require('./lib/consumer.cjs')
+const { Hub } = require('./lib/hub.cjs')
+const { Job, Receipt, Request } = require('./lib/message.cjs')
+const { Queue } = require('./lib/queue.cjs')
+const { Service } = require('./lib/service.cjs')
+const { version } = require('./package.json')
+
+const { open } = Hub
+
+module.exports = {
+  Consumer,
+  Hub,
+  Job,
+  Queue,
+  Receipt,
+  Request,
+  Service,
+  TelpherError,
+  codes,
+  open,
+  version,
+}

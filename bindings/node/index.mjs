@@ -1,0 +1,16 @@
+import telpher from './index.cjs'
+
+export const {
+  Consumer,
+  Hub,
+  Job,
+  Queue,
+  Receipt,
+  Request,
+  Service,
+  TelpherError,
+  codes,
+  open,
+  version,
+} = telpher
+export default telpher

@@ -1,0 +1,151 @@
+'use strict'
+
+// What a program receives: jobs, requests and receipts. Ids are 64 bits wide, so they stay two
+// words until somebody asks.
+
+const NO_BYTES = Buffer.alloc(0)
+
+function long(low, high) {
+  return (BigInt(high) << 32n) | BigInt(low)
+}
+
+// Headers as the core encodes them: for each a length byte, the name, four bytes of length, the
+// value. The first value of a name wins.
+function decodeHeaders(bytes) {
+  const headers = Object.create(null)
+  for (let at = 0; at < bytes.length;) {
+    const nameEnd = at + 1 + bytes[at]
+    const name = bytes.toString('utf8', at + 1, nameEnd)
+    const valueEnd = nameEnd + 4 + bytes.readUInt32LE(nameEnd)
+    if (!(name in headers)) headers[name] = bytes.subarray(nameEnd + 4, valueEnd)
+    at = valueEnd
+  }
+  return headers
+}
+
+class Message {
+  #encoded
+  #headers
+
+  constructor(body, key, encoded, priority) {
+    this.body = body
+    this.key = key
+    this.priority = priority
+    this.#encoded = encoded
+  }
+
+  get headers() {
+    return (this.#headers ??= decodeHeaders(this.#encoded ?? NO_BYTES))
+  }
+}
+
+// For the consumer alone: releases a job that nobody has seen.
+let giveBack
+
+class Job extends Message {
+  #core
+  #words
+
+  constructor(core, message, words) {
+    super(message.body, message.key, message.encoded, message.priority)
+    this.failures = words.failures
+    this.redelivered = words.redelivered
+    this.#core = core
+    this.#words = words
+  }
+
+  get messageId() {
+    return long(this.#words.idLow, this.#words.idHigh)
+  }
+
+  acknowledge(options) {
+    return this.#core.settle(this.#words, 1, 'acknowledge', options)
+  }
+
+  reject(options) {
+    return this.#core.settle(this.#words, 2, 'reject', options)
+  }
+
+  requeue(options) {
+    return this.#core.settle(this.#words, 3, 'requeue', options)
+  }
+
+  release(options) {
+    return this.#core.settle(this.#words, 4, 'release', options)
+  }
+
+  static {
+    giveBack = (job) => job.#core.release(job.#words)
+  }
+}
+
+// For the service alone: whether a token names this request, and that its caller is gone.
+let named, withdraw
+
+class Request extends Message {
+  #core
+  #words
+  #controller
+  #cancelled = false
+
+  constructor(core, service, message, words) {
+    super(message.body, message.key, message.encoded, message.priority)
+    this.service = service
+    this.#core = core
+    this.#words = words
+  }
+
+  get remainingMs() {
+    return this.#core.remainingMs(this.#words)
+  }
+
+  get cancelled() {
+    return this.#cancelled
+  }
+
+  get signal() {
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      if (this.#cancelled) this.#controller.abort()
+    }
+    return this.#controller.signal
+  }
+
+  static {
+    named = (request, low, high) => request.#words.low === low && request.#words.high === high
+    withdraw = (request) => {
+      request.#cancelled = true
+      request.#controller?.abort()
+    }
+  }
+}
+
+const durabilities = [undefined, 'memory', 'os', 'disk']
+
+class Receipt {
+  #low
+  #high
+
+  constructor(low, high, durability) {
+    this.#low = low
+    this.#high = high
+    this.durability = durabilities[durability]
+  }
+
+  get messageId() {
+    return long(this.#low, this.#high)
+  }
+}
+
+module.exports = {
+  Job,
+  Message,
+  NO_BYTES,
+  Receipt,
+  Request,
+  durabilities,
+  giveBack,
+  long,
+  named,
+  withdraw,
+}

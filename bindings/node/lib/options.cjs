@@ -1,0 +1,80 @@
+'use strict'
+
+// Checks of what a program hands over. Limits are the core's; here only what has no meaning in
+// JavaScript is refused (a wrong type, an option that does not exist), with its value.
+
+const native = require('./native.cjs')
+const { TelpherError, invalid } = require('./error.cjs')
+
+function show(value) {
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'function') return 'a function'
+  if (Array.isArray(value)) return 'an array'
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
+}
+
+// The options given, each known; `what` is the function they were given to.
+function known(what, given, names) {
+  if (given === undefined) return {}
+  if (given === null || typeof given !== 'object') {
+    throw invalid(`the options of ${what} are ${show(given)}; they must be an object`)
+  }
+  for (const name of Object.keys(given)) {
+    if (names.includes(name)) continue
+    throw invalid(`${what} has no option "${name}"; it has ${names.join(', ')}`)
+  }
+  return given
+}
+
+// Milliseconds as the addon takes them: NaN for the default.
+function time(what, ms) {
+  if (ms === undefined) return NaN
+  if (typeof ms === 'number' && ms >= 0 && (ms <= native.TIMEOUT_MAX_MS || ms === Infinity)) {
+    return ms
+  }
+  const most = native.TIMEOUT_MAX_MS
+  throw invalid(`${what} is ${show(ms)}; allowed are 0 to ${most} and Infinity (none)`)
+}
+
+function whole(what, value, least, most, otherwise) {
+  if (value === undefined) return otherwise
+  if (Number.isInteger(value) && value >= least && value <= most) return value
+  throw invalid(`${what} is ${show(value)}; allowed are ${least} to ${most}`)
+}
+
+function choice(what, value, allowed, otherwise) {
+  if (value === undefined) return otherwise
+  if (allowed.includes(value)) return value
+  throw invalid(`${what} is ${show(value)}; allowed are ${allowed.join(', ')}`)
+}
+
+function flag(what, value) {
+  if (value === undefined || typeof value === 'boolean') return value === true
+  throw invalid(`${what} is ${show(value)}; allowed are true and false`)
+}
+
+function signal(value) {
+  if (value === undefined || value instanceof AbortSignal) return value
+  throw invalid(`signal is ${show(value)}; it must be an AbortSignal`)
+}
+
+function text(what, value) {
+  if (typeof value === 'string') return value
+  throw invalid(`${what} is ${show(value)}; it must be a string`)
+}
+
+// Bytes of a body, key or header's value; a string is at most three bytes per unit.
+function sizeMost(what, value) {
+  if (typeof value === 'string') return value.length * 3
+  if (value instanceof Uint8Array) return value.length
+  throw invalid(`${what} is ${show(value)}; it must be a Uint8Array, Buffer or string`)
+}
+
+// Refuses what is over the limit before it is copied.
+function within(what, value, most) {
+  const size = typeof value === 'string' ? Buffer.byteLength(value) : value.length
+  if (size <= most) return
+  throw new TelpherError('TOO_LARGE', `the ${what} has ${size} bytes; at most ${most} are allowed`)
+}
+
+module.exports = { choice, flag, known, show, signal, sizeMost, text, time, whole, within }

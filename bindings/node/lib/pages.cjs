@@ -1,0 +1,140 @@
+'use strict'
+
+// Batches of events from the addon, and what their records say.
+//
+// Small bodies share a page of 16 KiB (as Node's own small buffers share a pool); what does not
+// fit gets memory of its own. A page is never written again, so that bodies stay as they are.
+
+const { RECORD_WORDS } = require('./native.cjs')
+const { fromNumber } = require('./error.cjs')
+const { NO_BYTES, Receipt, durabilities, long } = require('./message.cjs')
+
+const RECORDS_MAX = 256
+const PAGE_SIZE = 16 * 1024
+const NUMBERS = [
+  'ready',
+  'held',
+  'bytes',
+  'sendsWaiting',
+  'consumers',
+  'sent',
+  'acknowledged',
+  'rejected',
+  'requeued',
+  'lengthMax',
+  'bytesMax',
+]
+
+class Pages {
+  constructor(handle) {
+    this.handle = handle
+    this.words = new Uint32Array((RECORDS_MAX + 1) * RECORD_WORDS)
+    this.doubles = new Float64Array(this.words.buffer)
+    this.used = 0
+    this.page = Buffer.allocUnsafeSlow(PAGE_SIZE)
+  }
+
+  // Takes the next batch; returns how many events it has. `more` tells if others are left.
+  next() {
+    this.handle.poll(this.words, this.page, this.used)
+    const [count, used, need, more] = this.words
+    this.count = count
+    this.used = used
+    this.need = need
+    this.more = more !== 0
+    return count
+  }
+
+  // Makes room for an event that did not fit. Called when the batch before it was read.
+  renew() {
+    if (this.need === 0) return
+    this.page = Buffer.allocUnsafeSlow(Math.max(PAGE_SIZE, this.need))
+    this.used = 0
+    this.need = 0
+  }
+
+  body(at) {
+    return this.#bytes(this.words[at + 2], this.words[at + 3])
+  }
+
+  #bytes(from, size) {
+    return size === 0 ? NO_BYTES : Buffer.from(this.page.buffer, from, size)
+  }
+
+  text(at) {
+    const from = this.words[at + 2]
+    return this.page.toString('utf8', from, from + this.words[at + 3])
+  }
+
+  number(at) {
+    return this.doubles[(at + 12) >> 1]
+  }
+
+  flag(at) {
+    return this.words[at + 14] !== 0
+  }
+
+  message(at) {
+    const keyAt = this.words[at + 2] + this.words[at + 3]
+    const keySize = this.words[at + 4]
+    return {
+      body: this.body(at),
+      key: this.#bytes(keyAt, keySize),
+      encoded: this.#bytes(keyAt + keySize, this.words[at + 5]),
+      priority: this.words[at + 6],
+    }
+  }
+
+  // The words that name a delivery or request.
+  token(at) {
+    const words = this.words
+    return {
+      low: words[at + 8],
+      high: words[at + 9],
+      idLow: words[at + 10],
+      idHigh: words[at + 11],
+      failures: words[at + 7],
+      redelivered: this.flag(at),
+    }
+  }
+
+  receipt(at) {
+    return new Receipt(this.words[at + 10], this.words[at + 11], this.words[at + 6])
+  }
+
+  error(at) {
+    const [number, code] = [this.words[at + 6], this.words[at + 7] | 0]
+    return fromNumber(number, this.flag(at), code, this.text(at))
+  }
+
+  hubInfo(at) {
+    return {
+      hubId: this.body(at).toString('hex'),
+      epoch: this.number(at),
+      sessionId: long(this.words[at + 8], this.words[at + 9]),
+      memoryOnly: this.words[at + 6] !== 0,
+    }
+  }
+
+  queueInfo(at) {
+    const body = this.body(at)
+    const info = {}
+    NUMBERS.forEach((name, index) => (info[name] = body.readDoubleLE(index * 8)))
+    info.overflow = this.words[at + 7] === 0 ? 'wait' : 'reject'
+    info.durability = durabilities[this.words[at + 6]]
+    return info
+  }
+
+  notice(at) {
+    switch (this.words[at + 6]) {
+      case 1:
+        return { kind: 'DISCONNECTED', reason: this.text(at) }
+      case 2:
+        return { kind: 'RESUMED' }
+      default:
+        return { kind: 'HUB_CHANGED', epoch: this.number(at), memoryLost: this.flag(at) }
+    }
+  }
+}
+
+module.exports = { Pages, RECORDS_MAX }

@@ -1,0 +1,28 @@
+//! The limits and defaults that JavaScript has to know before it hands something over.
+//!
+//! Floor: telpher.
+
+use napi_derive::napi;
+use telpher::limits;
+
+/// Longest time that may be stated, in ms.
+#[napi]
+pub const TIMEOUT_MAX_MS: f64 = limits::TIMEOUT_MAX_MS as f64;
+/// Time an operation has if it does not say, in ms.
+#[napi]
+pub const TIMEOUT_DEFAULT_MS: f64 = limits::TIMEOUT_DEFAULT_MS as f64;
+/// Largest body, in bytes.
+#[napi]
+pub const BODY_SIZE_MAX: u32 = limits::BODY_SIZE_MAX as u32;
+/// Largest bound on operations in flight.
+#[napi]
+pub const IN_FLIGHT_MAX: u32 = limits::IN_FLIGHT_MAX as u32;
+/// Requests one instance handles at once if it does not say.
+#[napi]
+pub const CONCURRENCY_DEFAULT: u32 = limits::CONCURRENCY_DEFAULT;
+/// Requests that may wait in a service's line if it does not say.
+#[napi]
+pub const LINE_DEFAULT: u32 = limits::LINE_DEFAULT;
+/// Messages that a consumer may hold if it does not say.
+#[napi]
+pub const PREFETCH_DEFAULT: u32 = limits::PREFETCH_DEFAULT;

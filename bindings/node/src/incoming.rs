@@ -1,0 +1,226 @@
+//! Events for JavaScript: one record each, and their bytes one after the other.
+//!
+//! Floor: layout, telpher.
+
+use telpher::{
+    Delivery, Error, Event, HubInfo, Message, Notice, Outcome, Overflow, QueueInfo, Receipt,
+    Request, What,
+};
+
+use crate::layout::{self, WORDS, set_double, set_long};
+
+/// Where one batch of events is written.
+pub(crate) struct Page<'a> {
+    words: &'a mut [u32],
+    bytes: &'a mut [u8],
+    used: usize,
+    count: usize,
+}
+
+impl<'a> Page<'a> {
+    /// A page that writes its bytes from `used` on.
+    pub(crate) fn new(words: &'a mut [u32], bytes: &'a mut [u8], used: usize) -> Page<'a> {
+        Page { words, bytes, used, count: 0 }
+    }
+
+    /// Records that still fit.
+    pub(crate) fn room(&self) -> usize {
+        (self.words.len() / WORDS).saturating_sub(self.count + 1)
+    }
+
+    /// Writes `event`, or returns how many bytes it needs.
+    pub(crate) fn push(&mut self, event: &Event) -> Result<(), usize> {
+        let mut record = [0; WORDS];
+        record[1] = event.user as u32;
+        let info = numbers(event);
+        let parts = parts(event, info.as_ref());
+        let need = parts.iter().map(|part| part.len()).sum::<usize>();
+        if need > self.bytes.len().saturating_sub(self.used) {
+            return Err(need);
+        }
+        describe(event, &mut record);
+        record[2] = self.used as u32;
+        for (index, part) in parts.iter().enumerate() {
+            record[3 + index] = part.len() as u32;
+            self.bytes[self.used..self.used + part.len()].copy_from_slice(part);
+            self.used += part.len();
+        }
+        self.count += 1;
+        self.words[self.count * WORDS..][..WORDS].copy_from_slice(&record);
+        Ok(())
+    }
+
+    /// Writes the head record.
+    pub(crate) fn finish(self, need: usize, more: bool) {
+        let head = [self.count as u32, self.used as u32, need as u32, u32::from(more)];
+        self.words[..4].copy_from_slice(&head);
+    }
+}
+
+/// The bytes of body, key and headers.
+fn parts<'a>(event: &'a Event, info: Option<&'a [u8; 88]>) -> [&'a [u8]; 3] {
+    match &event.what {
+        What::Done(Ok(Outcome::Reply(message))) => message_parts(message),
+        What::Done(Ok(Outcome::Delivery(delivery))) => message_parts(&delivery.message),
+        What::Done(Ok(Outcome::Opened(info))) => [&info.hub_id, &[], &[]],
+        What::Done(Err(error)) => [error.detail().as_bytes(), &[], &[]],
+        What::Delivery(delivery) => message_parts(&delivery.message),
+        What::Request(request) => message_parts(&request.message),
+        What::Notice(Notice::Disconnected { reason }) => [reason.as_bytes(), &[], &[]],
+        _ => [info.map_or(&[], |info| &info[..]), &[], &[]],
+    }
+}
+
+fn message_parts(message: &Message) -> [&[u8]; 3] {
+    let (key, headers) = match &message.properties {
+        Some(properties) => (&properties.key[..], &properties.headers.encoded()[..]),
+        None => (&[][..], &[][..]),
+    };
+    [&message.body, key, headers]
+}
+
+/// A queue's figures as eleven doubles.
+fn numbers(event: &Event) -> Option<[u8; 88]> {
+    let What::Done(Ok(Outcome::Queue(info))) = &event.what else { return None };
+    let QueueInfo { ready, held, bytes, sends_waiting, consumers, sent, .. } = **info;
+    let QueueInfo { acknowledged, rejected, requeued, length_max, bytes_max, .. } = **info;
+    let figures = [
+        ready,
+        held,
+        bytes,
+        sends_waiting,
+        consumers,
+        sent,
+        acknowledged,
+        rejected,
+        requeued,
+        length_max,
+        bytes_max,
+    ];
+    let mut encoded = [0; 88];
+    for (place, figure) in encoded.chunks_exact_mut(8).zip(figures) {
+        place.copy_from_slice(&(figure as f64).to_le_bytes());
+    }
+    Some(encoded)
+}
+
+fn describe(event: &Event, record: &mut [u32; WORDS]) {
+    record[0] = match &event.what {
+        What::Done(Ok(outcome)) => outcome_of(outcome, record),
+        What::Done(Err(error)) => error_of(error, record),
+        What::Started => layout::STARTED,
+        What::Delivery(delivery) => delivery_of(layout::DELIVERY, delivery, record),
+        What::Request(request) => request_of(request, record),
+        What::Withdrawn { request } => {
+            set_long(record, 8, *request);
+            layout::WITHDRAWN
+        }
+        What::Notice(notice) => notice_of(notice, record),
+        What::Ready => layout::READY,
+    };
+}
+
+fn outcome_of(outcome: &Outcome, record: &mut [u32; WORDS]) -> u32 {
+    match outcome {
+        Outcome::Empty => layout::EMPTY,
+        Outcome::Opened(info) => opened_of(info, record),
+        Outcome::Reply(message) => {
+            record[6] = message.priority().into();
+            layout::REPLIED
+        }
+        Outcome::Receipt(Receipt { message_id, durability }) => {
+            set_long(record, 10, *message_id);
+            record[6] = *durability as u32;
+            layout::RECEIPT
+        }
+        Outcome::Delivery(delivery) => delivery_of(layout::RECEIVED, delivery, record),
+        Outcome::Count(count) => {
+            set_double(record, 12, *count as f64);
+            layout::COUNT
+        }
+        Outcome::Queue(info) => {
+            record[6] = info.durability as u32;
+            record[7] = u32::from(info.overflow == Overflow::Reject);
+            layout::QUEUE_INFO
+        }
+    }
+}
+
+fn opened_of(info: &HubInfo, record: &mut [u32; WORDS]) -> u32 {
+    record[6] = info.memory_only.into();
+    set_long(record, 8, info.session_id);
+    set_double(record, 12, info.epoch as f64);
+    layout::OPENED
+}
+
+fn error_of(error: &Error, record: &mut [u32; WORDS]) -> u32 {
+    record[6] = error.kind() as u32;
+    record[7] = error.code().cast_unsigned();
+    record[14] = error.maybe_executed().into();
+    layout::ERROR
+}
+
+fn delivery_of(what: u32, delivery: &Delivery, record: &mut [u32; WORDS]) -> u32 {
+    record[6] = delivery.message.priority().into();
+    record[7] = delivery.failures;
+    set_long(record, 8, delivery.token);
+    set_long(record, 10, delivery.message_id);
+    record[14] = delivery.redelivered.into();
+    what
+}
+
+fn request_of(request: &Request, record: &mut [u32; WORDS]) -> u32 {
+    record[6] = request.message.priority().into();
+    set_long(record, 8, request.token);
+    record[14] = request.deadline.is_some().into();
+    layout::REQUEST
+}
+
+fn notice_of(notice: &Notice, record: &mut [u32; WORDS]) -> u32 {
+    match notice {
+        Notice::Disconnected { .. } => record[6] = 1,
+        Notice::Resumed => record[6] = 2,
+        Notice::HubChanged { epoch, memory_lost } => {
+            record[6] = 3;
+            set_double(record, 12, *epoch as f64);
+            record[14] = (*memory_lost).into();
+        }
+    }
+    layout::NOTICE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use telpher::Kind;
+
+    fn replied(body: &'static str) -> Event {
+        let message = Message::new(body);
+        Event { id: 1, user: 5, what: What::Done(Ok(Outcome::Reply(message))) }
+    }
+
+    #[test]
+    fn what_does_not_fit_says_what_it_needs_and_writes_nothing() {
+        let (mut words, mut bytes) = ([0; WORDS * 3], [0; 8]);
+        let mut page = Page::new(&mut words, &mut bytes, 0);
+        page.push(&replied("hello")).unwrap();
+        assert_eq!(page.push(&replied("world")), Err(5));
+        assert_eq!(page.room(), 1);
+        page.finish(5, true);
+        assert_eq!(words[..4], [1, 5, 5, 1]);
+        assert_eq!(words[WORDS..][..4], [layout::REPLIED, 5, 0, 5]);
+        assert_eq!(&bytes, b"hello\0\0\0");
+    }
+
+    #[test]
+    fn an_error_carries_its_kind_code_and_effect() {
+        let (mut words, mut bytes) = ([0; WORDS * 2], [0; 8]);
+        let mut page = Page::new(&mut words, &mut bytes, 0);
+        let what = What::Done(Err(Error::remote(-7, "no")));
+        page.push(&Event { id: 1, user: 0, what }).unwrap();
+        page.finish(0, false);
+        let record = &words[WORDS..];
+        assert_eq!(record[0], layout::ERROR);
+        assert_eq!((record[6], record[7], record[14]), (Kind::Remote as u32, -7_i32 as u32, 1));
+    }
+}

@@ -1,0 +1,126 @@
+//! The layout of the records that cross the boundary; JavaScript reads these numbers from here.
+//!
+//! Both kinds of record are `RECORD_WORDS` 32-bit words; bodies, keys and headers lie beside them
+//! in a byte array, one after the other. Two words make an unsigned 64-bit number or a double, the
+//! low half first.
+//!
+//! ```text
+//! word  operation                         event
+//! 0     kind, 0 when it was started       what
+//! 1     slot                              slot
+//! 2     number of the interned name       offset into the bytes
+//! 3     offset into the bytes             bytes of the body
+//! 4     bytes of the body                 bytes of the key
+//! 5     bytes of the key                  bytes of the headers
+//! 6     bytes of the headers              small number
+//! 7     small number                      second small number
+//! 8-9   line_max                          token
+//! 10-11 token                             message id
+//! 12-13 time in ms (double)               number (double)
+//! 14-15 waiting since, in ms (double)     flag
+//! ```
+//!
+//! The first record of a batch of events is its head: count, bytes used, bytes that the next event
+//! needs, 1 if more are left.
+
+use napi_derive::napi;
+
+/// Words of one record.
+#[napi]
+pub const RECORD_WORDS: u32 = 16;
+/// The slot of an operation whose outcome nobody looks at, and of notices.
+#[napi]
+pub const NO_SLOT: u32 = u32::MAX;
+
+/// Kinds of operation.
+#[napi]
+pub const CALL: u32 = 1;
+#[napi]
+pub const SEND: u32 = 2;
+#[napi]
+pub const RECEIVE: u32 = 3;
+#[napi]
+pub const DECLARE: u32 = 4;
+#[napi]
+pub const DELETE: u32 = 5;
+#[napi]
+pub const PURGE: u32 = 6;
+#[napi]
+pub const INSPECT: u32 = 7;
+/// From here on: what the hub never refuses for want of room, because it makes room. These
+/// overtake operations that wait for room.
+#[napi]
+pub const SERVE: u32 = 8;
+#[napi]
+pub const CONSUME: u32 = 9;
+#[napi]
+pub const SETTLE: u32 = 10;
+#[napi]
+pub const REPLY: u32 = 11;
+#[napi]
+pub const REPLY_ERROR: u32 = 12;
+
+/// What an event is; up to `ERROR` it ends its slot.
+#[napi]
+pub const EMPTY: u32 = 1;
+#[napi]
+pub const OPENED: u32 = 2;
+#[napi]
+pub const REPLIED: u32 = 3;
+#[napi]
+pub const RECEIPT: u32 = 4;
+#[napi]
+pub const RECEIVED: u32 = 5;
+#[napi]
+pub const COUNT: u32 = 6;
+#[napi]
+pub const QUEUE_INFO: u32 = 7;
+#[napi]
+pub const ERROR: u32 = 8;
+#[napi]
+pub const STARTED: u32 = 9;
+#[napi]
+pub const DELIVERY: u32 = 10;
+#[napi]
+pub const REQUEST: u32 = 11;
+#[napi]
+pub const WITHDRAWN: u32 = 12;
+#[napi]
+pub const NOTICE: u32 = 13;
+#[napi]
+pub const READY: u32 = 14;
+
+/// How to submit: bit set of these.
+#[napi]
+pub const SUBMIT_BLOCKED: u32 = 1;
+#[napi]
+pub const SUBMIT_FLUSH: u32 = 2;
+
+/// What `submit` returns above the index of the first record that was not started.
+#[napi]
+pub const SUBMITTED_FULL: u32 = 1 << 30;
+#[napi]
+pub const SUBMITTED_EVENTS: u32 = 1 << 29;
+
+pub(crate) const WORDS: usize = RECORD_WORDS as usize;
+
+/// Two words as a double.
+pub(crate) fn double(words: &[u32], at: usize) -> f64 {
+    f64::from_bits(long(words, at))
+}
+
+/// Two words as an unsigned number.
+pub(crate) fn long(words: &[u32], at: usize) -> u64 {
+    u64::from(words[at]) | u64::from(words[at + 1]) << 32
+}
+
+/// Writes an unsigned number into two words.
+pub(crate) fn set_long(words: &mut [u32], at: usize, value: u64) {
+    words[at] = value as u32;
+    words[at + 1] = (value >> 32) as u32;
+}
+
+/// Writes a double into two words.
+pub(crate) fn set_double(words: &mut [u32], at: usize, value: f64) {
+    set_long(words, at, value.to_bits());
+}

@@ -1,0 +1,105 @@
+"""What the tests share."""
+
+import asyncio
+import itertools
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import telpher
+import uvloop
+
+_NUMBERS = itertools.count()
+
+LATE = (telpher.Expired, telpher.TimedOut, telpher.HostUnresponsive)
+"""How an operation may end whose time is over; the last if a busy machine kept the hub waiting."""
+
+
+@pytest.fixture
+def url() -> str:
+    """A hub of this process that no other test uses."""
+    return f"mem://test-{next(_NUMBERS)}"
+
+
+@pytest.fixture
+def hub(url: str) -> Iterator[telpher.Hub]:
+    """An open hub."""
+    with telpher.open(url) as hub:
+        yield hub
+
+
+@pytest.fixture
+def queue(hub: telpher.Hub) -> telpher.Queue:
+    """An empty queue."""
+    queue = hub.queue("work")
+    queue.declare()
+    return queue
+
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Iterator[Run]:
+    """Runs a coroutine on a loop of each kind."""
+    with asyncio.Runner(loop_factory=request.param) as runner:
+        yield runner.run
+
+
+class Script:
+    """A program of its own, which may be sent signals."""
+
+    def __init__(self, code: str) -> None:
+        self._errors = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(code)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+
+    def reads(self) -> str:
+        """The next line that the program prints."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def ends(self, timeout: float = 20) -> tuple[int, str, str]:
+        """Its exit code and what else it printed; fails if it does not end in time."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.close()
+        code = self.process.wait(timeout)
+        self._errors.seek(0)
+        return code, self.process.stdout.read(), self._errors.read()
+
+    def close(self) -> None:
+        """Makes sure that the program is gone."""
+        if self.process.poll() is None:
+            self.process.kill()
+        with self.process, self._errors:
+            pass
+
+
+@pytest.fixture
+def script() -> Iterator[Callable[[str], Script]]:
+    """Starts programs, and makes sure that they are gone afterwards."""
+    started: list[Script] = []
+
+    def start(code: str) -> Script:
+        started.append(Script(code))
+        return started[-1]
+
+    yield start
+    for made in started:
+        made.close()
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> str:
+    """A directory hub that no other test uses."""
+    return str(tmp_path / "hub")

@@ -1,0 +1,17 @@
+//! Log lines on stderr, each `time level message`.
+
+use std::io::IsTerminal;
+
+use tracing::Level;
+
+/// From now on what is logged, here and in the library, goes to stderr. `verbose` shows each
+/// connection too.
+pub fn begin(verbose: bool) {
+    let level = if verbose { Level::DEBUG } else { Level::INFO };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}

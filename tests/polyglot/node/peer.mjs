@@ -1,0 +1,70 @@
+// Node's part in the polyglot matrix: `peer.mjs call|serve|produce|consume URL NAME [COUNT]`.
+
+import { once } from "node:events";
+
+import { open } from "../../../bindings/node/index.mjs";
+
+// Confirmed at once by a caller or producer that does not wait for each.
+const WINDOW = 64;
+
+const roles = { call, serve, produce, consume };
+
+async function call(hub, name, count) {
+  await inWindows(count, async (index) => {
+    const body = Buffer.from(`request-${index}`);
+    const answer = await hub.call(name, body);
+    const wanted = Buffer.from(body).reverse();
+    if (!answer.equals(wanted))
+      throw new Error(`"${body}" was answered "${answer}"`);
+  });
+}
+
+async function serve(hub, name) {
+  const handler = (request) => Buffer.from(request.body).reverse();
+  const service = await hub.serve(name, handler, { concurrency: WINDOW });
+  console.log("ready");
+  process.stdin.resume();
+  await once(process.stdin, "end");
+  await service.close();
+}
+
+async function produce(hub, name, count) {
+  const queue = hub.queue(name);
+  await queue.declare({ durability: "memory" });
+  await inWindows(count, (index) => queue.send(`message-${index}`));
+}
+
+async function consume(hub, name, count) {
+  const queue = hub.queue(name);
+  await queue.declare({ durability: "memory" });
+  const missing = new Set(
+    Array.from({ length: count }, (_, index) => `message-${index}`),
+  );
+  const consumer = queue.consume();
+  await consumer.started;
+  console.log("ready");
+  for await (const job of consumer) {
+    const body = String(job.body);
+    if (!missing.delete(body))
+      throw new Error(`"${body}" came twice or was never sent`);
+    await job.acknowledge();
+    if (missing.size === 0) break;
+  }
+}
+
+async function inWindows(count, work) {
+  let next = 0;
+  const worker = async () => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: Math.min(WINDOW, count) }, worker));
+}
+
+const [role, url, name, count] = process.argv.slice(2);
+if (!roles[role] || !url || !name) {
+  console.error("usage: peer.mjs call|serve|produce|consume URL NAME [COUNT]");
+  process.exit(2);
+}
+const hub = await open(url);
+await roles[role](hub, name, Number(count ?? 0));
+await hub.close();

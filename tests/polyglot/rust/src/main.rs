@@ -1,0 +1,186 @@
+//! The Rust peer of the polyglot matrix.
+//!
+//! Every language has one, with the same four roles and the same command line, so that each can be
+//! set against each: `call URL NAME COUNT`, `serve URL NAME`, `produce URL QUEUE COUNT`,
+//! `consume URL QUEUE COUNT`. A service answers with the request's bytes reversed; a producer sends
+//! `message-0`, `message-1` and so on. `serve` and `consume` print `ready` when they are live;
+//! `serve` runs until its standard input closes. Exit code 0 means that everything was as expected.
+//!
+//! This one has a fifth role for the sake of all: `keep URL QUEUE` declares a queue in memory and
+//! keeps the hub open until its standard input closes.
+#![forbid(unsafe_code)]
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::process::ExitCode;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use telpher::{
+    Bytes, Command, Delivery, Done, Durability, Error, Event, Hub, Id, Kind, Message, Name,
+    OpenOptions, Outcome, QueueOptions, Timeout, Verdict, What,
+};
+
+const TIMEOUT: Timeout = Timeout::After(Duration::from_secs(20));
+
+/// Why a peer failed, for a person.
+type Failure = String;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("peer: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<(), Failure> {
+    let (role, url, name, count) = match arguments {
+        [role @ ("serve" | "keep"), url, name] => (*role, url, name, 0),
+        [role, url, name, count] => {
+            (*role, url, name, count.parse().map_err(|_| format!("{count} is no count"))?)
+        }
+        _ => return Err("usage: call|serve|produce|consume|keep URL NAME [COUNT]".into()),
+    };
+    let hub = open(url)?;
+    let name = Name::parse(name).map_err(text)?;
+    match role {
+        "call" => call(&hub, &name, count)?,
+        "serve" => serve(&hub, name)?,
+        "produce" => produce(&hub, &name, count)?,
+        "consume" => consume(&hub, name, count)?,
+        "keep" => keep(&hub, name)?,
+        _ => return Err(format!("{role} is no role")),
+    }
+    hub.close(TIMEOUT).map_err(text)
+}
+
+fn text(error: Error) -> Failure {
+    error.to_string()
+}
+
+fn open(url: &str) -> Result<Hub, Failure> {
+    let options = OpenOptions { timeout: TIMEOUT, ..OpenOptions::default() };
+    let (hub, id) = Hub::open(url, options, Done::Wait, Done::None).map_err(text)?;
+    outcome(&hub, id)?;
+    Ok(hub)
+}
+
+/// Starts an operation; at the bound of what may be in flight it waits for room.
+fn start(hub: &Hub, command: &Command) -> Result<Id, Failure> {
+    loop {
+        match hub.start(command.clone(), TIMEOUT, Done::Wait) {
+            Err(error) if error.kind() == Kind::Full => {
+                hub.wait(0, TIMEOUT).map_err(text)?;
+            }
+            started => return started.map_err(text),
+        }
+    }
+}
+
+fn outcome(hub: &Hub, id: Id) -> Result<Outcome, Failure> {
+    match hub.wait(id, TIMEOUT).map_err(text)?.what {
+        What::Done(result) => result.map_err(text),
+        other => Err(format!("expected an end, got {other:?}")),
+    }
+}
+
+/// Starts all calls before it waits for the first.
+fn call(hub: &Hub, service: &Name, count: usize) -> Result<(), Failure> {
+    let mut ids = Vec::new();
+    for index in 0..count {
+        let message = Message::new(format!("call-{index}"));
+        ids.push(start(hub, &Command::Call { service: service.clone(), message })?);
+    }
+    for (index, id) in ids.into_iter().enumerate() {
+        let Outcome::Reply(reply) = outcome(hub, id)? else {
+            return Err("a call ended without a reply".into());
+        };
+        let expected: Vec<u8> = format!("call-{index}").bytes().rev().collect();
+        if reply.body[..] != expected[..] {
+            return Err(format!("call {index} was answered with {:?}", reply.body));
+        }
+    }
+    Ok(())
+}
+
+fn serve(hub: &Hub, service: Name) -> Result<(), Failure> {
+    let (sender, started) = sync_channel(1);
+    let replier = hub.clone();
+    let handler = move |event: Event| match event.what {
+        What::Started => drop(sender.try_send(Ok(()))),
+        What::Done(Err(error)) => drop(sender.try_send(Err(text(error)))),
+        What::Request(request) => {
+            let body: Bytes = request.message.body.iter().rev().copied().collect();
+            let reply = Command::Reply { request: request.token, reply: Ok(Message::new(body)) };
+            if let Err(error) = replier.start(reply, TIMEOUT, Done::None) {
+                eprintln!("peer: a reply was not sent: {error}");
+            }
+        }
+        _ => {}
+    };
+    let command = Command::Serve { service, concurrency: 64, line_max: 1_024 };
+    let id = hub.start(command, Timeout::Never, Done::Callback(Box::new(handler))).map_err(text)?;
+    started.recv().map_err(|_| "the service ended before it was live")??;
+    println!("ready");
+    input_closed()?;
+    hub.detach(id).map_err(text)
+}
+
+fn keep(hub: &Hub, queue: Name) -> Result<(), Failure> {
+    let options = QueueOptions { durability: Some(Durability::Memory), ..QueueOptions::default() };
+    let id = start(hub, &Command::Declare { queue, options })?;
+    outcome(hub, id)?;
+    println!("ready");
+    input_closed()
+}
+
+fn input_closed() -> Result<(), Failure> {
+    std::io::stdin().read_to_end(&mut Vec::new()).map(drop).map_err(|error| error.to_string())
+}
+
+/// Starts all sends before it waits for the first confirmation.
+fn produce(hub: &Hub, queue: &Name, count: usize) -> Result<(), Failure> {
+    let mut ids = Vec::new();
+    for index in 0..count {
+        let message = Message::new(format!("message-{index}"));
+        ids.push(start(hub, &Command::Send { queue: queue.clone(), message })?);
+    }
+    for id in ids {
+        let Outcome::Receipt(_) = outcome(hub, id)? else {
+            return Err("a send ended without a receipt".into());
+        };
+    }
+    Ok(())
+}
+
+fn consume(hub: &Hub, queue: Name, count: usize) -> Result<(), Failure> {
+    let command = Command::Consume { queue, prefetch: 16 };
+    let id = hub.start(command, Timeout::Never, Done::Wait).map_err(text)?;
+    let mut seen = HashSet::new();
+    while seen.len() < count {
+        match hub.wait(id, TIMEOUT).map_err(text)?.what {
+            What::Started => println!("ready"),
+            What::Delivery(delivery) => {
+                acknowledge(hub, &delivery)?;
+                seen.insert(delivery.message.body);
+            }
+            other => return Err(format!("expected a delivery, got {other:?}")),
+        }
+    }
+    let expected = (0..count).map(|index| Bytes::from(format!("message-{index}")));
+    match expected.into_iter().find(|body| !seen.contains(body)) {
+        Some(missing) => Err(format!("{missing:?} never came")),
+        None => Ok(()),
+    }
+}
+
+fn acknowledge(hub: &Hub, delivery: &Delivery) -> Result<(), Failure> {
+    let verdict = Verdict::Acknowledge;
+    let id = start(hub, &Command::Settle { delivery: delivery.token, verdict })?;
+    outcome(hub, id).map(drop)
+}

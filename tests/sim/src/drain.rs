@@ -1,0 +1,87 @@
+//! The last program: it takes what is left in each queue, one message after the other.
+
+use telpher_proto::base::{Command, Error, Event, Kind, Name, Outcome, Verdict, What};
+
+use crate::agenda::{Item, Phase};
+use crate::world::World;
+
+/// How far it has got.
+#[derive(Clone, Debug)]
+pub struct Drain {
+    queues: Vec<Name>,
+    queue: Option<Name>,
+    /// The hub has said that it is empty.
+    emptied: bool,
+    /// The hub did not say in time whether it is empty.
+    unheard: bool,
+}
+
+const PATIENCE_MS: u64 = 5_000;
+
+impl Drain {
+    /// Everything is still to be done.
+    pub fn new(queues: Vec<Name>) -> Drain {
+        Drain { queues, queue: None, emptied: false, unheard: false }
+    }
+}
+
+impl World {
+    /// It hears something, and does the next thing.
+    pub(crate) fn drain_event(&mut self, slot: usize, event: Event) {
+        let What::Done(result) = event.what else { return };
+        let Some(drain) = self.programs[slot].drain.clone() else { return };
+        let Some(queue) = drain.queue.clone() else { return self.drain_next(slot) };
+        match result {
+            Ok(Outcome::Queue(info)) => {
+                self.model.drained(&queue, &info, drain.emptied);
+                if drain.emptied || (drain.unheard && info.ready + info.held == 0) {
+                    return self.drain_next(slot);
+                }
+                self.start(slot, Command::Receive { queue }, Some(PATIENCE_MS));
+            }
+            Ok(Outcome::Delivery(delivery)) => {
+                let verdict = Verdict::Acknowledge;
+                let settle = Command::Settle { delivery: delivery.token, verdict };
+                self.start(slot, settle, Some(PATIENCE_MS));
+            }
+            Ok(Outcome::Empty) => {
+                self.start(slot, Command::Receive { queue }, Some(PATIENCE_MS));
+            }
+            Ok(other) => self.model.complain(format!("the last program was told {other:?}")),
+            Err(error) => self.drain_error(slot, queue, &error),
+        }
+    }
+
+    fn drain_error(&mut self, slot: usize, queue: Name, error: &Error) {
+        match error.kind() {
+            // On a slow link the verdict may come too late: what it was, the queue tells.
+            Kind::Expired | Kind::HostUnresponsive => {
+                if let Some(drain) = &mut self.programs[slot].drain {
+                    drain.emptied = error.kind() == Kind::Expired;
+                    drain.unheard = !drain.emptied;
+                }
+                self.start(slot, Command::Inspect { queue }, Some(PATIENCE_MS));
+            }
+            Kind::NotFound => self.drain_next(slot),
+            Kind::Closed => {}
+            _ => self.model.complain(format!("the last program was told {error:?}")),
+        }
+    }
+
+    fn drain_next(&mut self, slot: usize) {
+        let Some(drain) = &mut self.programs[slot].drain else { return };
+        drain.emptied = false;
+        drain.unheard = false;
+        drain.queue = drain.queues.pop();
+        match drain.queue.clone() {
+            Some(queue) => {
+                self.start(slot, Command::Inspect { queue }, Some(PATIENCE_MS));
+            }
+            None => {
+                self.programs[slot].drain = None;
+                self.close(slot);
+                self.later(1_000, Item::Next(Phase::End));
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! What must be true, seen from the programs' side alone.
+//!
+//! The model hears what programs start, what they are told, and which faults struck. It shares no
+//! code with the machines: it remembers what was said and complains about what cannot be.
+//!
+//! ```text
+//! tickets   every ticket ends exactly once and in time; nothing comes for an unknown id
+//! sessions  whom the hub may have given up, and which host each program has reached
+//! queues    nothing confirmed is lost, stored twice, held twice or taken twice; order
+//! calls     a handler runs at most once, and the answer is its answer
+//! ```
+
+mod body;
+mod calls;
+mod queues;
+mod sessions;
+mod tickets;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use telpher_proto::base::What;
+use telpher_proto::base::{Command, Error, Event, Id, Name, Notice, Outcome, QueueInfo, Time};
+
+use crate::agenda::Who;
+use crate::plan::Plan;
+use calls::Calls;
+use queues::Queues;
+use sessions::Sessions;
+use tickets::Tickets;
+
+pub use tickets::verdict_wait;
+
+/// What is wrong, if anything is.
+type Verdict = Result<(), String>;
+
+/// Complains unless `good`.
+fn ensure(good: bool, complaint: impl FnOnce() -> String) -> Verdict {
+    if good { Ok(()) } else { Err(complaint()) }
+}
+
+/// The number with which a body begins: each message and request has its own.
+pub fn number(body: &[u8]) -> Option<u64> {
+    let digits = body.split(|byte| *byte == b':').next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// An operation as its program starts it, in the world's time.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// Who starts it.
+    pub who: Who,
+    /// Its ticket.
+    pub id: Id,
+    /// The program's own number.
+    pub user: u64,
+    /// When.
+    pub now: Time,
+    /// Its deadline.
+    pub deadline: Option<Time>,
+}
+
+/// Something happens to a program.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    now: Time,
+    who: Who,
+}
+
+/// When and to whom something happens, and what is known of sessions.
+#[derive(Clone, Copy, Debug)]
+struct Context<'a> {
+    at: Moment,
+    sessions: &'a Sessions,
+}
+
+/// The model.
+#[derive(Debug)]
+pub struct Model {
+    violation: Option<String>,
+    sessions: Sessions,
+    tickets: Tickets,
+    queues: Queues,
+    calls: Calls,
+    counts: BTreeMap<String, u64>,
+}
+
+impl Model {
+    /// Knows nothing yet but how the queues are to be.
+    pub fn new(plan: &Plan) -> Model {
+        Model {
+            violation: None,
+            sessions: Sessions::default(),
+            tickets: Tickets::default(),
+            queues: Queues::new(plan),
+            calls: Calls::default(),
+            counts: BTreeMap::new(),
+        }
+    }
+
+    /// The first thing that was wrong.
+    pub fn violation(&self) -> Option<&str> {
+        self.violation.as_deref()
+    }
+
+    /// How often each kind of thing has happened.
+    pub fn counts(&self) -> &BTreeMap<String, u64> {
+        &self.counts
+    }
+
+    /// Something was wrong.
+    pub fn complain(&mut self, complaint: String) {
+        self.violation.get_or_insert(complaint);
+    }
+
+    fn judge(&mut self, verdict: Verdict) {
+        if let Err(complaint) = verdict {
+            self.complain(complaint);
+        }
+    }
+
+    /// A program opens its handle.
+    pub fn opened(&mut self, start: &Start, local: bool) {
+        self.sessions.open(start.who, local);
+        self.tickets.start(start, None);
+    }
+
+    /// A program starts an operation.
+    pub fn started(&mut self, start: &Start, command: &Command) {
+        self.tickets.start(start, Some(command.clone()));
+        self.queues.start(start, command);
+        self.calls.start(start, command);
+    }
+
+    /// A program hears something.
+    pub fn event(&mut self, now: Time, who: Who, event: &Event) {
+        let verdict = self.take(Moment { now, who }, event);
+        self.judge(verdict.map_err(|complaint| format!("{who:?} heard {event:?}: {complaint}")));
+    }
+
+    fn take(&mut self, at: Moment, event: &Event) -> Verdict {
+        match &event.what {
+            What::Notice(notice) => {
+                ensure(event.id == 0, || "a notice is for the handle itself".into())?;
+                return self.notice(at, notice);
+            }
+            What::Ready => return Err("nothing was full".into()),
+            What::Done(result) => {
+                let ticket = self.tickets.end(at, event, result)?;
+                let what = ticket.command.as_ref().map_or("open", tickets::command_name);
+                let how = result.as_ref().map_or_else(|e| e.kind().name(), |_| "ok");
+                *self.counts.entry(format!("{what} {how}")).or_default() += 1;
+                let command = ticket.command.clone();
+                return self.done(at, event.id, command, result);
+            }
+            _ => {}
+        }
+        let command = self.tickets.live(at.who, event)?.clone();
+        match (&event.what, &command) {
+            (What::Started, Command::Serve { .. } | Command::Consume { .. }) => {
+                self.calls.live(at, event.id);
+                Ok(())
+            }
+            (What::Delivery(delivery), Command::Consume { queue, .. }) => {
+                *self.counts.entry("delivery".into()).or_default() += 1;
+                let context = Context { at, sessions: &self.sessions };
+                self.queues.deliver(&context, Some(event.id), queue, delivery)
+            }
+            (What::Request(request), Command::Serve { service, .. }) => {
+                *self.counts.entry("request".into()).or_default() += 1;
+                let context = Context { at, sessions: &self.sessions };
+                self.calls.request(&context, event.id, service, request)
+            }
+            (What::Withdrawn { request }, Command::Serve { .. }) => {
+                *self.counts.entry("withdrawn".into()).or_default() += 1;
+                self.calls.withdrawn(at, *request)
+            }
+            _ => Err(format!("this does not come for {command:?}")),
+        }
+    }
+
+    fn notice(&mut self, at: Moment, notice: &Notice) -> Verdict {
+        let name = match notice {
+            Notice::Disconnected { .. } => "disconnected",
+            Notice::Resumed => "resumed",
+            Notice::HubChanged { memory_lost: true, .. } => "hub changed",
+            Notice::HubChanged { .. } => "session forgotten",
+        };
+        *self.counts.entry(name.into()).or_default() += 1;
+        self.sessions.notice(at.who, notice)?;
+        self.calls.notice(at, notice);
+        match notice {
+            Notice::HubChanged { .. } => self.queues.void(at.who, None),
+            Notice::Resumed => self.queues.resumed(at.who)?,
+            Notice::Disconnected { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn done(
+        &mut self,
+        at: Moment,
+        id: Id,
+        command: Option<Command>,
+        result: &Result<Outcome, Error>,
+    ) -> Verdict {
+        let Some(command) = command else {
+            if let Ok(Outcome::Opened(info)) = result {
+                self.sessions.opened(at.who, info)?;
+            }
+            return Ok(());
+        };
+        let context = Context { at, sessions: &self.sessions };
+        match &command {
+            Command::Call { .. } | Command::Serve { .. } | Command::Reply { .. } => {
+                self.calls.end(&context, id, &command, result)
+            }
+            _ => self.queues.end(&context, id, &command, result),
+        }
+    }
+
+    /// A program has asked for a ticket's end, and has been driven since.
+    pub fn cancelled(&mut self, who: Who, id: Id) {
+        let verdict = self.tickets.cancelled(who, id);
+        self.judge(verdict);
+    }
+
+    /// A program lets go of an id.
+    pub fn detached(&mut self, who: Who, id: Id) {
+        self.tickets.detach(who, id);
+        self.queues.void(who, Some(id));
+        self.calls.detach(who, id);
+    }
+
+    /// A program closes its handle: what it holds goes back.
+    pub fn closing(&mut self, who: Who) {
+        self.queues.void(who, None);
+        self.calls.gone(who);
+    }
+
+    /// It has closed, and was driven.
+    pub fn closed(&mut self, who: Who) {
+        let verdict = self.tickets.closed(who);
+        self.judge(verdict);
+    }
+
+    /// A program is killed: nothing is heard of it any more.
+    pub fn killed(&mut self, who: Who) {
+        self.closing(who);
+        self.tickets.forget(who);
+    }
+
+    /// The hub has learned that the connection on which it knew a program is gone.
+    pub fn hub_lost(&mut self, now: Time, who: Who, current: bool, grace: Option<Duration>) {
+        self.sessions.hub_lost(now, who, current, grace);
+    }
+
+    /// A ticket's last moment has passed, and its program was driven.
+    pub fn overdue(&mut self, now: Time, who: Who, id: Id) {
+        let verdict = self.tickets.overdue(now, who, id);
+        self.judge(verdict);
+    }
+
+    /// The figures of a queue before and after the last program took what was left.
+    pub fn drained(&mut self, queue: &Name, info: &QueueInfo, empty: bool) {
+        let verdict = self.queues.drained(info, empty);
+        self.judge(verdict.map_err(|complaint| format!("{queue} is {info:?}: {complaint}")));
+    }
+
+    /// The run is over, and `epoch` was its last host.
+    pub fn finish(&mut self, epoch: u64) {
+        let verdict = self.tickets.finish().and_then(|()| self.queues.finish(epoch));
+        self.judge(verdict);
+    }
+}

@@ -1,0 +1,207 @@
+//! Every ticket ends exactly once and in time, with an outcome that fits; nothing comes for an id
+//! that is unknown or has ended.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use telpher_proto::base::limits;
+use telpher_proto::base::{Command, Error, Event, Executed, Id, Kind, Outcome, Time};
+
+use super::{Moment, Start, Verdict, ensure};
+use crate::agenda::Who;
+
+#[derive(Debug)]
+pub struct Ticket {
+    /// What was asked; `None` for opening.
+    pub command: Option<Command>,
+    user: u64,
+    deadline: Option<Time>,
+    last: Option<Time>,
+    detached: bool,
+    ended: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Tickets(BTreeMap<(Who, Id), Ticket>);
+
+/// How long a ticket may stay open past its deadline for the hub's verdict.
+pub fn verdict_wait(timeout: Duration) -> Duration {
+    let (least, most) = limits::VERDICT_WAIT_MS;
+    (timeout / 50).clamp(Duration::from_millis(least), Duration::from_millis(most))
+}
+
+/// For counting.
+pub fn command_name(command: &Command) -> &'static str {
+    match command {
+        Command::Call { .. } => "call",
+        Command::Serve { .. } => "serve",
+        Command::Reply { .. } => "reply",
+        Command::Declare { .. } => "declare",
+        Command::Delete { .. } => "delete",
+        Command::Purge { .. } => "purge",
+        Command::Inspect { .. } => "inspect",
+        Command::Send { .. } => "send",
+        Command::Receive { .. } => "receive",
+        Command::Consume { .. } => "consume",
+        Command::Settle { .. } => "settle",
+        Command::Credit { .. } => "credit",
+    }
+}
+
+impl Tickets {
+    pub(super) fn start(&mut self, start: &Start, command: Option<Command>) {
+        let last = start.deadline.map(|at| at.plus(verdict_wait(at.since(start.now))));
+        let ticket = Ticket {
+            command,
+            user: start.user,
+            deadline: start.deadline,
+            last,
+            detached: false,
+            ended: false,
+        };
+        self.0.insert((start.who, start.id), ticket);
+    }
+
+    /// The command of the consumer or service for which something has arrived.
+    pub(super) fn live(&self, who: Who, event: &Event) -> Result<&Command, String> {
+        let ticket = self.0.get(&(who, event.id)).ok_or("nobody started this id")?;
+        ensure(!ticket.ended, || "this id has ended".into())?;
+        ensure(ticket.user == event.user, || "this is not the program's number".into())?;
+        ticket.command.as_ref().ok_or_else(|| "this id opened the handle".into())
+    }
+
+    pub(super) fn end(
+        &mut self,
+        at: Moment,
+        event: &Event,
+        result: &Result<Outcome, Error>,
+    ) -> Result<&Ticket, String> {
+        let ticket = self.0.get_mut(&(at.who, event.id)).ok_or("nobody started this ticket")?;
+        ensure(!ticket.ended, || "this ticket has ended before".into())?;
+        ensure(ticket.user == event.user, || "this is not the program's number".into())?;
+        ticket.ended = true;
+        match result {
+            Ok(outcome) => {
+                ensure(fits(ticket, outcome), || format!("it does not fit {:?}", ticket.command))?;
+            }
+            Err(error) => {
+                known(ticket, error)?;
+                late_enough(ticket, error.kind(), at.now)?;
+            }
+        }
+        Ok(ticket)
+    }
+
+    /// Cancelling ends a ticket at once.
+    pub(super) fn cancelled(&mut self, who: Who, id: Id) -> Verdict {
+        self.must_have_ended(who, id, "was cancelled, and has not ended")
+    }
+
+    /// Called just after the last moment of a ticket, when its program was driven.
+    pub(super) fn overdue(&mut self, now: Time, who: Who, id: Id) -> Verdict {
+        let late = |ticket: &Ticket| ticket.last.is_some_and(|last| last < now);
+        if self.0.get(&(who, id)).is_some_and(late) {
+            return self.must_have_ended(who, id, "is open past its deadline and the verdict wait");
+        }
+        Ok(())
+    }
+
+    fn must_have_ended(&self, who: Who, id: Id, complaint: &str) -> Verdict {
+        let Some(ticket) = self.0.get(&(who, id)) else { return Ok(()) };
+        let registration =
+            matches!(ticket.command, Some(Command::Serve { .. } | Command::Consume { .. }));
+        ensure(ticket.ended || (ticket.detached && !registration), || {
+            format!("ticket {id} of {who:?} {complaint}: {ticket:?}")
+        })
+    }
+
+    pub(super) fn detach(&mut self, who: Who, id: Id) {
+        if let Some(ticket) = self.0.get_mut(&(who, id)) {
+            ticket.detached = true;
+        }
+    }
+
+    /// Closing ends every ticket at once.
+    pub(super) fn closed(&self, who: Who) -> Verdict {
+        for (of, id) in self.0.range((who, 0)..=(who, Id::MAX)).map(|(key, _)| *key) {
+            self.must_have_ended(of, id, "is open though its handle has closed")?;
+        }
+        Ok(())
+    }
+
+    /// Its program was killed.
+    pub(super) fn forget(&mut self, who: Who) {
+        self.0.retain(|(of, _), _| *of != who);
+    }
+
+    pub(super) fn finish(&self) -> Verdict {
+        for (who, id) in self.0.keys() {
+            self.must_have_ended(*who, *id, "has never ended")?;
+        }
+        Ok(())
+    }
+}
+
+fn fits(ticket: &Ticket, outcome: &Outcome) -> bool {
+    let Some(command) = &ticket.command else { return matches!(outcome, Outcome::Opened(_)) };
+    match command {
+        Command::Call { .. } => matches!(outcome, Outcome::Reply(_)),
+        Command::Send { .. } => matches!(outcome, Outcome::Receipt(_)),
+        Command::Receive { .. } => matches!(outcome, Outcome::Delivery(_)),
+        Command::Delete { .. } | Command::Purge { .. } => matches!(outcome, Outcome::Count(_)),
+        Command::Inspect { .. } => matches!(outcome, Outcome::Queue(_)),
+        _ => matches!(outcome, Outcome::Empty),
+    }
+}
+
+/// An error belongs to its operation, and says of its effect what the table of kinds says.
+fn known(ticket: &Ticket, error: &Error) -> Verdict {
+    let fitting = match error.kind() {
+        Kind::Closed | Kind::Cancelled | Kind::HostLost | Kind::HostUnresponsive => true,
+        Kind::NoHost => true,
+        Kind::Expired => true,
+        Kind::NoService | Kind::Busy | Kind::TimedOut | Kind::Remote | Kind::Abandoned => {
+            matches!(ticket.command, Some(Command::Call { .. }))
+        }
+        Kind::LeaseLost => {
+            matches!(ticket.command, Some(Command::Settle { .. } | Command::Reply { .. }))
+        }
+        Kind::Stale => matches!(
+            ticket.command,
+            Some(Command::Settle { .. } | Command::Reply { .. } | Command::Credit { .. })
+        ),
+        Kind::Full => matches!(ticket.command, Some(Command::Send { .. })),
+        Kind::Mismatch => matches!(ticket.command, Some(Command::Declare { .. })),
+        Kind::NotFound => matches!(
+            ticket.command,
+            Some(
+                Command::Send { .. }
+                    | Command::Receive { .. }
+                    | Command::Consume { .. }
+                    | Command::Credit { .. }
+                    | Command::Inspect { .. }
+                    | Command::Purge { .. }
+                    | Command::Delete { .. }
+            )
+        ),
+        _ => false,
+    };
+    ensure(fitting, || format!("this error does not belong to {:?}", ticket.command))?;
+    let table = match error.kind().executed() {
+        Executed::Never => !error.maybe_executed(),
+        Executed::Maybe => error.maybe_executed(),
+        Executed::Depends => true,
+    };
+    ensure(table, || "the table of kinds says otherwise of maybe_executed".into())
+}
+
+/// No verdict about time comes before that time.
+fn late_enough(ticket: &Ticket, kind: Kind, now: Time) -> Verdict {
+    let timed = match kind {
+        Kind::Expired | Kind::TimedOut | Kind::HostUnresponsive => true,
+        Kind::NoHost => ticket.command.is_none(),
+        _ => false,
+    };
+    let early = ticket.deadline.is_none_or(|deadline| now < deadline);
+    ensure(!(timed && early), || format!("its deadline was {:?}, it is {now:?}", ticket.deadline))
+}

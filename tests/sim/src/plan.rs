@@ -1,0 +1,193 @@
+//! What one seed stands for: how many programs, which queues, how bad the weather is.
+//!
+//! Each seed switches some things off altogether, so that rare mixtures are met too: a run with
+//! nothing but breaking connections finds other faults than one with everything at once.
+
+use telpher_proto::base::{Durability, Name, Overflow, QueueOptions};
+
+use crate::random::Random;
+
+/// How bytes are cut on their way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chunks {
+    /// All that waits arrives at once.
+    Whole,
+    /// A part of it, cut anywhere.
+    Some,
+    /// A few bytes at a time.
+    Few,
+}
+
+/// What a program may do of its own accord, in the order of [`Plan::weights`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Asks a service.
+    Call,
+    /// Puts a message into a queue.
+    Send,
+    /// Several sends and calls back to back.
+    Burst,
+    /// Takes one message.
+    Receive,
+    /// Takes messages.
+    Consume,
+    /// Serves a name.
+    Serve,
+    /// Declares a queue, now and then with options that do not fit.
+    Declare,
+    /// Asks for a queue's figures.
+    Inspect,
+    /// Empties a queue.
+    Purge,
+    /// Removes a queue.
+    Delete,
+    /// Cancels an open ticket.
+    Cancel,
+    /// Lets go of a ticket, a consumer or a service.
+    Detach,
+    /// Changes a consumer's credit.
+    Credit,
+    /// Settles a delivery a second time.
+    SettleAgain,
+    /// Closes its handle, and opens another one later.
+    Close,
+}
+
+/// Every action.
+pub const ACTIONS: [Action; 15] = [
+    Action::Call,
+    Action::Send,
+    Action::Burst,
+    Action::Receive,
+    Action::Consume,
+    Action::Serve,
+    Action::Declare,
+    Action::Inspect,
+    Action::Purge,
+    Action::Delete,
+    Action::Cancel,
+    Action::Detach,
+    Action::Credit,
+    Action::SettleAgain,
+    Action::Close,
+];
+
+/// A queue that the programs use.
+#[derive(Clone, Debug)]
+pub struct QueuePlan {
+    /// Its name.
+    pub name: Name,
+    /// How it is declared.
+    pub options: QueueOptions,
+}
+
+/// What one seed stands for.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Programs, 2 to 6.
+    pub programs: usize,
+    /// The queues.
+    pub queues: Vec<QueuePlan>,
+    /// The services' names.
+    pub services: Vec<Name>,
+    /// How long programs work, in ms.
+    pub work_ms: u64,
+    /// Mean time between two actions of a program, in µs.
+    pub act_us: u64,
+    /// Least and most time that bytes take, in µs.
+    pub latency_us: (u64, u64),
+    /// How bytes are cut.
+    pub chunks: Chunks,
+    /// Bytes that a link holds in each direction.
+    pub link_size: usize,
+    /// Mean time between two faults of a kind, in ms; 0 is never. In the order of [`crate::agenda::Fault`].
+    pub faults_ms: [u64; 5],
+    /// Longest time in which the log reaches a position, in ms; 0 is at once.
+    pub log_ms: u64,
+    /// Time for which a remote session survives, in ms.
+    pub grace_ms: u64,
+    /// The hub is one of a directory.
+    pub directory: bool,
+    /// True if messages have priorities.
+    pub priorities: bool,
+    /// How likely each of [`ACTIONS`] is.
+    pub weights: [u64; 15],
+}
+
+impl Plan {
+    /// What `random` says.
+    pub fn new(random: &mut Random) -> Plan {
+        let storms = random.below(4);
+        let mut faults_ms = [400, 900, 2_500, 2_500, 3_000];
+        for every in &mut faults_ms {
+            let off = random.chance(if storms == 0 { 80 } else { 45 });
+            *every = if off { 0 } else { *every * random.between(1, 4) };
+        }
+        let latency_us = latency(random);
+        Plan {
+            programs: random.between(2, 6) as usize,
+            queues: queues(random),
+            services: names("service", random.between(1, 2)),
+            work_ms: random.between(2_000, 8_000),
+            act_us: random.between(3_000, 40_000),
+            latency_us,
+            chunks: random.pick(&[Chunks::Whole, Chunks::Some, Chunks::Few]).expect("three"),
+            link_size: link_size(random, latency_us.1),
+            faults_ms,
+            log_ms: random.pick(&[0, 0, 3, 60]).expect("four"),
+            grace_ms: random.pick(&[50, 400, 5_000]).expect("three"),
+            directory: random.chance(50),
+            priorities: random.chance(30),
+            weights: weights(random),
+        }
+    }
+
+    /// True if queues are purged or deleted in this run.
+    pub fn removes(&self) -> bool {
+        ACTIONS
+            .iter()
+            .zip(self.weights)
+            .any(|(action, weight)| weight > 0 && matches!(action, Action::Purge | Action::Delete))
+    }
+}
+
+fn names(of: &str, count: u64) -> Vec<Name> {
+    let name = |number| Name::parse(&format!("{of}.{number}")).expect("a good name");
+    (0..count).map(name).collect()
+}
+
+fn queues(random: &mut Random) -> Vec<QueuePlan> {
+    let mut queues = Vec::new();
+    for name in names("queue", random.between(1, 3)) {
+        let options = QueueOptions {
+            length_max: random.pick(&[1, 4, 20, 200]).expect("four"),
+            bytes_max: random.pick(&[0, 0, 100_000]).expect("three"),
+            overflow: if random.chance(60) { Overflow::Wait } else { Overflow::Reject },
+            durability: Some(Durability::Memory),
+        };
+        queues.push(QueuePlan { name, options });
+    }
+    queues
+}
+
+fn latency(random: &mut Random) -> (u64, u64) {
+    random.pick(&[(1, 50), (100, 2_000), (100, 30_000), (20_000, 60_000)]).expect("four")
+}
+
+/// A short link is a fast one, so that no message takes seconds.
+fn link_size(random: &mut Random, latency_us: u64) -> usize {
+    let sizes = if latency_us > 2_000 { [20_000, 200_000] } else { [300, 5_000] };
+    random.pick(&sizes).expect("two")
+}
+
+fn weights(random: &mut Random) -> [u64; 15] {
+    let mut weights = [30, 40, 6, 14, 4, 4, 2, 3, 1, 1, 8, 4, 3, 3, 1];
+    let removes = random.chance(25);
+    for (action, weight) in ACTIONS.iter().zip(&mut weights) {
+        let rare = matches!(action, Action::Purge | Action::Delete);
+        if random.chance(15) || (rare && !removes) {
+            *weight = 0;
+        }
+    }
+    weights
+}

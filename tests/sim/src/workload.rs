@@ -1,0 +1,233 @@
+//! What programs do of their own accord.
+
+use telpher_proto::base::{Command, HeadersBuilder, Id, Message, Name};
+
+use crate::agenda::Item;
+use crate::plan::{ACTIONS, Action};
+use crate::program::State;
+use crate::world::World;
+
+/// Tickets that a program has open at most.
+const OPEN_MAX: usize = 40;
+
+/// Consumers and services that a program has at most, each.
+const REGISTERED_MAX: usize = 4;
+
+impl World {
+    /// A program does something.
+    pub(crate) fn act(&mut self, slot: usize) {
+        let action = ACTIONS[self.random.weighted(&self.plan.weights)];
+        if self.programs[slot].tickets.len() >= OPEN_MAX {
+            return self.cancel_some(slot);
+        }
+        match action {
+            Action::Call => drop(self.call(slot)),
+            Action::Send => self.send(slot),
+            Action::Burst => {
+                for _ in 0..self.random.between(2, 12) {
+                    if self.random.chance(30) {
+                        self.call(slot);
+                    } else {
+                        self.send(slot);
+                    }
+                }
+            }
+            Action::Receive => {
+                let queue = self.queue();
+                let deadline = if self.random.chance(20) { None } else { self.deadline() };
+                self.start(slot, Command::Receive { queue }, deadline);
+            }
+            Action::Consume => self.consume(slot),
+            Action::Serve => self.serve(slot),
+            Action::Declare => self.declare(slot),
+            Action::Inspect => self.about_queue(slot, |queue| Command::Inspect { queue }),
+            Action::Purge => self.about_queue(slot, |queue| Command::Purge { queue }),
+            Action::Delete => self.about_queue(slot, |queue| Command::Delete { queue }),
+            Action::Cancel => self.cancel_some(slot),
+            Action::Detach => self.detach_some(slot),
+            Action::Credit => self.credit(slot),
+            Action::SettleAgain => {
+                if let Some(token) = self.programs[slot].settled {
+                    self.settle(slot, token);
+                }
+            }
+            Action::Close => self.close(slot),
+        }
+    }
+
+    /// How long an operation may take, in ms.
+    pub(crate) fn deadline(&mut self) -> Option<u64> {
+        Some(match self.random.below(10) {
+            0 => self.random.between(1, 20),
+            1..=5 => self.random.between(50, 800),
+            _ => self.random.between(1_000, 5_000),
+        })
+    }
+
+    fn queue(&mut self) -> Name {
+        self.random.pick(&self.plan.queues).expect("there is a queue").name
+    }
+
+    fn service(&mut self) -> Name {
+        self.random.pick(&self.plan.services).expect("there is a service")
+    }
+
+    /// A message that no other is like.
+    fn message(&mut self) -> Message {
+        self.numbers += 1;
+        let mut body = format!("{}:", self.numbers).into_bytes();
+        let size = match self.random.below(20) {
+            0 => self.random.below(30_000),
+            1..=3 => self.random.below(2_000),
+            _ => self.random.below(40),
+        };
+        body.extend((0..size).map(|at| b'a' + (at % 26) as u8));
+        let mut message = Message::new(body);
+        if self.plan.priorities && self.random.chance(50) {
+            message.properties_mut().priority = self.random.between(1, 2) as u8;
+        }
+        if self.random.chance(10) {
+            let mut headers = HeadersBuilder::default();
+            headers.push("kind", b"sample").expect("a short header");
+            let properties = message.properties_mut();
+            properties.headers = headers.build();
+            properties.key = "a key".into();
+        }
+        message
+    }
+
+    /// Asks a service.
+    pub(crate) fn call(&mut self, slot: usize) -> Id {
+        let command = Command::Call { service: self.service(), message: self.message() };
+        let deadline = self.deadline();
+        self.start(slot, command, deadline)
+    }
+
+    fn send(&mut self, slot: usize) {
+        let command = Command::Send { queue: self.queue(), message: self.message() };
+        let deadline = self.deadline();
+        self.start(slot, command, deadline);
+    }
+
+    fn about_queue(&mut self, slot: usize, command: impl FnOnce(Name) -> Command) {
+        let command = command(self.queue());
+        let deadline = self.deadline();
+        self.start(slot, command, deadline);
+    }
+
+    /// Takes messages from a queue.
+    pub(crate) fn consume(&mut self, slot: usize) {
+        if self.programs[slot].consumers.len() < REGISTERED_MAX {
+            let prefetch = self.random.between(1, 8) as u32;
+            let command = Command::Consume { queue: self.queue(), prefetch };
+            let id = self.start(slot, command, None);
+            self.register(slot, id, true);
+        }
+    }
+
+    /// Serves a name.
+    pub(crate) fn serve(&mut self, slot: usize) {
+        if self.programs[slot].services.len() < REGISTERED_MAX {
+            let command = Command::Serve {
+                service: self.service(),
+                concurrency: self.random.between(1, 4) as u32,
+                line_max: self.random.below(6) as u32,
+            };
+            let id = self.start(slot, command, None);
+            self.register(slot, id, false);
+        }
+    }
+
+    /// A consumer or service is no ticket that may be cancelled at will.
+    fn register(&mut self, slot: usize, id: Id, consumer: bool) {
+        let program = &mut self.programs[slot];
+        program.tickets.retain(|other| *other != id);
+        let ids = if consumer { &mut program.consumers } else { &mut program.services };
+        ids.push(id);
+    }
+
+    /// Declares every queue as planned.
+    pub(crate) fn declare_all(&mut self, slot: usize) {
+        for plan in self.plan.queues.clone() {
+            self.start(
+                slot,
+                Command::Declare { queue: plan.name, options: plan.options },
+                Some(5_000),
+            );
+        }
+    }
+
+    fn declare(&mut self, slot: usize) {
+        let plan = self.random.pick(&self.plan.queues).expect("there is a queue");
+        let mut options = plan.options;
+        if self.random.chance(30) {
+            options.bytes_max = 1_000_000;
+        }
+        let deadline = self.deadline();
+        self.start(slot, Command::Declare { queue: plan.name, options }, deadline);
+    }
+
+    fn cancel_some(&mut self, slot: usize) {
+        if let Some(id) = self.random.pick(&self.programs[slot].tickets) {
+            self.cancel(slot, id);
+        }
+    }
+
+    /// Asks for a ticket's end.
+    pub(crate) fn cancel(&mut self, slot: usize, id: Id) {
+        let who = self.programs[slot].who;
+        self.trace.note(self.now, format_args!("{who:?} cancels {id}"));
+        let now = self.programs[slot].clock.shows(self.now);
+        self.clients[slot].cancel(now, id);
+        self.cancelled.push((who, id));
+    }
+
+    fn detach_some(&mut self, slot: usize) {
+        let program = &self.programs[slot];
+        let ids = match self.random.below(3) {
+            0 => &program.tickets,
+            1 => &program.consumers,
+            _ => &program.services,
+        };
+        let Some(id) = self.random.pick(ids) else { return };
+        let who = program.who;
+        self.trace.note(self.now, format_args!("{who:?} lets go of {id}"));
+        self.model.detached(who, id);
+        let program = &mut self.programs[slot];
+        for ids in [&mut program.tickets, &mut program.consumers, &mut program.services] {
+            ids.retain(|other| *other != id);
+        }
+        let now = program.clock.shows(self.now);
+        self.clients[slot].detach(now, id);
+    }
+
+    fn credit(&mut self, slot: usize) {
+        if let Some(consumer) = self.random.pick(&self.programs[slot].consumers) {
+            let prefetch = self.random.below(8) as u32;
+            let deadline = self.deadline();
+            self.start(slot, Command::Credit { consumer, prefetch }, deadline);
+        }
+    }
+
+    /// A program closes its handle; while others work, another one opens later.
+    pub(crate) fn close(&mut self, slot: usize) {
+        let who = self.programs[slot].who;
+        self.trace.note(self.now, format_args!("{who:?} closes"));
+        self.model.closing(who);
+        self.programs[slot].state = State::Closed;
+        let now = self.programs[slot].clock.shows(self.now);
+        self.clients[slot].close(now);
+        self.closed.push(who);
+        self.process_over(who);
+        if self.working() {
+            self.later(2_000_000, Item::Open(slot));
+        }
+    }
+
+    /// Opening failed: nothing is left but to close.
+    pub(crate) fn give_up(&mut self, slot: usize) {
+        if self.programs[slot].state == State::Open {
+            self.close(slot);
+        }
+    }
+}

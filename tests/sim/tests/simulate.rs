@@ -1,0 +1,77 @@
+//! Runs of the simulator as part of every test run; `make simulate` runs many more.
+
+use std::collections::BTreeMap;
+
+use telpher_sim::{Lines, Mutant, Options, Report, run};
+
+fn quiet(seed: u64, mutant: Option<Mutant>) -> Report {
+    run(Options { seed, mutant, lines: Lines::Hashed })
+}
+
+#[test]
+fn no_promise_is_broken_in_the_first_seeds_and_everything_worth_seeing_happens() {
+    let mut counts = BTreeMap::<String, u64>::new();
+    for seed in 1..=40 {
+        let report = quiet(seed, None);
+        assert_eq!(report.failure, None, "see it again with: make simulate SEED={seed}");
+        for (what, count) in report.counts {
+            *counts.entry(what).or_default() += count;
+        }
+    }
+    let wanted = [
+        "open ok",
+        "call ok",
+        "call REMOTE",
+        "call ABANDONED",
+        "call TIMED_OUT",
+        "call EXPIRED",
+        "call NO_SERVICE",
+        "call BUSY",
+        "call CANCELLED",
+        "call HOST_LOST",
+        "send ok",
+        "send FULL",
+        "send HOST_LOST",
+        "receive ok",
+        "receive EXPIRED",
+        "settle ok",
+        "settle LEASE_LOST",
+        "settle STALE",
+        "reply ok",
+        "declare MISMATCH",
+        "send NOT_FOUND",
+        "purge ok",
+        "delete ok",
+        "credit ok",
+        "inspect ok",
+        "call CLOSED",
+        "delivery",
+        "request",
+        "withdrawn",
+        "disconnected",
+        "resumed",
+        "hub changed",
+        "session forgotten",
+    ];
+    let missing: Vec<_> = wanted.iter().filter(|what| !counts.contains_key(**what)).collect();
+    assert!(missing.is_empty(), "never seen: {missing:?}; seen: {counts:#?}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace_and_another_seed_another_one() {
+    for seed in [3, 14, 15] {
+        let first = quiet(seed, None);
+        let again = run(Options { seed, mutant: None, lines: Lines::Kept });
+        assert_eq!((first.hash, first.steps), (again.hash, again.steps), "seed {seed}");
+        assert!(!again.lines.is_empty() && first.lines.is_empty());
+        assert_ne!(first.hash, quiet(seed + 1, None).hash);
+    }
+}
+
+#[test]
+fn every_planted_bug_is_noticed() {
+    for mutant in Mutant::ALL {
+        let noticed = (1..=40).find(|seed| quiet(*seed, Some(*mutant)).failure.is_some());
+        assert!(noticed.is_some(), "{} is not noticed", mutant.name());
+    }
+}
