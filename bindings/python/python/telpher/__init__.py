@@ -1,0 +1,98 @@
+"""Telpher: messaging as a library.
+
+A program opens a hub and has calls and queues: `telpher.open()` for blocking code,
+`telpher.aio.open()` for asyncio. Every error is a class of its own under `telpher.Error`.
+"""
+
+from telpher._consumer import Consumer
+from telpher._hub import Hub
+from telpher._job import Job
+from telpher._open import open
+from telpher._operation import Operation
+from telpher._queue import Queue
+from telpher._request import LATER, Request
+from telpher._service import Service
+from telpher._telpher import BUILD as __build__
+from telpher._telpher import VERSION as __version__
+from telpher._telpher import HubInfo, Notice, QueueInfo, Receipt, Stats
+from telpher.errors import (
+    Abandoned,
+    Busy,
+    Cancelled,
+    Closed,
+    Error,
+    Expired,
+    Forked,
+    Full,
+    HostLost,
+    HostUnresponsive,
+    Indeterminate,
+    Internal,
+    Interrupted,
+    Invalid,
+    Io,
+    LeaseLost,
+    Mismatch,
+    NoHost,
+    NoService,
+    NotFound,
+    Pending,
+    Protocol,
+    Refused,
+    Remote,
+    Stale,
+    TimedOut,
+    TooLarge,
+    UnknownProducer,
+    Unsupported,
+    WouldDeadlock,
+)
+
+__all__ = [
+    "LATER",
+    "Abandoned",
+    "Busy",
+    "Cancelled",
+    "Closed",
+    "Consumer",
+    "Error",
+    "Expired",
+    "Forked",
+    "Full",
+    "HostLost",
+    "HostUnresponsive",
+    "Hub",
+    "HubInfo",
+    "Indeterminate",
+    "Internal",
+    "Interrupted",
+    "Invalid",
+    "Io",
+    "Job",
+    "LeaseLost",
+    "Mismatch",
+    "NoHost",
+    "NoService",
+    "NotFound",
+    "Notice",
+    "Operation",
+    "Pending",
+    "Protocol",
+    "Queue",
+    "QueueInfo",
+    "Receipt",
+    "Refused",
+    "Remote",
+    "Request",
+    "Service",
+    "Stale",
+    "Stats",
+    "TimedOut",
+    "TooLarge",
+    "UnknownProducer",
+    "Unsupported",
+    "WouldDeadlock",
+    "__build__",
+    "__version__",
+    "open",
+]

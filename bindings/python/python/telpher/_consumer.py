@@ -1,0 +1,93 @@
+"""A queue's messages as they come, in the blocking face."""
+
+import contextlib
+import math
+import threading
+import time
+from collections import deque
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from telpher._delivery import Fields
+from telpher._events import BATCH, DELIVERY, DONE, FAILED
+from telpher._job import Job
+from telpher._telpher import TIMEOUT_DEFAULT, Command, check_timeout
+from telpher.errors import Closed, Error, Pending, Stale
+
+if TYPE_CHECKING:
+    from telpher._hub import Hub
+
+
+class Consumer:
+    """An iterator over a queue's messages; made by `Queue.consume`. Any thread may take from it.
+
+    When it is closed, or dropped with its jobs, what it holds goes back to the queue.
+    """
+
+    def __init__(self, hub: "Hub", command: Command[None], timeout: float | None) -> None:
+        self._hub = hub
+        self._waiting: deque[Fields] = deque()
+        self._fetching = threading.Lock()
+        self._ended: Error | None = None
+        self._id = 0
+        self._id = hub._core.register(command, timeout)
+
+    def receive(self, *, timeout: float | None = None) -> Job:
+        """The next message; `Pending` if none comes within `timeout` seconds (None: 30)."""
+        seconds = TIMEOUT_DEFAULT if timeout is None else check_timeout(timeout)
+        until = math.inf if seconds == math.inf else time.monotonic() + seconds
+        # One thread fetches for all, so that none waits for what another has fetched already.
+        if not self._fetching.acquire(timeout=min(seconds, threading.TIMEOUT_MAX)):
+            raise Pending(f"no message came within {seconds} s")
+        try:
+            while True:
+                try:
+                    return Job(self._hub, self._waiting.popleft(), self)
+                except IndexError:
+                    self._fetch(until)
+        finally:
+            self._fetching.release()
+
+    def _fetch(self, until: float) -> None:
+        if self._ended is not None:
+            raise self._ended
+        left = math.inf if until == math.inf else max(until - time.monotonic(), 0.0)
+        for _, tag, value in self._hub._core.next(self._id, BATCH, left):
+            if tag == DELIVERY:
+                self._waiting.append(value)
+            elif tag == DONE:
+                self._ended = Closed("the consumer is closed")
+            elif tag == FAILED:
+                self._ended = value
+
+    def close(self) -> None:
+        """Stop; what is held, also by jobs not settled yet, goes back to the queue."""
+        self._ended = self._ended or Closed("the consumer is closed")
+        self._waiting.clear()
+        with contextlib.suppress(Stale, Closed):
+            self._hub._core.detach(self._id)
+
+    def __iter__(self) -> "Consumer":
+        return self
+
+    def __next__(self) -> Job:
+        try:
+            return self.receive(timeout=math.inf)
+        except (Closed, Stale):
+            raise StopIteration from None
+
+    def __enter__(self) -> "Consumer":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_id", 0):
+            with contextlib.suppress(Error):
+                self._hub._core.detach(self._id)

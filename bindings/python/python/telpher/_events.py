@@ -1,0 +1,15 @@
+"""What an event is: the numbers that the native half gives it."""
+
+from typing import Final
+
+DONE: Final = 0
+FAILED: Final = 1
+STARTED: Final = 2
+DELIVERY: Final = 3
+REQUEST: Final = 4
+WITHDRAWN: Final = 5
+NOTICE: Final = 6
+READY: Final = 7
+
+BATCH: Final = 1024
+"""Events taken at once."""

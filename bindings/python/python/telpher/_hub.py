@@ -1,0 +1,147 @@
+"""The blocking face: a hub, its calls and services."""
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, TypeVar
+
+from telpher._operation import Operation, Outcomes
+from telpher._options import Body, OnNotice
+from telpher._queue import Queue
+from telpher._request import Request, inherited
+from telpher._service import Service
+from telpher._telpher import Command, Core, HubInfo, Stats
+from telpher.errors import Error, Forked
+
+T = TypeVar("T")
+
+LEAVE_TIME = 2.0
+"""Seconds that a hub which was left open may take to close when the program ends."""
+
+
+class Hub:
+    """An open hub; made by `telpher.open`. Any thread may use it."""
+
+    def __init__(self, core: Core, info: HubInfo, on_notice: OnNotice | None) -> None:
+        self.info = info
+        """Which hub was reached when it was opened."""
+        self._core = core
+        self._outcomes = Outcomes(core, on_notice)
+        self._threads = [self._outcomes.thread]
+        self._leave = weakref.finalize(self, _leave, core, self._threads)
+
+    @property
+    def start(self) -> "HubStart":
+        """The same operations, started and not waited for."""
+        return HubStart(self)
+
+    def call(
+        self,
+        service: str,
+        body: Body = b"",
+        *,
+        timeout: float | None = None,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+    ) -> bytes:
+        """Ask `service` and wait for its reply, at most `timeout` seconds (None: 30).
+
+        Inside a handler, no longer than is left of the request being handled.
+        """
+        return self._core.run(Command.call(service, body, key, headers), inherited(timeout))
+
+    def serve(
+        self,
+        service: str,
+        handler: Callable[[Request], Body | object],
+        *,
+        concurrency: int = 1,
+        line_max: int | None = None,
+        timeout: float | None = None,
+    ) -> Service:
+        """Serve a name: `handler` runs on `concurrency` threads, one request each.
+
+        What it returns is the reply (None is an empty one); with `telpher.LATER` it replies later,
+        with `request.reply`. What it raises becomes the caller's `Remote`. `line_max` requests may
+        wait in line (None: 1,024).
+        """
+        return Service(
+            self, service, handler, Command.serve(service, concurrency, line_max), timeout
+        )
+
+    def queue(self, name: str) -> Queue:
+        """The queue of this name; nothing is asked of the hub yet."""
+        return Queue(self, name)
+
+    def flush(self) -> None:
+        """Send what has been started, without waiting."""
+        self._core.flush()
+
+    def stats(self) -> Stats:
+        """Counters of this handle."""
+        if self._core.forked():
+            raise Forked("this hub was opened by the parent process; open it anew")
+        return self._core.stats()
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the hub can do, by name: `calls`, `queues.memory`, …."""
+        return frozenset(self._core.capabilities())
+
+    def close(self, *, timeout: float | None = None) -> None:
+        """Say goodbye: every operation that is open ends as `Closed`, every waiter wakes."""
+        self._leave.detach()
+        self._core.close(timeout)
+
+    def __enter__(self) -> "Hub":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _started(
+        self,
+        command: Command[Any],
+        timeout: float | None,
+        convert: Callable[[Any], T] | None = None,
+    ) -> Operation[T]:
+        return self._outcomes.start(command, timeout, convert)
+
+
+class HubStart:
+    """Operations of a hub, started and not waited for."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def call(
+        self,
+        service: str,
+        body: Body = b"",
+        *,
+        timeout: float | None = None,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+    ) -> Operation[bytes]:
+        """Start a call; see `Hub.call`."""
+        command = Command.call(service, body, key, headers)
+        return self._hub._started(command, inherited(timeout))
+
+
+def _leave(core: Core, threads: list[threading.Thread]) -> None:
+    """Close a hub that was dropped, or left open when the program ends."""
+    until = time.monotonic() + LEAVE_TIME
+    try:
+        core.close(LEAVE_TIME)
+    except Error:
+        return  # It is closed already, or belongs to the process that this one was forked from.
+    for thread in threads:
+        if thread.is_alive() and thread is not threading.current_thread():
+            thread.join(max(until - time.monotonic(), 0.0))

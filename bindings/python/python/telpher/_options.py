@@ -1,0 +1,26 @@
+"""The options of `open`, the same for both faces of the package."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Literal, TypedDict
+
+from telpher._telpher import Notice
+
+Url = str | os.PathLike[str]
+Body = bytes | bytearray | memoryview
+OnNotice = Callable[[Notice], object]
+HostRole = Literal["auto", "never", "always"]
+Durability = Literal["memory", "os", "disk"]
+Overflow = Literal["wait", "reject"]
+
+
+class Options(TypedDict):
+    """As the native half takes them."""
+
+    host: HostRole
+    timeout: float | None
+    in_flight_max: int
+    listen: Sequence[str]
+    insecure: bool
+    session_grace: float | None
+    zero_copy: bool

@@ -1,0 +1,275 @@
+"""The native half of Telpher; the package `telpher` is its public face."""
+
+from collections.abc import Mapping
+from types import GenericAlias
+from typing import Any, Final, Generic, Literal, TypeVar, final
+
+from telpher._delivery import Fields
+from telpher._options import Body, Options
+
+_T = TypeVar("_T")
+
+BUILD: Final[str]
+VERSION: Final[str]
+TIMEOUT_DEFAULT: Final[float]
+KINDS: Final[list[tuple[str, int, bool | None, str]]]
+
+def check_timeout(seconds: float) -> float:
+    """The seconds, or Invalid if they are not a time limit."""
+
+@final
+class Command(Generic[_T]):
+    """One operation, to be started by a Core."""
+
+    def __class_getitem__(cls, key: Any) -> GenericAlias:
+        """Lets a type checker see what a command ends with."""
+
+    @staticmethod
+    def call(
+        service: str,
+        body: Body,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+    ) -> Command[bytes]:
+        """Asks a service."""
+    @staticmethod
+    def serve(service: str, concurrency: int, line_max: int | None = None) -> Command[None]:
+        """Serves a name."""
+    @staticmethod
+    def reply(request: int, body: Body) -> Command[None]:
+        """Answers a request."""
+    @staticmethod
+    def fail(request: int, code: int, text: str) -> Command[None]:
+        """Answers a request with a failure."""
+    @staticmethod
+    def abandon(request: int, text: str) -> Command[None]:
+        """Lets go of a request."""
+    @staticmethod
+    def declare(
+        queue: str, durability: str | None, length_max: int, bytes_max: int, overflow: str
+    ) -> Command[None]:
+        """Makes a queue, or checks that it is as stated."""
+    @staticmethod
+    def delete(queue: str) -> Command[int]:
+        """Removes a queue with everything in it."""
+    @staticmethod
+    def purge(queue: str) -> Command[int]:
+        """Removes the messages that nobody holds."""
+    @staticmethod
+    def inspect(queue: str) -> Command[QueueInfo]:
+        """Asks for a queue's figures."""
+    @staticmethod
+    def send(
+        queue: str,
+        body: Body,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+        priority: int = 0,
+    ) -> Command[Receipt]:
+        """Puts a message into a queue."""
+    @staticmethod
+    def receive(queue: str) -> Command[Fields]:
+        """Takes one message from a queue."""
+    @staticmethod
+    def consume(queue: str, prefetch: int | None = None) -> Command[None]:
+        """Takes messages from a queue as they come."""
+    @staticmethod
+    def settle(delivery: int, verdict: str) -> Command[None]:
+        """Says what became of a delivery: "acknowledge", "reject", "requeue" or "release"."""
+    @staticmethod
+    def credit(consumer: int, prefetch: int) -> Command[None]:
+        """Changes how many messages a consumer holds at once; 0 pauses it."""
+    @property
+    def concurrency(self) -> int:
+        """Requests that a service handles at once; 0 for every other command."""
+
+@final
+class Core:
+    """A handle to a hub, for the package's own use."""
+
+    def __new__(cls, url: str, options: Options, user: int | None, noted: bool) -> Core: ...
+    def opened(self) -> HubInfo:
+        """Blocks until the hub is open."""
+    def run(self, command: Command[_T], timeout: float | None) -> _T:
+        """Starts an operation and blocks for its outcome."""
+    def register(self, command: Command[None], timeout: float | None) -> int:
+        """Starts a consumer or service and blocks until it is live."""
+    def start(self, command: Command[Any], timeout: float | None, user: int, may_wait: bool) -> int:
+        """Starts an operation whose events come from poll, with the number `user`."""
+    def fire(self, command: Command[None], may_wait: bool) -> None:
+        """Starts an operation that nobody waits for; its failure is logged."""
+    def next(self, id: int, capacity: int, timeout: float | None) -> list[tuple[int, int, Any]]:
+        """Blocks for the next events of a consumer or service: one, and what else is there
+        already.
+        """
+    def poll(self, capacity: int, timeout: float) -> list[tuple[int, int, Any]]:
+        """Takes what has ended or arrived; blocks for the first."""
+    def flush(self) -> None:
+        """Sends what has been started and takes in what has arrived, without waiting."""
+    def fileno(self) -> int:
+        """The descriptor that is readable whenever poll has something to do."""
+    def cancel(self, id: int) -> None:
+        """Asks for a ticket's end."""
+    def detach(self, id: int) -> None:
+        """Lets go of a ticket; stops a consumer or service."""
+    def request_cancelled(self, request: int) -> bool:
+        """True if the caller of this request no longer waits."""
+    def request_remaining(self, request: int) -> float | None:
+        """Seconds that are left of the request's time; None if it has no deadline."""
+    def close(self, timeout: float | None) -> None:
+        """Says goodbye; every open ticket ends as CLOSED."""
+    def stats(self) -> Stats:
+        """The handle's counters."""
+    def capabilities(self) -> list[str]:
+        """What the hub can do, by name."""
+    def forked(self) -> bool:
+        """True in a process that was forked from the one that opened the handle."""
+
+@final
+class Payload:
+    """A received body, lent to a read-only memoryview."""
+
+    def __len__(self) -> int: ...
+
+@final
+class Receipt:
+    """What a confirmed send has reached."""
+
+    @property
+    def message_id(self) -> int:
+        """The message's id, unique in the hub."""
+    @property
+    def durability(self) -> Literal["memory", "os", "disk"]:
+        """How safe it is now: "memory", "os" or "disk"."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
+class QueueInfo:
+    """A queue's figures."""
+
+    @property
+    def ready(self) -> int:
+        """Messages waiting."""
+    @property
+    def held(self) -> int:
+        """Messages held by consumers."""
+    @property
+    def bytes(self) -> int:
+        """Bytes of bodies, keys and headers, waiting and held."""
+    @property
+    def sends_waiting(self) -> int:
+        """Sends waiting for room."""
+    @property
+    def consumers(self) -> int:
+        """Consumers, and receives that wait."""
+    @property
+    def sent(self) -> int:
+        """Messages stored since the queue was made."""
+    @property
+    def acknowledged(self) -> int:
+        """Messages acknowledged."""
+    @property
+    def rejected(self) -> int:
+        """Messages rejected."""
+    @property
+    def requeued(self) -> int:
+        """Times that a message was requeued as failed."""
+    @property
+    def length_max(self) -> int:
+        """Bound on messages."""
+    @property
+    def bytes_max(self) -> int:
+        """Bound on bytes."""
+    @property
+    def overflow(self) -> Literal["wait", "reject"]:
+        """What happens at a bound: "wait" or "reject"."""
+    @property
+    def durability(self) -> Literal["memory", "os", "disk"]:
+        """How safe a confirmed message is: "memory", "os" or "disk"."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
+class HubInfo:
+    """Which hub a handle has reached."""
+
+    @property
+    def hub_id(self) -> str:
+        """The hub, for ever: 32 hexadecimal digits."""
+    @property
+    def epoch(self) -> int:
+        """Rises with every host that the hub has had."""
+    @property
+    def session_id(self) -> int:
+        """This handle's session."""
+    @property
+    def memory_only(self) -> bool:
+        """True if queues are kept in memory only."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
+class Notice:
+    """Something happened to the hub."""
+
+    @property
+    def kind(self) -> Literal["DISCONNECTED", "RESUMED", "HUB_CHANGED"]:
+        """ "DISCONNECTED", "RESUMED" or "HUB_CHANGED"."""
+    @property
+    def reason(self) -> str:
+        """Why the connection broke; empty otherwise."""
+    @property
+    def epoch(self) -> int:
+        """The new host's epoch; 0 if the hub has not changed."""
+    @property
+    def memory_lost(self) -> bool:
+        """True if what queues held in memory is gone."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
+class Stats:
+    """Counters of one handle, since it was opened."""
+
+    @property
+    def in_flight(self) -> int:
+        """Operations open now, handed-over outcomes not counted."""
+    @property
+    def in_flight_bytes(self) -> int:
+        """Bytes of bodies open now."""
+    @property
+    def started(self) -> int:
+        """Operations started."""
+    @property
+    def failed(self) -> int:
+        """Operations that ended with an error."""
+    @property
+    def failed_unseen(self) -> int:
+        """Of these, with nobody to look at them."""
+    @property
+    def connects(self) -> int:
+        """Connections made."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+__all__ = [
+    "BUILD",
+    "KINDS",
+    "TIMEOUT_DEFAULT",
+    "VERSION",
+    "Command",
+    "Core",
+    "HubInfo",
+    "Notice",
+    "Payload",
+    "QueueInfo",
+    "Receipt",
+    "Stats",
+    "check_timeout",
+]

@@ -1,0 +1,14 @@
+"""Telpher for asyncio: the same hub, with awaitables and asynchronous iterators.
+
+The hub is turned by the event loop it was opened on, without a thread; it is for the thread of
+that loop, except `Request.reply`, which any thread may call.
+"""
+
+from telpher.aio._consumer import Consumer
+from telpher.aio._hub import Hub
+from telpher.aio._job import Job
+from telpher.aio._open import open
+from telpher.aio._queue import Queue
+from telpher.aio._service import Service
+
+__all__ = ["Consumer", "Hub", "Job", "Queue", "Service", "open"]

@@ -1,0 +1,126 @@
+"""The asyncio face: a hub, its calls and services."""
+
+import asyncio
+import weakref
+from collections.abc import Callable, Mapping
+from types import TracebackType
+
+from telpher._hub import LEAVE_TIME
+from telpher._options import Body
+from telpher._request import Request, inherited
+from telpher._telpher import Command, HubInfo, Stats
+from telpher.aio._opening import Opening
+from telpher.aio._queue import Queue
+from telpher.aio._service import Service
+from telpher.aio._starter import Starter
+from telpher.aio._turner import Turner
+from telpher.errors import Closed, Error, Forked
+
+
+class Hub:
+    """An open hub; made by `telpher.aio.open`. It is for the thread of its loop.
+
+    Operations start at once and return a future; cancelling it asks for the operation's end.
+    """
+
+    def __init__(self, turner: Turner, info: HubInfo) -> None:
+        self.info = info
+        """Which hub was reached when it was opened."""
+        self._turner = turner
+        self._starter = Starter(turner)
+        self._leave = weakref.finalize(self, _leave, turner)
+
+    def call(
+        self,
+        service: str,
+        body: Body = b"",
+        *,
+        timeout: float | None = None,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+    ) -> asyncio.Future[bytes]:
+        """Ask `service` for a reply, which must come within `timeout` seconds (None: 30).
+
+        Inside a handler, no longer than is left of the request being handled.
+        """
+        command = Command.call(service, body, key, headers)
+        return self._starter.start(command, inherited(timeout))
+
+    def serve(
+        self,
+        service: str,
+        handler: Callable[[Request], object],
+        *,
+        concurrency: int = 1,
+        line_max: int | None = None,
+        timeout: float | None = None,
+    ) -> Opening[Service]:
+        """Serve a name: `await` it, or use `async with`.
+
+        `handler` may be `async def`; up to `concurrency` run at once as tasks. What it returns is
+        the reply (None is an empty one); with `telpher.LATER` it replies later, with
+        `request.reply`. What it raises becomes the caller's `Remote`.
+        """
+        command = Command.serve(service, concurrency, line_max)
+
+        async def begin() -> Service:
+            made = Service(self._starter, service, handler)
+            await made._begin(command, timeout)
+            return made
+
+        return Opening(begin)
+
+    def queue(self, name: str) -> Queue:
+        """The queue of this name; nothing is asked of the hub yet."""
+        return Queue(self._starter, name)
+
+    def flush(self) -> None:
+        """Send what has been started now, not at the end of this tick."""
+        self._turner.core.flush()
+
+    def stats(self) -> Stats:
+        """Counters of this handle."""
+        if self._turner.core.forked():
+            raise Forked("this hub was opened by the parent process; open it anew")
+        return self._turner.core.stats()
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the hub can do, by name: `calls`, `queues.memory`, …."""
+        return frozenset(self._turner.core.capabilities())
+
+    async def close(self, *, timeout: float | None = None) -> None:
+        """Say goodbye: every operation that is open ends as `Closed`."""
+        self._leave.detach()
+        await close_turner(self._turner, timeout)
+
+    async def __aenter__(self) -> "Hub":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+async def close_turner(turner: Turner, timeout: float | None) -> None:
+    """Close the handle and let go of the loop; what is still open ends as `Closed`."""
+    turner.leave()
+    try:
+        # A goodbye may take a while, which must not hold up the loop.
+        await turner.loop.run_in_executor(None, turner.core.close, timeout)
+    finally:
+        turner.end_all(Closed("the hub was closed", maybe_executed=True))
+
+
+def _leave(turner: Turner) -> None:
+    """Close a hub that was dropped, or left open when the program ends."""
+    try:
+        if not turner.loop.is_closed():
+            turner.leave()
+        turner.core.close(LEAVE_TIME)
+    except (Error, RuntimeError):
+        pass  # It is closed already, or belongs to the process that this one was forked from.

@@ -1,0 +1,158 @@
+"""Turns a handle on an asyncio loop.
+
+A turn: the handle's descriptor becomes readable, `poll` gives a list of events, each ends a future
+or goes to its consumer or service. What is started meanwhile is sent once a tick, at once if
+nothing else is in flight. A handle that is `FULL` makes new operations wait in line until it is
+ready; none overtakes. Nothing here blocks, and no event's failure reaches the loop.
+"""
+
+import asyncio
+import itertools
+import logging
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+from telpher._events import BATCH, DONE, FAILED, NOTICE, READY
+from telpher._options import OnNotice
+from telpher._telpher import Command, Core
+from telpher.aio._line import Line
+from telpher.errors import Closed, Error
+
+Convert = Callable[[Any], Any]
+OPENING = 1
+"""The number of the ticket that opening has."""
+
+
+class Sink(Protocol):
+    """A consumer or service, which gets many events."""
+
+    def take(self, tag: int, value: Any) -> None:
+        """Take an event; `DONE` or `FAILED` is the last."""
+
+
+class Turner:
+    """One handle on one loop."""
+
+    def __init__(self, core: Core, on_notice: OnNotice | None) -> None:
+        self.core = core
+        self.loop = asyncio.get_running_loop()
+        self.line = Line(self.loop)
+        self.opening: asyncio.Future[Any] = self.loop.create_future()
+        self._on_notice = on_notice
+        self._thread = threading.get_ident()
+        self._futures: dict[int, tuple[asyncio.Future[Any], Convert | None]] = {}
+        self._futures[OPENING] = (self.opening, None)
+        self._sinks: dict[int, Sink] = {}
+        self._numbers = itertools.count(OPENING + 1)
+        self._flushing = False
+        self._fd: int | None = core.fileno()
+        self.loop.add_reader(self._fd, self._turn)
+        self._send()
+
+    def on_own_thread(self) -> bool:
+        """Whether this is the thread of the loop."""
+        return threading.get_ident() == self._thread
+
+    def start(
+        self, command: Command[Any], timeout: float | None, convert: Convert | None = None
+    ) -> asyncio.Future[Any]:
+        """Start `command`, or raise `Full`; cancelling the future cancels the operation."""
+        number = next(self._numbers)
+        ticket = self.core.start(command, timeout, number, False)
+        future = self.loop.create_future()
+        self._futures[number] = (future, convert)
+        future.add_done_callback(partial(self._forward_cancel, ticket))
+        self.send_soon()
+        return future
+
+    def register(self, command: Command[None], timeout: float | None, sink: Sink) -> int:
+        """Start a consumer or service whose events `sink` takes; its id."""
+        number = next(self._numbers)
+        ticket = self.core.start(command, timeout, number, False)
+        self._sinks[number] = sink
+        self.send_soon()
+        return ticket
+
+    def stop(self, ticket: int) -> None:
+        """Stop a consumer or service; nothing if it has ended."""
+        try:
+            self.core.detach(ticket)
+        except Error:
+            return
+        self.send_soon()
+
+    def send_soon(self) -> None:
+        """Send what was started: at once if it is alone, else with what else this tick starts."""
+        if len(self._futures) <= 1:
+            self._send()
+        elif not self._flushing:
+            self._flushing = True
+            self.loop.call_soon(self._send)
+
+    def leave(self) -> None:
+        """Let go of the loop."""
+        if self._fd is not None:
+            self.loop.remove_reader(self._fd)
+            self._fd = None
+
+    def end_all(self, error: Error) -> None:
+        """End everything that is still open with `error`."""
+        for number in [*self._futures, *self._sinks]:
+            self._dispatch(number, FAILED, error)
+        self.line.wake()
+
+    def _send(self) -> None:
+        self._flushing = False
+        try:
+            self.core.flush()
+        except Error:
+            pass  # What cannot be sent ends with an event that says why.
+
+    def _forward_cancel(self, ticket: int, future: asyncio.Future[Any]) -> None:
+        if future.cancelled():
+            try:
+                self.core.cancel(ticket)
+            except Error:
+                return  # It has just ended.
+            self.send_soon()
+
+    def _turn(self) -> None:
+        try:
+            events = self.core.poll(BATCH, 0.0)
+        except Error as error:
+            self.leave()
+            self.end_all(Closed(str(error), maybe_executed=True))
+            return
+        for number, tag, value in events:
+            self._dispatch(number, tag, value)
+
+    def _dispatch(self, number: int, tag: int, value: Any) -> None:
+        entry = self._futures.pop(number, None)
+        if entry is not None:
+            _end(*entry, tag, value)
+        elif number:
+            sink = self._sinks.get(number)
+            if sink is not None:
+                sink.take(tag, value)
+            if tag in (DONE, FAILED):
+                self._sinks.pop(number, None)
+        elif tag == READY:
+            self.line.wake()
+        elif tag == NOTICE and self._on_notice is not None:
+            try:
+                self._on_notice(value)
+            except Exception:
+                logging.getLogger("telpher").exception("on_notice failed")
+
+
+def _end(future: asyncio.Future[Any], convert: Convert | None, tag: int, value: Any) -> None:
+    if tag == DONE:
+        result = value if convert is None else convert(value)
+        if not future.done():
+            future.set_result(result)
+        elif convert is not None:
+            result.let_go()  # The cancel came too late, and nobody has the message now.
+    elif not future.done():
+        future.set_exception(value)

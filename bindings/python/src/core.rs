@@ -1,0 +1,139 @@
+//! A hub handle, as the package's two faces use it: the blocking one with a background thread, the
+//! asyncio one turned by its event loop.
+//!
+//! Each function that may wait or turn the reactor gives the interpreter up meanwhile. A signal
+//! ends a wait: Python's handlers run, and if they raise nothing the wait goes on.
+//!
+//! Floor: `telpher`.
+
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+use telpher::{Done, Event, Hub, Id, OpenOptions, Timeout, What};
+
+use crate::command::PyCommand;
+use crate::convert::timeout_in;
+use crate::error::{log_unseen, raise};
+use crate::event::outcome_out;
+use crate::open::Opening;
+use crate::until::Until;
+
+/// A handle to a hub, for the package's own use.
+#[pyclass(frozen, module = "telpher._telpher")]
+pub struct Core {
+    pub(crate) hub: Hub,
+    pub(crate) zero_copy: bool,
+    opening: Id,
+}
+
+#[pymethods]
+impl Core {
+    /// Starts to open a hub; with `user`, an event loop turns the handle and the outcome comes as
+    /// an event with that number. Notices come as events with the number 0, if `noted`.
+    #[new]
+    fn new(
+        py: Python<'_>,
+        url: &str,
+        options: Opening,
+        user: Option<u64>,
+        noted: bool,
+    ) -> PyResult<Core> {
+        let zero_copy = options.zero_copy;
+        let options: OpenOptions = options.checked(py, user.is_some())?;
+        let done = user.map_or(Done::Wait, Done::Event);
+        let notices = if noted { Done::Event(0) } else { Done::None };
+        let opened = py.detach(|| Hub::open(url, options, done, notices));
+        let (hub, opening) = opened.map_err(|error| raise(py, &error))?;
+        Ok(Core { hub, zero_copy, opening })
+    }
+
+    /// Blocks until the hub is open.
+    fn opened<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        outcome_out(py, self.outcome(py, self.opening)?, self.zero_copy)
+    }
+
+    /// Starts an operation and blocks for its outcome.
+    fn run<'py>(
+        &self,
+        py: Python<'py>,
+        command: &PyCommand,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let until = Until::new(timeout_in(py, timeout)?);
+        let id = self.submit(py, command, until, true, || Done::Wait)?;
+        outcome_out(py, self.outcome(py, id)?, self.zero_copy)
+    }
+
+    /// Starts a consumer or service and blocks until it is live.
+    fn register(&self, py: Python<'_>, command: &PyCommand, timeout: Option<f64>) -> PyResult<Id> {
+        let until = Until::new(timeout_in(py, timeout)?);
+        let id = self.submit(py, command, until, true, || Done::Wait)?;
+        self.outcome(py, id).map(|_| id)
+    }
+
+    /// Starts an operation whose events come from poll, with the number `user`.
+    fn start(
+        &self,
+        py: Python<'_>,
+        command: &PyCommand,
+        timeout: Option<f64>,
+        user: u64,
+        may_wait: bool,
+    ) -> PyResult<Id> {
+        let until = Until::new(timeout_in(py, timeout)?);
+        self.submit(py, command, until, may_wait, || Done::Event(user))
+    }
+
+    /// Starts an operation that nobody waits for; its failure is logged.
+    fn fire(&self, py: Python<'_>, command: &PyCommand, may_wait: bool) -> PyResult<()> {
+        let log = || Done::Callback(Box::new(log_failure));
+        self.submit(py, command, Until::new(Timeout::Default), may_wait, log).map(drop)
+    }
+
+    /// Blocks for the next events of a consumer or service: one, and what else is there already.
+    fn next<'py>(
+        &self,
+        py: Python<'py>,
+        id: Id,
+        capacity: usize,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let until = Until::new(timeout_in(py, timeout)?);
+        let events = self.patiently(py, until, |hub, left| {
+            let mut events = vec![hub.wait(id, left)?];
+            while events.len() < capacity && !matches!(events.last().map(is_end), Some(true)) {
+                match hub.wait(id, Timeout::After(std::time::Duration::ZERO)) {
+                    Ok(event) => events.push(event),
+                    Err(_) => break,
+                }
+            }
+            Ok(events)
+        })?;
+        self.list(py, events)
+    }
+
+    /// Takes what has ended or arrived; blocks for the first.
+    fn poll<'py>(
+        &self,
+        py: Python<'py>,
+        capacity: usize,
+        timeout: f64,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let until = Until::new(timeout_in(py, Some(timeout))?);
+        let events = self.patiently(py, until, |hub, left| {
+            let mut events = Vec::new();
+            hub.poll(&mut events, capacity, left)?;
+            Ok(events)
+        })?;
+        self.list(py, events)
+    }
+}
+
+fn is_end(event: &Event) -> bool {
+    matches!(event.what, What::Done(_))
+}
+
+fn log_failure(event: Event) {
+    if let What::Done(Err(error)) = event.what {
+        log_unseen(&error);
+    }
+}

@@ -1,0 +1,106 @@
+//! Events, on their way to Python: each a tuple `(user, tag, value)`, many to a list.
+//!
+//! Floor: `telpher`.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyTuple};
+use telpher::{Delivery, Event, Message, Outcome, Request, What};
+
+use crate::convert::body_out;
+use crate::error::instance;
+use crate::types::{HubInfo, Notice, Receipt, durability};
+
+/// What an event is; the same numbers stand in `telpher/_events.py`.
+#[repr(u8)]
+enum Tag {
+    Done,
+    Failed,
+    Started,
+    Delivery,
+    Request,
+    Withdrawn,
+    Notice,
+    Ready,
+}
+
+/// The event as `(user, tag, value)`.
+pub fn event_out(py: Python<'_>, event: Event, zero_copy: bool) -> PyResult<Bound<'_, PyTuple>> {
+    let (tag, value) = match event.what {
+        What::Done(Ok(outcome)) => (Tag::Done, outcome_out(py, outcome, zero_copy)?),
+        What::Done(Err(error)) => (Tag::Failed, instance(py, &error)?),
+        What::Started => (Tag::Started, py.None().into_bound(py)),
+        What::Delivery(delivery) => (Tag::Delivery, delivery_out(py, delivery, zero_copy)?),
+        What::Request(request) => (Tag::Request, request_out(py, request, zero_copy)?),
+        What::Withdrawn { request } => (Tag::Withdrawn, request.into_pyobject(py)?.into_any()),
+        What::Notice(notice) => (Tag::Notice, notice_out(py, notice)?),
+        What::Ready => (Tag::Ready, py.None().into_bound(py)),
+    };
+    (event.user, tag as u8, value).into_pyobject(py)
+}
+
+/// What an operation ended with.
+pub fn outcome_out(
+    py: Python<'_>,
+    outcome: Outcome,
+    zero_copy: bool,
+) -> PyResult<Bound<'_, PyAny>> {
+    Ok(match outcome {
+        Outcome::Empty => py.None().into_bound(py),
+        Outcome::Opened(info) => {
+            let hub_id = info.hub_id.iter().map(|byte| format!("{byte:02x}")).collect();
+            let telpher::HubInfo { epoch, session_id, memory_only, .. } = info;
+            Bound::new(py, HubInfo { hub_id, epoch, session_id, memory_only })?.into_any()
+        }
+        Outcome::Reply(message) => body_out(py, message.body, zero_copy)?,
+        Outcome::Receipt(receipt) => {
+            let durability = durability(receipt.durability);
+            Bound::new(py, Receipt { message_id: receipt.message_id, durability })?.into_any()
+        }
+        Outcome::Delivery(delivery) => delivery_out(py, delivery, zero_copy)?,
+        Outcome::Count(count) => count.into_pyobject(py)?.into_any(),
+        Outcome::Queue(info) => Bound::new(py, crate::types::QueueInfo::from(*info))?.into_any(),
+    })
+}
+
+/// The notice as an object.
+pub fn notice_out(py: Python<'_>, notice: telpher::Notice) -> PyResult<Bound<'_, PyAny>> {
+    let nothing = |kind| Notice { kind, reason: String::new(), epoch: 0, memory_lost: false };
+    let notice = match notice {
+        telpher::Notice::Disconnected { reason } => Notice { reason, ..nothing("DISCONNECTED") },
+        telpher::Notice::Resumed => nothing("RESUMED"),
+        telpher::Notice::HubChanged { epoch, memory_lost } => {
+            Notice { epoch, memory_lost, ..nothing("HUB_CHANGED") }
+        }
+    };
+    Ok(Bound::new(py, notice)?.into_any())
+}
+
+/// `(token, message_id, failures, redelivered, body, key, headers, priority)`
+fn delivery_out(py: Python<'_>, delivery: Delivery, zero_copy: bool) -> PyResult<Bound<'_, PyAny>> {
+    let priority = delivery.message.priority();
+    let (body, key, headers) = message_out(py, delivery.message, zero_copy)?;
+    let Delivery { token, message_id, failures, redelivered, .. } = delivery;
+    let fields = (token, message_id, failures, redelivered, body, key, headers, priority);
+    Ok(fields.into_pyobject(py)?.into_any())
+}
+
+/// `(token, deadline, body, key, headers)`; the deadline is in seconds, as `time.monotonic()` counts
+fn request_out(py: Python<'_>, request: Request, zero_copy: bool) -> PyResult<Bound<'_, PyAny>> {
+    let (body, key, headers) = message_out(py, request.message, zero_copy)?;
+    let deadline = request.deadline.map(|deadline| deadline.as_nanos() as f64 / 1e9);
+    Ok((request.token, deadline, body, key, headers).into_pyobject(py)?.into_any())
+}
+
+type Parts<'py> = (Bound<'py, PyAny>, Bound<'py, PyBytes>, Bound<'py, PyDict>);
+
+fn message_out(py: Python<'_>, message: Message, zero_copy: bool) -> PyResult<Parts<'_>> {
+    let headers = PyDict::new(py);
+    let mut key = PyBytes::new(py, b"");
+    if let Some(properties) = &message.properties {
+        key = PyBytes::new(py, &properties.key);
+        for (name, value) in properties.headers.iter() {
+            headers.set_item(name, PyBytes::new(py, value))?;
+        }
+    }
+    Ok((body_out(py, message.body, zero_copy)?, key, headers))
+}

@@ -1,0 +1,50 @@
+//! The native half of the Python package `telpher`.
+//!
+//! It carries commands, outcomes and events across the language boundary, many at a time, and
+//! decides nothing: the package in front of it gives them their Python form. An interpreter is
+//! never held during a wait, and no lock is held while Python code runs.
+//!
+//! Floor: imports the crate `telpher` only.
+
+mod command;
+mod control;
+mod convert;
+mod core;
+mod error;
+mod event;
+mod open;
+mod payload;
+mod queue_command;
+mod types;
+mod until;
+mod waiting;
+
+/// The native half of Telpher; the package `telpher` is its public face.
+#[pyo3::pymodule]
+mod _telpher {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::command::PyCommand;
+    #[pymodule_export]
+    use crate::core::Core;
+    #[pymodule_export]
+    use crate::payload::Payload;
+    #[pymodule_export]
+    use crate::types::{HubInfo, Notice, QueueInfo, Receipt, Stats};
+
+    /// The seconds, or Invalid if they are not a time limit.
+    #[pyfunction]
+    fn check_timeout(py: Python<'_>, seconds: f64) -> PyResult<f64> {
+        crate::convert::timeout_in(py, Some(seconds)).map(|_| seconds)
+    }
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("BUILD", if cfg!(debug_assertions) { "debug" } else { "release" })?;
+        module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
+        let timeout = telpher::limits::TIMEOUT_DEFAULT_MS as f64 / 1000.0;
+        module.add("TIMEOUT_DEFAULT", timeout)?;
+        module.add("KINDS", crate::error::table())
+    }
+}

@@ -1,0 +1,65 @@
+"""The Python peer of the polyglot matrix: `call`, `serve`, `produce`, `consume`.
+
+peer.py call URL NAME COUNT        calls, and checks that each reply is the body reversed
+peer.py serve URL NAME             replies with the body reversed, until its input closes
+peer.py produce URL QUEUE COUNT    sends message-0, message-1, …, each confirmed
+peer.py consume URL QUEUE COUNT    acknowledges each of them, once
+"""
+
+import sys
+
+import telpher
+
+TIMEOUT = 20.0
+
+
+def call(hub: telpher.Hub, service: str, count: int) -> None:
+    """Start all calls before waiting for the first."""
+    bodies = [f"call-{index}".encode() for index in range(count)]
+    calls = [hub.start.call(service, body, timeout=TIMEOUT) for body in bodies]
+    for body, started in zip(bodies, calls, strict=True):
+        reply = started.result()
+        if reply != body[::-1]:
+            sys.exit(f"peer: {body!r} was answered with {reply!r}")
+
+
+def serve(hub: telpher.Hub, service: str) -> None:
+    """Serve until the standard input closes."""
+    with hub.serve(service, lambda request: request.body[::-1], concurrency=4):
+        print("ready", flush=True)
+        sys.stdin.read()
+
+
+def produce(hub: telpher.Hub, queue: str, count: int) -> None:
+    """Start all sends before waiting for the first confirmation."""
+    start = hub.queue(queue).start
+    sends = [start.send(b"message-%d" % index, timeout=TIMEOUT) for index in range(count)]
+    for send in sends:
+        send.result()
+
+
+def consume(hub: telpher.Hub, queue: str, count: int) -> None:
+    """Take as many messages as were sent, each exactly once."""
+    missing = {b"message-%d" % index for index in range(count)}
+    with hub.queue(queue).consume(prefetch=16) as consumer:
+        print("ready", flush=True)
+        while missing:
+            with consumer.receive(timeout=TIMEOUT) as job:
+                missing.remove(job.body)
+
+
+def main() -> None:
+    """Play the role that the arguments name."""
+    match sys.argv[1:]:
+        case ["serve", url, name]:
+            with telpher.open(url, timeout=TIMEOUT) as hub:
+                serve(hub, name)
+        case [("call" | "produce" | "consume") as role, url, name, count]:
+            with telpher.open(url, timeout=TIMEOUT) as hub:
+                {"call": call, "produce": produce, "consume": consume}[role](hub, name, int(count))
+        case _:
+            sys.exit("usage: peer.py call|serve|produce|consume URL NAME [COUNT]")
+
+
+if __name__ == "__main__":
+    main()
