@@ -101,7 +101,4 @@ class Consumer:
 
     def __del__(self) -> None:
         if getattr(self, "_id", 0):
-            try:
-                self._starter.turner.core.detach(self._id)
-            except Error:
-                pass  # It has ended, or the hub is closed.
+            self._starter.turner.abandon(self._id)

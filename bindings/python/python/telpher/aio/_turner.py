@@ -83,6 +83,16 @@ class Turner:
             return
         self.send_soon()
 
+    def abandon(self, ticket: int) -> None:
+        """As `stop`, from any thread, also when the loop has ended."""
+        try:
+            if self.on_own_thread():
+                self.stop(ticket)
+            else:
+                self.core.detach(ticket)
+        except (Error, RuntimeError):
+            pass  # The hub is closed, or its loop.
+
     def send_soon(self) -> None:
         """Send what was started: at once if it is alone, else with what else this tick starts."""
         if len(self._futures) <= 1:

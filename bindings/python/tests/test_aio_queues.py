@@ -1,0 +1,136 @@
+"""Queues on asyncio."""
+
+import asyncio
+
+import pytest
+import telpher
+import telpher.aio
+from conftest import Run
+
+
+def test_a_consumer_gives_every_message_once(run: Run, url: str) -> None:
+    async def main() -> None:
+        async with telpher.aio.open(url) as hub:
+            queue = hub.queue("work")
+            await queue.declare()
+            await asyncio.gather(*(queue.send(b"%d" % index) for index in range(300)))
+            got = []
+            async for job in queue.consume(prefetch=16):
+                async with job:
+                    got.append(job.body)
+                if len(got) == 300:
+                    break
+            assert got == [b"%d" % index for index in range(300)]
+            assert (await queue.inspect()).acknowledged == 300
+
+    run(main())
+
+
+def test_a_producer_faster_than_its_hub_waits_in_line(run: Run, url: str) -> None:
+    async def main() -> None:
+        async with telpher.aio.open(url, in_flight_max=4) as hub:
+            queue = hub.queue("work")
+            await queue.declare()
+            receipts = await asyncio.gather(*(queue.send(b"%d" % n) for n in range(300)))
+            numbers = [receipt.message_id for receipt in receipts]
+            assert numbers == sorted(numbers)
+            assert (await queue.inspect()).ready == 300
+
+    run(main())
+
+
+def test_a_send_in_line_is_full_when_its_time_is_over(run: Run, url: str) -> None:
+    async def main() -> None:
+        async with telpher.aio.open(url, in_flight_max=1) as hub:
+            queue = hub.queue("work")
+            await queue.declare()
+            receive = queue.receive()
+            with pytest.raises(telpher.Full):
+                await queue.send(b"", timeout=0.05)
+            receive.cancel()
+
+    run(main())
+
+
+def test_a_job_is_rejected_on_an_exception_and_given_back_on_a_cancel(run: Run, url: str) -> None:
+    async def main() -> None:
+        async with telpher.aio.open(url) as hub:
+            queue = hub.queue("work")
+            await queue.declare()
+            await queue.send(b"bad")
+            with pytest.raises(ValueError):
+                async with await queue.receive():
+                    raise ValueError
+            assert (await queue.inspect()).rejected == 1
+            await queue.send(b"again")
+            with pytest.raises(asyncio.CancelledError):
+                async with await queue.receive():
+                    raise asyncio.CancelledError
+            async with await queue.receive() as job:
+                assert (job.body, job.failures) == (b"again", 0)
+
+    run(main())
+
+
+def test_a_cancelled_receive_loses_no_message(run: Run, url: str) -> None:
+    async def main() -> None:
+        async with telpher.aio.open(url) as hub:
+            queue = hub.queue("work")
+            await queue.declare()
+            for index in range(50):
+                receive = asyncio.ensure_future(queue.receive())
+                send = queue.send(b"%d" % index)
+                if index % 2:
+                    await send
+                receive.cancel()
+                await send
+                async with asyncio.timeout(20), await queue.receive() as job:
+                    assert job.body == b"%d" % index
+
+    run(main())
+
+
+def test_a_dropped_consumer_gives_back_what_it_holds(run: Run, url: str) -> None:
+    async def main() -> None:
+        async with telpher.aio.open(url) as hub:
+            queue = hub.queue("work")
+            await queue.declare()
+            for body in (b"a", b"b", b"c"):
+                await queue.send(body)
+            async for job in queue.consume(prefetch=2):
+                assert job.body == b"a"
+                break
+            del job
+            async with asyncio.timeout(20):
+                assert {(await queue.receive()).body for _ in range(3)} == {b"a", b"b", b"c"}
+
+    run(main())
+
+
+def test_a_consumer_closed_elsewhere_ends_its_loop(run: Run, url: str) -> None:
+    async def main() -> None:
+        async with telpher.aio.open(url) as hub:
+            queue = hub.queue("work")
+            await queue.declare()
+            consumer = queue.consume()
+
+            async def loop() -> int:
+                return len([job async for job in consumer])
+
+            async with consumer, asyncio.timeout(20):
+                task = asyncio.create_task(loop())
+                await queue.inspect()
+                await consumer.close()
+                assert await task == 0
+
+    run(main())
+
+
+def test_consuming_what_does_not_exist_is_not_found(run: Run, url: str) -> None:
+    async def main() -> None:
+        async with telpher.aio.open(url) as hub:
+            with pytest.raises(telpher.NotFound):
+                async for _ in hub.queue("nowhere").consume():
+                    pass
+
+    run(main())

@@ -1,0 +1,73 @@
+"""Ctrl-C ends any wait at once, and what it waited for."""
+
+import signal
+import time
+
+import pytest
+
+PROGRAM = """
+    import asyncio, math
+    import telpher, telpher.aio
+    hub = telpher.open("mem://interrupted")
+    hub.queue("work").declare()
+    kept = []
+    hub.serve("hold", lambda request: kept.append(request) or telpher.LATER)
+    async def wait_in_asyncio():
+        async with telpher.aio.open("mem://interrupted") as other:
+            await other.call("hold", b"", timeout=math.inf)
+    print("ready", flush=True)
+    try:
+        {wait}
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+    hub.queue("work").send(b"goes on")
+    print(hub.queue("work").receive(timeout=10).body.decode(), flush=True)
+"""
+
+WAITS = {
+    "call": 'hub.call("hold", b"", timeout=math.inf)',
+    "receive": 'hub.queue("work").receive(timeout=math.inf)',
+    "consume": 'list(hub.queue("work").consume())',
+    "started": 'hub.start.call("hold", b"", timeout=math.inf).result()',
+    "service": 'hub.serve("more", lambda request: b"").join()',
+    "asyncio": "asyncio.run(wait_in_asyncio())",
+}
+
+
+@pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS.keys())
+def test_ctrl_c_ends_the_wait_at_once(script, wait: str) -> None:
+    running = script(PROGRAM.format(wait=wait))
+    assert running.reads() == "ready"
+    wait_until_asleep(running.process.pid)
+    begun = time.monotonic()
+    running.process.send_signal(signal.SIGINT)
+    assert running.reads() == "interrupted"
+    assert time.monotonic() - begun < 3
+    code, out, err = running.ends()
+    assert (code, out.strip()) == (0, "goes on"), err
+
+
+def test_a_signal_handler_that_raises_nothing_lets_the_wait_go_on(script) -> None:
+    running = script("""
+        import signal, telpher
+        hub = telpher.open("mem://interrupted")
+        queue = hub.queue("work")
+        queue.declare()
+        signal.signal(signal.SIGUSR1, lambda *_: queue.start.send(b"from the handler"))
+        print("ready", flush=True)
+        print(queue.receive(timeout=20).body.decode(), flush=True)
+    """)
+    assert running.reads() == "ready"
+    wait_until_asleep(running.process.pid)
+    running.process.send_signal(signal.SIGUSR1)
+    assert running.ends()[:2] == (0, "from the handler\n")
+
+
+def wait_until_asleep(pid: int) -> None:
+    """Waits until the main thread of a process sleeps: it has reached its wait."""
+    until = time.monotonic() + 10
+    asleep = 0
+    while asleep < 50 and time.monotonic() < until:
+        with open(f"/proc/{pid}/task/{pid}/stat") as stat:
+            state = stat.read().rsplit(")", 1)[1].split()[0]
+        asleep = asleep + 1 if state == "S" else 0
