@@ -88,8 +88,8 @@ class Request:
         if getattr(self, "_open", None):
             try:
                 self.abandon("the handler let go of the request")
-            except Error:
-                pass  # The hub is closed, and with it the request.
+            except (Error, RuntimeError):
+                pass  # The hub is closed, and with it the request; or the loop is.
 
 
 def inherited(timeout: float | None) -> float | None:

@@ -5,7 +5,8 @@ import time
 from typing import Any
 
 from telpher._telpher import TIMEOUT_DEFAULT, Command, check_timeout
-from telpher.aio._turner import Convert, Turner
+from telpher.aio._outcomes import Convert
+from telpher.aio._turner import Turner
 from telpher.errors import Full
 
 

@@ -8,28 +8,19 @@ ready; none overtakes. Nothing here blocks, and no event's failure reaches the l
 
 import asyncio
 import itertools
-import logging
 import threading
-from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
-from telpher._events import BATCH, DONE, FAILED, NOTICE, READY
+from telpher._events import BATCH
 from telpher._options import OnNotice
 from telpher._telpher import Command, Core
 from telpher.aio._line import Line
+from telpher.aio._outcomes import Convert, Outcomes, Sink
 from telpher.errors import Closed, Error
 
-Convert = Callable[[Any], Any]
 OPENING = 1
 """The number of the ticket that opening has."""
-
-
-class Sink(Protocol):
-    """A consumer or service, which gets many events."""
-
-    def take(self, tag: int, value: Any) -> None:
-        """Take an event; `DONE` or `FAILED` is the last."""
 
 
 class Turner:
@@ -40,11 +31,9 @@ class Turner:
         self.loop = asyncio.get_running_loop()
         self.line = Line(self.loop)
         self.opening: asyncio.Future[Any] = self.loop.create_future()
-        self._on_notice = on_notice
+        self._outcomes = Outcomes(self.line, on_notice)
+        self._outcomes.futures[OPENING] = (self.opening, None)
         self._thread = threading.get_ident()
-        self._futures: dict[int, tuple[asyncio.Future[Any], Convert | None]] = {}
-        self._futures[OPENING] = (self.opening, None)
-        self._sinks: dict[int, Sink] = {}
         self._numbers = itertools.count(OPENING + 1)
         self._flushing = False
         self._fd: int | None = core.fileno()
@@ -62,7 +51,7 @@ class Turner:
         number = next(self._numbers)
         ticket = self.core.start(command, timeout, number, False)
         future = self.loop.create_future()
-        self._futures[number] = (future, convert)
+        self._outcomes.futures[number] = (future, convert)
         future.add_done_callback(partial(self._forward_cancel, ticket))
         self.send_soon()
         return future
@@ -71,7 +60,7 @@ class Turner:
         """Start a consumer or service whose events `sink` takes; its id."""
         number = next(self._numbers)
         ticket = self.core.start(command, timeout, number, False)
-        self._sinks[number] = sink
+        self._outcomes.sinks[number] = sink
         self.send_soon()
         return ticket
 
@@ -95,7 +84,7 @@ class Turner:
 
     def send_soon(self) -> None:
         """Send what was started: at once if it is alone, else with what else this tick starts."""
-        if len(self._futures) <= 1:
+        if len(self._outcomes.futures) <= 1:
             self._send()
         elif not self._flushing:
             self._flushing = True
@@ -109,9 +98,7 @@ class Turner:
 
     def end_all(self, error: Error) -> None:
         """End everything that is still open with `error`."""
-        for number in [*self._futures, *self._sinks]:
-            self._dispatch(number, FAILED, error)
-        self.line.wake()
+        self._outcomes.end_all(error)
 
     def _send(self) -> None:
         self._flushing = False
@@ -136,33 +123,4 @@ class Turner:
             self.end_all(Closed(str(error), maybe_executed=True))
             return
         for number, tag, value in events:
-            self._dispatch(number, tag, value)
-
-    def _dispatch(self, number: int, tag: int, value: Any) -> None:
-        entry = self._futures.pop(number, None)
-        if entry is not None:
-            _end(*entry, tag, value)
-        elif number:
-            sink = self._sinks.get(number)
-            if sink is not None:
-                sink.take(tag, value)
-            if tag in (DONE, FAILED):
-                self._sinks.pop(number, None)
-        elif tag == READY:
-            self.line.wake()
-        elif tag == NOTICE and self._on_notice is not None:
-            try:
-                self._on_notice(value)
-            except Exception:
-                logging.getLogger("telpher").exception("on_notice failed")
-
-
-def _end(future: asyncio.Future[Any], convert: Convert | None, tag: int, value: Any) -> None:
-    if tag == DONE:
-        result = value if convert is None else convert(value)
-        if not future.done():
-            future.set_result(result)
-        elif convert is not None:
-            result.let_go()  # The cancel came too late, and nobody has the message now.
-    elif not future.done():
-        future.set_exception(value)
+            self._outcomes.take(number, tag, value)
