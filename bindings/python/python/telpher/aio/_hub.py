@@ -28,7 +28,7 @@ class Hub:
         """Which hub was reached when it was opened."""
         self._turner = turner
         self._starter = Starter(turner)
-        self._leave = weakref.finalize(self, _leave, turner)
+        self._leave = weakref.finalize(self._starter, _leave, turner)
 
     def call(
         self,
@@ -121,6 +121,7 @@ def _leave(turner: Turner) -> None:
     try:
         if not turner.loop.is_closed():
             turner.leave()
+            turner.end_all(Closed("the hub was dropped", maybe_executed=True), is_quiet=True)
         turner.core.close(LEAVE_TIME)
     except (Error, RuntimeError):
         pass  # It is closed already, or belongs to the process that this one was forked from.

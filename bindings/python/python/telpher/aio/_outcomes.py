@@ -47,10 +47,13 @@ class Outcomes:
             except Exception:
                 logging.getLogger("telpher").exception("on_notice failed")
 
-    def end_all(self, error: Error) -> None:
-        """End everything with `error`."""
+    def end_all(self, error: Error, is_quiet: bool) -> None:
+        """End everything with `error`; if quiet, asyncio does not mind that nobody looks."""
+        futures = [future for future, _ in self.futures.values() if not future.done()]
         for number in [*self.futures, *self.sinks]:
             self.take(number, FAILED, error)
+        for future in futures if is_quiet else ():
+            future.exception()
         self._line.wake()
 
 

@@ -96,9 +96,9 @@ class Turner:
             self.loop.remove_reader(self._fd)
             self._fd = None
 
-    def end_all(self, error: Error) -> None:
+    def end_all(self, error: Error, *, is_quiet: bool = False) -> None:
         """End everything that is still open with `error`."""
-        self._outcomes.end_all(error)
+        self._outcomes.end_all(error, is_quiet)
 
     def _send(self) -> None:
         self._flushing = False
