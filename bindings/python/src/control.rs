@@ -32,6 +32,11 @@ impl Core {
         self.hub.detach(id).map_err(|error| raise(py, &error))
     }
 
+    /// Gives deliveries back untouched, without waiting.
+    fn release(&self, deliveries: Vec<u64>) {
+        deliveries.into_iter().for_each(|delivery| self.give_back(delivery));
+    }
+
     /// True if the caller of this request no longer waits.
     fn request_cancelled(&self, py: Python<'_>, request: u64) -> PyResult<bool> {
         self.hub.request_cancelled(request).map_err(|error| raise(py, &error))

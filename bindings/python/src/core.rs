@@ -67,7 +67,7 @@ impl Core {
     fn register(&self, py: Python<'_>, command: &PyCommand, timeout: Option<f64>) -> PyResult<Id> {
         let until = Until::new(timeout_in(py, timeout)?);
         let id = self.submit(py, command, until, true, || Done::Wait)?;
-        self.outcome(py, id).map(|_| id)
+        self.live(py, id).map(|()| id)
     }
 
     /// Starts an operation whose events come from poll, with the number `user`.

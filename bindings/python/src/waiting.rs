@@ -2,15 +2,20 @@
 //!
 //! Floor: `telpher`.
 
+use std::time::Duration;
+
 use pyo3::prelude::*;
 use pyo3::types::PyList;
-use telpher::{Done, Error, Event, Hub, Id, Kind, Outcome, Timeout, What};
+use telpher::{Command, Done, Error, Event, Hub, Id, Kind, Outcome, Timeout, Verdict, What};
 
 use crate::command::PyCommand;
 use crate::core::Core;
 use crate::error::raise;
 use crate::event::event_out;
 use crate::until::Until;
+
+/// How long the end of a cancelled operation may take: it needs only the handle's own thread.
+const BREAK_OFF_TIME: Duration = Duration::from_secs(1);
 
 impl Core {
     /// Repeats `attempt` with the time that is left, each time a signal has ended it.
@@ -53,14 +58,30 @@ impl Core {
         }
     }
 
-    /// Waits for the first event of `id`; if Python breaks the wait off, the operation is too.
-    fn first(&self, py: Python<'_>, id: Id) -> PyResult<Event> {
+    /// Waits for the end of a ticket; if Python breaks the wait off, the operation is too.
+    fn end(&self, py: Python<'_>, id: Id) -> PyResult<Event> {
         let never = Until::new(Timeout::Never);
         self.patiently(py, never, |hub, left| hub.wait(id, left)).inspect_err(|_| {
-            // Both fail if the ticket has ended meanwhile, which is all the same then.
-            let _ = self.hub.cancel(id);
-            let _ = self.hub.detach(id);
+            py.detach(|| self.break_off(id));
         })
+    }
+
+    /// Cancels a ticket. A message that it got nevertheless goes back, as nobody has it now.
+    fn break_off(&self, id: Id) {
+        // Each fails if the ticket has ended meanwhile, or the handle, which is all the same then.
+        let _ = self.hub.cancel(id);
+        match self.hub.wait(id, Timeout::After(BREAK_OFF_TIME)).map(|event| event.what) {
+            Ok(What::Done(Ok(Outcome::Delivery(delivery)))) => self.give_back(delivery.token),
+            Ok(_) => {}
+            Err(_) => drop(self.hub.detach(id)),
+        }
+    }
+
+    /// Gives a message back untouched.
+    pub fn give_back(&self, delivery: u64) {
+        let command = Command::Settle { delivery, verdict: Verdict::Release };
+        // It fails if the delivery is void, and then the message is back already.
+        let _ = self.hub.start(command, Timeout::Default, Done::None);
     }
 
     /// The events as a list of tuples.
@@ -72,11 +93,21 @@ impl Core {
         Ok(list)
     }
 
-    /// Waits for the outcome of `id`; an empty one for a consumer or service that is live now.
+    /// Waits for the outcome of a ticket.
     pub fn outcome(&self, py: Python<'_>, id: Id) -> PyResult<Outcome> {
-        match self.first(py, id)?.what {
+        match self.end(py, id)?.what {
             What::Done(outcome) => outcome.map_err(|error| raise(py, &error)),
             _ => Ok(Outcome::Empty),
+        }
+    }
+
+    /// Waits until a consumer or service is live.
+    pub fn live(&self, py: Python<'_>, id: Id) -> PyResult<()> {
+        let never = Until::new(Timeout::Never);
+        let first = self.patiently(py, never, |hub, left| hub.wait(id, left));
+        match first.inspect_err(|_| drop(self.hub.detach(id)))?.what {
+            What::Done(Err(error)) => Err(raise(py, &error)),
+            _ => Ok(()),
         }
     }
 }

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -14,6 +15,9 @@ import telpher
 import uvloop
 
 _NUMBERS = itertools.count()
+
+LATE = (telpher.Expired, telpher.TimedOut, telpher.HostUnresponsive)
+"""How an operation may end whose time is over; the last if a busy machine kept the hub waiting."""
 
 
 @pytest.fixture
@@ -51,11 +55,12 @@ class Script:
     """A program of its own, which may be sent signals."""
 
     def __init__(self, code: str) -> None:
+        self._errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(code)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             text=True,
         )
 
@@ -66,8 +71,18 @@ class Script:
 
     def ends(self, timeout: float = 20) -> tuple[int, str, str]:
         """Its exit code and what else it printed; fails if it does not end in time."""
-        out, err = self.process.communicate(timeout=timeout)
-        return self.process.returncode, out, err
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.close()
+        code = self.process.wait(timeout)
+        self._errors.seek(0)
+        return code, self.process.stdout.read(), self._errors.read()
+
+    def close(self) -> None:
+        """Makes sure that the program is gone."""
+        if self.process.poll() is None:
+            self.process.kill()
+        with self.process, self._errors:
+            pass
 
 
 @pytest.fixture
@@ -81,9 +96,7 @@ def script() -> Iterator[Callable[[str], Script]]:
 
     yield start
     for made in started:
-        if made.process.poll() is None:
-            made.process.kill()
-        made.process.communicate()
+        made.close()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import time
 
 import pytest
 import telpher
+from conftest import LATE
 
 
 def test_a_call_gets_what_the_handler_returns(hub: telpher.Hub) -> None:
@@ -68,7 +69,7 @@ def test_the_time_limit_ends_a_call_and_reaches_the_handler(hub: telpher.Hub) ->
         noticed.set()
 
     with hub.serve("slow", wait_for_the_end):
-        with pytest.raises(telpher.TimedOut) as caught:
+        with pytest.raises(LATE) as caught:
             hub.call("slow", b"", timeout=0.2)
         assert isinstance(caught.value, TimeoutError)
         assert caught.value.maybe_executed
@@ -76,11 +77,12 @@ def test_the_time_limit_ends_a_call_and_reaches_the_handler(hub: telpher.Hub) ->
     assert 0 < remaining[0] <= 0.2
 
 
-def test_a_call_without_time_limit_has_infinite_time(hub: telpher.Hub) -> None:
-    remaining = []
-    with hub.serve("note", lambda request: remaining.append(request.remaining)):
-        hub.call("note", timeout=math.inf)
-    assert remaining == [math.inf]
+def test_only_what_waits_for_an_arrival_may_be_without_time_limit(queue: telpher.Queue) -> None:
+    with pytest.raises(telpher.Invalid, match="time limit"):
+        queue.send(b"", timeout=math.inf)
+    receive = queue.start.receive(timeout=math.inf)
+    queue.send(b"")
+    assert receive.result(20).body == b""
 
 
 def test_a_nested_call_inherits_what_is_left_of_the_time(hub: telpher.Hub) -> None:
@@ -113,7 +115,7 @@ def test_a_nested_call_after_the_time_is_over_does_not_start(hub: telpher.Hub) -
         done.set()
 
     with hub.serve("inner", lambda request: b""), hub.serve("outer", outer):
-        with pytest.raises(telpher.TimedOut):
+        with pytest.raises(LATE):
             hub.call("outer", b"", timeout=0.1)
         assert done.wait(10)
     assert len(caught) == 1

@@ -30,12 +30,18 @@ PROGRAMS = {
     "with a thread blocked in a call": """
     hub = telpher.open(URL)
     entered = threading.Event()
+    kept = []
     def hold(request):
+        kept.append(request)
         entered.set()
-        return telpher.LATER if KEPT.append(request) is None else None
-    KEPT = []
+        return telpher.LATER
+    def blocked():
+        try:
+            hub.call("hold", b"")
+        except telpher.Closed:
+            pass
     hub.serve("hold", hold)
-    threading.Thread(target=lambda: hub.call("hold", b""), daemon=True).start()
+    threading.Thread(target=blocked, daemon=True).start()
     entered.wait()
     """,
     "with a handler that never ends": """

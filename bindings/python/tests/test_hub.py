@@ -9,6 +9,7 @@ import pytest
 import telpher
 import telpher.aio
 from conftest import Run
+from telpher._telpher import Command
 
 
 def test_a_hub_tells_about_itself(hub: telpher.Hub, url: str) -> None:
@@ -99,7 +100,7 @@ def test_asyncio_hears_notices_on_its_loop(run: Run, script, directory: str) -> 
 
         async with telpher.aio.open(directory, on_notice=note) as hub:
             await hub.serve("mine", lambda request: b"still here")
-            waiting = hub.queue("work").receive()
+            waiting = asyncio.ensure_future(hub.queue("work").receive())
             await hub.call("host", b"")
             host.process.kill()
             async with asyncio.timeout(20):
@@ -133,32 +134,15 @@ def test_a_failing_on_notice_is_logged_and_hurts_nobody(
 def test_a_failure_that_nobody_waits_for_is_logged(
     hub: telpher.Hub, caplog: pytest.LogCaptureFixture
 ) -> None:
-    held: list[telpher.Request] = []
-    ready = threading.Event()
-
-    def hold(request: telpher.Request) -> object:
-        held.append(request)
-        ready.set()
-        return telpher.LATER
-
     logged = threading.Event()
     handler = logging.Handler()
     handler.emit = lambda record: logged.set()  # type: ignore[method-assign]
     logger = logging.getLogger("telpher")
     logger.addHandler(handler)
     try:
-        service = hub.serve("hold", hold)
-        call = hub.start.call("hold", b"")
-        assert ready.wait(20)
-        service.close()
-        service.join(20)
-        assert isinstance(call.exception(20), telpher.Abandoned)
         with caplog.at_level(logging.WARNING, "telpher"):
-            try:
-                held[0].reply(b"too late")
-            except (telpher.Stale, telpher.LeaseLost):
-                return
+            hub._core.fire(Command.settle(12345, "acknowledge"), True)
             assert logged.wait(20)
     finally:
         logger.removeHandler(handler)
-    assert "nobody waits for" in caplog.text
+    assert "nobody waits for failed: LEASE_LOST" in caplog.text

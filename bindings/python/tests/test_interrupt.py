@@ -14,7 +14,7 @@ PROGRAM = """
     hub.serve("hold", lambda request: kept.append(request) or telpher.LATER)
     async def wait_in_asyncio():
         async with telpher.aio.open("mem://interrupted") as other:
-            await other.call("hold", b"", timeout=math.inf)
+            await other.call("hold", b"", timeout=1000)
     print("ready", flush=True)
     try:
         {wait}
@@ -25,10 +25,10 @@ PROGRAM = """
 """
 
 WAITS = {
-    "call": 'hub.call("hold", b"", timeout=math.inf)',
+    "call": 'hub.call("hold", b"", timeout=1000)',
     "receive": 'hub.queue("work").receive(timeout=math.inf)',
     "consume": 'list(hub.queue("work").consume())',
-    "started": 'hub.start.call("hold", b"", timeout=math.inf).result()',
+    "started": 'hub.start.call("hold", b"", timeout=1000).result()',
     "service": 'hub.serve("more", lambda request: b"").join()',
     "asyncio": "asyncio.run(wait_in_asyncio())",
 }

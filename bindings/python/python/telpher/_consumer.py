@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Consumer:
     """An iterator over a queue's messages; made by `Queue.consume`. Any thread may take from it.
 
-    When it is closed, or dropped with its jobs, what it holds goes back to the queue.
+    When it is closed or dropped, what it has not handed out goes back to the queue; a job that was
+    handed out is held until it is settled.
     """
 
     def __init__(self, hub: "Hub", command: Command[None], timeout: float | None) -> None:
@@ -41,31 +42,34 @@ class Consumer:
             raise Pending(f"no message came within {seconds} s")
         try:
             while True:
-                try:
-                    return Job(self._hub, self._waiting.popleft(), self)
-                except IndexError:
-                    self._fetch(until)
+                if self._ended is not None:
+                    raise self._ended
+                if self._waiting:
+                    return Job(self._hub, self._waiting.popleft())
+                left = math.inf if until == math.inf else max(until - time.monotonic(), 0.0)
+                self._fetch(left)
         finally:
             self._fetching.release()
 
-    def _fetch(self, until: float) -> None:
-        if self._ended is not None:
-            raise self._ended
-        left = math.inf if until == math.inf else max(until - time.monotonic(), 0.0)
-        for _, tag, value in self._hub._core.next(self._id, BATCH, left):
+    def _fetch(self, timeout: float) -> None:
+        for _, tag, value in self._hub._core.next(self._id, BATCH, timeout):
             if tag == DELIVERY:
                 self._waiting.append(value)
-            elif tag == DONE:
-                self._ended = Closed("the consumer is closed")
-            elif tag == FAILED:
-                self._ended = value
+            elif tag in (DONE, FAILED):
+                self._ended = value if tag == FAILED else Closed("the consumer is closed")
+                self._give_back()
 
     def close(self) -> None:
-        """Stop; what is held, also by jobs not settled yet, goes back to the queue."""
-        self._ended = self._ended or Closed("the consumer is closed")
-        self._waiting.clear()
+        """Stop; what was not handed out goes back to the queue."""
         with contextlib.suppress(Stale, Closed):
             self._hub._core.detach(self._id)
+        with contextlib.suppress(Error), self._fetching:  # Whoever fetches gets the end first.
+            while self._ended is None:
+                self._fetch(math.inf)
+
+    def _give_back(self) -> None:
+        self._hub._core.release([fields[0] for fields in self._waiting])
+        self._waiting.clear()
 
     def __iter__(self) -> "Consumer":
         return self
@@ -88,6 +92,6 @@ class Consumer:
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_id", 0):
+        if getattr(self, "_id", 0) and self._ended is None:
             with contextlib.suppress(Error):
-                self._hub._core.detach(self._id)
+                self.close()

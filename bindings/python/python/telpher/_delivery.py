@@ -10,7 +10,6 @@ class Delivery:
 
     __slots__ = (
         "_settled",
-        "_source",
         "_token",
         "body",
         "failures",
@@ -36,7 +35,7 @@ class Delivery:
     redelivered: bool
     """Whether somebody held it before."""
 
-    def __init__(self, source: object, fields: Fields) -> None:
+    def __init__(self, fields: Fields) -> None:
         (
             self._token,
             self.message_id,
@@ -47,7 +46,6 @@ class Delivery:
             self.headers,
             self.priority,
         ) = fields
-        self._source = source  # While it lives, the consumer goes on holding its messages.
         self._settled = False
 
     def __repr__(self) -> str:

@@ -20,8 +20,8 @@ class Job(Delivery):
 
     __slots__ = ("_hub",)
 
-    def __init__(self, hub: "Hub", fields: Fields, source: object = None) -> None:
-        super().__init__(source, fields)
+    def __init__(self, hub: "Hub", fields: Fields) -> None:
+        super().__init__(fields)
         self._hub = hub
 
     @property

@@ -112,6 +112,8 @@ class Core:
         """Asks for a ticket's end."""
     def detach(self, id: int) -> None:
         """Lets go of a ticket; stops a consumer or service."""
+    def release(self, deliveries: list[int]) -> None:
+        """Gives deliveries back untouched, without waiting."""
     def request_cancelled(self, request: int) -> bool:
         """True if the caller of this request no longer waits."""
     def request_remaining(self, request: int) -> float | None:

@@ -10,44 +10,56 @@ from telpher._events import DELIVERY, DONE, FAILED, STARTED
 from telpher._telpher import Command
 from telpher.aio._job import Job
 from telpher.aio._starter import Starter
+from telpher.aio._turner import Turner
 from telpher.errors import Closed, Error
 
 
 class _Inbox:
     """What has arrived; the consumer may be dropped while the loop still fills this."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.live: asyncio.Future[None] = loop.create_future()
+    def __init__(self, turner: Turner) -> None:
+        self.live: asyncio.Future[None] = turner.loop.create_future()
         self.jobs: deque[Fields] = deque()
         self.ended: Error | None = None
         self.waiters: deque[asyncio.Future[None]] = deque()
+        self._core = turner.core
 
     def take(self, tag: int, value: Any) -> None:
         if tag == DELIVERY:
             self.jobs.append(value)
         elif tag == STARTED and not self.live.done():
             self.live.set_result(None)
-        elif tag in (DONE, FAILED):
-            self.ended = value if tag == FAILED else Closed("the consumer is closed")
-            if not self.live.done():
-                self.live.set_exception(self.ended)
+        elif tag == FAILED:
+            self.end(value)
+        elif tag == DONE:
+            self.end(Closed("the consumer is closed"))
+        if self.ended is not None:
+            self._core.release([fields[0] for fields in self.jobs])
+            self.jobs.clear()
         for waiter in self.waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+    def end(self, error: Error) -> None:
+        self.ended = self.ended or error
+        if not self.live.done():
+            self.live.set_exception(error)
+            self.live.exception()  # Nobody may be waiting for it.
 
 
 class Consumer:
     """An asynchronous iterator over a queue's messages; made by `Queue.consume`.
 
-    It starts when it is entered or first asked for a message. When it is closed, or dropped with
-    its jobs, what it holds goes back to the queue.
+    It starts when it is entered or first asked for a message. When it is closed or dropped, what
+    it has not handed out goes back to the queue; a job that was handed out is held until it is
+    settled.
     """
 
     def __init__(self, starter: Starter, command: Command[None], timeout: float | None) -> None:
         self._starter = starter
         self._command = command
         self._timeout = timeout
-        self._inbox = _Inbox(starter.turner.loop)
+        self._inbox = _Inbox(starter.turner)
         self._id = 0
 
     async def receive(self) -> Job:
@@ -63,14 +75,16 @@ class Consumer:
                 await waiter
             finally:
                 inbox.waiters.remove(waiter)
-        return Job(self._starter, inbox.jobs.popleft(), self)
+        return Job(self._starter, inbox.jobs.popleft())
 
     async def close(self) -> None:
-        """Stop; what is held, also by jobs not settled yet, goes back to the queue."""
-        self._inbox.jobs.clear()
-        if self._id:
-            self._starter.turner.stop(self._id)
+        """Stop; what was not handed out goes back to the queue."""
+        self._stop()
+
+    def _stop(self) -> None:
         self._inbox.take(DONE, None)
+        if self._id:
+            self._starter.turner.abandon(self._id)
 
     async def _begin(self) -> None:
         if not self._id and self._inbox.ended is None:
@@ -101,4 +115,4 @@ class Consumer:
 
     def __del__(self) -> None:
         if getattr(self, "_id", 0):
-            self._starter.turner.abandon(self._id)
+            self._stop()

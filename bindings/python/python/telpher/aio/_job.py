@@ -17,8 +17,8 @@ class Job(Delivery):
 
     __slots__ = ("_starter",)
 
-    def __init__(self, starter: Starter, fields: Fields, source: object = None) -> None:
-        super().__init__(source, fields)
+    def __init__(self, starter: Starter, fields: Fields) -> None:
+        super().__init__(fields)
         self._starter = starter
 
     def acknowledge(self, *, timeout: float | None = None) -> asyncio.Future[None]:
@@ -37,8 +37,7 @@ class Job(Delivery):
         """It was not touched: back to its place, with no failure."""
         return self._settle("release", timeout)
 
-    def let_go(self) -> None:
-        """Give it back untouched, without waiting."""
+    def _let_go(self) -> None:
         self._settled = True
         self._starter.fire(Command.settle(self._token, "release"))
 
@@ -58,6 +57,6 @@ class Job(Delivery):
         if self._settled:
             return
         if isinstance(error, asyncio.CancelledError):
-            self.let_go()
+            self._let_go()
         else:
             await self._settle(verdict_after(error), None)

@@ -2,15 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Any, Protocol
 
-from telpher._events import DONE, FAILED, NOTICE, READY
+from telpher._events import DELIVERY, DONE, FAILED, NOTICE, READY, REQUEST
 from telpher._options import OnNotice
+from telpher._telpher import Command, Core
 from telpher.aio._line import Line
 from telpher.errors import Error
-
-Convert = Callable[[Any], Any]
 
 
 class Sink(Protocol):
@@ -23,22 +21,27 @@ class Sink(Protocol):
 class Outcomes:
     """What is open on one handle, by the number that its events carry."""
 
-    def __init__(self, line: Line, on_notice: OnNotice | None) -> None:
-        self.futures: dict[int, tuple[asyncio.Future[Any], Convert | None]] = {}
+    def __init__(self, core: Core, line: Line, on_notice: OnNotice | None) -> None:
+        self.futures: dict[int, asyncio.Future[Any]] = {}
         self.sinks: dict[int, Sink] = {}
+        self._core = core
         self._line = line
         self._on_notice = on_notice
 
     def take(self, number: int, tag: int, value: Any) -> None:
         """Hand an event to whom it is for."""
-        entry = self.futures.pop(number, None)
-        if entry is not None:
-            _end(*entry, tag, value)
+        future = self.futures.pop(number, None)
+        if future is not None:
+            self._end(future, tag, value)
         elif number:
             ended = tag in (DONE, FAILED)
             sink = self.sinks.pop(number, None) if ended else self.sinks.get(number)
             if sink is not None:
                 sink.take(tag, value)
+            elif tag == DELIVERY:
+                self._core.release([value[0]])  # Its consumer has ended.
+            elif tag == REQUEST:
+                self._core.fire(Command.abandon(value[0], "the service was closed"), False)
         elif tag == READY:
             self._line.wake()
         elif tag == NOTICE and self._on_notice is not None:
@@ -49,20 +52,15 @@ class Outcomes:
 
     def end_all(self, error: Error, is_quiet: bool) -> None:
         """End everything with `error`; if quiet, asyncio does not mind that nobody looks."""
-        futures = [future for future, _ in self.futures.values() if not future.done()]
+        futures = [future for future in self.futures.values() if not future.done()]
         for number in [*self.futures, *self.sinks]:
             self.take(number, FAILED, error)
         for future in futures if is_quiet else ():
             future.exception()
         self._line.wake()
 
-
-def _end(future: asyncio.Future[Any], convert: Convert | None, tag: int, value: Any) -> None:
-    if tag == DONE:
-        result = value if convert is None else convert(value)
+    def _end(self, future: asyncio.Future[Any], tag: int, value: Any) -> None:
         if not future.done():
-            future.set_result(result)
-        elif convert is not None:
-            result.let_go()  # The cancel came too late, and nobody has the message now.
-    elif not future.done():
-        future.set_exception(value)
+            (future.set_result if tag == DONE else future.set_exception)(value)
+        elif tag == DONE and isinstance(value, tuple):
+            self._core.release([value[0]])  # The cancel of a receive came too late.

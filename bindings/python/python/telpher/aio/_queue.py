@@ -50,14 +50,19 @@ class Queue:
         command = Command.send(self.name, body, key, headers, priority)
         return self._starter.start(command, timeout)
 
-    def receive(self, *, timeout: float | None = None) -> asyncio.Future[Job]:
+    async def receive(self, *, timeout: float | None = None) -> Job:
         """Wait for a message and hold it; `Expired` if none comes within `timeout` seconds."""
-        starter = self._starter
+        future = self._starter.start(Command.receive(self.name), timeout)
+        try:
+            return Job(self._starter, await future)
+        except asyncio.CancelledError:
+            future.add_done_callback(self._give_back)
+            raise
 
-        def job(fields: Any) -> Job:
-            return Job(starter, fields)
-
-        return starter.start(Command.receive(self.name), timeout, job)
+    def _give_back(self, future: asyncio.Future[Any]) -> None:
+        """Give back what a receive got although it was cancelled."""
+        if not future.cancelled() and future.exception() is None:
+            self._starter.fire(Command.settle(future.result()[0], "release"))
 
     def consume(self, *, prefetch: int | None = None, timeout: float | None = None) -> Consumer:
         """Take messages as they come: an asynchronous iterator that holds `prefetch` (None: 64)."""

@@ -16,7 +16,7 @@ from telpher._events import BATCH
 from telpher._options import OnNotice
 from telpher._telpher import Command, Core
 from telpher.aio._line import Line
-from telpher.aio._outcomes import Convert, Outcomes, Sink
+from telpher.aio._outcomes import Outcomes, Sink
 from telpher.errors import Closed, Error
 
 OPENING = 1
@@ -31,8 +31,8 @@ class Turner:
         self.loop = asyncio.get_running_loop()
         self.line = Line(self.loop)
         self.opening: asyncio.Future[Any] = self.loop.create_future()
-        self._outcomes = Outcomes(self.line, on_notice)
-        self._outcomes.futures[OPENING] = (self.opening, None)
+        self._outcomes = Outcomes(core, self.line, on_notice)
+        self._outcomes.futures[OPENING] = self.opening
         self._thread = threading.get_ident()
         self._numbers = itertools.count(OPENING + 1)
         self._flushing = False
@@ -44,14 +44,12 @@ class Turner:
         """Whether this is the thread of the loop."""
         return threading.get_ident() == self._thread
 
-    def start(
-        self, command: Command[Any], timeout: float | None, convert: Convert | None = None
-    ) -> asyncio.Future[Any]:
+    def start(self, command: Command[Any], timeout: float | None) -> asyncio.Future[Any]:
         """Start `command`, or raise `Full`; cancelling the future cancels the operation."""
         number = next(self._numbers)
         ticket = self.core.start(command, timeout, number, False)
         future = self.loop.create_future()
-        self._outcomes.futures[number] = (future, convert)
+        self._outcomes.futures[number] = future
         future.add_done_callback(partial(self._forward_cancel, ticket))
         self.send_soon()
         return future
