@@ -58,21 +58,22 @@ def test_a_handlers_exception_reaches_the_caller_with_code_and_text(hub: telpher
 
 
 def test_the_time_limit_ends_a_call_and_reaches_the_handler(hub: telpher.Hub) -> None:
-    noticed = threading.Event()
+    noticed, ended = threading.Event(), threading.Event()
     remaining = []
 
     def wait_for_the_end(request: telpher.Request) -> None:
         remaining.append(request.remaining)
-        gone = threading.Event()
         while not request.cancelled:
-            gone.wait(0.01)
+            ended.wait(0.01)
         noticed.set()
+        ended.wait(20)
 
     with hub.serve("slow", wait_for_the_end):
         with pytest.raises(LATE) as caught:
             hub.call("slow", b"", timeout=0.2)
         assert isinstance(caught.value, TimeoutError)
         assert caught.value.maybe_executed
+        ended.set()
         assert noticed.wait(10)
     assert 0 < remaining[0] <= 0.2
 

@@ -55,7 +55,7 @@ class Service:
         """Take an event of this service."""
         if tag == REQUEST:
             turner = self._starter.turner
-            request = Request(turner.core, self._starter.fire, self.name, value)
+            request = Request(turner.core, self._fire, self.name, value)
             task = turner.loop.create_task(self._handle(request))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -66,6 +66,9 @@ class Service:
                 self._live.set_exception(value)
             if not self._ended.done():
                 self._ended.set_result(None)
+
+    def _fire(self, command: Command[None]) -> None:
+        self._starter.fire(command, is_alone=len(self._tasks) == 1)
 
     async def _begin(self, command: Command[None], timeout: float | None) -> None:
         turner = self._starter.turner

@@ -25,7 +25,7 @@ class Starter:
                 pass
         return self.turner.loop.create_task(self._start_in_line(command, timeout))
 
-    def fire(self, command: Command[None]) -> None:
+    def fire(self, command: Command[None], *, is_alone: bool = False) -> None:
         """Start what nobody waits for, from any thread; its failure is logged."""
         turner = self.turner
         if not turner.on_own_thread():
@@ -38,7 +38,7 @@ class Starter:
             self._unseen.add(task)
             task.add_done_callback(self._unseen.discard)
             return
-        turner.send_soon()
+        turner.send_soon(is_alone=is_alone)
 
     async def _start_in_line(self, command: Command[Any], timeout: float | None) -> Any:
         seconds = TIMEOUT_DEFAULT if timeout is None else check_timeout(timeout)

@@ -51,7 +51,7 @@ class Turner:
         future = self.loop.create_future()
         self._outcomes.futures[number] = future
         future.add_done_callback(partial(self._forward_cancel, ticket))
-        self.send_soon()
+        self.send_soon(is_alone=len(self._outcomes.futures) == 1)
         return future
 
     def register(self, command: Command[None], timeout: float | None, sink: Sink) -> int:
@@ -80,9 +80,9 @@ class Turner:
         except (Error, RuntimeError):
             pass  # The hub is closed, or its loop.
 
-    def send_soon(self) -> None:
+    def send_soon(self, *, is_alone: bool = False) -> None:
         """Send what was started: at once if it is alone, else with what else this tick starts."""
-        if len(self._outcomes.futures) <= 1:
+        if is_alone:
             self._send()
         elif not self._flushing:
             self._flushing = True
