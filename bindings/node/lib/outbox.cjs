@@ -8,7 +8,7 @@
 
 const native = require('./native.cjs')
 const { TelpherError } = require('./error.cjs')
-const { Batch } = require('./batch.cjs')
+const { Batch, RECORDS_MAX } = require('./batch.cjs')
 
 const INDEX_MASK = native.SUBMITTED_EVENTS - 1
 const WAITING_BATCHES_MAX = 1024
@@ -41,7 +41,8 @@ class Outbox {
 
   #checkRoom() {
     if (this.batches.length <= WAITING_BATCHES_MAX && this.waitingBytes <= WAITING_BYTES_MAX) return
-    const text = `${this.batches.length * 256} operations or ${this.waitingBytes} bytes wait already`
+    const count = this.batches.length * RECORDS_MAX
+    const text = `${count} operations with ${this.waitingBytes} bytes wait for room already`
     throw new TelpherError('FULL', `${text}; await some of them first`)
   }
 

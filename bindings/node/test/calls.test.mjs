@@ -85,7 +85,7 @@ test('what a handler throws reaches the caller as REMOTE with its code and text'
   assert.equal((await fails(hub.call('fail', ''), 'REMOTE')).remoteCode, 1)
 })
 
-test('an async handler that fails, and one that throws nonsense, leave the service alive', async (t) => {
+test('a handler that fails later, or throws nonsense, leaves the service alive', async (t) => {
   const hub = await openOwn(t)
   const nonsense = [
     null,
@@ -106,7 +106,7 @@ test('an async handler that fails, and one that throws nonsense, leave the servi
   assert.equal(String(await hub.call('fail', '99')), 'fine')
 })
 
-test('a handler that returns what is no body fails its call, and says what is allowed', async (t) => {
+test('a handler that returns what is no body fails its call and says what may be', async (t) => {
   const hub = await openOwn(t)
   await hub.serve('number', () => 7)
   await fails(hub.call('number', ''), 'REMOTE', /returned 7; it must be/)
