@@ -7,6 +7,7 @@ the end it checks all that came through the queues against the file itself. Then
 the others can leave first, until its input ends (Ctrl-D).
 """
 
+import argparse
 import json
 import signal
 import sys
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import telpher
+
 from display import progress, show_table, show_verdict
-from tally import Tally, direct, read_flights
+from tally import Tally, direct, number, read_flights
 
 QUEUE_LENGTH_MAX = 4096
 """Both queues are short: who is faster than the next one in line is made to wait for it."""
@@ -62,15 +64,23 @@ def check(tally: Tally, flights: dict[int, dict[str, Any]], duplicates: int) -> 
     return not differences
 
 
+def arguments() -> argparse.Namespace:
+    """Which hub, and which flights are to come."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("url", help="the hub: ./data")
+    parser.add_argument("file", type=Path, help="flights-200k.json")
+    parser.add_argument("count", type=number, nargs="?", help="how many flights of it (all)")
+    return parser.parse_args()
+
+
 def main() -> int:
     """Host the hub, collect, show, check, and leave last."""
-    if len(sys.argv) not in (3, 4):
-        sys.exit("usage: collector.py URL FILE [COUNT]")
+    options = arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    flights = read_flights(Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else None)
-    with telpher.open(sys.argv[1]) as hub:
+    flights = read_flights(options.file, options.count)
+    with telpher.open(options.url) as hub:
         declare(hub)
-        print(f"ready: hub {sys.argv[1]} is open, {len(flights):,} flights to come", flush=True)
+        print(f"ready: hub {options.url} is open, {len(flights):,} flights to come", flush=True)
         tally, duplicates = collect(hub, flights)
         show_table(tally)
         agrees = check(tally, flights, duplicates)

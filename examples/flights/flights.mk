@@ -13,14 +13,24 @@ FLIGHTS_FILE := $(FLIGHTS_DIR)/node_modules/vega-datasets/data/flights-200k.json
 FLIGHTS_RUN = $(VENV_PYTHON) $(FLIGHTS_DIR)/run.py --scorer $(FLIGHTS_SCORER) --file $(FLIGHTS_FILE)
 FLIGHTS_RUFF := $(VENV)/bin/ruff
 
-.PHONY: demo flights-say flights-build flights-test flights-check
+FLIGHTS_LOG := $(FLIGHTS_BUILD)/build.log
+FLIGHTS_PARTS := c-lib python-build node-build flights-build
 
-demo: flights-say flights-build
+.PHONY: demo flights-setup flights-build flights-test flights-check
+
+demo: flights-setup
 	@cd $(FLIGHTS_BUILD) && \
-	    $(FLIGHTS_RUN) --workers $(WORKERS) $(if $(FLIGHTS),--count '$(FLIGHTS)')
+	    $(FLIGHTS_RUN) --workers '$(WORKERS)' $(if $(FLIGHTS),--count '$(FLIGHTS)')
 
-flights-say:
-	@echo 'demo: building the C, Python and Node libraries; minutes the first time, then seconds'
+# What the build says is of interest only if it fails.
+flights-setup:
+	@mkdir -p $(FLIGHTS_BUILD)
+	@echo 'demo      │ building the libraries: minutes the first time, seconds after that'
+	@: > $(FLIGHTS_LOG); for part in $(FLIGHTS_PARTS); do \
+	    echo "demo      │ make $$part"; \
+	    $(MAKE) --no-print-directory "$$part" >> $(FLIGHTS_LOG) 2>&1 \
+	        || { cat $(FLIGHTS_LOG); exit 1; }; \
+	done
 
 flights-build: c-lib python-build node-build $(VENV)/.flights-stamp
 flights-build: $(FLIGHTS_DIR)/node_modules/.stamp
@@ -37,9 +47,10 @@ $(FLIGHTS_DIR)/node_modules/.stamp: $(FLIGHTS_DIR)/package.json
 
 flights-test: flights-build
 	@FLIGHTS_SCORER=$(FLIGHTS_SCORER) FLIGHTS_FILE=$(FLIGHTS_FILE) \
-	    $(VENV_PYTHON) -m pytest -q -p no:cacheprovider $(FLIGHTS_DIR)/tests
+	    $(VENV_PYTHON) -m pytest -q -p no:cacheprovider --timeout 200 $(FLIGHTS_DIR)/tests
 
-flights-check: $(VENV)/.stamp $(NODE_DIR)/node_modules/.stamp
-	@$(FLIGHTS_RUFF) format --quiet --check --config $(PYTHON_DIR)/pyproject.toml $(FLIGHTS_DIR)
-	@$(FLIGHTS_RUFF) check --quiet --config $(PYTHON_DIR)/pyproject.toml $(FLIGHTS_DIR)
+flights-check: python-build $(VENV)/.flights-stamp $(NODE_DIR)/node_modules/.stamp
+	@$(FLIGHTS_RUFF) format --quiet --check $(FLIGHTS_DIR)
+	@$(FLIGHTS_RUFF) check --quiet $(FLIGHTS_DIR)
+	@cd $(FLIGHTS_DIR) && $(VENV)/bin/mypy --strict --no-error-summary *.py
 	@$(NODE_BIN)/prettier --config $(NODE_DIR)/package.json --check $(FLIGHTS_DIR)/*.mjs

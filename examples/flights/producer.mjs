@@ -19,7 +19,11 @@ if (!file) {
 }
 
 const flights = JSON.parse(await readFile(file, 'utf8'))
-const total = Math.min(Number(count ?? Infinity), flights.length)
+const total = Math.min(Number(count ?? flights.length), flights.length)
+if (!Number.isInteger(total) || total < 1) {
+  console.error(`COUNT is ${count}; it must be a whole number from 1 up`)
+  process.exit(2)
+}
 const hub = await telpher.open(url)
 const queue = hub.queue('flights')
 const whole = (number) => Math.round(number).toLocaleString('en-US')

@@ -14,15 +14,9 @@ import time
 from pathlib import Path
 
 from stage import Failed, Stage
+from tally import number
 
 HERE = Path(__file__).resolve().parent
-
-
-def number(text: str) -> int:
-    """A count from 1 up."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
-    return int(text)
 
 
 def arguments() -> argparse.Namespace:

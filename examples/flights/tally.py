@@ -4,6 +4,7 @@ The collector fills a `Tally` from the queue, and another straight from the file
 the two must agree.
 """
 
+import argparse
 import json
 import math
 import statistics
@@ -63,6 +64,13 @@ class Tally:
                 if value != wanted:
                     found.append(f"{number:02}:00 {name}: {value}, but the file says {wanted}")
         return found
+
+
+def number(text: str) -> int:
+    """A count from 1 up."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return int(text)
 
 
 def read_flights(file: Path, count: int | None) -> dict[int, dict[str, Any]]:
