@@ -60,7 +60,7 @@ static void score(telpher_hub hub, const telpher_event *request) {
     answered++;
 }
 
-/* Everything that happens to the service comes here; `hub` is what telpher_done carries as `user`. */
+/* Everything that happens to the service comes here; `hub` is `user` of its telpher_done. */
 static void answer(const telpher_event *event, uint64_t hub) {
     if (event->kind == TELPHER_EVENT_REQUEST) {
         score(hub, event);
