@@ -44,6 +44,13 @@ impl Link {
         }
     }
 
+    /// The next read is tried, though nothing was heard of it.
+    pub(crate) fn look_again(&mut self) {
+        if let Link::Socket(socket) = self {
+            socket.readable = true;
+        }
+    }
+
     /// Reads once into `inbox`. `scratch` is a buffer that many connections share.
     pub(crate) fn read(
         &mut self,
