@@ -1,4 +1,4 @@
-# !/bin/sh
+#!/bin/sh
 # Makes the libraries that are installed, of the one that cargo builds:
 # link.sh STATIC_LIBRARY OUTPUT_DIRECTORY
 #

@@ -1,5 +1,6 @@
-# !/bin/sh Compares what the shared library exports with the functions of the header: symbols.sh
-# LIBRARY HEADER
+#!/bin/sh
+# Compares what the shared library exports with the functions of the header:
+# symbols.sh LIBRARY HEADER
 set -eu
 
 library=$1

@@ -53,10 +53,9 @@ def main() -> None:
     print("\n__all__ = [")
     print("\n".join(f'    "{name}",' for name in errors.__all__))
     print("]")
-    for name in errors.__all__[1:]:
-        made = getattr(errors, name)
+    for made in (getattr(errors, name) for name in errors.__all__ if name != "Error"):
         bases = ", ".join(base_name(base) for base in made.__bases__)
-        print(f"\nclass {name}({bases}):")
+        print(f"\nclass {made.__name__}({bases}):")
         print("\n".join(document(made.__doc__)))
 
 

@@ -50,7 +50,7 @@ int check_many(int usual) {
 }
 
 int64_t check_limit_ms(void) {
-    return getenv("TELPHER_TEST_SLOW") != NULL ? 5000 : 1500;
+    return getenv("TELPHER_TEST_SLOW") != NULL ? 5000 : 3000;
 }
 
 static void too_late(int signal) {

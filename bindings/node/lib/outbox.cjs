@@ -8,7 +8,7 @@
 
 const native = require('./native.cjs')
 const { TelpherError } = require('./error.cjs')
-const { Batch } = require('./batch.cjs')
+const { Batch, RECORDS_MAX } = require('./batch.cjs')
 
 const INDEX_MASK = native.SUBMITTED_EVENTS - 1
 const WAITING_BATCHES_MAX = 1024
@@ -41,12 +41,13 @@ class Outbox {
 
   #checkRoom() {
     if (this.batches.length <= WAITING_BATCHES_MAX && this.waitingBytes <= WAITING_BYTES_MAX) return
-    const text = `${this.batches.length * 256} operations or ${this.waitingBytes} bytes wait already`
+    const count = this.batches.length * RECORDS_MAX
+    const text = `${count} operations with ${this.waitingBytes} bytes wait for room already`
     throw new TelpherError('FULL', `${text}; await some of them first`)
   }
 
   #next(batch, sizeMost) {
-    this.#submit(batch, 0)
+    this.#hand(batch, 0)
     if (batch.count === 0) {
       if (batch.fits(sizeMost) && !batch.oversized(sizeMost)) return batch
       this.batches.pop()
@@ -81,18 +82,22 @@ class Outbox {
 
   flush() {
     this.scheduled = false
-    this.#submit(this.batches[this.batches.length - 1], native.SUBMIT_FLUSH)
+    this.#hand(this.batches[this.batches.length - 1], native.SUBMIT_FLUSH)
+  }
+
+  // Submits the last batch: what is refused for the first time begins to wait.
+  #hand(batch, mode) {
+    this.#submit(batch, mode)
+    if (this.blocked) this.#arm(batch)
   }
 
   #submit(batch, mode) {
-    const wasBlocked = this.blocked
-    const flags = wasBlocked ? mode | native.SUBMIT_BLOCKED : mode
+    const flags = this.blocked ? mode | native.SUBMIT_BLOCKED : mode
     const now = performance.now()
     const result = this.handle.submit(batch.words, batch.bytes, batch.from, now, flags)
     batch.from = Math.min(result & INDEX_MASK, batch.count)
     if ((result & native.SUBMITTED_FULL) !== 0) this.blocked = true
     if (batch.from === batch.count) batch.clear()
-    else if (!wasBlocked) this.#arm(batch)
     if ((result & native.SUBMITTED_EVENTS) !== 0) queueMicrotask(this.arrived)
   }
 
@@ -104,6 +109,7 @@ class Outbox {
       if (this.blocked || this.batches.length === 1) break
       this.batches.shift()
     }
+    if (this.blocked) this.#arm(this.batches[this.batches.length - 1])
     this.#weigh()
   }
 

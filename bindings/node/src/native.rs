@@ -9,14 +9,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use napi::Env;
-use napi::bindgen_prelude::{Function, JsValue, Uint8ArraySlice, Uint32ArraySlice};
+use napi::bindgen_prelude::{Uint8ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
 use telpher::{Hub, Name, Stats};
 
 use crate::fault::thrown;
 use crate::incoming::Page;
 use crate::layout;
-use crate::opening::{self, NativeOptions};
+use crate::opening::{self, NativeOptions, Turn};
 use crate::outgoing;
 use crate::shared::Shared;
 use crate::teardown;
@@ -53,13 +53,8 @@ pub fn loop_available() -> bool {
 
 /// Starts to open a hub; `turn` is called when there are events to be polled.
 #[napi(catch_unwind)]
-pub fn open(
-    env: Env,
-    url: String,
-    options: NativeOptions,
-    turn: Function<'_, (), ()>,
-) -> napi::Result<Native> {
-    let shared = opening::start(env.raw(), &url, &options, turn.raw());
+pub fn open(env: Env, url: String, options: NativeOptions, turn: Turn<'_>) -> napi::Result<Native> {
+    let shared = opening::start(&env, &url, &options, &turn);
     let shared = shared.map_err(|error| thrown(&error))?;
     let shared = Rc::new(shared);
     teardown::register(env.raw(), &shared);

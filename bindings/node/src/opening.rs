@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use napi::sys;
+use napi::Env;
+use napi::bindgen_prelude::Function;
 use napi_derive::napi;
 use telpher::{Done, Drive, Error, HostRole, Hub, Kind, OpenOptions};
 
@@ -13,6 +14,9 @@ use crate::outgoing;
 use crate::shared::{Shared, Wake};
 use crate::thread::Thread;
 use crate::uv::Watch;
+
+/// The one JavaScript function of a handle: there are events to be polled.
+pub(crate) type Turn<'env> = Function<'env, (), ()>;
 
 /// How a hub is opened; every default is already in its place.
 #[napi(object)]
@@ -35,23 +39,22 @@ pub struct NativeOptions {
 
 /// Starts to open; slot 0 is told how that ends.
 pub(crate) fn start(
-    env: sys::napi_env,
+    env: &Env,
     url: &str,
     options: &NativeOptions,
-    turn: sys::napi_value,
+    turn: &Turn<'_>,
 ) -> Result<Shared, Error> {
     let wanted = open_options(options)?;
     let io = |text: String| Error::new(Kind::Io, text);
     let (hub, id, wake) = if wanted.drive == Drive::Library {
-        // SAFETY: both come from the call that is being served.
-        let thread = unsafe { Thread::new(env, turn) }.map_err(io)?;
+        let thread = Thread::new(env, turn).map_err(io)?;
         let opened = Hub::open(url, wanted, thread.done(0), thread.done(NO_SLOT));
         let (hub, id) = opened.inspect_err(|_| thread.stop())?;
         (hub, id, Wake::Thread(thread))
     } else {
         let (hub, id) = Hub::open(url, wanted, Done::Event(0), Done::Event(NO_SLOT.into()))?;
-        // SAFETY: as above; `Shared::close` stops the watch before it closes the hub.
-        let watch = hub.fd().and_then(|fd| unsafe { Watch::new(env, turn, fd) }.map_err(io));
+        // `Shared::close` stops the watch before it closes the hub.
+        let watch = hub.fd().and_then(|fd| Watch::new(env, turn, fd).map_err(io));
         let watch = watch.inspect_err(|_| {
             // The reason why there is no watch is what matters.
             let _ = hub.close(Duration::ZERO.into());

@@ -9,7 +9,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::ptr;
+use std::rc::Rc;
 
 use telpher::{Command, Done, Error, Event, Hub, Id, Kind, Name, Timeout, Verdict, What};
 
@@ -45,7 +45,7 @@ pub(crate) struct Shared {
     wake: Wake,
     state: RefCell<State>,
     closed: Cell<bool>,
-    hook: Cell<HookHandle>,
+    hook: Cell<Option<HookHandle>>,
 }
 
 impl Shared {
@@ -53,7 +53,7 @@ impl Shared {
     pub(crate) fn new(hub: Hub, id: Id, wake: Wake) -> Shared {
         let state = RefCell::new(State { ids: vec![id], ..State::default() });
         let hub = RefCell::new(Some(hub));
-        Shared { hub, wake, state, closed: Cell::new(false), hook: Cell::new(ptr::null_mut()) }
+        Shared { hub, wake, state, closed: Cell::new(false), hook: Cell::new(None) }
     }
 
     pub(crate) fn hub(&self) -> Option<Hub> {
@@ -73,11 +73,11 @@ impl Shared {
     }
 
     pub(crate) fn set_hook(&self, hook: HookHandle) {
-        self.hook.set(hook);
+        self.hook.set(Some(hook));
     }
 
-    pub(crate) fn hook(&self) -> HookHandle {
-        self.hook.get()
+    pub(crate) fn take_hook(&self) -> Option<HookHandle> {
+        self.hook.take()
     }
 
     /// Keeps a name and returns its number.
@@ -254,7 +254,7 @@ impl Shared {
     }
 
     /// Stops the calls of JavaScript, then closes the hub; the second time nothing happens.
-    pub(crate) fn close(&self, timeout: Timeout) {
+    pub(crate) fn close(self: &Rc<Self>, timeout: Timeout) {
         if self.closed.replace(true) {
             return;
         }
@@ -266,8 +266,8 @@ impl Shared {
         let _ = self.hub().map(|hub| hub.close(timeout));
         match &self.wake {
             Wake::Loop(watch) => watch.close(),
-            // SAFETY: `open` registered it, and nothing of a thread is left on the loop.
-            Wake::Thread(_) => unsafe { teardown::release(self) },
+            // Nothing of a thread is left on the loop.
+            Wake::Thread(_) => teardown::release(self),
         }
     }
 }

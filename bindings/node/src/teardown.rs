@@ -30,21 +30,35 @@ pub(crate) fn register(env: sys::napi_env, shared: &Rc<Shared>) {
     shared.set_hook(handle);
 }
 
-/// Removes the hook and gives up its reference.
+/// Removes the hook and gives up its reference, when nothing of the handle is left on the loop; the
+/// second time nothing happens.
+pub(crate) fn release(shared: &Rc<Shared>) {
+    let Some(hook) = shared.take_hook() else { return };
+    // SAFETY: the hook is registered, and may be removed inside itself and after. The count is the
+    // one that `register` made; taking the hook out makes this happen once.
+    unsafe {
+        sys::napi_remove_async_cleanup_hook(hook);
+        Rc::decrement_strong_count(Rc::as_ptr(shared));
+    }
+}
+
+/// The handle behind the data of a hook or of a libuv handle, counted once more.
 ///
 /// # Safety
 ///
-/// Called once for each [`register`], when nothing of the handle is left on the loop.
-pub(crate) unsafe fn release(shared: *const Shared) {
-    // SAFETY: the caller's promise: this is the reference that `register` made.
-    let shared = unsafe { Rc::from_raw(shared) };
-    // SAFETY: the hook is registered; it may be removed inside itself and after.
-    unsafe { sys::napi_remove_async_cleanup_hook(shared.hook()) };
+/// `data` points to a handle that [`release`] has not given up yet.
+pub(crate) unsafe fn shared(data: *mut c_void) -> Rc<Shared> {
+    let shared = data.cast_const().cast::<Shared>();
+    // SAFETY: the caller's promise: the count that `register` made is still there.
+    unsafe {
+        Rc::increment_strong_count(shared);
+        Rc::from_raw(shared)
+    }
 }
 
 unsafe extern "C" fn on_end(_handle: HookHandle, data: *mut c_void) {
     // SAFETY: the hook is registered, so its reference is still counted.
-    let shared = unsafe { &*data.cast::<Shared>() };
+    let shared = unsafe { shared(data) };
     // A panic must not cross into the runtime, which is ending anyway.
     let _ = catch_unwind(AssertUnwindSafe(|| shared.close(GOODBYE.into())));
 }

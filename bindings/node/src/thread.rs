@@ -9,10 +9,12 @@ use std::collections::VecDeque;
 use std::ptr;
 use std::sync::Arc;
 
-use napi::sys;
+use napi::bindgen_prelude::JsValue;
+use napi::{Env, sys};
 use telpher::{Done, Event};
 
 use crate::inbox::{Bell, Inbox};
+use crate::opening::Turn;
 
 /// The way from the driver's thread to JavaScript.
 pub(crate) struct Thread {
@@ -23,15 +25,13 @@ pub(crate) struct Thread {
 
 impl Thread {
     /// A thread-safe function that calls `turn`, unreferenced.
-    ///
-    /// # Safety
-    ///
-    /// `env` and `turn`, a function, are valid.
-    pub(crate) unsafe fn new(env: sys::napi_env, turn: sys::napi_value) -> Result<Thread, String> {
+    pub(crate) fn new(env: &Env, turn: &Turn<'_>) -> Result<Thread, String> {
+        let (env, turn) = (env.raw(), turn.raw());
         let (mut name, mut bell) = (ptr::null_mut(), ptr::null_mut());
         let text = "telpher";
         let none = ptr::null_mut();
-        // SAFETY: the caller's promise; without a function of our own, napi calls `turn` itself.
+        // SAFETY: both are of the call being served; without a function of our own, napi calls
+        // `turn` itself.
         let status = unsafe {
             sys::napi_create_string_utf8(env, text.as_ptr().cast(), text.len() as isize, &mut name);
             sys::napi_create_threadsafe_function(

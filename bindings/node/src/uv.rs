@@ -15,8 +15,10 @@ use std::ptr;
 use std::rc::Rc;
 use std::sync::OnceLock;
 
-use napi::sys;
+use napi::bindgen_prelude::JsValue;
+use napi::{Env, sys};
 
+use crate::opening::Turn;
 use crate::shared::Shared;
 use crate::teardown;
 
@@ -88,18 +90,13 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// A handle on the loop of `env`, unreferenced and not started yet.
-    ///
-    /// # Safety
-    ///
-    /// `env` and `turn`, a function, are valid, and `fd` stays open until [`Watch::stop`].
-    pub(crate) unsafe fn new(
-        env: sys::napi_env,
-        turn: sys::napi_value,
-        fd: RawFd,
-    ) -> Result<Watch, String> {
+    /// `fd` stays open until [`Watch::stop`].
+    pub(crate) fn new(env: &Env, turn: &Turn<'_>, fd: RawFd) -> Result<Watch, String> {
+        let (env, turn) = (env.raw(), turn.raw());
         let symbols = symbols().ok_or("this program does not bring libuv")?;
         let (mut uv_loop, mut reference) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: the caller's promise; memory of the stated size becomes a handle of that kind.
+        // SAFETY: both are of the call being served; memory of the stated size becomes a handle of
+        // that kind.
         unsafe {
             if sys::napi_get_uv_event_loop(env, &mut uv_loop) != sys::Status::napi_ok {
                 return Err("this environment has no libuv loop".into());
@@ -153,7 +150,7 @@ unsafe extern "C" fn on_readable(handle: *mut c_void, _status: c_int, _events: c
     let turn = AssertUnwindSafe(|| {
         let Some(symbols) = symbols() else { return };
         // SAFETY: `start` stored a pointer that is kept until after the close callback.
-        let shared = unsafe { &*(symbols.get_data)(handle).cast::<Shared>() };
+        let shared = unsafe { teardown::shared((symbols.get_data)(handle)) };
         if let Some((env, turn)) = shared.watch().map(|watch| (watch.env, watch.turn)) {
             // SAFETY: the watch is not stopped yet, as a stopped one is not called back.
             unsafe { call(env, turn) }
@@ -191,8 +188,8 @@ unsafe extern "C" fn on_closed(handle: *mut c_void) {
     let Some(symbols) = symbols() else { return };
     // SAFETY: `start` stored the pointer; libuv does not touch the handle after this callback.
     unsafe {
-        let shared = (symbols.get_data)(handle).cast::<Shared>();
+        let shared = teardown::shared((symbols.get_data)(handle));
         libc::free(handle);
-        teardown::release(shared);
+        teardown::release(&shared);
     }
 }

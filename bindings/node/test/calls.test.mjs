@@ -85,7 +85,7 @@ test('what a handler throws reaches the caller as REMOTE with its code and text'
   assert.equal((await fails(hub.call('fail', ''), 'REMOTE')).remoteCode, 1)
 })
 
-test('an async handler that fails, and one that throws nonsense, leave the service alive', async (t) => {
+test('a handler that fails later, or throws nonsense, leaves the service alive', async (t) => {
   const hub = await openOwn(t)
   const nonsense = [
     null,
@@ -106,7 +106,7 @@ test('an async handler that fails, and one that throws nonsense, leave the servi
   assert.equal(String(await hub.call('fail', '99')), 'fine')
 })
 
-test('a handler that returns what is no body fails its call, and says what is allowed', async (t) => {
+test('a handler that returns what is no body fails its call and says what may be', async (t) => {
   const hub = await openOwn(t)
   await hub.serve('number', () => 7)
   await fails(hub.call('number', ''), 'REMOTE', /returned 7; it must be/)
@@ -251,4 +251,21 @@ test('a hub tells what it is and what it can do', async (t) => {
   await hub.serve('echo', (request) => request.body)
   await hub.call('echo', '')
   assert.ok(hub.stats().started >= 2)
+})
+
+test('what begins to wait while others wait already ends within its own time too', async (t) => {
+  const hub = await openOwn(t, { inFlightMax: 1 })
+  const queue = hub.queue('empty')
+  await queue.declare()
+  const controller = new AbortController()
+  const { signal } = controller
+  const holding = fails(queue.receive({ timeoutMs: Infinity, signal }), 'CANCELLED')
+  const waiting = Array.from({ length: 600 }, (_, i) =>
+    fails(hub.call('nobody', `${i}`, { timeoutMs: 20 + (i % 50) }), 'FULL'),
+  )
+  await new Promise((resolve) => setImmediate(resolve))
+  waiting.push(fails(hub.call('nobody', 'late', { timeoutMs: 5 }), 'FULL'))
+  await Promise.all(waiting)
+  controller.abort()
+  await holding
 })

@@ -9,7 +9,7 @@ for (const drive of ['loop', 'thread', 'inline']) {
     assert.deepEqual([ended.code, ended.stdout, ended.stderr], [0, 'done\n', ''])
   })
 
-  test(`process.exit with work in flight leaves at once with its code, turned by ${drive}`, async () => {
+  test(`process.exit with work in flight leaves with its code, turned by ${drive}`, async () => {
     const ended = await run('leaves.mjs', drive)
     assert.deepEqual([ended.code, ended.stdout, ended.stderr], [7, 'leaving\n', ''])
   })

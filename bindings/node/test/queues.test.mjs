@@ -89,6 +89,18 @@ test('leaving the loop gives back what was not settled', async (t) => {
   assert.equal((await queue.inspect()).consumers, 0)
 })
 
+test('consumers that come and go lose nothing and hold nothing', async (t) => {
+  const { queue } = await openQueue(t)
+  await Promise.all(Array.from({ length: 100 }, (_, i) => queue.send(`${i}`)))
+  for (let round = 0; round < 50; round++) {
+    const consumers = [queue.consume(), queue.consume({ prefetch: 3 })]
+    await consumers[round % 2].started
+    await Promise.all(consumers.map((consumer) => consumer.close()))
+  }
+  await until(async () => (await queue.inspect()).ready === 100, 'all are back')
+  assert.equal((await queue.inspect()).held, 0)
+})
+
 test('a consumer holds no more than its prefetch, and others get the rest', async (t) => {
   const { queue } = await openQueue(t)
   const consumer = queue.consume({ prefetch: 2 })

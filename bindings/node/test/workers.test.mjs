@@ -23,7 +23,7 @@ for (const drive of ['loop', 'thread', 'inline']) {
 }
 
 for (const drive of ['loop', 'thread']) {
-  test(`a worker shares a hub with its parent and ends by itself, turned by ${drive}`, async (t) => {
+  test(`a worker shares its parent's hub and ends by itself, turned by ${drive}`, async (t) => {
     const { open } = await import('../index.mjs')
     const hub = await open(url)
     t.after(() => hub.close())

@@ -56,9 +56,7 @@ impl Core {
 
     /// The handle's counters.
     fn stats(&self) -> Stats {
-        let telpher::Stats { in_flight, in_flight_bytes, started, failed, failed_unseen, connects } =
-            self.hub.stats();
-        Stats { in_flight, in_flight_bytes, started, failed, failed_unseen, connects }
+        self.hub.stats().into()
     }
 
     /// What the hub can do, by name.

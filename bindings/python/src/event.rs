@@ -84,7 +84,7 @@ fn delivery_out(py: Python<'_>, delivery: Delivery, zero_copy: bool) -> PyResult
     Ok(fields.into_pyobject(py)?.into_any())
 }
 
-/// `(token, deadline, body, key, headers)`; the deadline is in seconds, as `time.monotonic()` counts
+/// `(token, deadline, body, key, headers)`; the deadline is in seconds of `time.monotonic()`
 fn request_out(py: Python<'_>, request: Request, zero_copy: bool) -> PyResult<Bound<'_, PyAny>> {
     let (body, key, headers) = message_out(py, request.message, zero_copy)?;
     let deadline = request.deadline.map(|deadline| deadline.as_nanos() as f64 / 1e9);

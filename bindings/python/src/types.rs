@@ -147,6 +147,19 @@ pub struct Stats {
 }
 described!(Stats { in_flight, in_flight_bytes, started, failed, failed_unseen, connects });
 
+impl From<telpher::Stats> for Stats {
+    fn from(stats: telpher::Stats) -> Stats {
+        Stats {
+            in_flight: stats.in_flight,
+            in_flight_bytes: stats.in_flight_bytes,
+            started: stats.started,
+            failed: stats.failed,
+            failed_unseen: stats.failed_unseen,
+            connects: stats.connects,
+        }
+    }
+}
+
 /// The name of a durability.
 pub fn durability(durability: Durability) -> &'static str {
     match durability {

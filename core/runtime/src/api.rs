@@ -282,9 +282,9 @@ impl Hub {
         Ok(())
     }
 
-    /// Lets go of an id: a ticket's outcome goes nowhere; a consumer or service is stopped and its id
-    /// ends with `Done`. What had arrived for it and was not taken goes back as if untouched; what
-    /// was taken stays the program's to settle or answer.
+    /// Lets go of an id: a ticket's outcome goes nowhere; a consumer or service is stopped and its
+    /// id ends with `Done`. What had arrived for it and was not taken goes back as if untouched;
+    /// what was taken stays the program's to settle or answer.
     ///
     /// # Errors
     ///

@@ -305,7 +305,8 @@ impl World {
         }
         let who = program.who;
         self.trace.note(self.now, format_args!("{who:?} hears {event:?}"));
-        self.model.event(self.now, who, &event);
+        let linked = program.connection.is_some_and(|index| self.connections[index].hub_open);
+        self.model.event(self.now, who, linked, &event);
         self.react(slot, event);
     }
 

@@ -56,7 +56,7 @@ def _class_of(kind, number, executed, meaning):
 Error.__module__ = "telpher"
 _CLASSES = {number: _class_of(kind, number, *rest) for kind, number, *rest in KINDS}
 globals().update({made.__name__: made for made in _CLASSES.values()})
-__all__ = ["Error", *sorted(made.__name__ for made in _CLASSES.values())]
+__all__ = sorted(made.__name__ for made in (Error, *_CLASSES.values()))
 
 
 def _from_core(number, detail, code, maybe_executed):

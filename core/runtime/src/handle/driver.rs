@@ -239,8 +239,9 @@ impl Driver {
     }
 
     fn detach(&mut self, now: Time, id: Id) {
-        self.give_back_unseen(now, Some(id));
+        // First, so that nothing is given back only to come here again.
         self.client.detach(now, id);
+        self.give_back_unseen(now, Some(id));
         let found = self.tickets.iter().find(|(_, ticket)| ticket.id == id);
         let Some((key, _)) = found.filter(|(_, ticket)| !ticket.is_stream) else { return };
         let ticket = self.tickets.remove(key);
@@ -262,10 +263,19 @@ impl Driver {
     }
 
     pub(super) fn close(&mut self, now: Time) {
-        if !std::mem::replace(&mut self.is_closing, true) {
-            self.give_back_unseen(now, None);
-            self.client.close(now);
+        if self.is_closing {
+            return;
         }
+        // What has ended so far ends as it did.
+        self.route_all();
+        self.is_closing = true;
+        let streams = self.tickets.iter().filter(|(_, ticket)| ticket.is_stream);
+        let streams: Vec<Id> = streams.map(|(_, ticket)| ticket.id).collect();
+        for id in streams {
+            self.client.detach(now, id);
+        }
+        self.give_back_unseen(now, None);
+        self.client.close(now);
     }
 
     fn take_timeouts(&mut self, now: Time) {

@@ -15,7 +15,7 @@ use telpher_proto::base::{Error, Event, Id, What};
 use super::driver::Driver;
 use super::inbox::{Callback, Destination};
 use super::outcomes::Handover;
-use super::{Notices, Shared, as_callback};
+use super::{Notices, Shared, as_callback, closed};
 use crate::sync::Parker;
 
 /// Reused room for a batch, and the callback for notices.
@@ -54,9 +54,7 @@ impl Outgoing {
 impl Driver {
     /// Hands over everything that the machine has; returns whether there was anything.
     pub(super) fn hand_over(&mut self) -> bool {
-        while let Some(event) = self.client.poll_event() {
-            self.route(event);
-        }
+        self.route_all();
         if self.outgoing.is_empty() {
             return false;
         }
@@ -64,6 +62,13 @@ impl Driver {
         self.hand_over_batch();
         self.run_callbacks();
         true
+    }
+
+    /// Sorts everything that the machine has.
+    pub(super) fn route_all(&mut self) {
+        while let Some(event) = self.client.poll_event() {
+            self.route(event);
+        }
     }
 
     fn route(&mut self, mut event: Event) {
@@ -77,8 +82,12 @@ impl Driver {
         event.user = ticket.user;
         let mut counted = None;
         let mut callback = None;
-        if let What::Done(result) = &event.what {
+        if let What::Done(result) = &mut event.what {
             let ticket = self.tickets.remove(key);
+            if self.is_closing && ticket.is_stream && result.is_ok() {
+                // It was stopped for the handle's end, not for its own.
+                *result = Err(closed());
+            }
             if let Err(error) = result {
                 note_failure(&self.shared, event.id, error);
                 if ticket.is_opening {

@@ -44,29 +44,45 @@ pub(crate) enum Mail {
     Stop,
 }
 
+impl Mail {
+    /// Tells whoever sent it why nothing comes of it. Not to be called with a lock held: dropping a
+    /// ring's end rings a bell.
+    fn refuse(self, reason: &str) {
+        if let Mail::Attach(ring) = self {
+            ring.set_reason(reason);
+        }
+    }
+}
+
 /// Where messages to a host are left.
 pub(crate) struct Mailbox {
-    mail: Mutex<Option<Vec<Mail>>>,
+    /// Once the host has ended, why.
+    mail: Mutex<Result<Vec<Mail>, String>>,
     waiting: AtomicBool,
     alarm: Arc<Alarm>,
 }
 
 impl Mailbox {
     pub(crate) fn new(alarm: Arc<Alarm>) -> Mailbox {
-        Mailbox { mail: Mutex::new(Some(Vec::new())), waiting: AtomicBool::new(false), alarm }
+        Mailbox { mail: Mutex::new(Ok(Vec::new())), waiting: AtomicBool::new(false), alarm }
     }
 
     /// Leaves a message; dropped if the host has ended.
     fn post(&self, mail: Mail) {
         let mut guard = self.mail.lock();
-        let Some(waiting) = guard.as_mut() else {
-            drop(guard);
-            return drop(mail);
-        };
-        waiting.push(mail);
-        self.waiting.store(true, Ordering::SeqCst);
-        drop(guard);
-        self.alarm.ring();
+        match guard.as_mut() {
+            Ok(waiting) => {
+                waiting.push(mail);
+                self.waiting.store(true, Ordering::SeqCst);
+                drop(guard);
+                self.alarm.ring();
+            }
+            Err(reason) => {
+                let reason = reason.clone();
+                drop(guard);
+                mail.refuse(&reason);
+            }
+        }
     }
 
     pub(crate) fn has_mail(&self) -> bool {
@@ -75,7 +91,7 @@ impl Mailbox {
 
     fn take(&self, into: &mut Vec<Mail>) {
         if self.has_mail()
-            && let Some(mail) = self.mail.lock().as_mut()
+            && let Ok(mail) = self.mail.lock().as_mut()
         {
             self.waiting.store(false, Ordering::SeqCst);
             std::mem::swap(mail, into);
@@ -84,13 +100,13 @@ impl Mailbox {
 
     /// Takes in nothing more, and tells those not yet connected why.
     fn close(&self, reason: &str) {
-        let mail = self.mail.lock().take();
-        // Outside of the lock: dropping a ring's end rings a bell.
-        for mail in mail.into_iter().flatten() {
-            if let Mail::Attach(ring) = mail {
-                ring.set_reason(reason);
-            }
+        let mut guard = self.mail.lock();
+        if guard.is_err() {
+            return;
         }
+        let mail = std::mem::replace(&mut *guard, Err(reason.to_owned()));
+        drop(guard);
+        mail.into_iter().flatten().for_each(|mail| mail.refuse(reason));
     }
 }
 

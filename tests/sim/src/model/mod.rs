@@ -65,6 +65,8 @@ pub struct Start {
 struct Moment {
     now: Time,
     who: Who,
+    /// The hub still has the connection over which it is told.
+    linked: bool,
 }
 
 /// When and to whom something happens, and what is known of sessions.
@@ -132,9 +134,9 @@ impl Model {
         self.calls.start(start, command);
     }
 
-    /// A program hears something.
-    pub fn event(&mut self, now: Time, who: Who, event: &Event) {
-        let verdict = self.take(Moment { now, who }, event);
+    /// A program hears something; `linked` if the hub still has the connection that told it.
+    pub fn event(&mut self, now: Time, who: Who, linked: bool, event: &Event) {
+        let verdict = self.take(Moment { now, who, linked }, event);
         self.judge(verdict.map_err(|complaint| format!("{who:?} heard {event:?}: {complaint}")));
     }
 
@@ -187,11 +189,11 @@ impl Model {
             Notice::HubChanged { .. } => "session forgotten",
         };
         *self.counts.entry(name.into()).or_default() += 1;
-        self.sessions.notice(at.who, notice)?;
+        self.sessions.notice(at, notice)?;
         self.calls.notice(at, notice);
         match notice {
             Notice::HubChanged { .. } => self.queues.void(at.who, None),
-            Notice::Resumed => self.queues.resumed(at.who)?,
+            Notice::Resumed => self.queues.resumed(at)?,
             Notice::Disconnected { .. } => {}
         }
         Ok(())
@@ -206,7 +208,7 @@ impl Model {
     ) -> Verdict {
         let Some(command) = command else {
             if let Ok(Outcome::Opened(info)) = result {
-                self.sessions.opened(at.who, info)?;
+                self.sessions.opened(at, info)?;
             }
             return Ok(());
         };

@@ -103,7 +103,7 @@ impl Queues {
         queue: &Name,
         delivery: &Delivery,
     ) -> Verdict {
-        let Moment { now, who } = context.at;
+        let Moment { now, who, .. } = context.at;
         let doubtful = context.sessions.doubtful(now, who);
         let number = number(&delivery.message.body).ok_or("nobody sent this")?;
         let body = self.bodies.get_mut(&number).ok_or("nobody sent this")?;
@@ -235,7 +235,7 @@ impl Queues {
         choice: Choice,
         error: Option<&Error>,
     ) -> Verdict {
-        let Moment { now, who } = context.at;
+        let Moment { now, who, .. } = context.at;
         let Some(hold) = self.holds.get_mut(&(who, token)) else {
             return ensure(error.is_some(), || "there is no such delivery".into());
         };
@@ -300,11 +300,12 @@ impl Queues {
     }
 
     /// A session goes on, and with it all that it holds.
-    pub(super) fn resumed(&mut self, who: Who) -> Verdict {
+    pub(super) fn resumed(&mut self, at: Moment) -> Verdict {
+        let who = at.who;
         let open = |body: &&mut Body| body.producer == who && body.send == Send::Open;
         self.bodies.values_mut().filter(open).for_each(|body| body.repeated = true);
         let mut holds = self.holds.range((who, 0)..=(who, u64::MAX));
-        let passed_on = holds.find(|(_, hold)| hold.live && hold.passed_on);
+        let passed_on = holds.find(|(_, hold)| at.linked && hold.live && hold.passed_on);
         ensure(passed_on.is_none(), || format!("this was given to another: {passed_on:?}"))
     }
 

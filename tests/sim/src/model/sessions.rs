@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use telpher_proto::base::{HubInfo, Notice, Time};
 
-use super::{Verdict, ensure};
+use super::{Moment, Verdict, ensure};
 use crate::agenda::Who;
 
 #[derive(Debug, Default)]
@@ -18,6 +18,16 @@ struct Session {
     reached: bool,
     connected: bool,
     lost: Option<(Time, Option<Duration>)>,
+}
+
+impl Session {
+    /// The program has heard that it is connected; that may be over by now.
+    fn connect(&mut self, at: Moment) {
+        self.connected = true;
+        if at.linked {
+            self.lost = None;
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -55,31 +65,29 @@ impl Sessions {
         self.0.get(&who).is_some_and(|session| session.connected && session.lost.is_none())
     }
 
-    pub fn opened(&mut self, who: Who, info: &HubInfo) -> Verdict {
-        let session = self.of(who);
+    pub fn opened(&mut self, at: Moment, info: &HubInfo) -> Verdict {
+        let session = self.of(at.who);
         ensure(!session.reached, || "it was open before".into())?;
         ensure(info.memory_only && info.session_id != 0, || "this is another hub".into())?;
-        *session = Session { reached: true, connected: true, epoch: info.epoch, ..*session };
-        session.lost = None;
+        session.reached = true;
+        session.epoch = info.epoch;
+        session.connect(at);
         Ok(())
     }
 
-    pub fn notice(&mut self, who: Who, notice: &Notice) -> Verdict {
-        let session = self.of(who);
+    pub fn notice(&mut self, at: Moment, notice: &Notice) -> Verdict {
+        let session = self.of(at.who);
         match notice {
             Notice::Disconnected { .. } => session.connected = false,
-            Notice::Resumed => {
-                session.connected = true;
-                session.lost = None;
-            }
+            Notice::Resumed => session.connect(at),
             Notice::HubChanged { epoch, memory_lost } => {
                 let known = session.epoch;
                 ensure(*epoch >= known, || format!("the epoch was {known} before"))?;
                 ensure(*memory_lost == (*epoch > known), || {
                     format!("a host forgets its memory with a new epoch only; it was {known}")
                 })?;
-                *session = Session { connected: true, epoch: *epoch, ..*session };
-                session.lost = None;
+                session.epoch = *epoch;
+                session.connect(at);
             }
         }
         Ok(())
@@ -88,8 +96,9 @@ impl Sessions {
     /// The hub has learned that a connection is gone; `current` if it is the newest one of `who`.
     pub fn hub_lost(&mut self, now: Time, who: Who, current: bool, grace: Option<Duration>) {
         let session = self.of(who);
+        // A connection in between may have resumed the session or not: nobody has heard of it.
         if current || !session.connected {
-            session.lost = Some((now, grace));
+            session.lost.get_or_insert((now, grace));
         }
     }
 }
