@@ -323,7 +323,7 @@ impl Driver {
 
     fn write(&mut self, now: Time) -> bool {
         let Connection::Made(link) = &mut self.connection else { return false };
-        match link.write(self.client.outbox()) {
+        match link.write(&self.poller, Source::Link, self.client.outbox()) {
             Ok(wrote) => wrote,
             // What the hub has sent before, perhaps why it closed, is read first.
             Err(_) if link.is_readable() => true,
