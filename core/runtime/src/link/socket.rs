@@ -188,7 +188,7 @@ mod tests {
         (socket, other)
     }
 
-    /// Writes so many frames, as far as that goes; returns how many bytes went and how many did not.
+    /// Writes so many frames, as far as that goes: how many bytes went, and how many did not.
     fn write(poller: &Poller, socket: &mut Socket, frames: usize) -> (usize, usize) {
         let mut outbox = Outbox::default();
         let clock = Clock { shared: true, now: clock::now() };
