@@ -22,7 +22,10 @@ impl Hub {
                 Ok(())
             }
             frame => match self.connections[port.0].session {
-                Some(session) => self.operate(now, port, session, frame),
+                Some(session) => {
+                    self.connections[port.0].used = true;
+                    self.operate(now, port, session, frame)
+                }
                 None => Err(Malformed("an operation came without a session".into())),
             },
         };

@@ -67,6 +67,8 @@ struct Connection {
     local: bool,
     /// For the session that may begin here.
     token: [u8; 16],
+    /// Something has come since the greeting.
+    used: bool,
     /// A `Transmit` is on its way.
     dirty: bool,
     paused: bool,
@@ -115,6 +117,7 @@ impl Hub {
             session: None,
             local,
             token,
+            used: false,
             dirty: false,
             paused: false,
             timer: None,
@@ -161,6 +164,11 @@ impl Hub {
             self.broker.release_name(name);
         }
         let session = connection.session?;
+        // Perhaps the program never heard of the session, and will begin another.
+        let linger = match linger {
+            Linger::Process if !connection.used => Linger::Grace,
+            linger => linger,
+        };
         let id = self.broker.session_id(session);
         self.carriers[session.index()] = None;
         let lingers = self.broker.handle_unlinked(now, session, linger);
