@@ -76,6 +76,7 @@ impl Hub {
         self.carriers[session.index()] = Some(port);
         self.connections[port.0].session = Some(session);
         self.connections[port.0].answered_told = self.broker.answered(session);
+        self.connections[port.0].answered_due = None;
     }
 
     fn welcome(&self, port: PortId, session: SessionKey, hello: &Hello, resumed: bool) -> Welcome {
