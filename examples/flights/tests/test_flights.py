@@ -56,7 +56,8 @@ def test_a_killed_worker_loses_no_flight(tmp_path: Path, stage: Stage) -> None:
     url = tmp_path / "data"
     collector = stage.start("collector", *PYTHON, FLIGHTS / "collector.py", url, FILE, 10000)
     stage.ready(collector)
-    stage.ready(stage.start("scorer", SCORER, url))
+    scorer = stage.start("scorer", SCORER, url)
+    stage.ready(scorer)
     workers = [stage.start("worker", *PYTHON, FLIGHTS / "worker.py", url) for _ in range(2)]
     stage.ready(*workers)
     producer = stage.start("producer", "node", FLIGHTS / "producer.mjs", url, FILE, 10000)
@@ -66,6 +67,7 @@ def test_a_killed_worker_loses_no_flight(tmp_path: Path, stage: Stage) -> None:
     with pytest.raises(Failed, match="worker ended, with exit code -9"):
         stage.wait_for(collector, "accounted for")
     stage.wait_for(collector, "all 10,000 flights accounted for; totals match")
+    stage.finish(workers[1], scorer, by=signal.SIGTERM)
     stage.finish(collector)
 
 
