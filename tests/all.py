@@ -37,6 +37,7 @@ PASSED = [
     re.compile(r"^=+ .*?(\d+) passed"),  # pytest
     re.compile(r"^(?:\d+ failed, )?(\d+) passed"),  # pytest -q, and Telpher's own
     re.compile(r"^(?:#|ℹ) pass (\d+)"),  # node --test
+    re.compile(r"^(\d+) seeds from \d+ passed"),  # the simulator
 ]
 FAILED = [
     re.compile(r"^test result: .*?(\d+) failed"),

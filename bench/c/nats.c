@@ -46,7 +46,7 @@ static void parse_message(char *line, size_t size, struct message *message) {
     message->reply_size = n == 5 ? (int)(fields[4] - fields[3]) - 1 : 0;
 }
 
-/* Whether a whole message has arrived; answers a PING on the way. `pongs` counts answers to ours. */
+/* Whether a whole message has arrived; answers a PING on the way. `pongs` counts those to ours. */
 static int message_next(struct link *link, struct message *message, int *pongs) {
     size_t size;
     char *line;

@@ -17,7 +17,8 @@ static void push(struct link *link, uint64_t sequence) {
 }
 
 static void pop(struct link *link) {
-    static const char command[] = "*4\r\n$10\r\nBRPOPLPUSH\r\n$5\r\nqueue\r\n$4\r\nheld\r\n$2\r\n60\r\n";
+    static const char command[] = "*4\r\n$10\r\nBRPOPLPUSH\r\n"
+                                  "$5\r\nqueue\r\n$4\r\nheld\r\n$2\r\n60\r\n";
     link_put(link, command, sizeof command - 1);
 }
 

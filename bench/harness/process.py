@@ -1,7 +1,7 @@
 """Programs of the bench: started where they belong, waited for, and ended by their number.
 
-A server is up when it has said so. A client ends by itself and leaves one line of JSON. Nothing here
-waits without a bound, and whatever was started dies with the harness.
+A server is up when it has said so. A client ends by itself and leaves one line of JSON. Nothing
+here waits without a bound, and whatever was started dies with the harness.
 """
 
 import ctypes
@@ -113,7 +113,8 @@ def result(process: subprocess.Popen) -> dict:
     except subprocess.TimeoutExpired:
         process.kill()
         _, errors = process.communicate(timeout=PATIENCE_S)
-        raise Failed(f"{described(process)} did not end: {errors.decode()[-400:].strip()}") from None
+        words = errors.decode()[-400:].strip()
+        raise Failed(f"{described(process)} did not end: {words}") from None
     lines = out.decode().strip().splitlines()
     if process.returncode != 0 or not lines:
         raise Failed(f"{described(process)}: {errors.decode()[-400:].strip()}")

@@ -35,7 +35,7 @@ def nats(name: str, program: list[str], folder: str) -> Side:
 
 
 def node_build() -> str:
-    """How Node's addon was built: it is a copy of what cargo built in release mode, or it is not."""
+    """How Node's addon was built: it is a copy of what cargo built in release mode, or not."""
     built = peers.RELEASE / "libtelpher_node.so"
     there = built.exists() and NODE_ADDON.exists()
     return "release" if there and filecmp.cmp(built, NODE_ADDON, shallow=False) else "unknown"

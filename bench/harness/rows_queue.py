@@ -13,7 +13,7 @@ COUNT = "{count}"
 
 
 def relay() -> Side:
-    """The bare relay doing the same four messages: send, confirmation, delivery, acknowledgement."""
+    """The bare relay of the same four messages: send, confirmation, delivery, acknowledgement."""
     at = f"tcp:127.0.0.1:{free_port()}"
     return QueueSide(
         "bare relay", [Server([c("limit_relay"), "hub", "queue", at])],

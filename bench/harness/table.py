@@ -11,7 +11,7 @@ BAR_WIDTH = 20
 
 
 def line(row: Row) -> str:
-    """One row: both figures, the ratio with its spread, and how much of what is asked it reaches."""
+    """One row: both figures, the ratio with its spread, and how much of the bar it reaches."""
     low, high = min(row.rounds), max(row.rounds)
     ratio = f"{row.ratio:6.2f} ({low:.2f} to {high:.2f})"
     head = f"{row.telpher:>12,.1f} {row.peer:>12,.1f} {row.unit:<10} {ratio:<24}"

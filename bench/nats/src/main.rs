@@ -56,7 +56,8 @@ async fn call(url: &str, seconds: f64, window: usize) -> Result<(), Failure> {
     let (count, end) = (spans.len(), whole.as_nanos());
     let p50 = spans[count / 2].as_secs_f64() * 1e6;
     println!(
-        r#"{{"build": "release", "count": {count}, "start_ns": 0, "end_ns": {end}, "p50_us": {p50:.3}}}"#
+        "{{\"build\": \"release\", \"count\": {count}, \
+         \"start_ns\": 0, \"end_ns\": {end}, \"p50_us\": {p50:.3}}}"
     );
     Ok(())
 }

@@ -47,7 +47,7 @@ class Outbox {
   }
 
   #next(batch, sizeMost) {
-    this.#submit(batch, 0)
+    this.#hand(batch, 0)
     if (batch.count === 0) {
       if (batch.fits(sizeMost) && !batch.oversized(sizeMost)) return batch
       this.batches.pop()
@@ -82,18 +82,22 @@ class Outbox {
 
   flush() {
     this.scheduled = false
-    this.#submit(this.batches[this.batches.length - 1], native.SUBMIT_FLUSH)
+    this.#hand(this.batches[this.batches.length - 1], native.SUBMIT_FLUSH)
+  }
+
+  // Submits the last batch: what is refused for the first time begins to wait.
+  #hand(batch, mode) {
+    this.#submit(batch, mode)
+    if (this.blocked) this.#arm(batch)
   }
 
   #submit(batch, mode) {
-    const wasBlocked = this.blocked
-    const flags = wasBlocked ? mode | native.SUBMIT_BLOCKED : mode
+    const flags = this.blocked ? mode | native.SUBMIT_BLOCKED : mode
     const now = performance.now()
     const result = this.handle.submit(batch.words, batch.bytes, batch.from, now, flags)
     batch.from = Math.min(result & INDEX_MASK, batch.count)
     if ((result & native.SUBMITTED_FULL) !== 0) this.blocked = true
     if (batch.from === batch.count) batch.clear()
-    else if (!wasBlocked) this.#arm(batch)
     if ((result & native.SUBMITTED_EVENTS) !== 0) queueMicrotask(this.arrived)
   }
 
@@ -105,6 +109,7 @@ class Outbox {
       if (this.blocked || this.batches.length === 1) break
       this.batches.shift()
     }
+    if (this.blocked) this.#arm(this.batches[this.batches.length - 1])
     this.#weigh()
   }
 

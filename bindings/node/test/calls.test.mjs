@@ -252,3 +252,20 @@ test('a hub tells what it is and what it can do', async (t) => {
   await hub.call('echo', '')
   assert.ok(hub.stats().started >= 2)
 })
+
+test('what begins to wait while others wait already ends within its own time too', async (t) => {
+  const hub = await openOwn(t, { inFlightMax: 1 })
+  const queue = hub.queue('empty')
+  await queue.declare()
+  const controller = new AbortController()
+  const { signal } = controller
+  const holding = fails(queue.receive({ timeoutMs: Infinity, signal }), 'CANCELLED')
+  const waiting = Array.from({ length: 600 }, (_, i) =>
+    fails(hub.call('nobody', `${i}`, { timeoutMs: 20 + (i % 50) }), 'FULL'),
+  )
+  await new Promise((resolve) => setImmediate(resolve))
+  waiting.push(fails(hub.call('nobody', 'late', { timeoutMs: 5 }), 'FULL'))
+  await Promise.all(waiting)
+  controller.abort()
+  await holding
+})

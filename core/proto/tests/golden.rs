@@ -10,7 +10,7 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 use telpher_proto::base::Time;
-use telpher_proto::wire::{Clock, Frame, FrameKind, Outbox, decode};
+use telpher_proto::wire::{Clock, Frame, FrameKind, Outbox, Whole, decode};
 
 const CLOCK: Clock = Clock { shared: true, now: Time::from_nanos(1_000_000_000) };
 
@@ -62,7 +62,8 @@ fn what_is_decoded_and_encoded_again_is_the_same() {
     for clock in [CLOCK, Clock { shared: false, ..CLOCK }] {
         for (name, frame) in samples::samples() {
             let bytes = encode(&frame, clock);
-            let decoded = decode(&bytes, clock).unwrap_or_else(|fault| panic!("{name}: {fault:?}"));
+            let decoded = decode(Whole::of(&bytes), clock)
+                .unwrap_or_else(|fault| panic!("{name}: {fault:?}"));
             assert_eq!(encode(&decoded, clock), bytes, "{name}");
         }
     }
@@ -83,10 +84,13 @@ fn a_frame_that_is_cut_or_too_long_is_malformed() {
         );
         for size in 5..bytes.len() {
             let cut = bytes.slice(..size);
-            assert!(decode(&cut, CLOCK).is_err() || open_ended, "{name} cut at {size}");
+            assert!(decode(Whole::of(&cut), CLOCK).is_err() || open_ended, "{name} cut at {size}");
         }
         let longer = Bytes::from([&bytes[..], &[0]].concat());
-        assert!(decode(&longer, CLOCK).is_err() || open_ended, "{name} with a byte too many");
+        assert!(
+            decode(Whole::of(&longer), CLOCK).is_err() || open_ended,
+            "{name} with a byte too many"
+        );
     }
 }
 
@@ -98,7 +102,8 @@ fn no_changed_byte_makes_decoding_panic_and_reserved_ones_are_noticed() {
             for bit in 0..8 {
                 let mut flipped = bytes.to_vec();
                 flipped[at] ^= 1 << bit;
-                let decoded = decode(&Bytes::from(flipped), CLOCK);
+                let flipped = Bytes::from(flipped);
+                let decoded = decode(Whole::of(&flipped), CLOCK);
                 let reserved = (6..8).contains(&at);
                 assert!(!reserved || decoded.is_err(), "{name}: byte {at} is reserved");
             }

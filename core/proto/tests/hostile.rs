@@ -4,7 +4,6 @@
 mod samples;
 mod support;
 
-use bytes::Bytes;
 use support::*;
 use telpher_proto::base::random::Random;
 use telpher_proto::base::{Kind, limits};
@@ -34,8 +33,11 @@ fn farewell(world: &mut World, port: PortId) -> Option<String> {
     world.hub.outbox(port).slices(&mut slices);
     inbox.buffer().extend_from_slice(&slices[0]);
     let clock = Clock { shared: false, now: world.now };
-    let frames: Vec<Bytes> = inbox.take(limits::FRAME_SIZE_MAX).unwrap().collect();
-    let last = frames.last().map(|bytes| decode(bytes, clock).unwrap());
+    let mut frames = inbox.take(limits::FRAME_SIZE_MAX).unwrap();
+    let mut last = None;
+    while let Some(whole) = frames.next() {
+        last = Some(decode(whole, clock).unwrap());
+    }
     match (closed, last) {
         (true, Some(Frame::Bye { error })) => {
             assert_eq!(error.kind(), Kind::Protocol);

@@ -150,6 +150,20 @@ impl Poller {
         self.add(reader, source, Interest::READABLE)
     }
 
+    /// Watches a socket that is in the set in both directions, or for something to read only. What
+    /// it is ready for then is told once more.
+    pub(crate) fn watch_writing(
+        &self,
+        socket: &impl AsRawFd,
+        source: Source,
+        watched: bool,
+    ) -> io::Result<()> {
+        let writing = if watched { Some(Interest::WRITABLE) } else { None };
+        let interest = writing.map_or(Interest::READABLE, |writing| Interest::READABLE | writing);
+        let registry = self.poll.registry();
+        registry.reregister(&mut SourceFd(&socket.as_raw_fd()), source.token(), interest)
+    }
+
     fn add(&self, what: &impl AsRawFd, source: Source, interest: Interest) -> io::Result<()> {
         self.poll.registry().register(&mut SourceFd(&what.as_raw_fd()), source.token(), interest)
     }

@@ -1,6 +1,6 @@
 //! The last program: it takes what is left in each queue, one message after the other.
 
-use telpher_proto::base::{Command, Error, Event, Kind, Name, Outcome, Verdict, What};
+use telpher_proto::base::{Command, Error, Event, Kind, Name, Outcome, QueueInfo, Verdict, What};
 
 use crate::agenda::{Item, Phase};
 use crate::world::World;
@@ -32,13 +32,7 @@ impl World {
         let Some(drain) = self.programs[slot].drain.clone() else { return };
         let Some(queue) = drain.queue.clone() else { return self.drain_next(slot) };
         match result {
-            Ok(Outcome::Queue(info)) => {
-                self.model.drained(&queue, &info, drain.emptied);
-                if drain.emptied || (drain.unheard && info.ready + info.held == 0) {
-                    return self.drain_next(slot);
-                }
-                self.start(slot, Command::Receive { queue }, Some(PATIENCE_MS));
-            }
+            Ok(Outcome::Queue(info)) => self.drain_looked(slot, &drain, queue, &info),
             Ok(Outcome::Delivery(delivery)) => {
                 let verdict = Verdict::Acknowledge;
                 let settle = Command::Settle { delivery: delivery.token, verdict };
@@ -50,6 +44,20 @@ impl World {
             Ok(other) => self.model.complain(format!("the last program was told {other:?}")),
             Err(error) => self.drain_error(slot, queue, &error),
         }
+    }
+
+    fn drain_looked(&mut self, slot: usize, drain: &Drain, queue: Name, info: &QueueInfo) {
+        if drain.unheard && info.consumers + info.held > 0 {
+            // The hub has yet to hear that the last receive was given up.
+            self.start(slot, Command::Inspect { queue }, Some(PATIENCE_MS));
+            return;
+        }
+        let empty = drain.emptied || (drain.unheard && info.ready == 0);
+        self.model.drained(&queue, info, empty);
+        if empty {
+            return self.drain_next(slot);
+        }
+        self.start(slot, Command::Receive { queue }, Some(PATIENCE_MS));
     }
 
     fn drain_error(&mut self, slot: usize, queue: Name, error: &Error) {

@@ -11,8 +11,8 @@
 //! ```
 //!
 //! A turn takes the next thing from the agenda, feeds it to one machine, and drains that machine:
-//! bytes into links, events into the model and the program. Nothing here does input or output, reads
-//! a clock or starts a thread.
+//! bytes into links, events into the model and the program. Nothing here does input or output,
+//! reads a clock or starts a thread.
 #![forbid(unsafe_code)]
 
 mod agenda;

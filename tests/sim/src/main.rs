@@ -95,7 +95,8 @@ fn simulate(arguments: &Arguments) -> ExitCode {
         }
     }
     println!(
-        "{} seeds from {} passed: {steps} steps, {:.0} s of their time, in {:.1} s; trace hash {hash:016x}",
+        "{} seeds from {} passed: {steps} steps, {:.0} s of their time, in {:.1} s; \
+         trace hash {hash:016x}",
         arguments.seeds,
         arguments.from,
         lasted.as_secs_f64(),

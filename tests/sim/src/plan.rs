@@ -100,7 +100,8 @@ pub struct Plan {
     pub chunks: Chunks,
     /// Bytes that a link holds in each direction.
     pub link_size: usize,
-    /// Mean time between two faults of a kind, in ms; 0 is never. In the order of [`crate::agenda::Fault`].
+    /// Mean time between two faults of a kind, in ms; 0 is never. In the order of
+    /// [`crate::agenda::Fault`].
     pub faults_ms: [u64; 5],
     /// Longest time in which the log reaches a position, in ms; 0 is at once.
     pub log_ms: u64,

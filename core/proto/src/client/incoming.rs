@@ -11,17 +11,16 @@ impl Client {
     /// Bytes have been appended to the inbox.
     pub fn handle_received(&mut self, now: Time) {
         loop {
-            let frames = match self.inbox.take(limits::FRAME_SIZE_MAX) {
+            let mut frames = match self.inbox.take(limits::FRAME_SIZE_MAX) {
                 Ok(frames) => frames,
                 Err(malformed) => return self.drop_link(now, &malformed.0),
             };
-            let mut any = false;
-            for bytes in frames {
-                any = true;
+            let any = !frames.is_empty();
+            while let Some(whole) = frames.next() {
                 if !matches!(self.link, link::State::Greeting(_) | link::State::Open) {
                     return;
                 }
-                match decode(&bytes, self.clock(now)) {
+                match decode(whole, self.clock(now)) {
                     Ok(frame) => self.handle_frame(now, frame),
                     Err(malformed) => return self.drop_link(now, &malformed.0),
                 }

@@ -10,7 +10,7 @@
 //!
 //! Floor: imports `base` and `wire`.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use crate::base::limits;
 use crate::base::{Error, Kind, Time};
@@ -100,37 +100,30 @@ impl<N: Copy> Port<N> {
 
     /// The next frame; its deadlines are moments of the hub's own clock.
     pub fn poll_frame(&mut self, now: Time) -> Option<Frame> {
-        let bytes = self.next_whole()?;
-        match decode(&bytes, Clock { shared: self.clock_shared, now }) {
-            Ok(frame) if self.in_order(&frame) => return Some(frame),
-            Ok(_) => {
-                let kind = bytes[4];
-                self.break_off(Malformed(format!("a frame of kind {kind:#04x} is out of order")));
+        loop {
+            let clock = Clock { shared: self.clock_shared, now };
+            if let Some(whole) = self.frames.as_mut().and_then(Frames::next) {
+                let kind = whole.kind();
+                match decode(whole, clock) {
+                    Ok(frame) if self.in_order(&frame) => return Some(frame),
+                    Ok(_) => {
+                        let what = format!("a frame of kind {kind:#04x} is out of order");
+                        self.break_off(Malformed(what));
+                    }
+                    Err(malformed) => self.break_off(malformed),
+                }
+                return None;
             }
-            Err(malformed) => self.break_off(malformed),
-        }
-        None
-    }
-
-    fn next_whole(&mut self) -> Option<Bytes> {
-        if let Some(bytes) = self.frames.as_mut().and_then(Iterator::next) {
-            return Some(bytes);
-        }
-        self.frames = None;
-        if self.state == State::Closed || !self.inbox.is_partial() {
-            return None;
-        }
-        // More may be whole by now: after the greeting frames may be larger, and a fault behind
-        // good frames shows only when they are out of the way.
-        match self.inbox.take(self.frame_size_max()) {
-            Ok(mut frames) => {
-                let first = frames.next()?;
-                self.frames = Some(frames);
-                Some(first)
+            self.frames = None;
+            if self.state == State::Closed || !self.inbox.is_partial() {
+                return None;
             }
-            Err(malformed) => {
-                self.break_off(malformed);
-                None
+            // More may be whole by now: after the greeting frames may be larger, and a fault behind
+            // good frames shows only when they are out of the way.
+            match self.inbox.take(self.frame_size_max()) {
+                Ok(frames) if frames.is_empty() => return None,
+                Ok(frames) => self.frames = Some(frames),
+                Err(malformed) => self.break_off(malformed),
             }
         }
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::encode::flag;
 use super::frame::{Change, Declared, Frame, FrameKind, HeldKind, Hello, NameRef, Welcome};
-use super::{Clock, HEADER_SIZE, MAGIC, Malformed};
+use super::{Clock, HEADER_SIZE, MAGIC, Malformed, Whole};
 use crate::base::limits;
 use crate::base::{Delivery, Durability, Error, Headers, Kind, Message, Name, Overflow};
 use crate::base::{Properties, QueueInfo, Receipt, Request, Time, Trace, Verdict};
@@ -18,20 +18,21 @@ type Decoded<T> = Result<T, Malformed>;
 /// # Errors
 ///
 /// What is wrong with it, for the other side to read.
-pub fn decode(frame: &Bytes, clock: Clock) -> Decoded<Frame> {
-    let Some(header) = frame.first_chunk::<HEADER_SIZE>() else {
-        return Err(Malformed(format!("a frame of {} bytes", frame.len())));
+pub fn decode(frame: Whole<'_>, clock: Clock) -> Decoded<Frame> {
+    let Whole { batch, at, end } = frame;
+    let Some(header) = batch[at..end].first_chunk::<HEADER_SIZE>() else {
+        return Err(Malformed(format!("a frame of {} bytes", end - at)));
     };
     let kind = FrameKind::from_byte(header[4]);
     let kind = kind.ok_or_else(|| Malformed("a frame of no known kind".into()))?;
-    let mut reader = Reader { frame, at: HEADER_SIZE, clock, kind };
+    let mut reader = Reader { batch, at: at + HEADER_SIZE, end, clock, kind };
     let (flags, id) = (header[5], u64_at(header, 8));
     if header[6..8] != [0, 0] {
         return reader.fail("has a reserved byte that is not zero");
     }
     reader.flags(flags)?;
     let decoded = reader.body(flags, id)?;
-    match frame.len() - reader.at {
+    match reader.rest() {
         0 => Ok(decoded),
         more => reader.fail(&format!("has {more} bytes too many")),
     }
@@ -46,8 +47,9 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 }
 
 struct Reader<'a> {
-    frame: &'a Bytes,
+    batch: &'a Bytes,
     at: usize,
+    end: usize,
     clock: Clock,
     kind: FrameKind,
 }
@@ -185,13 +187,12 @@ impl Reader<'_> {
     }
 
     fn bytes(&mut self, size: usize) -> Decoded<&[u8]> {
-        match self.frame.get(self.at..).and_then(|rest| rest.get(..size)) {
-            Some(bytes) => {
-                self.at += size;
-                Ok(bytes)
-            }
-            None => self.fail("ends too early"),
+        if size > self.rest() {
+            return self.fail("ends too early");
         }
+        let start = self.at;
+        self.at += size;
+        Ok(&self.batch[start..self.at])
     }
 
     fn array<const N: usize>(&mut self) -> Decoded<[u8; N]> {
@@ -207,7 +208,7 @@ impl Reader<'_> {
         }
         let start = self.at;
         self.at += size;
-        Ok(self.frame.slice(start..self.at))
+        Ok(self.batch.slice(start..self.at))
     }
 
     fn u8(&mut self) -> Decoded<u8> {
@@ -240,7 +241,7 @@ impl Reader<'_> {
     }
 
     fn rest(&self) -> usize {
-        self.frame.len() - self.at
+        self.end - self.at
     }
 
     fn choice<T: Copy>(&mut self, among: &[(u8, T)], what: &str) -> Decoded<T> {

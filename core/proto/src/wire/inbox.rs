@@ -74,15 +74,44 @@ pub struct Frames {
     at: usize,
 }
 
-impl Iterator for Frames {
-    type Item = Bytes;
+/// One whole frame of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Whole<'a> {
+    pub(super) batch: &'a Bytes,
+    pub(super) at: usize,
+    pub(super) end: usize,
+}
 
-    fn next(&mut self) -> Option<Bytes> {
-        let size = self.batch[self.at..].first_chunk::<4>()?;
-        let end = self.at + u32::from_le_bytes(*size) as usize;
-        let frame = self.batch.slice(self.at..end);
-        self.at = end;
-        Some(frame)
+impl<'a> Whole<'a> {
+    /// The frame that `bytes` are, all of them.
+    pub fn of(bytes: &'a Bytes) -> Whole<'a> {
+        Whole { batch: bytes, at: 0, end: bytes.len() }
+    }
+
+    /// Its kind's byte.
+    pub fn kind(&self) -> u8 {
+        self.batch[self.at + 4]
+    }
+
+    /// Its size in bytes.
+    pub fn size(&self) -> usize {
+        self.end - self.at
+    }
+}
+
+impl Frames {
+    /// True if no frame is left.
+    pub fn is_empty(&self) -> bool {
+        self.at == self.batch.len()
+    }
+
+    /// The next frame.
+    #[allow(clippy::should_implement_trait, reason = "a frame borrows its batch")]
+    pub fn next(&mut self) -> Option<Whole<'_>> {
+        let at = self.at;
+        let size = self.batch[at..].first_chunk::<4>()?;
+        self.at += u32::from_le_bytes(*size) as usize;
+        Some(Whole { batch: &self.batch, at, end: self.at })
     }
 }
 
@@ -104,7 +133,10 @@ mod tests {
             let mut sizes = Vec::new();
             for part in [&stream[..cut], &stream[cut..]] {
                 inbox.buffer().extend_from_slice(part);
-                sizes.extend(inbox.take(64).unwrap().map(|frame| frame.len()));
+                let mut frames = inbox.take(64).unwrap();
+                while let Some(frame) = frames.next() {
+                    sizes.push(frame.size());
+                }
             }
             assert_eq!(sizes, [16, 40, 17], "cut at {cut}");
         }
@@ -115,7 +147,8 @@ mod tests {
         let mut inbox = Inbox::default();
         inbox.buffer().extend_from_slice(&frame(20));
         inbox.buffer().extend_from_slice(&[0xff; 4]);
-        assert_eq!(inbox.take(1024).unwrap().count(), 1);
+        let mut frames = inbox.take(1024).unwrap();
+        assert!(frames.next().is_some() && frames.next().is_none());
         let fault = inbox.take(1024).unwrap_err();
         assert!(fault.0.contains("4294967295") && fault.0.contains("1024"), "{fault:?}");
         assert!(inbox.buffer().capacity() < 64 * 1024);

@@ -19,7 +19,7 @@ mod outbox;
 
 pub use decode::decode;
 pub use frame::{Change, Declared, Frame, FrameKind, HeldKind, Hello, NameRef, Welcome};
-pub use inbox::{Frames, Inbox};
+pub use inbox::{Frames, Inbox, Whole};
 pub use outbox::Outbox;
 
 use crate::base::Time;

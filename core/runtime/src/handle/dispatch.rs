@@ -25,7 +25,7 @@ use crate::link::connect::{Attempt, Connecting};
 use crate::link::listen::Listener;
 use crate::link::ring::Bell;
 use crate::link::{Link, connect};
-use crate::poller::Readiness;
+use crate::poller::{Readiness, Source};
 
 /// Time that an attempt to connect may take, in ms: a machine that is gone answers nothing.
 const CONNECT_TIMEOUT_MS: u64 = 5_000;
@@ -168,7 +168,7 @@ impl Driver {
                     self.wants_link = false;
                     if let Connection::Made(link) = &mut self.connection {
                         // The other side learns of the end in any case.
-                        let _ = link.write(self.client.outbox());
+                        let _ = link.write(&self.poller, Source::Link, self.client.outbox());
                     }
                     self.connection = Connection::None;
                 }

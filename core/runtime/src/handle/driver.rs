@@ -252,6 +252,7 @@ impl Driver {
     /// goes to others.
     fn give_back_unseen(&mut self, now: Time, id: Option<Id>) {
         let mut unseen = Vec::new();
+        self.outgoing.take_unseen(id, &mut unseen);
         self.shared.outcomes.lock().take_unseen(id, &mut unseen);
         self.shared.events.lock().take_unseen(id, &mut unseen);
         for event in unseen {
@@ -266,7 +267,15 @@ impl Driver {
         if self.is_closing {
             return;
         }
-        // What has ended so far ends as it did.
+        // What has ended so far ends as it did, and what has arrived can still go to others.
+        if let Connection::Made(link) = &mut self.connection {
+            link.look_again();
+        }
+        for _ in 0..ROUNDS_MAX {
+            if !self.read(now) {
+                break;
+            }
+        }
         self.route_all();
         self.is_closing = true;
         let streams = self.tickets.iter().filter(|(_, ticket)| ticket.is_stream);
@@ -314,7 +323,7 @@ impl Driver {
 
     fn write(&mut self, now: Time) -> bool {
         let Connection::Made(link) = &mut self.connection else { return false };
-        match link.write(self.client.outbox()) {
+        match link.write(&self.poller, Source::Link, self.client.outbox()) {
             Ok(wrote) => wrote,
             // What the hub has sent before, perhaps why it closed, is read first.
             Err(_) if link.is_readable() => true,

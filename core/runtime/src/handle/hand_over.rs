@@ -44,6 +44,21 @@ impl Outgoing {
         self.batch.is_empty() && self.calls.is_empty()
     }
 
+    /// Takes out what has arrived for a consumer or service, or for all.
+    pub(super) fn take_unseen(&mut self, id: Option<Id>, unseen: &mut Vec<Event>) {
+        let mut arrived = |handover: &Handover| {
+            let event = &handover.event;
+            let is_arrival = matches!(event.what, What::Delivery(_) | What::Request(_));
+            let is_meant = is_arrival && id.is_none_or(|id| id == event.id);
+            if is_meant {
+                unseen.push(event.clone());
+            }
+            is_meant
+        };
+        self.batch.retain(|handover| !arrived(handover));
+        self.calls.retain(|call| !arrived(&call.handover));
+    }
+
     pub(super) fn push_ready(&mut self) {
         let event = Event { id: 0, user: 0, what: What::Ready };
         let handover = Handover { event, counted: None };

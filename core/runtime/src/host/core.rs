@@ -244,14 +244,14 @@ impl Core {
             tracing::warn!(limit = SESSIONS_MAX, "a connection was refused: there are too many");
             return;
         }
-        let Accepted { socket, is_unix } = accepted;
+        let Accepted { mut socket, is_unix } = accepted;
         if is_unix && !is_welcome(&socket) {
             tracing::warn!("a connection of another user was refused");
             return;
         }
         let entry = self.peers.vacant_entry();
         let key = entry.key();
-        if let Err(error) = poller.add_socket(&socket, Source::Peer(key)) {
+        if let Err(error) = socket.join(poller, Source::Peer(key), false) {
             tracing::warn!(%error, "a connection was refused");
             return;
         }
@@ -332,7 +332,7 @@ impl Core {
             let Some(peer) = self.peers.get_mut(key) else { continue };
             peer.is_dirty = false;
             let outbox = self.hub.outbox(peer.port);
-            match peer.link.write(outbox) {
+            match peer.link.write(poller, Source::Peer(key), outbox) {
                 Ok(false) => {}
                 Ok(true) => {
                     worked = true;

@@ -44,14 +44,14 @@ fn next(poller: &Poller, mut more: VecDeque<SocketAddr>, mut last: io::Error) ->
 }
 
 fn begin_tcp(poller: &Poller, address: &SocketAddr) -> io::Result<(Socket, bool)> {
-    let socket = Socket::new(stream(family(address))?);
+    let mut socket = Socket::new(stream(family(address))?);
     socket.tune()?;
     let done = match rustix::net::connect(socket.descriptor(), address) {
         Ok(()) => true,
         Err(Errno::INPROGRESS | Errno::INTR) => false,
         Err(error) => return Err(error.into()),
     };
-    poller.add_socket(&socket, Source::Link)?;
+    socket.join(poller, Source::Link, !done)?;
     Ok((socket, done))
 }
 
@@ -66,9 +66,9 @@ pub(crate) fn unix(poller: &Poller, path: &Path) -> Attempt {
 fn begin_unix(poller: &Poller, path: &Path) -> io::Result<Socket> {
     let reached = Reachable::new(path)?;
     let address: PathBuf = reached.path(path);
-    let socket = Socket::new(stream(AddressFamily::UNIX)?);
+    let mut socket = Socket::new(stream(AddressFamily::UNIX)?);
     rustix::net::connect(socket.descriptor(), &SocketAddrUnix::new(&address)?)?;
-    poller.add_socket(&socket, Source::Link)?;
+    socket.join(poller, Source::Link, false)?;
     Ok(socket)
 }
 

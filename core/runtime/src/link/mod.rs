@@ -15,6 +15,8 @@ use std::io;
 use bytes::BytesMut;
 use telpher_proto::wire::Outbox;
 
+use crate::poller::{Poller, Source};
+
 pub(crate) use ring::RingEnd;
 pub(crate) use socket::Socket;
 
@@ -44,6 +46,13 @@ impl Link {
         }
     }
 
+    /// The next read is tried, though nothing was heard of it.
+    pub(crate) fn look_again(&mut self) {
+        if let Link::Socket(socket) = self {
+            socket.readable = true;
+        }
+    }
+
     /// Reads once into `inbox`. `scratch` is a buffer that many connections share.
     pub(crate) fn read(
         &mut self,
@@ -63,10 +72,21 @@ impl Link {
         }
     }
 
-    /// Writes from `outbox`; returns whether anything was written.
-    pub(crate) fn write(&mut self, outbox: &mut Outbox) -> io::Result<bool> {
+    /// Writes from `outbox`; returns whether anything was written. `source` is what `poller` knows
+    /// the link by, if it is a socket.
+    pub(crate) fn write(
+        &mut self,
+        poller: &Poller,
+        source: Source,
+        outbox: &mut Outbox,
+    ) -> io::Result<bool> {
         match self {
-            Link::Socket(socket) => socket.write(outbox),
+            Link::Socket(socket) => {
+                let idle = outbox.is_empty();
+                let wrote = socket.write(outbox)?;
+                socket.watch(poller, source, idle)?;
+                Ok(wrote)
+            }
             Link::Ring(ring) => ring.write(outbox),
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! The epoll set is edge triggered, so a socket remembers what it is ready for. A read that leaves
 //! room in its buffer has drained the socket; if the other end is done, reads go on to the end.
+//! Room to write is watched for only while it is lacking: a socket that mostly has room would
+//! otherwise wake its owner whenever the other end reads.
 //! Nothing is ever written with `write`, which would raise SIGPIPE in the program.
 //!
 //! Floor: poller, system, descriptors.
@@ -18,7 +20,7 @@ use telpher_proto::wire::Outbox;
 
 use super::Read;
 use crate::descriptors::Descriptor;
-use crate::poller::Readiness;
+use crate::poller::{Poller, Readiness, Source};
 use crate::system;
 
 const SLICES_MAX: usize = 64;
@@ -37,12 +39,25 @@ pub(crate) struct Socket {
     pub(crate) readable: bool,
     writable: bool,
     closing: bool,
+    /// The epoll set tells of room to write.
+    watched: bool,
 }
 
 impl Socket {
     /// `descriptor` is connected, or about to be.
     pub(crate) fn new(descriptor: Descriptor) -> Socket {
-        Socket { descriptor, readable: false, writable: true, closing: false }
+        Socket { descriptor, readable: false, writable: true, closing: false, watched: false }
+    }
+
+    /// Joins `poller` as `source`. One that is about to be connected has room when it is.
+    pub(crate) fn join(
+        &mut self,
+        poller: &Poller,
+        source: Source,
+        connecting: bool,
+    ) -> io::Result<()> {
+        self.watched = connecting;
+        if connecting { poller.add_socket(self, source) } else { poller.add_reader(self, source) }
     }
 
     /// The same for TCP: small writes are not held back, a dead peer is noticed.
@@ -124,6 +139,18 @@ impl Socket {
     }
 }
 
+impl Socket {
+    /// Has `poller` tell of room to write if that is lacking, and no more once it does so in vain.
+    pub(crate) fn watch(&mut self, poller: &Poller, source: Source, idle: bool) -> io::Result<()> {
+        let wanted = !self.writable || (self.watched && !idle);
+        if wanted != self.watched {
+            poller.watch_writing(self, source, wanted)?;
+            self.watched = wanted;
+        }
+        Ok(())
+    }
+}
+
 impl AsRawFd for Socket {
     fn as_raw_fd(&self) -> RawFd {
         self.descriptor.as_raw_fd()
@@ -138,5 +165,80 @@ pub(super) fn tidy(inbox: &mut BytesMut) {
         }
     } else if inbox.len() < ROOM_MIN {
         *inbox = BytesMut::from(&inbox[..]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    use std::os::fd::OwnedFd;
+    use telpher_proto::wire::{Clock, Frame};
+
+    const SOURCE: Source = Source::Peer(0);
+
+    /// A socket in an epoll set, and its other end.
+    fn connected(poller: &Poller) -> (Socket, OwnedFd) {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let pair = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None);
+        let (own, other) = pair.unwrap();
+        let mut socket = Socket::new(Descriptor::make(|| Ok(own)).unwrap());
+        socket.join(poller, SOURCE, false).unwrap();
+        (socket, other)
+    }
+
+    /// Writes so many frames, as far as that goes: how many bytes went, and how many did not.
+    fn write(poller: &Poller, socket: &mut Socket, frames: usize) -> (usize, usize) {
+        let mut outbox = Outbox::default();
+        let clock = Clock { shared: true, now: clock::now() };
+        (0..frames).for_each(|_| outbox.push(&Frame::Goodbye, clock));
+        let size = outbox.len();
+        socket.write(&mut outbox).unwrap();
+        socket.watch(poller, SOURCE, frames == 0).unwrap();
+        (size - outbox.len(), outbox.len())
+    }
+
+    fn drain(other: &OwnedFd, size: usize) {
+        let mut rest = vec![0; size];
+        let mut rest = &mut rest[..];
+        while !rest.is_empty() {
+            let count = rustix::io::read(other, &mut *rest).unwrap();
+            rest = &mut rest[count..];
+        }
+    }
+
+    fn told(poller: &mut Poller) -> Vec<Readiness> {
+        let mut told = Vec::new();
+        poller.wait(Some(clock::now()), clock::now(), &mut told).unwrap();
+        told
+    }
+
+    #[test]
+    fn an_end_that_has_room_is_not_told_when_the_other_reads() {
+        let mut poller = Poller::new().unwrap();
+        let (mut socket, other) = connected(&poller);
+        let (written, left) = write(&poller, &mut socket, 1);
+        assert_eq!(left, 0);
+        drain(&other, written);
+        assert!(told(&mut poller).is_empty());
+    }
+
+    #[test]
+    fn room_is_told_of_after_it_was_lacking_and_then_no_more() {
+        let mut poller = Poller::new().unwrap();
+        let (mut socket, other) = connected(&poller);
+        let (written, left) = write(&poller, &mut socket, 1 << 20);
+        assert!(left > 0);
+        drain(&other, written);
+        let ready = told(&mut poller);
+        assert!(ready[0].writable);
+        socket.handle_ready(&ready[0]);
+        let (written, left) = write(&poller, &mut socket, 1);
+        assert_eq!(left, 0);
+        write(&poller, &mut socket, 0);
+        told(&mut poller);
+        drain(&other, written);
+        assert!(told(&mut poller).is_empty());
     }
 }
