@@ -81,10 +81,15 @@ def read_flights(file: Path, count: int | None) -> dict[int, dict[str, Any]]:
     return {place: flights[place] for place in places}
 
 
+def score(flight: dict[str, Any]) -> int:
+    """The scorer's rule, written out once more."""
+    minutes: int = abs(flight["delay"]) * 1000 // flight["distance"]
+    return minutes if flight["delay"] > 0 else -minutes
+
+
 def direct(flights: dict[int, dict[str, Any]]) -> Tally:
-    """The tally computed straight from the file, with the scorer's rule written out once more."""
+    """The tally computed straight from the file."""
     tally = Tally()
     for flight in flights.values():
-        minutes = abs(flight["delay"]) * 1000 // flight["distance"]
-        tally.add(flight, minutes if flight["delay"] > 0 else -minutes)
+        tally.add(flight, score(flight))
     return tally

@@ -1,5 +1,6 @@
 """The pipeline as a whole, on real flights; `make flights-test` builds what it needs."""
 
+import json
 import os
 import re
 import signal
@@ -9,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import telpher
 
 FLIGHTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(FLIGHTS))
 
 from stage import Failed, Stage  # noqa: E402
-from tally import Tally, direct, read_flights  # noqa: E402
+from tally import Tally, direct, read_flights, score  # noqa: E402
 
 FILE = Path(os.environ["FLIGHTS_FILE"])
 SCORER = Path(os.environ["FLIGHTS_SCORER"])
@@ -56,7 +58,8 @@ def test_a_killed_worker_loses_no_flight(tmp_path: Path, stage: Stage) -> None:
     url = tmp_path / "data"
     collector = stage.start("collector", *PYTHON, FLIGHTS / "collector.py", url, FILE, 10000)
     stage.ready(collector)
-    stage.ready(stage.start("scorer", SCORER, url))
+    scorer = stage.start("scorer", SCORER, url)
+    stage.ready(scorer)
     workers = [stage.start("worker", *PYTHON, FLIGHTS / "worker.py", url) for _ in range(2)]
     stage.ready(*workers)
     producer = stage.start("producer", "node", FLIGHTS / "producer.mjs", url, FILE, 10000)
@@ -66,6 +69,20 @@ def test_a_killed_worker_loses_no_flight(tmp_path: Path, stage: Stage) -> None:
     with pytest.raises(Failed, match="worker ended, with exit code -9"):
         stage.wait_for(collector, "accounted for")
     stage.wait_for(collector, "all 10,000 flights accounted for; totals match")
+    stage.finish(workers[1], scorer, by=signal.SIGTERM)
+    stage.finish(collector)
+
+
+def test_a_flight_that_comes_twice_is_counted_once(tmp_path: Path, stage: Stage) -> None:
+    url = tmp_path / "data"
+    collector = stage.start("collector", *PYTHON, FLIGHTS / "collector.py", url, FILE, 3)
+    stage.ready(collector)
+    flights = read_flights(FILE, 3)
+    with telpher.open(url, host="never") as hub:
+        for place in [0, 0, *flights]:
+            scored = flights[place] | {"score": score(flights[place])}
+            hub.queue("scored").send(json.dumps(scored).encode(), key=str(place).encode())
+        stage.wait_for(collector, "3 flights accounted for; totals match (2 came twice")
     stage.finish(collector)
 
 
