@@ -35,7 +35,7 @@ demo: prerequisites ## Run the flights pipeline: three languages, one hub, real 
 test: prerequisites tools ## Build what is needed and run every test
 	@$(PYTHON) tests/all.py
 
-check: prerequisites format-check lint tidy c-header-check c-symbols python-check node-check ## Check format, lints, floors, style, header, symbols and types
+check: prerequisites format-check lint tidy c-header-check c-symbols python-check node-check flights-check ## Check format, lints, floors, style, header, symbols and types
 	@echo 'check: all is well'
 
 install: command-build c-install ## Install the command, the C library and its header (PREFIX=, DESTDIR=)
@@ -49,7 +49,7 @@ bench: prerequisites ## Measure against other systems and print the table
 
 clean: ## Remove everything that was built or installed for building
 	cargo clean
-	rm -rf build .venv bindings/node/node_modules bindings/node/*.node
+	rm -rf build .venv bindings/node/node_modules bindings/node/*.node examples/flights/node_modules
 
 # --- parts of the above; each may also be run alone -----------------------------------------------
 

@@ -25,6 +25,7 @@ PARTS = [
     "node-test",
     "readme-test",
     "polyglot",
+    "flights-test",
 ]
 
 # Parts that need a tool that a machine may lack: without it they are skipped, and that is said.

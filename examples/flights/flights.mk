@@ -23,7 +23,7 @@ demo: flights-setup
 	    $(FLIGHTS_RUN) --workers '$(WORKERS)' $(if $(FLIGHTS),--count '$(FLIGHTS)')
 
 # What the build says is of interest only if it fails.
-flights-setup:
+flights-setup: prerequisites
 	@mkdir -p $(FLIGHTS_BUILD)
 	@echo 'demo      │ building the libraries: minutes the first time, seconds after that'
 	@: > $(FLIGHTS_LOG); for part in $(FLIGHTS_PARTS); do \
