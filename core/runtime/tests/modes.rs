@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::*;
 use telpher::*;
@@ -229,4 +229,32 @@ fn a_hub_in_memory_is_shared_by_name_and_ends_with_its_last_handle() {
 
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn a_verdict_that_came_while_the_program_was_busy_wins_over_its_deadline() {
+    let scratch = Scratch::new();
+    let host = reach(&scratch.url(), Drive::Library);
+    for (url, drive) in [
+        (scratch.url(), Drive::Caller),
+        (format!("mem://{}", unique("busy")), Drive::Caller),
+        (format!("mem://{}", unique("busy")), Drive::Inline),
+    ] {
+        let hub = reach(&url, drive);
+        let queue = name("empty");
+        let declare = Command::Declare { queue: queue.clone(), options: memory() };
+        let id = hub.start(declare, PATIENCE, Done::Wait).unwrap();
+        outcome(hub.wait(id, PATIENCE).unwrap()).unwrap();
+        let time = Timeout::After(Duration::from_millis(20));
+        let id = hub.start(Command::Receive { queue }, time, Done::Wait).unwrap();
+        hub.flush().unwrap();
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(200) {
+            std::hint::spin_loop();
+        }
+        let ended = outcome(hub.wait(id, PATIENCE).unwrap());
+        assert_eq!(kind(ended), Kind::Expired, "{url} {drive:?}");
+        hub.close(PATIENCE).unwrap();
+    }
+    host.close(PATIENCE).unwrap();
 }

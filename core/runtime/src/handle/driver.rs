@@ -195,11 +195,26 @@ impl Driver {
     }
 
     /// Lets everything act that can without waiting; returns whether something was handed over.
+    ///
+    /// What has arrived goes before what is overdue: while the program was busy elsewhere a verdict
+    /// may have come in time.
     fn act(&mut self, now: Time) -> bool {
+        let mut handed_over = self.exchange(now);
+        if self.is_due(now) {
+            if let Connection::Made(link) = &mut self.connection {
+                link.look_again();
+            }
+            handed_over |= self.exchange(now);
+            self.take_timeouts(now);
+            handed_over |= self.exchange(now);
+        }
+        handed_over
+    }
+
+    fn exchange(&mut self, now: Time) -> bool {
         let mut handed_over = false;
         for _ in 0..ROUNDS_MAX {
             self.take_submissions(now);
-            self.take_timeouts(now);
             let mut worked = self.read(now);
             self.follow_link(now);
             worked |= self.write(now);
@@ -285,6 +300,11 @@ impl Driver {
         }
         self.give_back_unseen(now, None);
         self.client.close(now);
+    }
+
+    fn is_due(&self, now: Time) -> bool {
+        let own = [self.client.poll_timeout(), self.target_deadline()];
+        own.into_iter().flatten().any(|at| at <= now)
     }
 
     fn take_timeouts(&mut self, now: Time) {
