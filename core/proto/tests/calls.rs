@@ -3,7 +3,7 @@
 mod support;
 
 use support::*;
-use telpher_proto::base::{Command, Error, Kind, Outcome};
+use telpher_proto::base::{Command, Error, Kind, Outcome, limits};
 
 #[test]
 fn a_call_is_answered_by_the_service() {
@@ -15,7 +15,35 @@ fn a_call_is_answered_by_the_service() {
     assert_eq!(body, b"abc");
     let answer = world.run(server, reply(token, "ABC"));
     assert_eq!(world.reply(caller, ticket), b"ABC");
+    world.pass(limits::ANSWERED_DELAY_MS);
     assert!(matches!(world.outcome(server, answer), Ok(Outcome::Empty)));
+}
+
+#[test]
+fn a_service_hears_with_its_next_request_that_its_answer_has_arrived() {
+    let mut world = World::new();
+    let (server, caller) = (world.program(), world.program());
+    let service = world.run(server, serve("upper", 1, 10));
+    world.run(caller, call("upper", "first"));
+    let (token, _) = world.requests(server, service)[0].clone();
+    let answer = world.run(server, reply(token, "FIRST"));
+    assert!(world.ended(server, answer).is_none());
+    world.run(caller, call("upper", "second"));
+    assert!(world.outcome(server, answer).is_ok());
+}
+
+#[test]
+fn a_service_hears_of_many_answers_at_once() {
+    let mut world = World::new();
+    let (server, caller) = (world.program(), world.program());
+    let service = world.run(server, serve("upper", 100, 10));
+    for _ in 0..limits::ANSWERS_UNTOLD_MAX {
+        world.run(caller, call("upper", ""));
+    }
+    let requests = world.requests(server, service);
+    let answers: Vec<_> =
+        requests.iter().map(|(token, _)| world.run(server, reply(*token, ""))).collect();
+    assert!(answers.iter().all(|answer| world.outcome(server, *answer).is_ok()));
 }
 
 #[test]
@@ -136,6 +164,7 @@ fn a_request_that_an_instance_declines_goes_to_another() {
         .start(one, Command::Reply { request, reply: Err(Error::new(Kind::Busy, "stopping")) });
     world.programs[one].client.detach(world.now, first);
     world.settle();
+    world.pass(limits::ANSWERED_DELAY_MS);
     assert!(world.outcome(one, id).is_ok());
     let (token, _) = world.requests(two, second)[0];
     world.run(two, reply(token, "here"));

@@ -355,3 +355,17 @@ fn a_change_is_neither_visible_nor_confirmed_before_its_log_position() {
     world.settle();
     assert!(world.outcome(consumer, settled).is_ok());
 }
+
+#[test]
+fn what_is_held_of_a_deleted_queue_is_void() {
+    let (mut world, producer, consumer) = world_with_queue(QueueOptions::default());
+    let id = world.run(consumer, consume("jobs", 5));
+    world.run(producer, send("jobs", "a"));
+    let (token, ..) = world.deliveries(consumer, id)[0];
+    let deleted = world.run(producer, Command::Delete { queue: name("jobs") });
+    assert!(matches!(world.outcome(producer, deleted), Ok(Outcome::Count(1))));
+    world.run(producer, declare("jobs", QueueOptions::default()));
+    let late = world.run(consumer, settle(token, Verdict::Requeue));
+    assert_eq!(world.kind(consumer, late), Kind::LeaseLost);
+    assert_eq!(world.figures(producer, "jobs"), (0, 0));
+}

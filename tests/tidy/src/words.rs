@@ -1,4 +1,4 @@
-//! Words that belong to nobody's tree: notes to oneself, paths of one machine, private registries.
+//! Words that belong to nobody's tree: notes to oneself, paths of one machine.
 
 use crate::functions::words;
 use crate::tree::{Finding, Tree};
@@ -9,10 +9,6 @@ const NOTES: &[(&str, &str)] = &[("TO", "DO"), ("FIX", "ME"), ("XX", "X"), ("HA"
 /// Directories that only some machine has, in two halves likewise.
 const MACHINES: &[(&str, &str)] =
     &[("/wo", "rk/"), ("/fa", "rm/"), ("/ro", "ot/"), ("/ho", "me/"), ("/Us", "ers/")];
-
-/// What a lock file may name as the place a package comes from.
-const REGISTRIES: &[&str] =
-    &["https://registry.npmjs.org/", "registry+https://github.com/rust-lang/crates.io-index"];
 
 /// Every such word.
 pub fn check(tree: &Tree) -> Vec<Finding> {
@@ -29,7 +25,6 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
             findings.extend(absolute(&file.text, &path).map(|at| file.at(at, say.as_str())));
         }
     }
-    findings.extend(registries(tree));
     findings
 }
 
@@ -39,30 +34,6 @@ fn absolute<'a>(text: &'a str, path: &'a str) -> impl Iterator<Item = usize> + '
         let before = text[..*at].chars().next_back();
         before.is_none_or(|c| !(c.is_alphanumeric() || ".-_/)}*".contains(c)))
     })
-}
-
-/// Packages in lock files that come from anywhere but the public registries.
-fn registries(tree: &Tree) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let locks =
-        tree.files.iter().filter(|f| f.name() == "Cargo.lock" || f.name().contains("-lock."));
-    for file in locks {
-        for (number, line) in file.text.lines().enumerate() {
-            let line = line.trim_start();
-            let value =
-                ["source = \"", "\"resolved\": \""].iter().find_map(|key| line.strip_prefix(key));
-            let public = |value: &str| REGISTRIES.iter().any(|place| value.starts_with(place));
-            if value.is_some_and(|value| !public(value)) {
-                let say = "a package from a private place: lock against the public registry";
-                findings.push(Finding {
-                    path: file.path.clone(),
-                    line: number + 1,
-                    say: say.into(),
-                });
-            }
-        }
-    }
-    findings
 }
 
 #[cfg(test)]
@@ -88,13 +59,5 @@ mod tests {
         }
         let relative = format!("./bench{}{}x", MACHINES[0].0, MACHINES[0].1);
         assert_eq!(found("a.toml", &relative), 0);
-    }
-
-    #[test]
-    fn canary_a_private_registry_in_a_lock_file_is_found() {
-        let lock = |from: &str| format!("  \"resolved\": \"{from}x.tgz\",\n");
-        assert_eq!(found("a/package-lock.json", &lock("https://registry.example/")), 1);
-        assert_eq!(found("a/package-lock.json", &lock(REGISTRIES[0])), 0);
-        assert_eq!(found("Cargo.lock", "source = \"registry+https://registry.example/\""), 1);
     }
 }

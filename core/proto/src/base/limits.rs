@@ -67,6 +67,13 @@ pub const REPLIES_KEPT_MAX: usize = IN_FLIGHT_MAX;
 /// Replies after which a client that has nothing else to say tells the hub that they arrived.
 pub const REPLIES_UNACKNOWLEDGED_MAX: u64 = 64;
 
+/// Answers after which a hub that has nothing else to say tells the service that they arrived.
+pub const ANSWERS_UNTOLD_MAX: u64 = 64;
+
+/// Time after which it does so in any case, in ms: usually the next request comes first, and saves
+/// a frame of its own that would wake the service for nothing.
+pub const ANSWERED_DELAY_MS: u64 = 2;
+
 /// Requests one instance handles at once if it does not say.
 pub const CONCURRENCY_DEFAULT: u32 = 1;
 

@@ -312,6 +312,21 @@ impl Broker {
         self.release_use(now, held.registration);
     }
 
+    /// The queue goes away, and with it what is held of it: a verdict on that comes too late.
+    pub(super) fn drop_held(&mut self, queue: usize) {
+        let queue = self.queue_ref(queue);
+        let held = self.held.iter().filter(|(_, held)| held.queue == queue && !held.settling);
+        let held: Vec<u64> = held.map(|(token, _)| token).collect();
+        for token in held {
+            let Some(held) = self.held.remove(token) else { continue };
+            let session = &mut self.sessions[held.session];
+            session.held.remove(&token);
+            if held.is_receive {
+                session.tickets.remove(&held.id);
+            }
+        }
+    }
+
     /// The session that held these messages has ended: each goes back to its place, and only then
     /// are any handed out again.
     pub(super) fn put_back(&mut self, now: Time, tokens: &[u64]) {

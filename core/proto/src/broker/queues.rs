@@ -246,6 +246,7 @@ impl Broker {
         for token in std::mem::take(&mut self.queues[key].sends) {
             self.end_waiting_send(token, Some(error.clone()));
         }
+        self.drop_held(key);
         let queue = self.queues.remove(key);
         self.bytes -= queue.bytes;
         self.names.set_queue(queue.name_id, None);

@@ -22,7 +22,10 @@ impl Hub {
                 Ok(())
             }
             frame => match self.connections[port.0].session {
-                Some(session) => self.operate(now, port, session, frame),
+                Some(session) => {
+                    self.connections[port.0].used = true;
+                    self.operate(now, port, session, frame)
+                }
                 None => Err(Malformed("an operation came without a session".into())),
             },
         };
@@ -73,6 +76,7 @@ impl Hub {
         self.carriers[session.index()] = Some(port);
         self.connections[port.0].session = Some(session);
         self.connections[port.0].answered_told = self.broker.answered(session);
+        self.connections[port.0].answered_due = None;
     }
 
     fn welcome(&self, port: PortId, session: SessionKey, hello: &Hello, resumed: bool) -> Welcome {

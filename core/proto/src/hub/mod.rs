@@ -67,6 +67,8 @@ struct Connection {
     local: bool,
     /// For the session that may begin here.
     token: [u8; 16],
+    /// Something has come since the greeting.
+    used: bool,
     /// A `Transmit` is on its way.
     dirty: bool,
     paused: bool,
@@ -74,6 +76,8 @@ struct Connection {
     /// What a resuming program says that it holds, by `HeldKind`.
     held: [Vec<u64>; 3],
     answered_told: u64,
+    /// Answers have arrived that are to be told of by now, or with the next frame.
+    answered_due: Option<Time>,
 }
 
 /// A hub.
@@ -115,11 +119,13 @@ impl Hub {
             session: None,
             local,
             token,
+            used: false,
             dirty: false,
             paused: false,
             timer: None,
             held: Default::default(),
             answered_told: 0,
+            answered_due: None,
         }));
         self.watch(id);
         id
@@ -137,7 +143,7 @@ impl Hub {
             self.handle_frame(now, port, frame);
             self.carry_out(now);
         }
-        self.tell_answered(now, port);
+        self.note_answered(now, port);
         if let Some(fault) = self.connections[port.0].port.take_fault() {
             self.close(now, port, Some(fault));
         }
@@ -161,6 +167,11 @@ impl Hub {
             self.broker.release_name(name);
         }
         let session = connection.session?;
+        // Perhaps the program never heard of the session, and will begin another.
+        let linger = match linger {
+            Linger::Process if !connection.used => Linger::Grace,
+            linger => linger,
+        };
         let id = self.broker.session_id(session);
         self.carriers[session.index()] = None;
         let lingers = self.broker.handle_unlinked(now, session, linger);
@@ -187,6 +198,10 @@ impl Hub {
             let connection = &mut self.connections[port.0];
             connection.timer = None;
             connection.port.handle_timeout(now);
+            if connection.answered_due.is_some_and(|due| due <= now) {
+                self.tell_answered(now, port);
+            }
+            let connection = &mut self.connections[port.0];
             if let Some(fault) = connection.port.take_fault() {
                 self.close(now, port, Some(fault));
             }
@@ -244,6 +259,10 @@ impl Hub {
     fn push(&mut self, now: Time, port: PortId, frame: &Frame) {
         let connection = &mut self.connections[port.0];
         connection.port.push(now, frame);
+        if connection.answered_due.is_some() {
+            self.append_answered(now, port);
+        }
+        let connection = &mut self.connections[port.0];
         if !connection.dirty {
             connection.dirty = true;
             self.effects.push_back(Effect::Transmit(port));
@@ -268,8 +287,14 @@ impl Hub {
     /// Keeps the port's deadline among the timers.
     fn watch(&mut self, port: PortId) {
         let connection = &mut self.connections[port.0];
-        let due = connection.port.poll_timeout();
-        if connection.timer.map(|(at, _)| at) == due {
+        let due = [connection.port.poll_timeout(), connection.answered_due];
+        let due = due.into_iter().flatten().min();
+        // One that comes too early does no harm, and is cheaper than moving it for every answer.
+        let is_kept = |at: Time| connection.answered_due.is_some_and(|due| at <= due);
+        if connection.timer.is_some_and(|(at, _)| Some(at) == due || is_kept(at)) {
+            return;
+        }
+        if connection.timer.is_none() && due.is_none() {
             return;
         }
         if let Some((_, timer)) = connection.timer.take() {
@@ -278,15 +303,40 @@ impl Hub {
         connection.timer = due.map(|at| (at, self.timers.insert(at, port)));
     }
 
-    fn tell_answered(&mut self, now: Time, port: PortId) {
+    /// Answers may have arrived. The service is told so with whatever is said to it next; with
+    /// nothing else to say, after a while or when many have arrived.
+    fn note_answered(&mut self, now: Time, port: PortId) {
         let connection = &mut self.connections[port.0];
         let Some(session) = connection.session else {
             return;
         };
+        let untold = self.broker.answered(session) - connection.answered_told;
+        if untold >= limits::ANSWERS_UNTOLD_MAX || (untold > 0 && connection.dirty) {
+            self.tell_answered(now, port);
+        } else if untold > 0 && connection.answered_due.is_none() {
+            connection.answered_due = Some(now.plus_ms(limits::ANSWERED_DELAY_MS));
+        }
+    }
+
+    fn tell_answered(&mut self, now: Time, port: PortId) {
+        let connection = &mut self.connections[port.0];
+        connection.answered_due = None;
+        let Some(session) = connection.session else {
+            return;
+        };
         let count = self.broker.answered(session);
-        if connection.answered_told != count {
+        connection.answered_told = count;
+        self.push(now, port, &Frame::Answered { count });
+    }
+
+    /// The same, after another frame.
+    fn append_answered(&mut self, now: Time, port: PortId) {
+        let connection = &mut self.connections[port.0];
+        connection.answered_due = None;
+        if let Some(session) = connection.session {
+            let count = self.broker.answered(session);
             connection.answered_told = count;
-            self.push(now, port, &Frame::Answered { count });
+            connection.port.push(now, &Frame::Answered { count });
         }
     }
 }
