@@ -12,9 +12,6 @@ use crate::handle::inbox::{Destination, Submission, Ticket};
 use crate::handle::open::take_apart;
 use crate::handle::{self, Shared};
 
-/// Time that dropping the last clone of a handle may take, in ms.
-const DROP_MS: u64 = 100;
-
 /// Who turns a handle's reactor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[repr(u8)]
@@ -116,7 +113,7 @@ impl Drop for Inner {
             std::mem::forget(Arc::clone(&self.shared));
             return;
         }
-        let deadline = clock::now().plus_ms(DROP_MS);
+        let deadline = clock::now().plus_ms(limits::DROP_MS);
         // It can only fail in a child process.
         let _ = self.shared.close(Some(deadline));
     }

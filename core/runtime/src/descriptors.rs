@@ -18,9 +18,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-/// Descriptors with a larger number than this are refused; Linux allows no more by default.
-const DESCRIPTORS_MAX: usize = 1 << 20;
-const WORDS: usize = DESCRIPTORS_MAX / 64;
+use telpher_proto::base::limits;
+
+const WORDS: usize = limits::DESCRIPTORS_MAX / 64;
 
 static OPEN: [AtomicU64; WORDS] = [const { AtomicU64::new(0) }; WORDS];
 static WORDS_USED: AtomicUsize = AtomicUsize::new(0);
@@ -50,7 +50,7 @@ impl<T: AsRawFd> Tracked<T> {
         watch_forks()?;
         let inner = create()?;
         let at = inner.as_raw_fd() as usize;
-        if at >= DESCRIPTORS_MAX {
+        if at >= limits::DESCRIPTORS_MAX {
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
         }
         OPEN[at / 64].fetch_or(1 << (at % 64), Ordering::Relaxed);

@@ -129,3 +129,37 @@ pub const READ_SIZE: usize = 64 * 1024;
 /// A body that is stored is copied out of its read buffer if it is smaller than this, in bytes, so
 /// that it does not keep the whole buffer in memory.
 pub const COPY_SIZE_MAX: usize = 4 * 1024;
+
+/// Connections that the kernel keeps until they are accepted.
+pub const ACCEPT_BACKLOG: i32 = 1_024;
+
+/// Bytes that one direction of a ring between a handle and a hub in the same process holds.
+pub const RING_SIZE_MAX: usize = 1024 * 1024;
+
+/// Seconds of silence after which a TCP peer is asked whether it is there, seconds between two such
+/// questions, and how many go unanswered until it is given up.
+pub const KEEPALIVE_S: (u64, u64, u32) = (15, 5, 3);
+
+/// Time that a driver waits for the host of its hub to end, if it was the last to hold it, in ms.
+pub const HOST_END_MS: u64 = 1_000;
+
+/// Time that an attempt to connect may take, in ms: a machine that is gone answers nothing.
+pub const CONNECT_TIMEOUT_MS: u64 = 5_000;
+
+/// Connections taken in from one listener in one turn.
+pub const ACCEPTS_PER_TURN_MAX: usize = 64;
+
+/// Time for which a connection that is being closed may still take what was written to it, in ms.
+pub const CLOSE_WRITE_MS: u64 = 1_000;
+
+/// Pause after accepting failed, for want of descriptors for example, in ms.
+pub const ACCEPT_PAUSE_MS: u64 = 100;
+
+/// Time that dropping the last clone of a handle may take, in ms.
+pub const DROP_MS: u64 = 100;
+
+/// Descriptors with a larger number than this are refused; Linux allows no more by default.
+pub const DESCRIPTORS_MAX: usize = 1 << 20;
+
+/// Deliveries, requests or open ids that a resuming program may list.
+pub const HELD_MAX: usize = 16 * PREFETCH_MAX as usize;

@@ -7,9 +7,6 @@ use crate::base::{Error, Kind, QueueOptions, Time, limits};
 use crate::broker::{ChangeRef, Instance, NameId, SessionId, SessionKey};
 use crate::wire::{self, Change, Frame, HeldKind, Hello, Malformed, NameRef, Welcome};
 
-/// Most entries that a list of a resuming program may have.
-const HELD_MAX: usize = 16 * limits::PREFETCH_MAX as usize;
-
 impl Hub {
     pub(super) fn handle_frame(&mut self, now: Time, port: PortId, frame: Frame) {
         let done = match frame {
@@ -280,8 +277,9 @@ impl Hub {
     ) -> Result<(), Malformed> {
         let held = &mut self.connections[port.0].held;
         let list = &mut held[what as usize];
-        if list.len() + tokens.len() > HELD_MAX {
-            return Err(Malformed(format!("a program holds at most {HELD_MAX} of a kind")));
+        if list.len() + tokens.len() > limits::HELD_MAX {
+            let limit = limits::HELD_MAX;
+            return Err(Malformed(format!("a program holds at most {limit} of a kind")));
         }
         list.extend(tokens);
         if last {

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use telpher_proto::base::limits;
 use telpher_proto::base::{Error, Time};
 use telpher_proto::client;
 use telpher_proto::election::{self, Election, Role};
@@ -26,9 +27,6 @@ use crate::link::listen::Listener;
 use crate::link::ring::Bell;
 use crate::link::{Link, connect};
 use crate::poller::{Readiness, Source};
-
-/// Time that an attempt to connect may take, in ms: a machine that is gone answers nothing.
-const CONNECT_TIMEOUT_MS: u64 = 5_000;
 
 /// How the handle is connected now.
 pub(super) enum Connection {
@@ -132,7 +130,7 @@ impl Driver {
         match attempt {
             Attempt::Connected(socket) => self.connected(now, Link::Socket(socket)),
             Attempt::Waiting(connecting) => {
-                let until = now.plus_ms(CONNECT_TIMEOUT_MS);
+                let until = now.plus_ms(limits::CONNECT_TIMEOUT_MS);
                 self.connection = Connection::Waiting(connecting, until);
             }
             Attempt::Failed(error) => self.refused(now, &error.to_string()),
@@ -290,7 +288,7 @@ impl Driver {
             && *until <= now
         {
             self.connection = Connection::None;
-            self.refused(now, &format!("no answer within {CONNECT_TIMEOUT_MS} ms"));
+            self.refused(now, &format!("no answer within {} ms", limits::CONNECT_TIMEOUT_MS));
         }
     }
 }

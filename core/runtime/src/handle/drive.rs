@@ -6,15 +6,13 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use telpher_proto::base::limits;
 use telpher_proto::base::{Error, Kind, Time};
 
 use super::Shared;
 use super::driver::{Driver, Sleep};
 use crate::clock;
 use crate::host::Host;
-
-/// Time that a driver waits for the host of its hub to end, if it was the last to hold it, in ms.
-const HOST_END_MS: u64 = 1_000;
 
 /// How a guarded turn went.
 pub(crate) enum Turned {
@@ -75,7 +73,7 @@ impl Driver {
 /// The body of a handle's own thread.
 pub(crate) fn run(mut driver: Driver) {
     while !matches!(driver.turn_guarded(Sleep::Until(None)), Turned::Ended) {}
-    driver.end(clock::now().plus_ms(HOST_END_MS));
+    driver.end(clock::now().plus_ms(limits::HOST_END_MS));
 }
 
 impl Shared {
@@ -86,7 +84,7 @@ impl Shared {
         if matches!(turned, Turned::Ended)
             && let Some(driver) = slot.take()
         {
-            driver.end(clock::now().plus_ms(HOST_END_MS));
+            driver.end(clock::now().plus_ms(limits::HOST_END_MS));
         }
         turned
     }

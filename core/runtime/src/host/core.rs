@@ -16,7 +16,7 @@ use bytes::BytesMut;
 use foldhash::HashMap;
 use slab::Slab;
 use telpher_proto::base::Time;
-use telpher_proto::base::limits::SESSIONS_MAX;
+use telpher_proto::base::limits::{self, SESSIONS_MAX};
 use telpher_proto::hub::{Config, Effect, Hub, PortId};
 
 use super::peer::Peer;
@@ -27,17 +27,8 @@ use crate::link::listen::{Accepted, Listener};
 use crate::link::{Link, Read};
 use crate::poller::{Poller, Readiness, Source};
 
-/// Connections taken in from one listener in one turn.
-const ACCEPT_BUDGET: usize = 64;
-
 /// Rounds of reading and writing in one turn.
 const ROUNDS_MAX: usize = 16;
-
-/// Time for which a connection that is being closed may still take what was written to it, in ms.
-const CLOSE_WRITE_MS: u64 = 1_000;
-
-/// Pause after accepting failed, for want of descriptors for example, in ms.
-const ACCEPT_PAUSE_MS: u64 = 100;
 
 struct Door {
     listener: Listener,
@@ -220,7 +211,7 @@ impl Core {
 
     fn accept(&mut self, poller: &Poller, now: Time) {
         for key in 0..self.doors.capacity() {
-            for _ in 0..ACCEPT_BUDGET {
+            for _ in 0..limits::ACCEPTS_PER_TURN_MAX {
                 let Some(door) = self.doors.get_mut(key) else { break };
                 if door.paused.is_some_and(|until| until > now) || !door.is_ready {
                     break;
@@ -231,7 +222,7 @@ impl Core {
                     Ok(Some(accepted)) => self.connect_socket(poller, now, accepted),
                     Err(error) if is_passing(&error) => {}
                     Err(error) => {
-                        door.paused = Some(now.plus_ms(ACCEPT_PAUSE_MS));
+                        door.paused = Some(now.plus_ms(limits::ACCEPT_PAUSE_MS));
                         tracing::warn!(%error, "can't accept a connection");
                     }
                 }
@@ -316,7 +307,7 @@ impl Core {
                 }
                 Effect::Close(_) => {
                     if peer.closing.is_none() {
-                        peer.closing = Some(now.plus_ms(CLOSE_WRITE_MS));
+                        peer.closing = Some(now.plus_ms(limits::CLOSE_WRITE_MS));
                         self.closing.push(key);
                     }
                     self.mark_dirty(key);

@@ -15,14 +15,12 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use telpher_proto::base::limits;
 use telpher_proto::base::{Error, Kind};
 
 use super::Socket;
 use crate::address::Address;
 use crate::descriptors::Descriptor;
-
-/// Connections that the kernel keeps until they are accepted.
-const BACKLOG: i32 = 1_024;
 
 const SOCKET_PATH_SIZE_MAX: usize = 107;
 
@@ -66,7 +64,7 @@ impl Listener {
         let descriptor = stream(AddressFamily::UNIX)?;
         rustix::net::bind(&descriptor, &SocketAddrUnix::new(&temporary)?)?;
         rustix::fs::chmod(&temporary, Mode::RUSR | Mode::WUSR)?;
-        rustix::net::listen(&descriptor, BACKLOG)?;
+        rustix::net::listen(&descriptor, limits::ACCEPT_BACKLOG)?;
         let inode = rustix::fs::stat(&temporary)?.st_ino;
         std::fs::rename(&temporary, path)?;
         Ok(Listener { descriptor, file: Some((path.to_owned(), inode)), is_unix: true })
@@ -146,7 +144,7 @@ fn bind_one(address: &SocketAddr) -> io::Result<Listener> {
         rustix::net::sockopt::set_ipv6_v6only(&descriptor, true)?;
     }
     rustix::net::bind(&descriptor, address)?;
-    rustix::net::listen(&descriptor, BACKLOG)?;
+    rustix::net::listen(&descriptor, limits::ACCEPT_BACKLOG)?;
     Ok(Listener { descriptor, file: None, is_unix: false })
 }
 

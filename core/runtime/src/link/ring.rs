@@ -15,13 +15,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::BytesMut;
+use telpher_proto::base::limits;
 use telpher_proto::wire::Outbox;
 
 use super::Read;
 use crate::sync::Mutex;
-
-/// Bytes that one direction holds.
-pub(crate) const RING_SIZE_MAX: usize = 1024 * 1024;
 
 /// Tells an end's owner that there is something to do.
 pub(crate) trait Bell: Send + Sync {
@@ -127,10 +125,10 @@ impl RingEnd {
         let pipe = &self.ring.pipes[self.own];
         let mut buffer = pipe.buffer.lock();
         let mut wrote = false;
-        while !outbox.is_empty() && buffer.len() < RING_SIZE_MAX {
+        while !outbox.is_empty() && buffer.len() < limits::RING_SIZE_MAX {
             let mut slices = [io::IoSlice::new(&[])];
             outbox.slices(&mut slices);
-            let count = slices[0].len().min(RING_SIZE_MAX - buffer.len());
+            let count = slices[0].len().min(limits::RING_SIZE_MAX - buffer.len());
             buffer.extend_from_slice(&slices[0][..count]);
             outbox.advance(count);
             wrote = true;

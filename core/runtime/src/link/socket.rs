@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use rustix::net::sockopt;
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
-use telpher_proto::base::limits::READ_SIZE;
+use telpher_proto::base::limits::{self, READ_SIZE};
 use telpher_proto::wire::Outbox;
 
 use super::Read;
@@ -27,10 +27,6 @@ const SLICES_MAX: usize = 64;
 
 /// Room below which a shared buffer is not worth a read.
 const ROOM_MIN: usize = 4 * 1024;
-
-/// A peer whose machine is gone without a word is noticed after the first time plus three times
-/// the second.
-const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(15), Duration::from_secs(5), 3);
 
 /// A connected socket.
 pub(crate) struct Socket {
@@ -64,9 +60,10 @@ impl Socket {
     pub(crate) fn tune(&self) -> io::Result<()> {
         sockopt::set_tcp_nodelay(&self.descriptor, true)?;
         sockopt::set_socket_keepalive(&self.descriptor, true)?;
-        sockopt::set_tcp_keepidle(&self.descriptor, KEEPALIVE.0)?;
-        sockopt::set_tcp_keepintvl(&self.descriptor, KEEPALIVE.1)?;
-        sockopt::set_tcp_keepcnt(&self.descriptor, KEEPALIVE.2)?;
+        let (idle_s, again_s, times) = limits::KEEPALIVE_S;
+        sockopt::set_tcp_keepidle(&self.descriptor, Duration::from_secs(idle_s))?;
+        sockopt::set_tcp_keepintvl(&self.descriptor, Duration::from_secs(again_s))?;
+        sockopt::set_tcp_keepcnt(&self.descriptor, times)?;
         Ok(())
     }
 
