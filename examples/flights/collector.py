@@ -93,4 +93,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit("stopped before all flights were there")
+        print("stopped", flush=True)
+        sys.exit(130)

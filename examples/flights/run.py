@@ -34,8 +34,9 @@ def arguments() -> argparse.Namespace:
 def pipeline(stage: Stage, options: argparse.Namespace) -> None:
     """Start everything, wait for the checked result, and let the collector leave last."""
     started = time.monotonic()
-    stage.say(f"producer (Node) ─▶ {options.workers} workers (Python) ─▶ collector (Python)")
-    stage.say("                         each calls the scorer (C)")
+    many = f"{options.workers} worker{'s' if options.workers > 1 else ''}"
+    stage.say(f"producer (Node) ─▶ {many} (Python) ─▶ collector (Python)")
+    stage.say("                   each calls the scorer (C)")
     python = [sys.executable, "-u"]
     data = [options.file, *([options.count] if options.count else [])]
     collector = stage.start(
@@ -67,17 +68,18 @@ def main() -> int:
     for number_of_signal in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number_of_signal, signal.default_int_handler)
     stage = Stage(options.seconds)
+    code, words = 0, ""
     try:
         pipeline(stage, options)
-        return 0
     except Failed as failure:
-        stage.say(f"failed: {failure}")
-        return 1
+        code, words = 1, f"failed: {failure}"
     except KeyboardInterrupt:
-        stage.say("stopped")
-        return 130
+        code, words = 130, "stopped"
     finally:
         stage.end_all()
+    if words:
+        stage.say(words)
+    return code
 
 
 if __name__ == "__main__":

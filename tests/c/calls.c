@@ -176,7 +176,7 @@ TEST(a_call_whose_handler_is_silent_times_out_when_it_said) {
     CHECK_OK(telpher_call(hub, "silent", &TEXT("x"), &options, NULL, &id));
     telpher_event asked = request(hub, service);
     telpher_event event = outcome(hub, id);
-    CHECK_ENDED(event, TELPHER_TIMED_OUT);
+    CHECK_ENDED_IN_TIME(event, TELPHER_TIMED_OUT);
     CHECK(event.maybe_executed);
     CHECK(now_ms() - begun >= (double)options.timeout_ms - 1);
     CHECK_OK(telpher_events_release(&event));

@@ -46,11 +46,15 @@ void check_fail(const char *file, int line, const char *format, ...) {
 }
 
 int check_many(int usual) {
-    return getenv("TELPHER_TEST_SLOW") != NULL ? usual / 100 : usual;
+    return check_is_slow() ? usual / 100 : usual;
 }
 
 int64_t check_limit_ms(void) {
-    return getenv("TELPHER_TEST_SLOW") != NULL ? 5000 : 3000;
+    return check_is_slow() ? 5000 : 3000;
+}
+
+bool check_is_slow(void) {
+    return getenv("TELPHER_TEST_SLOW") != NULL;
 }
 
 static void too_late(int signal) {
