@@ -24,6 +24,7 @@ C_VALGRIND := valgrind --quiet --error-exitcode=1 --leak-check=full --show-leak-
 
 .PHONY: c-lib c-debug c-header c-header-check c-symbols c-install c-uninstall
 .PHONY: c-peer c-test c-valgrind c-test-build c-installed-test
+.PHONY: cpp-test cpp-test-build cpp-valgrind
 
 c-lib:
 	cargo build --quiet --release -p telpher-ffi
@@ -67,16 +68,22 @@ c-peer: c-lib
 
 c-test-build: c-debug
 	$(CC) $(C_FLAGS) $(C_TEST_SOURCES) -o '$(C_DEBUG_DIR)/c-test' $(call C_LINK,$(C_DEBUG_DIR))
-	$(CXX) $(CXX_FLAGS) tests/c/cpp.cc -o '$(C_DEBUG_DIR)/cpp-test' $(call C_LINK,$(C_DEBUG_DIR))
 
 c-test: c-test-build
 	@tests/c/every_symbol.sh include/telpher.h tests/c/symbols.c
 	'$(C_DEBUG_DIR)/c-test'
-	'$(C_DEBUG_DIR)/cpp-test'
 	@$(MAKE) --no-print-directory -f ffi/ffi.mk c-installed-test
 
 c-valgrind: c-test-build
 	TELPHER_TEST_SLOW=1 $(C_VALGRIND) '$(C_DEBUG_DIR)/c-test'
+
+cpp-test-build: c-debug
+	$(CXX) $(CXX_FLAGS) tests/c/cpp.cc -o '$(C_DEBUG_DIR)/cpp-test' $(call C_LINK,$(C_DEBUG_DIR))
+
+cpp-test: cpp-test-build
+	'$(C_DEBUG_DIR)/cpp-test'
+
+cpp-valgrind: cpp-test-build
 	TELPHER_TEST_SLOW=1 $(C_VALGRIND) '$(C_DEBUG_DIR)/cpp-test'
 
 c-installed-test:

@@ -8,6 +8,7 @@ that no part can be lost. All parts run even if one fails; the exit code tells w
     python3 tests/all.py rust-test   only the named ones
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -21,6 +22,8 @@ PARTS = [
     "simulate-test",
     "c-test",
     "c-valgrind",
+    "cpp-test",
+    "cpp-valgrind",
     "python-test",
     "node-test",
     "readme-test",
@@ -29,7 +32,8 @@ PARTS = [
 ]
 
 # Parts that need a tool that a machine may lack: without it they are skipped, and that is said.
-NEEDS = {"c-valgrind": "valgrind"}
+CXX = os.environ.get("CXX", "c++").split()[0]
+NEEDS = {"c-valgrind": ["valgrind"], "cpp-test": [CXX], "cpp-valgrind": [CXX, "valgrind"]}
 
 # What the test tools print, each with a group for what passed or failed.
 PASSED = [
@@ -80,9 +84,9 @@ def count(patterns: list[re.Pattern[str]], line: str, *, all_of: bool) -> int:
 def run(name: str) -> Result:
     """Runs one part to its end."""
     print(f"\n=== {name}", flush=True)
-    tool = NEEDS.get(name)
-    if tool and shutil.which(tool) is None:
-        result = Result(name, skipped=f"{tool} is missing")
+    missing = [tool for tool in NEEDS.get(name, []) if shutil.which(tool) is None]
+    if missing:
+        result = Result(name, skipped=f"without {' and '.join(missing)}")
         print(result, flush=True)
         return result
     begun = time.monotonic()

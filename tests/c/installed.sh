@@ -3,6 +3,11 @@
 # installed, with pkg-config, against the shared and against the static library.
 set -eu
 
+if ! command -v pkg-config >/dev/null; then
+    echo "skipped: without pkg-config nothing can be built against what is installed"
+    exit 0
+fi
+
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 make --no-print-directory -s -f ffi/ffi.mk c-install DESTDIR="$place/root" PREFIX=/opt/telpher
