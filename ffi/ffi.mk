@@ -66,25 +66,28 @@ c-peer: c-lib
 	$(CC) $(C_FLAGS) -O2 tests/polyglot/c/peer.c -o '$(C_LIB_DIR)/telpher-c-peer' \
 		$(call C_LINK,$(C_LIB_DIR))
 
+# The tests' directories go with the tests.
+C_SCRATCH = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && TMPDIR=$$scratch
+
 c-test-build: c-debug
 	$(CC) $(C_FLAGS) $(C_TEST_SOURCES) -o '$(C_DEBUG_DIR)/c-test' $(call C_LINK,$(C_DEBUG_DIR))
 
 c-test: c-test-build
 	@tests/c/every_symbol.sh include/telpher.h tests/c/symbols.c
-	'$(C_DEBUG_DIR)/c-test'
+	$(C_SCRATCH) '$(C_DEBUG_DIR)/c-test'
 	@$(MAKE) --no-print-directory -f ffi/ffi.mk c-installed-test
 
 c-valgrind: c-test-build
-	TELPHER_TEST_SLOW=1 $(C_VALGRIND) '$(C_DEBUG_DIR)/c-test'
+	$(C_SCRATCH) TELPHER_TEST_SLOW=1 $(C_VALGRIND) '$(C_DEBUG_DIR)/c-test'
 
 cpp-test-build: c-debug
 	$(CXX) $(CXX_FLAGS) tests/c/cpp.cc -o '$(C_DEBUG_DIR)/cpp-test' $(call C_LINK,$(C_DEBUG_DIR))
 
 cpp-test: cpp-test-build
-	'$(C_DEBUG_DIR)/cpp-test'
+	$(C_SCRATCH) '$(C_DEBUG_DIR)/cpp-test'
 
 cpp-valgrind: cpp-test-build
-	TELPHER_TEST_SLOW=1 $(C_VALGRIND) '$(C_DEBUG_DIR)/cpp-test'
+	$(C_SCRATCH) TELPHER_TEST_SLOW=1 $(C_VALGRIND) '$(C_DEBUG_DIR)/cpp-test'
 
 c-installed-test:
 	@tests/c/installed.sh
