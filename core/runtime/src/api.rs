@@ -165,6 +165,8 @@ impl Hub {
         let deadline = match timeout {
             // A registration is without bound unless a time is stated.
             Timeout::Default if is_stream => None,
+            // An answer that nobody waits for lasts as long as its session.
+            Timeout::Default if is_answer(&command) && matches!(done, Done::None) => None,
             Timeout::Never if !may_last(&command) => return Err(needs_a_bound()),
             timeout => timeout.deadline(clock::now()),
         };

@@ -130,6 +130,9 @@ pub const READ_SIZE: usize = 64 * 1024;
 /// that it does not keep the whole buffer in memory.
 pub const COPY_SIZE_MAX: usize = 4 * 1024;
 
+/// Calls of one hub that may keep the read buffers they came in, of 64 KiB each, instead of a copy.
+pub const CALLS_SHARING_MAX: usize = 256;
+
 /// Connections that the kernel keeps until they are accepted.
 pub const ACCEPT_BACKLOG: i32 = 1_024;
 

@@ -112,7 +112,7 @@ impl Broker {
             caller: Some(caller),
             deadline,
             timer: None,
-            message: message.to_stored(),
+            message: self.kept_request(&message),
             state: State::Waiting,
         };
         let Ok(token) = self.calls.insert(call) else {
@@ -132,6 +132,15 @@ impl Broker {
         }
         self.services[service].line.push_back(token);
         self.services[service].waiting += 1;
+    }
+
+    /// The message as the call keeps it. Few of them may share their read buffers, so that the usual
+    /// call costs no copy; of many each has its own, so that none holds on to a large buffer.
+    fn kept_request(&self, message: &Message) -> Message {
+        match self.calls.len() < limits::CALLS_SHARING_MAX {
+            true => message.clone(),
+            false => message.to_stored(),
+        }
     }
 
     fn admit_call(

@@ -13,7 +13,7 @@ impl Client {
         loop {
             let mut frames = match self.inbox.take(limits::FRAME_SIZE_MAX) {
                 Ok(frames) => frames,
-                Err(malformed) => return self.drop_link(now, &malformed.0),
+                Err(malformed) => return self.drop_link(now, malformed.text()),
             };
             let any = !frames.is_empty();
             while let Some(whole) = frames.next() {
@@ -22,7 +22,7 @@ impl Client {
                 }
                 match decode(whole, self.clock(now)) {
                     Ok(frame) => self.handle_frame(now, frame),
-                    Err(malformed) => return self.drop_link(now, &malformed.0),
+                    Err(malformed) => return self.drop_link(now, malformed.text()),
                 }
             }
             // A fault behind good frames shows only when they are out of the way.

@@ -23,7 +23,7 @@ impl Hub {
                     self.connections[port.0].used = true;
                     self.operate(now, port, session, frame)
                 }
-                None => Err(Malformed("an operation came without a session".into())),
+                None => Err(Malformed::new("an operation came without a session")),
             },
         };
         if let Err(malformed) = done {
@@ -221,7 +221,7 @@ impl Hub {
                     self.broker.purge(now, change, name);
                 }
             }
-            _ => return Err(Malformed("a frame that only a hub sends".into())),
+            _ => return Err(Malformed::new("a frame that only a hub sends")),
         }
         Ok(())
     }
@@ -238,7 +238,7 @@ impl Hub {
         match self.broker.begin_change(session, ticket, numbers) {
             Ok(change) => Ok(change),
             Err(error) if error.kind() == Kind::Protocol => {
-                Err(Malformed(error.detail().to_owned()))
+                Err(Malformed::new(error.detail().to_owned()))
             }
             Err(error) => {
                 self.push(now, port, &Frame::Failed { id: ticket, counted: false, error });
@@ -279,7 +279,7 @@ impl Hub {
         let list = &mut held[what as usize];
         if list.len() + tokens.len() > limits::HELD_MAX {
             let limit = limits::HELD_MAX;
-            return Err(Malformed(format!("a program holds at most {limit} of a kind")));
+            return Err(Malformed::new(format!("a program holds at most {limit} of a kind")));
         }
         list.extend(tokens);
         if last {

@@ -89,7 +89,7 @@ impl<N: Copy> Port<N> {
                 }
                 _ => format!("no greeting came within {} ms", limits::HANDSHAKE_TIMEOUT_MS),
             };
-            self.break_off(Malformed(detail));
+            self.break_off(Malformed::new(detail));
         }
     }
 
@@ -108,7 +108,7 @@ impl<N: Copy> Port<N> {
                     Ok(frame) if self.in_order(&frame) => return Some(frame),
                     Ok(_) => {
                         let what = format!("a frame of kind {kind:#04x} is out of order");
-                        self.break_off(Malformed(what));
+                        self.break_off(Malformed::new(what));
                     }
                     Err(malformed) => self.break_off(malformed),
                 }
@@ -177,7 +177,9 @@ impl<N: Copy> Port<N> {
         let at = name_ref.number as usize;
         if at >= limits::NAMES_PER_CONNECTION_MAX {
             let limit = limits::NAMES_PER_CONNECTION_MAX;
-            return Err(Malformed(format!("a name's number is {at}; it must be below {limit}")));
+            return Err(Malformed::new(format!(
+                "a name's number is {at}; it must be below {limit}"
+            )));
         }
         if self.names.len() <= at {
             self.names.resize_with(at + 1, || None);
@@ -193,7 +195,7 @@ impl<N: Copy> Port<N> {
     pub fn name(&self, name_ref: NameRef) -> Result<N, Malformed> {
         match self.names.get(name_ref.number as usize) {
             Some(Some((generation, name))) if *generation == name_ref.generation => Ok(*name),
-            _ => Err(Malformed(format!(
+            _ => Err(Malformed::new(format!(
                 "name number {} of generation {} is not open",
                 name_ref.number, name_ref.generation
             ))),
@@ -208,7 +210,7 @@ impl<N: Copy> Port<N> {
     /// Notes what is wrong; nothing more is taken.
     pub fn break_off(&mut self, malformed: Malformed) {
         if self.fault.is_none() {
-            self.fault = Some(Error::new(Kind::Protocol, malformed.0));
+            self.fault = Some(Error::new(Kind::Protocol, malformed.text()));
         }
         self.frames = None;
         self.inbox.clear();

@@ -21,10 +21,10 @@ type Decoded<T> = Result<T, Malformed>;
 pub fn decode(frame: Whole<'_>, clock: Clock) -> Decoded<Frame> {
     let Whole { batch, at, end } = frame;
     let Some(header) = batch[at..end].first_chunk::<HEADER_SIZE>() else {
-        return Err(Malformed(format!("a frame of {} bytes", end - at)));
+        return Err(Malformed::new(format!("a frame of {} bytes", end - at)));
     };
     let kind = FrameKind::from_byte(header[4]);
-    let kind = kind.ok_or_else(|| Malformed("a frame of no known kind".into()))?;
+    let kind = kind.ok_or_else(|| Malformed::new("a frame of no known kind"))?;
     let mut reader = Reader { batch, at: at + HEADER_SIZE, end, clock, kind };
     let (flags, id) = (header[5], u64_at(header, 8));
     if header[6..8] != [0, 0] {
@@ -172,8 +172,9 @@ impl Reader<'_> {
         })
     }
 
+    #[cold]
     fn fail<T>(&self, what: &str) -> Decoded<T> {
-        Err(Malformed(format!("a {:?} frame {what}", self.kind)))
+        Err(Malformed::new(format!("a {:?} frame {what}", self.kind)))
     }
 
     fn flags(&self, flags: u8) -> Decoded<()> {
@@ -186,6 +187,7 @@ impl Reader<'_> {
         if flags & !known == 0 { Ok(()) } else { self.fail(&format!("has flags {flags:#x}")) }
     }
 
+    #[inline]
     fn bytes(&mut self, size: usize) -> Decoded<&[u8]> {
         if size > self.rest() {
             return self.fail("ends too early");
@@ -195,6 +197,7 @@ impl Reader<'_> {
         Ok(&self.batch[start..self.at])
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Decoded<[u8; N]> {
         Ok(*self.bytes(N)?.first_chunk().expect("as many bytes as were asked for"))
     }
@@ -211,6 +214,7 @@ impl Reader<'_> {
         Ok(self.batch.slice(start..self.at))
     }
 
+    #[inline]
     fn u8(&mut self) -> Decoded<u8> {
         Ok(self.array::<1>()?[0])
     }
@@ -285,7 +289,7 @@ impl Reader<'_> {
 
     fn name(&mut self) -> Decoded<Name> {
         let text = self.text(limits::NAME_SIZE_MAX)?;
-        Name::parse(&text).map_err(|error| Malformed(error.detail().to_owned()))
+        Name::parse(&text).map_err(|error| Malformed::new(error.detail().to_owned()))
     }
 
     fn tokens(&mut self) -> Decoded<Vec<u64>> {

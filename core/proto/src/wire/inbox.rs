@@ -63,7 +63,7 @@ impl Inbox {
             return Ok(Some(size));
         };
         // Frames before the fault are whole and good: they go first, the fault is found again.
-        if at == 0 { Err(Malformed(fault)) } else { Ok(None) }
+        if at == 0 { Err(Malformed::new(fault)) } else { Ok(None) }
     }
 }
 
@@ -150,7 +150,7 @@ mod tests {
         let mut frames = inbox.take(1024).unwrap();
         assert!(frames.next().is_some() && frames.next().is_none());
         let fault = inbox.take(1024).unwrap_err();
-        assert!(fault.0.contains("4294967295") && fault.0.contains("1024"), "{fault:?}");
+        assert!(fault.text().contains("4294967295") && fault.text().contains("1024"), "{fault:?}");
         assert!(inbox.buffer().capacity() < 64 * 1024);
     }
 }

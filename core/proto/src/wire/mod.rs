@@ -66,4 +66,17 @@ impl Clock {
 
 /// What was wrong with the bytes that came; the connection ends with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Malformed(pub String);
+#[allow(clippy::box_collection, reason = "one pointer: what is decoded comes back in registers")]
+pub struct Malformed(Box<String>);
+
+impl Malformed {
+    /// `text` is for the other side to read.
+    pub fn new(text: impl Into<String>) -> Malformed {
+        Malformed(Box::new(text.into()))
+    }
+
+    /// What was wrong.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
