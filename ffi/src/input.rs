@@ -5,6 +5,7 @@
 //!
 //! Floor: `types`, `constants`.
 
+use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_void};
 use std::mem::{MaybeUninit, offset_of};
 use std::{ptr, slice};
@@ -98,10 +99,19 @@ pub unsafe fn text<'a>(pointer: *const c_char, what: &str) -> Result<&'a str, Er
     text.to_str().map_err(|error| invalid(format!("{what} is not UTF-8: {error}")))
 }
 
+thread_local! {
+    /// The name that this thread gave last: a program mostly gives the same one again.
+    static LAST_NAME: RefCell<Option<Name>> = const { RefCell::new(None) };
+}
+
 /// The name of a service or queue.
 pub unsafe fn name(pointer: *const c_char, what: &str) -> Result<Name, Error> {
     // SAFETY: the caller's contract.
-    Name::parse(unsafe { text(pointer, what) }?)
+    let text = unsafe { text(pointer, what) }?;
+    LAST_NAME.with_borrow_mut(|last| match last {
+        Some(name) if name.as_str() == text => Ok(name.clone()),
+        _ => Ok(last.insert(Name::parse(text)?).clone()),
+    })
 }
 
 /// A list of texts.

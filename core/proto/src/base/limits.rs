@@ -65,7 +65,10 @@ pub const OUTBOX_SIZE_MAX: usize = 4 * 1024 * 1024;
 pub const REPLIES_KEPT_MAX: usize = IN_FLIGHT_MAX;
 
 /// Replies after which a client that has nothing else to say tells the hub that they arrived.
-pub const REPLIES_UNACKNOWLEDGED_MAX: u64 = 64;
+pub const REPLIES_UNACKNOWLEDGED_MAX: u64 = 256;
+
+/// Bytes of replies after which it does so: the hub keeps them until then.
+pub const REPLY_BYTES_UNACKNOWLEDGED_MAX: usize = 256 * 1024;
 
 /// Answers after which a hub that has nothing else to say tells the service that they arrived.
 pub const ANSWERS_UNTOLD_MAX: u64 = 64;

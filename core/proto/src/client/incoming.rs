@@ -30,9 +30,9 @@ impl Client {
                 break;
             }
         }
-        if self.received - self.received_told >= limits::REPLIES_UNACKNOWLEDGED_MAX
-            && self.is_open()
-        {
+        let many = self.received - self.received_told >= limits::REPLIES_UNACKNOWLEDGED_MAX
+            || self.received_bytes >= limits::REPLY_BYTES_UNACKNOWLEDGED_MAX;
+        if many && self.is_open() {
             self.tell_received(now);
         }
     }
@@ -41,6 +41,7 @@ impl Client {
     pub(super) fn tell_received(&mut self, now: Time) {
         if self.received != self.received_told {
             self.received_told = self.received;
+            self.received_bytes = 0;
             self.outbox.push(&Frame::Received { count: self.received }, self.clock(now));
         }
     }
@@ -54,6 +55,7 @@ impl Client {
             Frame::Bye { error } => self.handle_bye(now, &error),
             Frame::Reply { ticket, message } => {
                 self.received += 1;
+                self.received_bytes += message.size();
                 self.end_ticket(now, ticket, Ok(Outcome::Reply(message)));
             }
             Frame::Failed { id, counted, error } => {

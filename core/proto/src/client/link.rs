@@ -78,6 +78,7 @@ impl Client {
         };
         self.outbox.push(&Frame::Hello(Box::new(hello)), Clock { shared: false, now });
         self.received_told = self.received;
+        self.received_bytes = 0;
     }
 
     /// There is no connection (any more), and why.
@@ -215,6 +216,7 @@ impl Client {
     fn begin_session(&mut self, now: Time, before: Option<HubInfo>) {
         self.received = 0;
         self.received_told = 0;
+        self.received_bytes = 0;
         if let (Some(before), Some(hub)) = (before, self.hub) {
             let memory_lost = (before.hub_id, before.epoch) != (hub.hub_id, hub.epoch);
             let detail = if memory_lost {

@@ -91,6 +91,8 @@ pub struct Client {
     /// Counted frames that have arrived, and how many of these the hub was told of.
     received: u64,
     received_told: u64,
+    /// Bytes of replies among those that it was not told of.
+    received_bytes: usize,
     /// Numbers of changes that the client makes itself.
     own_ticket: u64,
     timers: Timers<Due>,
@@ -121,6 +123,7 @@ impl Client {
             registrations: BTreeMap::new(),
             received: 0,
             received_told: 0,
+            received_bytes: 0,
             own_ticket: tickets::OWN_TICKET_FIRST,
             timers: Timers::default(),
             links: VecDeque::new(),
