@@ -11,6 +11,9 @@ use crate::base::limits;
 use crate::base::{Delivery, Durability, Error, Headers, Kind, Message, Name, Overflow};
 use crate::base::{Properties, QueueInfo, Receipt, Request, Time, Trace, Verdict};
 
+/// Bytes of a message before its key, headers and body.
+const MESSAGE_FIXED_SIZE: usize = 32;
+
 type Decoded<T> = Result<T, Malformed>;
 
 /// Decodes one whole frame, as [`super::Inbox`] hands it out.
@@ -38,12 +41,14 @@ pub fn decode(frame: Whole<'_>, clock: Clock) -> Decoded<Frame> {
     }
 }
 
+#[inline(always)]
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+    bytes[at..].first_chunk().map_or(0, |chunk| u32::from_le_bytes(*chunk))
 }
 
+#[inline(always)]
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
+    bytes[at..].first_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk))
 }
 
 struct Reader<'a> {
@@ -202,6 +207,7 @@ impl Reader<'_> {
         Ok(*self.bytes(N)?.first_chunk().expect("as many bytes as were asked for"))
     }
 
+    #[inline]
     fn shared(&mut self, size: usize) -> Decoded<Bytes> {
         if size == 0 {
             return Ok(Bytes::new());
@@ -300,17 +306,31 @@ impl Reader<'_> {
         (0..size / 8).map(|_| self.u64()).collect()
     }
 
+    /// A plain message is decoded in place: what carries one is what there is most of.
+    #[inline(always)]
     fn message(&mut self) -> Decoded<(Message, Option<Time>)> {
-        let fixed: [u8; 32] = self.array()?;
+        let rest = &self.batch[self.at..self.end];
+        let Some(fixed) = rest.first_chunk::<MESSAGE_FIXED_SIZE>() else {
+            return self.fail("ends too early");
+        };
+        let body_size = u32_at(fixed, 16) as usize;
+        // Everything behind the body's size is zero in a plain message, and so is the timestamp.
+        let is_plain = u64_at(fixed, 8) == 0 && u32_at(fixed, 20) == 0 && u64_at(fixed, 24) == 0;
+        if !is_plain || body_size > limits::BODY_SIZE_MAX {
+            return self.full_message();
+        }
+        let deadline = self.clock.decode(u64_at(fixed, 0));
+        self.at += MESSAGE_FIXED_SIZE;
+        Ok((Message { body: self.shared(body_size)?, properties: None }, deadline))
+    }
+
+    #[inline(never)]
+    fn full_message(&mut self) -> Decoded<(Message, Option<Time>)> {
+        let fixed: [u8; MESSAGE_FIXED_SIZE] = self.array()?;
         let deadline = self.clock.decode(u64_at(&fixed, 0));
         let timestamp_ms = u64_at(&fixed, 8);
         let body_size = u32_at(&fixed, 16) as usize;
-        // Everything behind the body's size is zero in a plain message.
-        let rest = (u32_at(&fixed, 20), u64_at(&fixed, 24));
-        if timestamp_ms == 0 && rest == (0, 0) && body_size <= limits::BODY_SIZE_MAX {
-            return Ok((Message { body: self.shared(body_size)?, properties: None }, deadline));
-        }
-        let headers_size = rest.0 as usize;
+        let headers_size = u32_at(&fixed, 20) as usize;
         let key_size = usize::from(u16::from_le_bytes([fixed[24], fixed[25]]));
         let (priority, flags) = (fixed[26], fixed[27]);
         for (what, size, limit) in [
