@@ -136,6 +136,9 @@ pub const COPY_SIZE_MAX: usize = 4 * 1024;
 /// Calls of one hub that may keep the read buffers they came in, of 64 KiB each, instead of a copy.
 pub const CALLS_SHARING_MAX: usize = 256;
 
+/// Replies kept by one hub that may keep the read buffers they came in instead of a copy.
+pub const REPLIES_SHARING_MAX: usize = 512;
+
 /// Connections that the kernel keeps until they are accepted.
 pub const ACCEPT_BACKLOG: i32 = 1_024;
 

@@ -136,11 +136,13 @@ pub(super) struct Sessions {
     slab: Slab<Session>,
     by_id: Map<SessionId, SessionKey>,
     next_id: u64,
+    /// Results kept for all of them.
+    kept: usize,
 }
 
 impl Sessions {
     pub fn new(epoch: u64) -> Sessions {
-        Sessions { slab: Slab::new(), by_id: Map::default(), next_id: (epoch << 32) + 1 }
+        Sessions { slab: Slab::new(), by_id: Map::default(), next_id: (epoch << 32) + 1, kept: 0 }
     }
 
     pub fn get_mut(&mut self, session: SessionRef) -> Option<&mut Session> {
@@ -270,9 +272,12 @@ impl Broker {
     /// Counted results that have arrived.
     pub fn handle_received(&mut self, key: SessionKey, count: u64) {
         let session = &mut self.sessions[key];
+        let mut arrived = 0;
         while session.kept_first < count && session.kept.pop_front().is_some() {
             session.kept_first += 1;
+            arrived += 1;
         }
+        self.sessions.kept -= arrived;
     }
 
     /// The session's connection is too slow for what it is sent, or has caught up.
@@ -344,15 +349,18 @@ impl Broker {
         requests.into_iter().for_each(|token| self.handler_left(now, token));
         self.put_back(now, &held);
         self.sessions.by_id.remove(&id);
-        self.sessions.slab.remove(key.0);
+        let session = self.sessions.slab.remove(key.0);
+        self.sessions.kept -= session.kept.len();
     }
 
     /// Ends a call's ticket; the result is kept until the program says that it arrived.
     pub(super) fn call_result(&mut self, key: SessionKey, ticket: u64, result: CallResult) {
+        let may_share = self.sessions.kept < limits::REPLIES_SHARING_MAX;
+        self.sessions.kept += 1;
         let session = &mut self.sessions[key];
         session.tickets.remove(&ticket);
         let kept = match &result {
-            Ok(Outcome::Reply(message)) => Ok(Outcome::Reply(message.to_stored())),
+            Ok(Outcome::Reply(message)) if !may_share => Ok(Outcome::Reply(message.to_stored())),
             other => other.clone(),
         };
         session.kept.push_back((ticket, kept));

@@ -6,7 +6,7 @@
 //!
 //! Floor: imports nothing of the runtime.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use telpher_proto::base::limits::IN_FLIGHT_BYTES_MAX;
 use telpher_proto::base::{Error, Kind};
@@ -17,8 +17,8 @@ use crate::api::Stats;
 #[derive(Debug)]
 pub(crate) struct Admission {
     count_max: usize,
-    count: AtomicUsize,
-    bytes: AtomicUsize,
+    /// Operations and bytes in one number, so that both are counted at once.
+    both: AtomicU64,
     /// Somebody was refused, and is to be told when half is free.
     starved: AtomicBool,
     started: AtomicU64,
@@ -31,8 +31,7 @@ impl Admission {
     pub(crate) fn new(count_max: usize) -> Admission {
         Admission {
             count_max,
-            count: AtomicUsize::new(0),
-            bytes: AtomicUsize::new(0),
+            both: AtomicU64::new(0),
             starved: AtomicBool::new(false),
             started: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -43,15 +42,13 @@ impl Admission {
 
     /// Counts an operation with `size` bytes in, if there is room.
     pub(crate) fn admit(&self, size: usize, is_answer: bool) -> Result<(), Error> {
-        let count = self.count.fetch_add(1, Ordering::SeqCst);
-        let bytes = self.bytes.fetch_add(size, Ordering::SeqCst);
+        let (count, bytes) = split(self.both.fetch_add(joined(size), Ordering::SeqCst));
         let fits = bytes == 0 || bytes.saturating_add(size) <= IN_FLIGHT_BYTES_MAX;
         if is_answer || (count < self.count_max && fits) {
             self.started.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
-        self.count.fetch_sub(1, Ordering::SeqCst);
-        self.bytes.fetch_sub(size, Ordering::SeqCst);
+        self.both.fetch_sub(joined(size), Ordering::SeqCst);
         self.starved.store(true, Ordering::SeqCst);
         // If the last release came just before that, nobody else would announce the room.
         if self.has_room() && self.starved.swap(false, Ordering::SeqCst) {
@@ -70,14 +67,13 @@ impl Admission {
 
     /// Counts an operation out.
     pub(crate) fn release(&self, size: usize) {
-        self.count.fetch_sub(1, Ordering::SeqCst);
-        self.bytes.fetch_sub(size, Ordering::SeqCst);
+        self.both.fetch_sub(joined(size), Ordering::SeqCst);
     }
 
     /// True if half is free.
     pub(crate) fn has_room(&self) -> bool {
-        self.count.load(Ordering::SeqCst) <= self.count_max / 2
-            && self.bytes.load(Ordering::SeqCst) <= IN_FLIGHT_BYTES_MAX / 2
+        let (count, bytes) = split(self.both.load(Ordering::SeqCst));
+        count <= self.count_max / 2 && bytes <= IN_FLIGHT_BYTES_MAX / 2
     }
 
     /// True, once, if half is free again after somebody was refused.
@@ -99,15 +95,28 @@ impl Admission {
     }
 
     pub(crate) fn stats(&self) -> Stats {
+        let (count, bytes) = split(self.both.load(Ordering::Relaxed));
         Stats {
-            in_flight: self.count.load(Ordering::Relaxed) as u64,
-            in_flight_bytes: self.bytes.load(Ordering::Relaxed) as u64,
+            in_flight: count as u64,
+            in_flight_bytes: bytes as u64,
             started: self.started.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
             failed_unseen: self.failed_unseen.load(Ordering::Relaxed),
             connects: self.connects.load(Ordering::Relaxed),
         }
     }
+}
+
+/// Bits of the bytes: more than all bodies that 65,536 operations and as many answers can have.
+const BYTES_BITS: u32 = 42;
+
+/// One operation of `size` bytes.
+fn joined(size: usize) -> u64 {
+    1 << BYTES_BITS | size as u64
+}
+
+fn split(both: u64) -> (usize, usize) {
+    ((both >> BYTES_BITS) as usize, (both & ((1 << BYTES_BITS) - 1)) as usize)
 }
 
 #[cfg(test)]

@@ -98,7 +98,10 @@ impl Inbox {
     pub(crate) fn push(&self, submission: Submission) {
         let mut waiting = self.waiting.lock();
         waiting.push(submission);
-        self.has_some.store(true, Ordering::SeqCst);
+        // Under the lock it stays true until what waits is taken.
+        if !self.has_some.load(Ordering::SeqCst) {
+            self.has_some.store(true, Ordering::SeqCst);
+        }
     }
 
     pub(crate) fn has_some(&self) -> bool {
