@@ -62,7 +62,7 @@ TEST(a_peer_that_sends_garbage_is_cut_off_and_everybody_else_goes_on) {
         const char *bytes;
         size_t size;
     } garbage[] = {
-        {"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 37},
+        {"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 35},
         {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 16},
         {"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16},
         {"\x00\x00\x00\x80 and then some more that is no frame", 40},
@@ -95,6 +95,25 @@ TEST(a_peer_that_says_half_a_frame_or_nothing_is_cut_off_after_its_time) {
     expect_calls_to_go_on(hub);
     expect_end(slow);
     expect_end(silent);
+    expect_calls_to_go_on(hub);
+    reverser_stop(&reverser);
+    CHECK_OK(telpher_close(hub, 0));
+}
+
+TEST(a_peer_that_sends_a_byte_a_second_is_cut_off_after_its_time) {
+    static const char greeting[] = "\x80\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0TPLR";
+    char url[64];
+    struct reverser reverser;
+    snprintf(url, sizeof url, "%s", fresh_tcp_url());
+    telpher_hub hub = open_listening(url);
+    reverser_start(&reverser, hub, "reverse", 1);
+    struct pollfd peer = {.fd = connect_to(url), .events = POLLIN};
+    size_t sent = 0;
+    do {
+        CHECK(sent < 10);
+        CHECK(send(peer.fd, &greeting[sent++], 1, MSG_NOSIGNAL) == 1);
+    } while (poll(&peer, 1, 1000) == 0);
+    expect_end(peer.fd);
     expect_calls_to_go_on(hub);
     reverser_stop(&reverser);
     CHECK_OK(telpher_close(hub, 0));

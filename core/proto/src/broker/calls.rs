@@ -134,8 +134,8 @@ impl Broker {
         self.services[service].waiting += 1;
     }
 
-    /// The message as the call keeps it. Few of them may share their read buffers, so that the usual
-    /// call costs no copy; of many each has its own, so that none holds on to a large buffer.
+    /// The message as the call keeps it. Few of them may share their read buffers, so that the
+    /// usual call costs no copy; of many each has its own, so that none holds on to a large buffer.
     fn kept_request(&self, message: &Message) -> Message {
         match self.calls.len() < limits::CALLS_SHARING_MAX {
             true => message.clone(),

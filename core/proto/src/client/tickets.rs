@@ -5,7 +5,7 @@
 use super::{Client, Due};
 use crate::base::timers::TimerKey;
 use crate::base::{Command, Error, Id, Kind, Name, Outcome, Time, Verdict, limits};
-use crate::wire::{Change, Declared, Frame, NameRef};
+use crate::wire::{Change, Frame, NameRef};
 
 /// Tickets from here on are the client's own.
 pub(super) const OWN_TICKET_FIRST: Id = 1 << 63;
@@ -138,12 +138,7 @@ impl Client {
                 ticket,
                 change,
                 name: self.name_ref(now, queue),
-                options: Declared {
-                    durability: options.durability,
-                    length_max: options.length_max,
-                    bytes_max: options.bytes_max,
-                    overflow: options.overflow,
-                },
+                options: *options,
             },
             Command::Delete { queue } => {
                 Frame::Delete { ticket, change, name: self.name_ref(now, queue) }

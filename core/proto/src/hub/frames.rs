@@ -3,7 +3,7 @@
 //! Floor: hub.
 
 use super::{Hub, PortId};
-use crate::base::{Error, Kind, QueueOptions, Time, limits};
+use crate::base::{Error, Kind, Time, limits};
 use crate::broker::{ChangeRef, Instance, NameId, SessionId, SessionKey};
 use crate::wire::{self, Change, Frame, HeldKind, Hello, Malformed, NameRef, Welcome};
 
@@ -199,12 +199,6 @@ impl Hub {
             }
             Frame::Declare { ticket, change, name, options } => {
                 let name = self.name(port, name)?;
-                let options = QueueOptions {
-                    durability: options.durability,
-                    length_max: options.length_max,
-                    bytes_max: options.bytes_max,
-                    overflow: options.overflow,
-                };
                 if let Some(change) = self.begin(now, port, session, (ticket, change))? {
                     self.broker.declare(now, change, name, options);
                 }

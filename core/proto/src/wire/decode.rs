@@ -5,11 +5,11 @@
 use bytes::Bytes;
 
 use super::encode::flag;
-use super::frame::{Change, Declared, Frame, FrameKind, HeldKind, Hello, NameRef, Welcome};
+use super::frame::{Change, Frame, FrameKind, HeldKind, Hello, NameRef, Welcome};
 use super::{Clock, HEADER_SIZE, MAGIC, Malformed, Whole};
 use crate::base::limits;
 use crate::base::{Delivery, Durability, Error, Headers, Kind, Message, Name, Overflow};
-use crate::base::{Properties, QueueInfo, Receipt, Request, Time, Trace, Verdict};
+use crate::base::{Properties, QueueInfo, QueueOptions, Receipt, Request, Time, Trace, Verdict};
 
 /// Bytes of a message before its key, headers and body.
 const MESSAGE_FIXED_SIZE: usize = 32;
@@ -388,8 +388,8 @@ impl Reader<'_> {
         }
     }
 
-    fn declared(&mut self) -> Decoded<Declared> {
-        let options = Declared {
+    fn declared(&mut self) -> Decoded<QueueOptions> {
+        let options = QueueOptions {
             length_max: self.u64()?,
             bytes_max: self.u64()?,
             durability: self.choice(&DURABILITIES, "durability")?,

@@ -4,9 +4,9 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::frame::{Change, Declared, Frame, FrameKind, Hello, NameRef, Welcome};
+use super::frame::{Change, Frame, FrameKind, Hello, NameRef, Welcome};
 use super::{Clock, MAGIC, Outbox};
-use crate::base::{Delivery, Error, Message, QueueInfo, Reply, Time, limits};
+use crate::base::{Delivery, Error, Message, QueueInfo, QueueOptions, Reply, Time, limits};
 
 /// Flags of single frames; every other bit is zero.
 pub(super) mod flag {
@@ -279,7 +279,7 @@ impl Writer<'_> {
         self.out.put_slice(&text.as_bytes()[..cut]);
     }
 
-    fn declared(&mut self, options: &Declared) {
+    fn declared(&mut self, options: &QueueOptions) {
         self.out.put_u64_le(options.length_max);
         self.out.put_u64_le(options.bytes_max);
         self.out.put_u8(options.durability.map_or(0, |durability| durability as u8));

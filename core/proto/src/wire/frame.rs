@@ -2,8 +2,8 @@
 //!
 //! Floor: imports `base`.
 
-use crate::base::{Delivery, Error, Message, Name, Overflow, QueueInfo, Receipt, Request, Time};
-use crate::base::{Durability, Verdict};
+use crate::base::{Delivery, Error, Message, Name, QueueInfo, QueueOptions, Receipt, Request};
+use crate::base::{Time, Verdict};
 
 macro_rules! frame_kinds {
     ($($(#[doc = $doc:literal])+ $kind:ident = $byte:literal;)+) => {
@@ -179,19 +179,6 @@ pub enum HeldKind {
     Open = 2,
 }
 
-/// A queue's options, all stated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Declared {
-    /// `None` leaves it to the hub.
-    pub durability: Option<Durability>,
-    /// In messages; 0 is the default.
-    pub length_max: u64,
-    /// In bytes; 0 is the default.
-    pub bytes_max: u64,
-    /// At either limit.
-    pub overflow: Overflow,
-}
-
 /// A frame, decoded.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "each field is described with its kind in docs/protocol.md")]
@@ -210,7 +197,7 @@ pub enum Frame {
     Inspect { ticket: u64, name: NameRef },
     Send { ticket: u64, change: Change, name: NameRef, deadline: Option<Time>, message: Message },
     Settle { ticket: u64, change: Change, delivery: u64, verdict: Verdict },
-    Declare { ticket: u64, change: Change, name: NameRef, options: Declared },
+    Declare { ticket: u64, change: Change, name: NameRef, options: QueueOptions },
     Delete { ticket: u64, change: Change, name: NameRef },
     Purge { ticket: u64, change: Change, name: NameRef },
     Received { count: u64 },

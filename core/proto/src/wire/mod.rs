@@ -18,7 +18,7 @@ mod inbox;
 mod outbox;
 
 pub use decode::decode;
-pub use frame::{Change, Declared, Frame, FrameKind, HeldKind, Hello, NameRef, Welcome};
+pub use frame::{Change, Frame, FrameKind, HeldKind, Hello, NameRef, Welcome};
 pub use inbox::{Frames, Inbox, Whole};
 pub use outbox::Outbox;
 

@@ -2,9 +2,9 @@
 
 use telpher_proto::base::{
     Delivery, Durability, Error, HeadersBuilder, Kind, Message, Name, Overflow, Properties,
-    QueueInfo, Receipt, Request, Time, Trace, Verdict,
+    QueueInfo, QueueOptions, Receipt, Request, Time, Trace, Verdict,
 };
-use telpher_proto::wire::{Change, Declared, Frame, HeldKind, Hello, NameRef, Welcome};
+use telpher_proto::wire::{Change, Frame, HeldKind, Hello, NameRef, Welcome};
 
 const NAME: NameRef = NameRef { number: 17, generation: 3 };
 const CHANGE: Change = Change { producer: 0x0102_0304_0506_0708, sequence: 99, oldest: 90 };
@@ -37,7 +37,7 @@ fn plain() -> Message {
 
 fn said_by_programs() -> Vec<(&'static str, Frame)> {
     let name = Name::parse("orders.eu").unwrap();
-    let options = Declared {
+    let options = QueueOptions {
         durability: Some(Durability::Memory),
         length_max: 1_000,
         bytes_max: 65_536,
