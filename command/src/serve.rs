@@ -155,7 +155,7 @@ fn log_notice(event: Event) {
 /// The error, with what the command line can do about it.
 fn explain(error: &Error) -> String {
     match error.kind() {
-        Kind::Refused if !error.detail().contains("--insecure") => {
+        Kind::Refused if error.detail().contains("(insecure)") => {
             format!("{error}; --insecure allows it")
         }
         _ => error.to_string(),
@@ -176,5 +176,13 @@ mod tests {
         assert_eq!(of("/var/lib/app").as_deref(), Ok("file:///var/lib/app"));
         assert_eq!(of("file:///var/lib/app").as_deref(), Ok("file:///var/lib/app"));
         assert!(of("tcp://127.0.0.1:1").unwrap_err().contains("--listen"));
+    }
+
+    #[test]
+    fn what_insecure_would_allow_is_said_of_listening_alone() {
+        let listening = Error::new(Kind::Refused, "refused unless wanted (insecure)");
+        assert!(explain(&listening).ends_with("--insecure allows it"));
+        let directory = Error::new(Kind::Refused, "it is not a hub's directory");
+        assert!(!explain(&directory).contains("--insecure"));
     }
 }
