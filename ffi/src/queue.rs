@@ -206,7 +206,7 @@ pub unsafe extern "C" fn telpher_consume(
             0 => limits::PREFETCH_DEFAULT,
             stated => stated,
         };
-        start.go(Command::Consume { queue, prefetch }, options.timeout_ms)
+        start.go(Command::Consume { queue, prefetch, ack_deadline_ms: 0 }, options.timeout_ms)
     })
 }
 
@@ -238,7 +238,7 @@ pub unsafe extern "C" fn telpher_settle(
             (TELPHER_RELEASE, Verdict::Release),
         ];
         let verdict = one_of("verdict", verdict, &verdicts)?;
-        start.go(Command::Settle { delivery, verdict }, 0)
+        start.go(Command::Settle { delivery, verdict, reason: String::new() }, 0)
     })
 }
 

@@ -73,12 +73,12 @@ pub(crate) fn read(
         layout::SERVE => {
             Command::Serve { service: name()?, concurrency: small, line_max: words[8] }
         }
-        layout::CONSUME => Command::Consume { queue: name()?, prefetch: small },
+        layout::CONSUME => Command::Consume { queue: name()?, prefetch: small, ack_deadline_ms: 0 },
         layout::DECLARE => Command::Declare { queue: name()?, options: declared(words, body)? },
         layout::DELETE => Command::Delete { queue: name()? },
         layout::PURGE => Command::Purge { queue: name()? },
         layout::INSPECT => Command::Inspect { queue: name()? },
-        layout::SETTLE => Command::Settle { delivery: long(words, 10), verdict: verdict(small)? },
+        layout::SETTLE => Command::Settle { delivery: long(words, 10), verdict: verdict(small)?, reason: String::new() },
         layout::REPLY => {
             Command::Reply { request: long(words, 10), reply: Ok(message(words, body)?) }
         }

@@ -285,7 +285,7 @@ fn is_orphan(event: &Event, ids: &[Id]) -> bool {
 fn give_back(hub: &Hub, what: &What) {
     let command = match what {
         What::Delivery(delivery) => {
-            Command::Settle { delivery: delivery.token, verdict: Verdict::Release }
+            Command::Settle { delivery: delivery.token, verdict: Verdict::Release, reason: String::new() }
         }
         What::Request(request) => {
             let error = Error::new(Kind::Abandoned, "the service has ended");

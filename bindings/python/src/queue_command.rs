@@ -79,7 +79,7 @@ impl PyCommand {
     fn consume(py: Python<'_>, queue: &str, prefetch: Option<i128>) -> PyResult<PyCommand> {
         let prefetch = prefetch.unwrap_or(limits::PREFETCH_DEFAULT.into());
         let prefetch = whole(py, "prefetch", prefetch, (1, limits::PREFETCH_MAX.into()))? as u32;
-        checked(py, Command::Consume { queue: name_in(py, queue)?, prefetch })
+        checked(py, Command::Consume { queue: name_in(py, queue)?, prefetch, ack_deadline_ms: 0 })
     }
 
     /// Says what became of a delivery: "acknowledge", "reject", "requeue" or "release".
@@ -92,7 +92,7 @@ impl PyCommand {
             ("release", Verdict::Release),
         ];
         let verdict = choice(py, "verdict", verdict, &verdicts)?;
-        checked(py, Command::Settle { delivery, verdict })
+        checked(py, Command::Settle { delivery, verdict, reason: String::new() })
     }
 
     /// Changes how many messages a consumer holds at once; 0 pauses it.

@@ -362,6 +362,10 @@ fn may_last(command: &Command) -> bool {
             | Command::Delete { .. }
             | Command::Purge { .. }
             | Command::Inspect { .. }
+            | Command::Extend { .. }
+            | Command::Batch { .. }
+            | Command::Peek { .. }
+            | Command::List { .. }
     )
 }
 

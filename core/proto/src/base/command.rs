@@ -74,6 +74,9 @@ pub enum Command {
         queue: Name,
         /// Messages held at once, 1 to 65,536.
         prefetch: u32,
+        /// Time after which a message that was handed over and not settled is taken back, in ms;
+        /// 0: the queue's.
+        ack_deadline_ms: u32,
     },
     /// Says what became of a delivery.
     Settle {
@@ -81,6 +84,32 @@ pub enum Command {
         delivery: u64,
         /// What became of it.
         verdict: Verdict,
+        /// Why, for `Reject` and `Requeue`: kept with the message, at most 1,024 bytes.
+        reason: String,
+    },
+    /// Moves the moment at which a delivery with an `ack_deadline` is taken back.
+    Extend {
+        /// The delivery's token.
+        delivery: u64,
+        /// Time from now, in ms; 0 is the full `ack_deadline` again.
+        ms: u64,
+    },
+    /// Several sends and settlements, all or none; ends with the receipts of the sends.
+    Batch {
+        /// What is to be done, in order; 1 to 1,024 parts.
+        parts: Vec<Part>,
+    },
+    /// Looks at messages that wait, without taking them; ends with copies.
+    Peek {
+        /// The queue.
+        queue: Name,
+        /// How many at most, 1 to 1,000.
+        count: u32,
+    },
+    /// Ends with the names and figures of queues, in the order of their names.
+    List {
+        /// Only those behind this name.
+        after: Option<Name>,
     },
     /// Changes how many messages a consumer holds at once; 0 pauses it.
     Credit {
@@ -111,7 +140,13 @@ impl Command {
             Command::Credit { prefetch, .. } => {
                 within("prefetch", u64::from(*prefetch), 0, limits::PREFETCH_MAX.into())
             }
-            Command::Declare { options, .. } => options.check(),
+            Command::Declare { queue, options } => options.check(queue),
+            Command::Settle { reason, .. } => check_reason(reason),
+            Command::Extend { ms, .. } => within("ms", *ms, 0, limits::DELAY_MAX_MS),
+            Command::Peek { count, .. } => {
+                within("count", u64::from(*count), 1, limits::PEEK_MAX.into())
+            }
+            Command::Batch { parts } => check_batch(parts),
             _ => Ok(()),
         }
     }
@@ -121,9 +156,72 @@ impl Command {
         match self {
             Command::Call { message, .. } | Command::Send { message, .. } => message.size(),
             Command::Reply { reply: Ok(message), .. } => message.size(),
+            Command::Batch { parts } => parts.iter().map(Part::size).sum(),
             _ => 0,
         }
     }
+}
+
+/// One part of a batch.
+#[derive(Clone, Debug)]
+pub enum Part {
+    /// Puts a message into a queue.
+    Send {
+        /// The queue.
+        queue: Name,
+        /// The message.
+        message: Message,
+    },
+    /// Says what became of a delivery.
+    Settle {
+        /// The delivery's token.
+        delivery: u64,
+        /// What became of it.
+        verdict: Verdict,
+        /// Why, for `Reject` and `Requeue`; at most 1,024 bytes.
+        reason: String,
+    },
+}
+
+impl Part {
+    fn size(&self) -> usize {
+        match self {
+            Part::Send { message, .. } => message.size(),
+            Part::Settle { .. } => 0,
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        match self {
+            Part::Send { message, .. } => message.check(),
+            Part::Settle { reason, .. } => check_reason(reason),
+        }
+    }
+}
+
+fn check_batch(parts: &[Part]) -> Result<(), Error> {
+    within("the number of parts of a batch", parts.len() as u64, 1, limits::BATCH_PARTS_MAX)?;
+    let size: usize = parts.iter().map(Part::size).sum();
+    if size > limits::BATCH_SIZE_MAX {
+        let most = limits::BATCH_SIZE_MAX;
+        let detail = format!("the batch has {size} bytes of messages; at most {most} are allowed");
+        return Err(Error::new(Kind::TooLarge, detail));
+    }
+    for (at, part) in parts.iter().enumerate() {
+        part.check().map_err(|error| {
+            Error::new(error.kind(), format!("part {at} of the batch: {}", error.detail()))
+        })?;
+    }
+    Ok(())
+}
+
+fn check_reason(reason: &str) -> Result<(), Error> {
+    let (size, most) = (reason.len(), limits::REASON_SIZE_MAX);
+    if size <= most {
+        return Ok(());
+    }
+    let detail = format!("the reason has {size} bytes; at most {most} are allowed");
+    Err(Error::new(Kind::TooLarge, detail))
 }
 
 fn within(what: &str, value: u64, least: u64, most: u64) -> Result<(), Error> {
@@ -143,9 +241,10 @@ pub type Reply = Result<Message, Error>;
 pub enum Verdict {
     /// Done: the message leaves the queue.
     Acknowledge = 1,
-    /// It can never be done: the message leaves the queue, counted as rejected.
+    /// It can never be done: the message goes to the dead-letter queue.
     Reject = 2,
-    /// To be tried again: back to its place, with one more failure.
+    /// To be tried again: after a pause back to its place, with one more failure; at the last
+    /// attempt to the dead-letter queue.
     Requeue = 3,
     /// Not touched: back to its place, with no failure.
     Release = 4,
@@ -163,39 +262,104 @@ pub enum Overflow {
 }
 
 /// How a queue is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct QueueOptions {
     /// How safe a confirmed message is; `None` is the hub's default (`memory` for `mem://` and for
     /// a hub without a directory, `disk` for one with).
     pub durability: Option<Durability>,
     /// Messages, waiting and held; 0 is the default of 1,000,000.
     pub length_max: u64,
-    /// Bytes of bodies, keys and headers; 0 is the default of 256 MiB.
+    /// Bytes of bodies, keys and headers; 0 is the default of 256 MiB. At most 1 GiB in memory, at
+    /// most 1 TiB on disk.
     pub bytes_max: u64,
     /// What happens at either limit.
     pub overflow: Overflow,
+    /// Failed attempts after which a message goes to the dead-letter queue, 1 to 1,000; 0 is the
+    /// default of 20.
+    pub max_attempts: u32,
+    /// Pause after the first failed attempt, in ms; 0 is the default of 100. It doubles with each
+    /// further one; each pause is drawn at random between half and all of its value.
+    pub backoff_min_ms: u64,
+    /// Longest pause, in ms; 0 is the default of 60,000. At most 1 day.
+    pub backoff_max_ms: u64,
+    /// Time after which a message that was handed over and not settled is taken back as a failed
+    /// attempt, in ms; 0: never. At most 1 day.
+    pub ack_deadline_ms: u64,
+    /// Time after which a message that nobody holds goes to the dead-letter queue, in ms; 0: never.
+    pub ttl_ms: u64,
+    /// Where dead letters go; `None` is the queue's own name with `.dead` behind it, made when it
+    /// is first needed. A queue whose name ends with `.dead` and that names no other has none: what
+    /// is rejected there is gone, and attempts are not counted to an end.
+    pub dead_letter: Option<Name>,
 }
 
-impl Default for QueueOptions {
-    fn default() -> QueueOptions {
-        QueueOptions { durability: None, length_max: 0, bytes_max: 0, overflow: Overflow::Wait }
-    }
-}
+/// What the name of a queue of dead letters ends with, if nothing else is stated.
+pub const DEAD_SUFFIX: &str = ".dead";
 
 impl QueueOptions {
     /// The same options, with each default in its place.
     #[must_use]
-    pub fn resolved(self, durability: Durability) -> QueueOptions {
+    pub fn resolved(&self, durability: Durability) -> QueueOptions {
         let or = |value: u64, default: u64| if value == 0 { default } else { value };
         QueueOptions {
             durability: Some(self.durability.unwrap_or(durability)),
             length_max: or(self.length_max, limits::QUEUE_LENGTH_DEFAULT),
             bytes_max: or(self.bytes_max, limits::QUEUE_BYTES_DEFAULT),
             overflow: self.overflow,
+            max_attempts: or(self.max_attempts.into(), limits::ATTEMPTS_DEFAULT.into()) as u32,
+            backoff_min_ms: or(self.backoff_min_ms, limits::BACKOFF_DEFAULT_MS.0),
+            backoff_max_ms: or(self.backoff_max_ms, limits::BACKOFF_DEFAULT_MS.1)
+                .max(or(self.backoff_min_ms, limits::BACKOFF_DEFAULT_MS.0)),
+            ack_deadline_ms: self.ack_deadline_ms,
+            ttl_ms: self.ttl_ms,
+            dead_letter: self.dead_letter.clone(),
         }
     }
 
-    fn check(&self) -> Result<(), Error> {
-        within("bytes_max", self.bytes_max, 0, limits::HUB_BYTES_MAX)
+    /// Where the dead letters of the queue `own` go, if anywhere.
+    pub fn dead_letter_of(&self, own: &Name) -> Option<Name> {
+        if let Some(stated) = &self.dead_letter {
+            return Some(stated.clone());
+        }
+        if own.as_str().ends_with(DEAD_SUFFIX) {
+            return None;
+        }
+        Name::parse(&format!("{own}{DEAD_SUFFIX}")).ok()
+    }
+
+    fn check(&self, own: &Name) -> Result<(), Error> {
+        let bytes_max = match self.durability {
+            Some(Durability::Memory) => limits::HUB_BYTES_MAX,
+            _ => limits::DISK_BYTES_MAX,
+        };
+        within("bytes_max", self.bytes_max, 0, bytes_max)?;
+        within("max_attempts", self.max_attempts.into(), 0, limits::ATTEMPTS_MAX.into())?;
+        for (what, value) in [
+            ("backoff_min_ms", self.backoff_min_ms),
+            ("backoff_max_ms", self.backoff_max_ms),
+            ("ack_deadline_ms", self.ack_deadline_ms),
+        ] {
+            within(what, value, 0, limits::DELAY_MAX_MS)?;
+        }
+        within("ttl_ms", self.ttl_ms, 0, limits::TIMEOUT_MAX_MS)?;
+        if self.backoff_max_ms != 0 && self.backoff_max_ms < self.backoff_min_ms {
+            let (least, most) = (self.backoff_min_ms, self.backoff_max_ms);
+            let detail = format!("backoff_max_ms is {most}, less than backoff_min_ms, {least}");
+            return Err(Error::new(Kind::Invalid, detail));
+        }
+        if self.dead_letter.as_ref() == Some(own) {
+            let detail = format!("the queue {own:?} can't be its own dead-letter queue");
+            return Err(Error::new(Kind::Invalid, detail));
+        }
+        let longest = limits::NAME_SIZE_MAX - DEAD_SUFFIX.len();
+        if self.dead_letter_of(own).is_none() && !own.as_str().ends_with(DEAD_SUFFIX) {
+            let size = own.as_str().len();
+            let detail = format!(
+                "the queue's name has {size} bytes; without a stated dead_letter at most {longest} \
+                 are allowed, as its dead letters go to a queue with {DEAD_SUFFIX} behind its name"
+            );
+            return Err(Error::new(Kind::TooLarge, detail));
+        }
+        Ok(())
     }
 }

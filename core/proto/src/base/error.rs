@@ -115,6 +115,10 @@ kinds! {
     Interrupted = 28, "INTERRUPTED", Never;
     /// A fault in Telpher itself was caught; the handle refuses further work.
     Internal = 29, "INTERNAL", Maybe;
+    /// The disk is full. Nothing was stored; settling what is held frees room.
+    NoSpace = 30, "NO_SPACE", Never;
+    /// Damage was found on disk; the text names the file and the offset. Nothing of it is used.
+    Corrupt = 31, "CORRUPT", Never;
 }
 
 /// Why an operation could not be started, or how it ended.

@@ -2,8 +2,10 @@
 //!
 //! Floor: base.
 
+use super::command::Overflow;
 use super::error::Error;
 use super::message::Message;
+use super::name::Name;
 use super::time::Time;
 
 /// Names a ticket, a consumer or a service of one handle. Never 0, never used again.
@@ -60,6 +62,12 @@ pub enum Outcome {
     Count(u64),
     /// A queue's figures.
     Queue(Box<QueueInfo>),
+    /// The receipts of a batch's sends, in order.
+    Receipts(Vec<Receipt>),
+    /// Messages that wait, looked at and not taken.
+    Peeked(Vec<Peeked>),
+    /// Queues by name; as many as fit into one answer, at least one if there is any.
+    Queues(Vec<(Name, QueueInfo)>),
 }
 
 /// Which hub a handle has reached.
@@ -71,7 +79,7 @@ pub struct HubInfo {
     pub epoch: u64,
     /// This handle's session.
     pub session_id: u64,
-    /// True if queues are kept in memory only.
+    /// True if the hub has no directory: queues are kept in memory only.
     pub memory_only: bool,
 }
 
@@ -142,33 +150,64 @@ pub enum Notice {
     },
 }
 
+/// A message that was looked at and not taken.
+#[derive(Clone, Debug)]
+pub struct Peeked {
+    /// The message's id, unique in the hub.
+    pub message_id: u64,
+    /// How often it was tried before.
+    pub failures: u32,
+    /// True if somebody held it before.
+    pub redelivered: bool,
+    /// The message.
+    pub message: Message,
+}
+
 /// A queue's figures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueInfo {
-    /// Messages waiting.
+    /// Messages waiting that could be handed out now.
     pub ready: u64,
     /// Messages held by consumers.
     pub held: u64,
+    /// Messages that wait for their next attempt.
+    pub delayed: u64,
+    /// Messages whose body on disk was found damaged; they are kept and never handed out.
+    pub damaged: u64,
     /// Bytes of bodies, keys and headers, waiting and held.
     pub bytes: u64,
     /// Sends waiting for room.
     pub sends_waiting: u64,
     /// Consumers, and receives that wait.
     pub consumers: u64,
-    /// Messages stored since the queue was made.
+    /// Messages stored since the queue was made, dead letters of other queues included.
     pub sent: u64,
     /// Messages acknowledged.
     pub acknowledged: u64,
     /// Messages rejected.
     pub rejected: u64,
-    /// Times that a message was requeued as failed.
+    /// Times that an attempt failed and the message was to be tried again.
     pub requeued: u64,
+    /// Messages that went to the dead-letter queue.
+    pub dead_lettered: u64,
     /// Bound on messages.
     pub length_max: u64,
     /// Bound on bytes.
     pub bytes_max: u64,
     /// What happens at a bound.
-    pub overflow: super::command::Overflow,
+    pub overflow: Overflow,
     /// How safe a confirmed message is.
     pub durability: Durability,
+    /// Failed attempts after which a message goes to the dead-letter queue.
+    pub max_attempts: u32,
+    /// Pause after the first failed attempt, in ms.
+    pub backoff_min_ms: u64,
+    /// Longest pause, in ms.
+    pub backoff_max_ms: u64,
+    /// Time after which an unsettled message is taken back, in ms; 0: never.
+    pub ack_deadline_ms: u64,
+    /// Time after which a waiting message goes to the dead-letter queue, in ms; 0: never.
+    pub ttl_ms: u64,
+    /// Where dead letters go, if anywhere.
+    pub dead_letter: Option<Name>,
 }

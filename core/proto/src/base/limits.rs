@@ -101,7 +101,10 @@ pub const QUEUE_LENGTH_DEFAULT: u64 = 1_000_000;
 /// Bytes of bodies, keys and headers in a queue if it does not say.
 pub const QUEUE_BYTES_DEFAULT: u64 = 256 * 1024 * 1024;
 
-/// Bytes of bodies, keys and headers that all queues of one hub hold together.
+/// Most bytes of bodies, keys and headers that a queue on disk may be declared to hold.
+pub const DISK_BYTES_MAX: u64 = 1024 * 1024 * 1024 * 1024;
+
+/// Bytes of bodies, keys and headers that all queues in memory of one hub hold together.
 pub const HUB_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// Sends of one producer that may wait for room in a queue.
@@ -172,3 +175,73 @@ pub const DESCRIPTORS_MAX: usize = 1 << 20;
 
 /// Deliveries, requests or open ids that a resuming program may list.
 pub const HELD_MAX: usize = 16 * PREFETCH_MAX as usize;
+
+/// Failed attempts after which a message is a dead letter, if its queue does not say.
+pub const ATTEMPTS_DEFAULT: u32 = 20;
+
+/// Most failed attempts that a queue may allow.
+pub const ATTEMPTS_MAX: u32 = 1_000;
+
+/// First and longest pause before a message is tried again if its queue does not say, in ms.
+pub const BACKOFF_DEFAULT_MS: (u64, u64) = (100, 60_000);
+
+/// Longest pause, and longest `ack_deadline`, in ms: a day.
+pub const DELAY_MAX_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// Longest reason given with a verdict, in bytes: it is kept with the message.
+pub const REASON_SIZE_MAX: usize = 1_024;
+
+/// Failed attempts of a message whose reasons are kept: the newest ones.
+pub const HISTORY_MAX: usize = 32;
+
+/// Parts of one batch.
+pub const BATCH_PARTS_MAX: u64 = 1_024;
+
+/// Bytes of bodies, keys and headers in one batch: it goes in one frame, and in one record.
+pub const BATCH_SIZE_MAX: usize = BODY_SIZE_MAX;
+
+/// Messages that one look into a queue shows.
+pub const PEEK_MAX: u32 = 1_000;
+
+/// Bytes of messages that one look into a queue shows, beyond the first message.
+pub const PEEK_SIZE_MAX: usize = 1024 * 1024;
+
+/// Queues that one answer lists.
+pub const LIST_MAX: usize = 256;
+
+/// Lateness of a lease's end from which the hub itself was paused, in ms: the lease is prolonged by
+/// as much.
+pub const LEASE_LATE_MS: u64 = 100;
+
+/// Least and largest size of a segment of the journal, in bytes. A host begins with a small one, so
+/// that it is ready soon; each next one is four times as large.
+pub const SEGMENT_SIZE: (u64, u64) = (1024 * 1024, 64 * 1024 * 1024);
+
+/// Bytes of a group of records that is written and synced together; what comes behind it makes the
+/// next group.
+pub const GROUP_SIZE_MAX: usize = 1024 * 1024;
+
+/// Bytes of records that wait for the disk; past it, sends to queues on disk are refused.
+pub const JOURNAL_PENDING_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes written and not synced after which a sync is asked for even if nobody waits for it, so
+/// that the next host has little to make safe.
+pub const UNSYNCED_MAX: u64 = 8 * 1024 * 1024;
+
+/// Time without work after which a journal writes an empty commit, in ms: it closes the last group.
+pub const IDLE_COMMIT_MS: u64 = 20;
+
+/// Size of the file that keeps room on a full disk for the next host, in bytes.
+pub const RESERVE_SIZE: u64 = 1024 * 1024;
+
+/// Pause before a next segment is asked for again on a full disk, in ms.
+pub const SPACE_RETRY_MS: u64 = 200;
+
+/// Bytes of bodies of queues on disk that stay in memory; others are read when their turn comes.
+pub const RESIDENT_MAX: u64 = 64 * 1024 * 1024;
+
+/// Messages at the head of a queue that are read from disk together, and their bytes.
+pub const READ_AHEAD: (usize, u64) = (64, 1024 * 1024);
+
+/// Dead bytes in the journal, at least, before live messages of its oldest segment are written anew.
+pub const GARBAGE_MIN: u64 = 16 * 1024 * 1024;

@@ -10,15 +10,16 @@ pub mod limits;
 pub mod message;
 pub mod name;
 pub mod random;
+pub mod record;
 pub mod sequence;
 pub mod slots;
 pub mod time;
 pub mod timers;
 
-pub use command::{Command, Overflow, QueueOptions, Reply, Verdict};
+pub use command::{Command, Overflow, Part, QueueOptions, Reply, Verdict};
 pub use error::{Error, Executed, Kind};
 pub use event::{
-    Delivery, Durability, Event, HubInfo, Notice, Outcome, QueueInfo, Receipt, Request,
+    Delivery, Durability, Event, HubInfo, Notice, Outcome, Peeked, QueueInfo, Receipt, Request,
 };
 pub use event::{Id, What};
 pub use message::{Headers, HeadersBuilder, Message, Properties, Trace};

@@ -139,6 +139,8 @@ impl Queue {
         QueueInfo {
             ready: self.ready,
             held: self.held,
+            delayed: 0,
+            damaged: 0,
             bytes: self.bytes,
             sends_waiting: self.sends_waiting,
             consumers: self.consumers,
@@ -146,10 +148,17 @@ impl Queue {
             acknowledged: self.acknowledged,
             rejected: self.rejected,
             requeued: self.requeued,
+            dead_lettered: 0,
             length_max: self.options.length_max,
             bytes_max: self.options.bytes_max,
             overflow: self.options.overflow,
             durability: self.durability(),
+            max_attempts: self.options.max_attempts,
+            backoff_min_ms: self.options.backoff_min_ms,
+            backoff_max_ms: self.options.backoff_max_ms,
+            ack_deadline_ms: self.options.ack_deadline_ms,
+            ttl_ms: self.options.ttl_ms,
+            dead_letter: self.options.dead_letter_of(&self.name),
         }
     }
 }

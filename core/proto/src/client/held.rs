@@ -35,7 +35,16 @@ impl HeldMap {
                 *settling = true;
                 Ok(())
             }
-            Some(true) => Err(Error::new(Kind::Stale, "the delivery has been settled before")),
+            Some(true) => Err(settled_before()),
+            None => Err(not_held(token, hub, "delivery")),
+        }
+    }
+
+    /// The program holds the delivery and has given no verdict on it.
+    pub fn is_open(&self, token: u64, hub: Option<HubInfo>) -> Result<(), Error> {
+        match self.0.get(&token) {
+            Some(false) => Ok(()),
+            Some(true) => Err(settled_before()),
             None => Err(not_held(token, hub, "delivery")),
         }
     }
@@ -63,6 +72,10 @@ impl HeldMap {
     pub fn clear(&mut self) {
         self.0.clear();
     }
+}
+
+fn settled_before() -> Error {
+    Error::new(Kind::Stale, "the delivery has been settled before")
 }
 
 /// Why a token names nothing: it was used before, or another host gave it out.

@@ -74,6 +74,15 @@ impl Client {
             Frame::Queue { ticket, info } => {
                 self.end_ticket(now, ticket, Ok(Outcome::Queue(info)));
             }
+            Frame::Receipts { ticket, receipts } => {
+                self.end_ticket(now, ticket, Ok(Outcome::Receipts(receipts)));
+            }
+            Frame::Peeked { ticket, messages } => {
+                self.end_ticket(now, ticket, Ok(Outcome::Peeked(messages)));
+            }
+            Frame::Queues { ticket, queues } => {
+                self.end_ticket(now, ticket, Ok(Outcome::Queues(queues)));
+            }
             Frame::Request { id, request } => self.handle_request(now, id, request),
             Frame::Withdraw { request } => self.handle_withdraw(request),
             Frame::Delivery { id, delivery } => self.handle_delivery(now, id, delivery),

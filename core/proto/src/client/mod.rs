@@ -156,12 +156,28 @@ impl Client {
                 let done = self.credit(now, consumer, prefetch).map(|()| Outcome::Empty);
                 self.done(id, user, done);
             }
-            Command::Settle { delivery, .. } => match self.held.begin_settle(delivery, self.hub) {
+            Command::Settle { .. } | Command::Batch { .. } => match self.begin_settle(&command) {
+                Ok(()) => self.add_ticket(now, id, user, (command, deadline)),
+                Err(error) => self.done(id, user, Err(error)),
+            },
+            Command::Extend { delivery, .. } => match self.held.is_open(delivery, self.hub) {
                 Ok(()) => self.add_ticket(now, id, user, (command, deadline)),
                 Err(error) => self.done(id, user, Err(error)),
             },
             command => self.add_ticket(now, id, user, (command, deadline)),
         }
+    }
+
+    /// Notes the verdicts that a command gives; of a batch all or none.
+    fn begin_settle(&mut self, command: &Command) -> Result<(), Error> {
+        let deliveries: Vec<u64> = tickets::settled_by(command).collect();
+        for (at, delivery) in deliveries.iter().enumerate() {
+            if let Err(error) = self.held.begin_settle(*delivery, self.hub) {
+                deliveries[..at].iter().for_each(|before| self.held.undo_settle(*before));
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// Lets go of a consumer or service: it ends at once. What it was handed stays held; what is

@@ -16,7 +16,7 @@ pub(super) struct Registration {
 #[derive(Clone, Debug)]
 enum Role {
     Service { name: Name, concurrency: u32, line_max: u32 },
-    Consumer { name: Name, prefetch: u32 },
+    Consumer { name: Name, prefetch: u32, ack_deadline_ms: u32 },
 }
 
 impl Client {
@@ -25,7 +25,9 @@ impl Client {
             Command::Serve { service, concurrency, line_max } => {
                 Role::Service { name: service, concurrency, line_max }
             }
-            Command::Consume { queue, prefetch } => Role::Consumer { name: queue, prefetch },
+            Command::Consume { queue, prefetch, ack_deadline_ms } => {
+                Role::Consumer { name: queue, prefetch, ack_deadline_ms }
+            }
             _ => return,
         };
         self.write_registration(now, id, &role);
@@ -43,9 +45,12 @@ impl Client {
                 concurrency: *concurrency,
                 line_max: *line_max,
             },
-            Role::Consumer { name, prefetch } => {
-                Frame::Consume { id, name: self.name_ref(now, name), prefetch: *prefetch }
-            }
+            Role::Consumer { name, prefetch, ack_deadline_ms } => Frame::Consume {
+                id,
+                name: self.name_ref(now, name),
+                prefetch: *prefetch,
+                ack_deadline_ms: *ack_deadline_ms,
+            },
         };
         self.push(now, &frame);
     }

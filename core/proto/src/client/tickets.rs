@@ -4,8 +4,8 @@
 
 use super::{Client, Due};
 use crate::base::timers::TimerKey;
-use crate::base::{Command, Error, Id, Kind, Name, Outcome, Time, Verdict, limits};
-use crate::wire::{Change, Frame, NameRef};
+use crate::base::{Command, Error, Id, Kind, Name, Outcome, Part, Time, Verdict, limits};
+use crate::wire::{BatchPart, Change, Frame, NameRef};
 
 /// Tickets from here on are the client's own.
 pub(super) const OWN_TICKET_FIRST: Id = 1 << 63;
@@ -34,7 +34,12 @@ impl Pending {
     fn is_change(&self) -> bool {
         !matches!(
             self.command,
-            Command::Call { .. } | Command::Receive { .. } | Command::Inspect { .. }
+            Command::Call { .. }
+                | Command::Receive { .. }
+                | Command::Inspect { .. }
+                | Command::Extend { .. }
+                | Command::Peek { .. }
+                | Command::List { .. }
         )
     }
 }
@@ -138,7 +143,7 @@ impl Client {
                 ticket,
                 change,
                 name: self.name_ref(now, queue),
-                options: *options,
+                options: Box::new(options.clone()),
             },
             Command::Delete { queue } => {
                 Frame::Delete { ticket, change, name: self.name_ref(now, queue) }
@@ -146,10 +151,35 @@ impl Client {
             Command::Purge { queue } => {
                 Frame::Purge { ticket, change, name: self.name_ref(now, queue) }
             }
-            Command::Settle { delivery, verdict } => {
-                Frame::Settle { ticket, change, delivery: *delivery, verdict: *verdict }
+            Command::Settle { delivery, verdict, reason } => {
+                let reason = reason.clone();
+                Frame::Settle { ticket, change, delivery: *delivery, verdict: *verdict, reason }
             }
+            Command::Batch { parts } => {
+                let parts = parts.iter().map(|part| self.batch_part(now, part)).collect();
+                Frame::Batch { ticket, change, parts }
+            }
+            Command::Extend { delivery, ms } => {
+                Frame::Extend { ticket, delivery: *delivery, ms: *ms }
+            }
+            Command::Peek { queue, count } => {
+                Frame::Peek { ticket, name: self.name_ref(now, queue), count: *count }
+            }
+            Command::List { after } => Frame::List { ticket, after: after.clone() },
             other => unreachable!("{other:?} is written elsewhere"),
+        }
+    }
+
+    fn batch_part(&mut self, now: Time, part: &Part) -> BatchPart {
+        match part {
+            Part::Send { queue, message } => {
+                BatchPart::Send { name: self.name_ref(now, queue), message: message.clone() }
+            }
+            Part::Settle { delivery, verdict, reason } => BatchPart::Settle {
+                delivery: *delivery,
+                verdict: *verdict,
+                reason: reason.clone(),
+            },
         }
     }
 
@@ -198,8 +228,8 @@ impl Client {
         if let Some(timer) = pending.timer {
             self.timers.remove(timer);
         }
-        if let Command::Settle { delivery, .. } = pending.command {
-            match pending.written {
+        for delivery in settled_by(&pending.command) {
+            match pending.written && !is_refused_whole(&pending.command, &result) {
                 true => self.held.remove(delivery),
                 false => self.held.undo_settle(delivery),
             }
@@ -228,7 +258,8 @@ impl Client {
     /// Settles a delivery that the program is never to see.
     pub(super) fn release_own(&mut self, now: Time, delivery: u64) {
         self.own_ticket += 1;
-        let command = Command::Settle { delivery, verdict: Verdict::Release };
+        let (verdict, reason) = (Verdict::Release, String::new());
+        let command = Command::Settle { delivery, verdict, reason };
         if self.held.begin_settle(delivery, self.hub).is_ok() {
             self.add_ticket(now, self.own_ticket, 0, (command, None));
         }
@@ -293,4 +324,24 @@ impl Client {
             self.give_up(Time::default(), id, error);
         }
     }
+}
+
+/// Deliveries on which a command gives a verdict.
+pub(super) fn settled_by(command: &Command) -> impl Iterator<Item = u64> {
+    let (one, several) = match command {
+        Command::Settle { delivery, .. } => (Some(*delivery), &[][..]),
+        Command::Batch { parts } => (None, &parts[..]),
+        _ => (None, &[][..]),
+    };
+    let several = several.iter().filter_map(|part| match part {
+        Part::Settle { delivery, .. } => Some(*delivery),
+        Part::Send { .. } => None,
+    });
+    one.into_iter().chain(several)
+}
+
+/// True if nothing of a batch took effect: what it was to settle is still held.
+fn is_refused_whole(command: &Command, result: &Result<Outcome, Error>) -> bool {
+    matches!(command, Command::Batch { .. })
+        && result.as_ref().is_err_and(|error| !error.maybe_executed())
 }

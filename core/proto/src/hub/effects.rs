@@ -42,6 +42,9 @@ pub(super) fn result_frame(ticket: u64, result: Result<Outcome, Error>, counted:
         Ok(Outcome::Receipt(receipt)) => Frame::Receipt { ticket, receipt },
         Ok(Outcome::Count(count)) => Frame::Count { ticket, count },
         Ok(Outcome::Queue(info)) => Frame::Queue { ticket, info },
+        Ok(Outcome::Receipts(receipts)) => Frame::Receipts { ticket, receipts },
+        Ok(Outcome::Peeked(messages)) => Frame::Peeked { ticket, messages },
+        Ok(Outcome::Queues(queues)) => Frame::Queues { ticket, queues },
         Ok(Outcome::Empty | Outcome::Opened(_) | Outcome::Delivery(_)) => Frame::Done { ticket },
     }
 }

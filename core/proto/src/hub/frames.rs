@@ -165,7 +165,7 @@ impl Hub {
                 let instance = Instance { id, concurrency, line_max };
                 (id, self.broker.serve(now, session, name, instance))
             }
-            Frame::Consume { id, name, prefetch } => {
+            Frame::Consume { id, name, prefetch, .. } => {
                 let name = self.name(port, name)?;
                 (id, self.broker.consume(now, session, name, (id, prefetch)))
             }
@@ -192,7 +192,7 @@ impl Hub {
                     self.broker.send(now, change, name, deadline, &message);
                 }
             }
-            Frame::Settle { ticket, change, delivery, verdict } => {
+            Frame::Settle { ticket, change, delivery, verdict, .. } => {
                 if let Some(change) = self.begin(now, port, session, (ticket, change))? {
                     self.broker.settle(now, change, delivery, verdict);
                 }
@@ -200,7 +200,7 @@ impl Hub {
             Frame::Declare { ticket, change, name, options } => {
                 let name = self.name(port, name)?;
                 if let Some(change) = self.begin(now, port, session, (ticket, change))? {
-                    self.broker.declare(now, change, name, options);
+                    self.broker.declare(now, change, name, *options);
                 }
             }
             Frame::Delete { ticket, change, name } => {

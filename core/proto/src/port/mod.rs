@@ -240,7 +240,10 @@ impl<N: Copy> Port<N> {
             | Frame::Withdraw { .. }
             | Frame::Delivery { .. }
             | Frame::Answered { .. }
-            | Frame::Started { .. } => false,
+            | Frame::Started { .. }
+            | Frame::Receipts { .. }
+            | Frame::Peeked { .. }
+            | Frame::Queues { .. } => false,
             _ => self.state == State::Open,
         }
     }

@@ -5,16 +5,16 @@
 use bytes::Bytes;
 
 use super::encode::flag;
-use super::frame::{Change, Frame, FrameKind, HeldKind, Hello, NameRef, Welcome};
+use super::frame::{BatchPart, Change, Frame, FrameKind, HeldKind, Hello, NameRef, Welcome};
 use super::{Clock, HEADER_SIZE, MAGIC, Malformed, Whole};
 use crate::base::limits;
-use crate::base::{Delivery, Durability, Error, Headers, Kind, Message, Name, Overflow};
-use crate::base::{Properties, QueueInfo, QueueOptions, Receipt, Request, Time, Trace, Verdict};
+use crate::base::{Delivery, Durability, Error, Headers, Kind, Message, Name};
+use crate::base::{Properties, Receipt, Request, Time, Trace, Verdict};
 
 /// Bytes of a message before its key, headers and body.
 const MESSAGE_FIXED_SIZE: usize = 32;
 
-type Decoded<T> = Result<T, Malformed>;
+pub(super) type Decoded<T> = Result<T, Malformed>;
 
 /// Decodes one whole frame, as [`super::Inbox`] hands it out.
 ///
@@ -51,7 +51,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
     bytes[at..].first_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk))
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     batch: &'a Bytes,
     at: usize,
     end: usize,
@@ -95,13 +95,23 @@ impl Reader<'_> {
                 Frame::Receive { ticket, name: self.name_ref()?, deadline: self.deadline()? }
             }
             FrameKind::Consume => {
-                Frame::Consume { id, name: self.name_ref()?, prefetch: self.padded_u32()? }
+                let name = self.name_ref()?;
+                let (prefetch, ack_deadline_ms) = (self.u32()?, self.u32()?);
+                Frame::Consume { id, name, prefetch, ack_deadline_ms }
             }
             FrameKind::Credit => Frame::Credit { id, prefetch: self.padded_u32()? },
             FrameKind::Inspect => Frame::Inspect { ticket, name: self.name_ref()? },
             FrameKind::Received => Frame::Received { count: id },
             FrameKind::Goodbye => Frame::Goodbye,
-            FrameKind::Send
+            FrameKind::Extend => {
+                Frame::Extend { ticket, delivery: self.u64()?, ms: self.u64()? }
+            }
+            FrameKind::Peek => {
+                Frame::Peek { ticket, name: self.name_ref()?, count: self.padded_u32()? }
+            }
+            FrameKind::List => Frame::List { ticket, after: self.short_name()? },
+            FrameKind::Batch
+            | FrameKind::Send
             | FrameKind::Settle
             | FrameKind::Declare
             | FrameKind::Delete
@@ -130,12 +140,13 @@ impl Reader<'_> {
             }
             FrameKind::Settle => {
                 let delivery = self.u64()?;
-                let verdict = self.choice(&VERDICTS, "verdict")?;
-                self.zero(7)?;
-                Frame::Settle { ticket, change, delivery, verdict }
+                let (verdict, reason) = self.verdict()?;
+                Frame::Settle { ticket, change, delivery, verdict, reason }
             }
+            FrameKind::Batch => Frame::Batch { ticket, change, parts: self.parts()? },
             FrameKind::Declare => {
-                Frame::Declare { ticket, change, name: self.name_ref()?, options: self.declared()? }
+                let name = self.name_ref()?;
+                Frame::Declare { ticket, change, name, options: Box::new(self.declared()?) }
             }
             FrameKind::Delete => Frame::Delete { ticket, change, name: self.name_ref()? },
             _ => Frame::Purge { ticket, change, name: self.name_ref()? },
@@ -155,11 +166,15 @@ impl Reader<'_> {
             FrameKind::Reply => Frame::Reply { ticket, message: self.message()?.0 },
             FrameKind::Done => Frame::Done { ticket },
             FrameKind::Receipt => {
-                let message_id = self.u64()?;
-                let durability = self.durability()?;
-                self.zero(7)?;
-                Frame::Receipt { ticket, receipt: Receipt { message_id, durability } }
+                Frame::Receipt { ticket, receipt: self.receipt()? }
             }
+            FrameKind::Receipts => {
+                let count = self.count(limits::BATCH_PARTS_MAX)?;
+                let receipts = (0..count).map(|_| self.receipt()).collect::<Decoded<_>>()?;
+                Frame::Receipts { ticket, receipts }
+            }
+            FrameKind::Peeked => Frame::Peeked { ticket, messages: self.peeked()? },
+            FrameKind::Queues => Frame::Queues { ticket, queues: self.queues()? },
             FrameKind::Count => Frame::Count { ticket, count: self.u64()? },
             FrameKind::Queue => Frame::Queue { ticket, info: Box::new(self.queue()?) },
             FrameKind::Request => {
@@ -178,7 +193,7 @@ impl Reader<'_> {
     }
 
     #[cold]
-    fn fail<T>(&self, what: &str) -> Decoded<T> {
+    pub(super) fn fail<T>(&self, what: &str) -> Decoded<T> {
         Err(Malformed::new(format!("a {:?} frame {what}", self.kind)))
     }
 
@@ -193,7 +208,7 @@ impl Reader<'_> {
     }
 
     #[inline]
-    fn bytes(&mut self, size: usize) -> Decoded<&[u8]> {
+    pub(super) fn bytes(&mut self, size: usize) -> Decoded<&[u8]> {
         if size > self.rest() {
             return self.fail("ends too early");
         }
@@ -221,29 +236,29 @@ impl Reader<'_> {
     }
 
     #[inline]
-    fn u8(&mut self) -> Decoded<u8> {
+    pub(super) fn u8(&mut self) -> Decoded<u8> {
         Ok(self.array::<1>()?[0])
     }
 
-    fn u16(&mut self) -> Decoded<u16> {
+    pub(super) fn u16(&mut self) -> Decoded<u16> {
         Ok(u16::from_le_bytes(self.array()?))
     }
 
-    fn u32(&mut self) -> Decoded<u32> {
+    pub(super) fn u32(&mut self) -> Decoded<u32> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    fn u64(&mut self) -> Decoded<u64> {
+    pub(super) fn u64(&mut self) -> Decoded<u64> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    fn padded_u32(&mut self) -> Decoded<u32> {
+    pub(super) fn padded_u32(&mut self) -> Decoded<u32> {
         let value = self.u32()?;
         self.zero(4)?;
         Ok(value)
     }
 
-    fn zero(&mut self, size: usize) -> Decoded<()> {
+    pub(super) fn zero(&mut self, size: usize) -> Decoded<()> {
         if self.bytes(size)?.iter().all(|byte| *byte == 0) {
             return Ok(());
         }
@@ -254,7 +269,7 @@ impl Reader<'_> {
         self.end - self.at
     }
 
-    fn choice<T: Copy>(&mut self, among: &[(u8, T)], what: &str) -> Decoded<T> {
+    pub(super) fn choice<T: Copy>(&mut self, among: &[(u8, T)], what: &str) -> Decoded<T> {
         let byte = self.u8()?;
         match among.iter().find(|(value, _)| *value == byte) {
             Some((_, choice)) => Ok(*choice),
@@ -262,7 +277,7 @@ impl Reader<'_> {
         }
     }
 
-    fn durability(&mut self) -> Decoded<Durability> {
+    pub(super) fn durability(&mut self) -> Decoded<Durability> {
         match self.choice(&DURABILITIES, "durability")? {
             Some(durability) => Ok(durability),
             None => self.fail("states no durability"),
@@ -283,14 +298,7 @@ impl Reader<'_> {
     }
 
     fn text(&mut self, size_max: usize) -> Decoded<String> {
-        let size = self.rest();
-        if size > size_max {
-            return self.fail(&format!("has a text of {size} bytes; at most {size_max}"));
-        }
-        match std::str::from_utf8(self.bytes(size)?) {
-            Ok(text) => Ok(text.to_owned()),
-            Err(_) => self.fail("has a text that is not UTF-8"),
-        }
+        self.sized_text(self.rest(), size_max)
     }
 
     fn name(&mut self) -> Decoded<Name> {
@@ -308,7 +316,7 @@ impl Reader<'_> {
 
     /// A plain message is decoded in place: what carries one is what there is most of.
     #[inline(always)]
-    fn message(&mut self) -> Decoded<(Message, Option<Time>)> {
+    pub(super) fn message(&mut self) -> Decoded<(Message, Option<Time>)> {
         let rest = &self.batch[self.at..self.end];
         let Some(fixed) = rest.first_chunk::<MESSAGE_FIXED_SIZE>() else {
             return self.fail("ends too early");
@@ -388,17 +396,6 @@ impl Reader<'_> {
         }
     }
 
-    fn declared(&mut self) -> Decoded<QueueOptions> {
-        let options = QueueOptions {
-            length_max: self.u64()?,
-            bytes_max: self.u64()?,
-            durability: self.choice(&DURABILITIES, "durability")?,
-            overflow: self.choice(&OVERFLOWS, "overflow")?,
-        };
-        self.zero(6)?;
-        Ok(options)
-    }
-
     fn delivery(&mut self, redelivered: bool) -> Decoded<Delivery> {
         let token = self.u64()?;
         let message_id = self.u64()?;
@@ -407,24 +404,58 @@ impl Reader<'_> {
         Ok(Delivery { token, message_id, failures, redelivered, message })
     }
 
-    fn queue(&mut self) -> Decoded<QueueInfo> {
-        let info = QueueInfo {
-            ready: self.u64()?,
-            held: self.u64()?,
-            bytes: self.u64()?,
-            sends_waiting: self.u64()?,
-            consumers: self.u64()?,
-            sent: self.u64()?,
-            acknowledged: self.u64()?,
-            rejected: self.u64()?,
-            requeued: self.u64()?,
-            length_max: self.u64()?,
-            bytes_max: self.u64()?,
-            durability: self.durability()?,
-            overflow: self.choice(&OVERFLOWS, "overflow")?,
-        };
-        self.zero(6)?;
-        Ok(info)
+    fn receipt(&mut self) -> Decoded<Receipt> {
+        let message_id = self.u64()?;
+        let durability = self.durability()?;
+        self.zero(7)?;
+        Ok(Receipt { message_id, durability })
+    }
+
+    fn verdict(&mut self) -> Decoded<(Verdict, String)> {
+        let verdict = self.choice(&VERDICTS, "verdict")?;
+        self.zero(1)?;
+        let size = usize::from(self.u16()?);
+        self.zero(4)?;
+        Ok((verdict, self.sized_text(size, limits::REASON_SIZE_MAX)?))
+    }
+
+    fn parts(&mut self) -> Decoded<Vec<BatchPart>> {
+        let count = self.count(limits::BATCH_PARTS_MAX)?;
+        (0..count).map(|_| self.part()).collect()
+    }
+
+    fn part(&mut self) -> Decoded<BatchPart> {
+        match self.u64()? {
+            1 => {
+                let name = self.name_ref()?;
+                Ok(BatchPart::Send { name, message: self.message()?.0 })
+            }
+            2 => {
+                let delivery = self.u64()?;
+                let (verdict, reason) = self.verdict()?;
+                Ok(BatchPart::Settle { delivery, verdict, reason })
+            }
+            kind => self.fail(&format!("has a part of kind {kind}, which does not exist")),
+        }
+    }
+
+    /// How many of something follow.
+    pub(super) fn count(&mut self, most: u64) -> Decoded<u64> {
+        let count = self.u64()?;
+        if count > most {
+            return self.fail(&format!("states {count} of something; at most {most}"));
+        }
+        Ok(count)
+    }
+
+    pub(super) fn sized_text(&mut self, size: usize, size_max: usize) -> Decoded<String> {
+        if size > size_max {
+            return self.fail(&format!("has a text of {size} bytes; at most {size_max}"));
+        }
+        match std::str::from_utf8(self.bytes(size)?) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(_) => self.fail("has a text that is not UTF-8"),
+        }
     }
 
     fn magic(&mut self) -> Decoded<()> {
@@ -473,9 +504,7 @@ impl Reader<'_> {
 const VERDICTS: [(u8, Verdict); 4] =
     [(1, Verdict::Acknowledge), (2, Verdict::Reject), (3, Verdict::Requeue), (4, Verdict::Release)];
 
-const OVERFLOWS: [(u8, Overflow); 2] = [(0, Overflow::Wait), (1, Overflow::Reject)];
-
-const DURABILITIES: [(u8, Option<Durability>); 4] = [
+pub(super) const DURABILITIES: [(u8, Option<Durability>); 4] = [
     (0, None),
     (1, Some(Durability::Memory)),
     (2, Some(Durability::Os)),

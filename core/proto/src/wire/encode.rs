@@ -4,9 +4,9 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::frame::{Change, Frame, FrameKind, Hello, NameRef, Welcome};
+use super::frame::{BatchPart, Change, Frame, FrameKind, Hello, NameRef, Welcome};
 use super::{Clock, MAGIC, Outbox};
-use crate::base::{Delivery, Error, Message, QueueInfo, QueueOptions, Reply, Time, limits};
+use crate::base::{Delivery, Error, Message, Receipt, Reply, Time, limits};
 
 /// Flags of single frames; every other bit is zero.
 pub(super) mod flag {
@@ -100,13 +100,13 @@ impl Outbox {
     }
 }
 
-struct Writer<'a> {
-    out: &'a mut BytesMut,
+pub(super) struct Writer<'a> {
+    pub(super) out: &'a mut BytesMut,
     clock: Clock,
 }
 
 impl Writer<'_> {
-    fn frame(&mut self, kind: FrameKind, flags: u8, id: u64, body: impl FnOnce(&mut Self)) {
+    pub(super) fn frame(&mut self, kind: FrameKind, flags: u8, id: u64, body: impl FnOnce(&mut Self)) {
         let start = self.out.len();
         self.out.put_u32_le(0);
         self.out.put_slice(&[kind as u8, flags, 0, 0]);
@@ -148,10 +148,10 @@ impl Writer<'_> {
                 let deadline = self.clock.encode(*deadline);
                 self.named(FrameKind::Receive, *ticket, *name, |w| w.out.put_u64_le(deadline));
             }
-            Frame::Consume { id, name, prefetch } => {
+            Frame::Consume { id, name, prefetch, ack_deadline_ms } => {
                 self.named(FrameKind::Consume, *id, *name, |w| {
                     w.out.put_u32_le(*prefetch);
-                    w.out.put_u32_le(0);
+                    w.out.put_u32_le(*ack_deadline_ms);
                 });
             }
             Frame::Credit { id, prefetch } => self.frame(FrameKind::Credit, 0, *id, |w| {
@@ -161,16 +161,37 @@ impl Writer<'_> {
             Frame::Inspect { ticket, name } => {
                 self.named(FrameKind::Inspect, *ticket, *name, |_| ());
             }
+            Frame::Peek { ticket, name, count } => {
+                self.named(FrameKind::Peek, *ticket, *name, |w| {
+                    w.out.put_u32_le(*count);
+                    w.out.put_u32_le(0);
+                });
+            }
+            Frame::List { ticket, after } => {
+                self.frame(FrameKind::List, 0, *ticket, |w| w.short_name(after.as_ref()));
+            }
+            Frame::Extend { ticket, delivery, ms } => {
+                self.frame(FrameKind::Extend, 0, *ticket, |w| {
+                    w.out.put_u64_le(*delivery);
+                    w.out.put_u64_le(*ms);
+                });
+            }
             other => self.change(other),
         }
     }
 
     fn change(&mut self, frame: &Frame) {
         match frame {
-            Frame::Settle { ticket, change, delivery, verdict } => {
+            Frame::Settle { ticket, change, delivery, verdict, reason } => {
                 self.changed(FrameKind::Settle, *ticket, change, |w| {
                     w.out.put_u64_le(*delivery);
-                    w.out.put_u64_le(*verdict as u64);
+                    w.verdict(*verdict, reason);
+                });
+            }
+            Frame::Batch { ticket, change, parts } => {
+                self.changed(FrameKind::Batch, *ticket, change, |w| {
+                    w.out.put_u64_le(parts.len() as u64);
+                    parts.iter().for_each(|part| w.part(part));
                 });
             }
             Frame::Declare { ticket, change, name, options } => {
@@ -199,15 +220,22 @@ impl Writer<'_> {
                 self.frame(FrameKind::Reply, 0, *ticket, |w| w.message(message, None));
             }
             Frame::Receipt { ticket, receipt } => {
-                self.frame(FrameKind::Receipt, 0, *ticket, |w| {
-                    w.out.put_u64_le(receipt.message_id);
-                    w.out.put_u64_le(receipt.durability as u64);
+                self.frame(FrameKind::Receipt, 0, *ticket, |w| w.receipt(receipt));
+            }
+            Frame::Receipts { ticket, receipts } => {
+                self.frame(FrameKind::Receipts, 0, *ticket, |w| {
+                    w.out.put_u64_le(receipts.len() as u64);
+                    receipts.iter().for_each(|receipt| w.receipt(receipt));
                 });
             }
             Frame::Count { ticket, count } => {
                 self.frame(FrameKind::Count, 0, *ticket, |w| w.out.put_u64_le(*count));
             }
-            Frame::Queue { ticket, info } => self.queue(*ticket, info),
+            Frame::Queue { ticket, info } => {
+                self.frame(FrameKind::Queue, 0, *ticket, |w| w.queue(info));
+            }
+            Frame::Queues { ticket, queues } => self.queues(*ticket, queues),
+            Frame::Peeked { ticket, messages } => self.peeked(*ticket, messages),
             Frame::Request { id, request } => self.frame(FrameKind::Request, 0, *id, |w| {
                 w.out.put_u64_le(request.token);
                 w.message(&request.message, request.deadline);
@@ -222,7 +250,7 @@ impl Writer<'_> {
         self.out.put_u32_le(u32::from(name.generation));
     }
 
-    fn message(&mut self, message: &Message, deadline: Option<Time>) {
+    pub(super) fn message(&mut self, message: &Message, deadline: Option<Time>) {
         self.out.put_u64_le(self.clock.encode(deadline));
         let Some(properties) = &message.properties else {
             self.out.put_u64_le(0);
@@ -279,14 +307,6 @@ impl Writer<'_> {
         self.out.put_slice(&text.as_bytes()[..cut]);
     }
 
-    fn declared(&mut self, options: &QueueOptions) {
-        self.out.put_u64_le(options.length_max);
-        self.out.put_u64_le(options.bytes_max);
-        self.out.put_u8(options.durability.map_or(0, |durability| durability as u8));
-        self.out.put_u8(options.overflow as u8);
-        self.out.put_slice(&[0; 6]);
-    }
-
     fn delivery(&mut self, id: u64, delivery: &Delivery) {
         let flags = if delivery.redelivered { flag::DELIVERY_REDELIVERED } else { 0 };
         self.frame(FrameKind::Delivery, flags, id, |w| {
@@ -298,27 +318,31 @@ impl Writer<'_> {
         });
     }
 
-    fn queue(&mut self, ticket: u64, info: &QueueInfo) {
-        self.frame(FrameKind::Queue, 0, ticket, |w| {
-            for figure in [
-                info.ready,
-                info.held,
-                info.bytes,
-                info.sends_waiting,
-                info.consumers,
-                info.sent,
-                info.acknowledged,
-                info.rejected,
-                info.requeued,
-                info.length_max,
-                info.bytes_max,
-            ] {
-                w.out.put_u64_le(figure);
+    fn receipt(&mut self, receipt: &Receipt) {
+        self.out.put_u64_le(receipt.message_id);
+        self.out.put_u64_le(receipt.durability as u64);
+    }
+
+    fn verdict(&mut self, verdict: crate::base::Verdict, reason: &str) {
+        self.out.put_slice(&[verdict as u8, 0]);
+        self.out.put_u16_le(reason.len() as u16);
+        self.out.put_u32_le(0);
+        self.out.put_slice(reason.as_bytes());
+    }
+
+    fn part(&mut self, part: &BatchPart) {
+        match part {
+            BatchPart::Send { name, message } => {
+                self.out.put_u64_le(1);
+                self.name(*name);
+                self.message(message, None);
             }
-            w.out.put_u8(info.durability as u8);
-            w.out.put_u8(info.overflow as u8);
-            w.out.put_slice(&[0; 6]);
-        });
+            BatchPart::Settle { delivery, verdict, reason } => {
+                self.out.put_u64_le(2);
+                self.out.put_u64_le(*delivery);
+                self.verdict(*verdict, reason);
+            }
+        }
     }
 
     fn hello(&mut self, hello: &Hello) {

@@ -2,8 +2,10 @@
 //!
 //! Floor: imports `base`.
 
-use crate::base::{Delivery, Error, Message, Name, QueueInfo, QueueOptions, Receipt, Request};
-use crate::base::{Time, Verdict};
+use crate::base::{Delivery, Error, Message, Name, Peeked, QueueInfo, QueueOptions, Receipt};
+use crate::base::{Request, Time, Verdict};
+
+pub use crate::base::record::Change;
 
 macro_rules! frame_kinds {
     ($($(#[doc = $doc:literal])+ $kind:ident = $byte:literal;)+) => {
@@ -63,6 +65,14 @@ frame_kinds! {
     Received = 0x12;
     /// The session ends.
     Goodbye = 0x13;
+    /// Moves the end of a lease.
+    Extend = 0x14;
+    /// Sends and settlements, all or none.
+    Batch = 0x15;
+    /// Looks at messages.
+    Peek = 0x16;
+    /// Asks for the queues there are.
+    List = 0x17;
     /// The hub's greeting.
     Welcome = 0x81;
     /// The connection ends, and why.
@@ -89,6 +99,12 @@ frame_kinds! {
     Answered = 0x8c;
     /// A consumer or service is live.
     Started = 0x8d;
+    /// A batch is done.
+    Receipts = 0x8e;
+    /// Messages that were looked at.
+    Peeked = 0x8f;
+    /// The queues there are.
+    Queues = 0x90;
 }
 
 /// A name by the number that an `Open` gave it.
@@ -100,15 +116,12 @@ pub struct NameRef {
     pub generation: u16,
 }
 
-/// Who changes something, and which of its changes this is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The producer; a session is one.
-    pub producer: u64,
-    /// Rises by at least one with each change; never used twice.
-    pub sequence: u64,
-    /// The oldest sequence that may still be repeated; less than 1,024 below `sequence`.
-    pub oldest: u64,
+/// One part of a `Batch`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "each field is described in docs/protocol.md")]
+pub enum BatchPart {
+    Send { name: NameRef, message: Message },
+    Settle { delivery: u64, verdict: Verdict, reason: String },
 }
 
 /// The program's greeting.
@@ -192,15 +205,19 @@ pub enum Frame {
     Stop { id: u64 },
     Answer { ticket: u64, request: u64, reply: Result<Message, Error> },
     Receive { ticket: u64, name: NameRef, deadline: Option<Time> },
-    Consume { id: u64, name: NameRef, prefetch: u32 },
+    Consume { id: u64, name: NameRef, prefetch: u32, ack_deadline_ms: u32 },
     Credit { id: u64, prefetch: u32 },
     Inspect { ticket: u64, name: NameRef },
     Send { ticket: u64, change: Change, name: NameRef, deadline: Option<Time>, message: Message },
-    Settle { ticket: u64, change: Change, delivery: u64, verdict: Verdict },
-    Declare { ticket: u64, change: Change, name: NameRef, options: QueueOptions },
+    Settle { ticket: u64, change: Change, delivery: u64, verdict: Verdict, reason: String },
+    Declare { ticket: u64, change: Change, name: NameRef, options: Box<QueueOptions> },
     Delete { ticket: u64, change: Change, name: NameRef },
     Purge { ticket: u64, change: Change, name: NameRef },
     Received { count: u64 },
+    Extend { ticket: u64, delivery: u64, ms: u64 },
+    Batch { ticket: u64, change: Change, parts: Vec<BatchPart> },
+    Peek { ticket: u64, name: NameRef, count: u32 },
+    List { ticket: u64, after: Option<Name> },
     Goodbye,
     Welcome(Box<Welcome>),
     Bye { error: Error },
@@ -215,4 +232,7 @@ pub enum Frame {
     Delivery { id: u64, delivery: Delivery },
     Answered { count: u64 },
     Started { id: u64 },
+    Receipts { ticket: u64, receipts: Vec<Receipt> },
+    Peeked { ticket: u64, messages: Vec<Peeked> },
+    Queues { ticket: u64, queues: Vec<(Name, QueueInfo)> },
 }

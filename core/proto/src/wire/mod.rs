@@ -16,9 +16,10 @@ mod encode;
 mod frame;
 mod inbox;
 mod outbox;
+mod queues;
 
 pub use decode::decode;
-pub use frame::{Change, Frame, FrameKind, HeldKind, Hello, NameRef, Welcome};
+pub use frame::{BatchPart, Change, Frame, FrameKind, HeldKind, Hello, NameRef, Welcome};
 pub use inbox::{Frames, Inbox, Whole};
 pub use outbox::Outbox;
 

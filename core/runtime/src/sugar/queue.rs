@@ -119,7 +119,7 @@ pub struct Consumer {
 
 impl Consumer {
     fn start(hub: &Hub, queue: Name, prefetch: u32) -> Result<Consumer, Error> {
-        let id = start_stream(hub, Command::Consume { queue, prefetch })?;
+        let id = start_stream(hub, Command::Consume { queue, prefetch, ack_deadline_ms: 0 })?;
         Ok(Consumer { hub: hub.clone(), id })
     }
 
@@ -180,29 +180,43 @@ impl Job {
     ///
     /// `LEASE_LOST` if it was taken back before; it had no effect then.
     pub fn acknowledge(self) -> Result<(), Error> {
-        self.settle(Verdict::Acknowledge)
+        self.settle(Verdict::Acknowledge, "")
     }
 
-    /// It can never be done: the message leaves the queue, counted as rejected.
+    /// It can never be done: the message goes to the dead-letter queue, with `reason`.
     ///
     /// # Errors
     ///
-    /// `LEASE_LOST` if it was taken back before; it had no effect then.
-    pub fn reject(self) -> Result<(), Error> {
-        self.settle(Verdict::Reject)
+    /// `LEASE_LOST` if it was taken back before; it had no effect then. `TOO_LARGE` for a reason
+    /// over 1,024 bytes; the message is given back untouched then.
+    pub fn reject(self, reason: &str) -> Result<(), Error> {
+        self.settle(Verdict::Reject, reason)
     }
 
-    /// To be tried again: back to its place, with one more failure.
+    /// To be tried again after a pause, with one more failure, and `reason` in its history.
     ///
     /// # Errors
     ///
-    /// `LEASE_LOST` if it was taken back before; it had no effect then.
-    pub fn requeue(self) -> Result<(), Error> {
-        self.settle(Verdict::Requeue)
+    /// As [`Job::reject`].
+    pub fn requeue(self, reason: &str) -> Result<(), Error> {
+        self.settle(Verdict::Requeue, reason)
     }
 
-    fn settle(mut self, verdict: Verdict) -> Result<(), Error> {
-        let command = Command::Settle { delivery: self.delivery.token, verdict };
+    /// Asks for more time, if the queue or consumer sets an `ack_deadline`: `more` from now; zero
+    /// is the whole `ack_deadline` again.
+    ///
+    /// # Errors
+    ///
+    /// `LEASE_LOST` if it was taken back before; `INVALID` for more than a day.
+    pub fn extend(&self, more: std::time::Duration) -> Result<(), Error> {
+        let ms = u64::try_from(more.as_millis()).unwrap_or(u64::MAX);
+        let command = Command::Extend { delivery: self.delivery.token, ms };
+        self.hub.pending(command, Timeout::Default)?.wait()
+    }
+
+    fn settle(mut self, verdict: Verdict, reason: &str) -> Result<(), Error> {
+        let reason = reason.to_owned();
+        let command = Command::Settle { delivery: self.delivery.token, verdict, reason };
         let pending = self.hub.pending(command, Timeout::Default)?;
         self.is_settled = true;
         pending.wait()
@@ -212,8 +226,8 @@ impl Job {
 impl Drop for Job {
     fn drop(&mut self) {
         if !self.is_settled {
-            let command =
-                Command::Settle { delivery: self.delivery.token, verdict: Verdict::Release };
+            let (delivery, verdict) = (self.delivery.token, Verdict::Release);
+            let command = Command::Settle { delivery, verdict, reason: String::new() };
             // It can only fail if the handle is closed, and then the hub takes it back anyway.
             let _ = self.hub.start(command, Timeout::Default, Done::None);
         }

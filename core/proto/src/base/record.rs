@@ -1,0 +1,364 @@
+//! Records: what a broker writes down, so that another host can go on from it.
+//!
+//! The broker's durable state is exactly what its records say, applied in order: it writes a record
+//! in the moment in which it changes. Positions count records, from 1, over all hosts of a hub.
+//!
+//! Floor: base.
+
+use super::command::{QueueOptions, Verdict};
+use super::message::Message;
+use super::name::Name;
+
+/// Counts records; 0 is before the first.
+pub type Position = u64;
+
+/// Who changes something, and which of its changes this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Change {
+    /// The producer; a session is one.
+    pub producer: u64,
+    /// Rises by at least one with each change; never used twice.
+    pub sequence: u64,
+    /// The oldest sequence that may still be repeated; less than 1,024 below `sequence`.
+    pub oldest: u64,
+}
+
+/// A process of the hub's machine, told apart from later ones with the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// When it began, in clock ticks since the machine did.
+    pub started: u64,
+}
+
+/// Where in the journal a record lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+pub struct Place {
+    /// The segment; 0: nowhere, as for a message that is kept in memory only.
+    pub segment: u32,
+    /// The record's first byte, in units of 8 bytes.
+    pub offset: u32,
+    /// Bytes of the record's body.
+    pub size: u32,
+}
+
+/// One change of durable state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// A host begins.
+    Opened {
+        /// Its epoch.
+        epoch: u64,
+        /// The machine's boot: processes of an earlier one are gone.
+        boot: [u8; 16],
+        /// The hub's clock, in ms since 1970; never goes back.
+        time_ms: u64,
+        /// Messages made so far, in the whole hub.
+        messages: u64,
+    },
+    /// A host ends by itself: from here on it writes down what it kept in memory, which replaces
+    /// whatever an earlier host had handed over.
+    Closing,
+    /// A host has ended by itself: what it kept in memory is all there.
+    Closed,
+    /// A queue is made, or stated anew.
+    Queue {
+        /// Who made it.
+        change: Option<Change>,
+        /// How it is.
+        state: Box<QueueState>,
+    },
+    /// A queue was deleted with everything in it.
+    QueueGone {
+        /// By whom.
+        change: Option<Change>,
+        /// Which.
+        queue: u64,
+        /// Messages in it.
+        count: u64,
+    },
+    /// The messages of a queue that nobody holds were removed, those on their way to it included.
+    Purged {
+        /// By whom.
+        change: Option<Change>,
+        /// Which.
+        queue: u64,
+        /// Messages removed.
+        count: u64,
+    },
+    /// A message was stored.
+    Sent {
+        /// By whom.
+        change: Option<Change>,
+        /// What.
+        sent: Sent,
+    },
+    /// A message was handed out.
+    Delivered(Delivered),
+    /// A verdict on a message that was held.
+    Settled {
+        /// By whom.
+        change: Option<Change>,
+        /// What.
+        settled: Settled,
+    },
+    /// A message went back to its queue, or died, without a verdict.
+    Returned(Returned),
+    /// Sends and settlements, all or none.
+    Batch {
+        /// By whom.
+        change: Option<Change>,
+        /// Messages stored, in order.
+        sent: Vec<Sent>,
+        /// Verdicts, in order.
+        settled: Vec<Settled>,
+    },
+    /// A message as it stands, with all that is known of it: written forward from an old segment, or
+    /// handed over from memory.
+    Moved(Box<Stored>),
+    /// A session has begun, or is stated anew.
+    Session(Box<SessionState>),
+    /// A session has ended.
+    SessionGone {
+        /// Which.
+        session: u64,
+    },
+    /// Segments up to this one hold nothing that is still needed.
+    Freed {
+        /// The last of them.
+        through: u32,
+    },
+}
+
+/// A queue as it stands, without its messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueState {
+    /// Names it for ever.
+    pub id: u64,
+    /// What it is called.
+    pub name: Name,
+    /// How it was declared, with each default in its place.
+    pub options: QueueOptions,
+    /// The last sequence that was given out.
+    pub sequence: u64,
+    /// Messages stored.
+    pub sent: u64,
+    /// Messages acknowledged.
+    pub acknowledged: u64,
+    /// Messages rejected.
+    pub rejected: u64,
+    /// Attempts that failed and were to be repeated.
+    pub requeued: u64,
+    /// Messages that went to the dead-letter queue.
+    pub dead_lettered: u64,
+}
+
+/// A message that is stored for the first time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Its queue.
+    pub queue: u64,
+    /// Its place in the order.
+    pub sequence: u64,
+    /// Its id, unique in the hub.
+    pub message_id: u64,
+    /// When, by the hub's clock.
+    pub time_ms: u64,
+    /// The message.
+    pub message: Message,
+}
+
+/// A message that is handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// Its queue.
+    pub queue: u64,
+    /// Its place in the order.
+    pub sequence: u64,
+    /// To whom.
+    pub holder: Holder,
+}
+
+/// Who holds a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The session.
+    pub session: u64,
+    /// Names this holding of the message.
+    pub token: u64,
+    /// The receive's ticket, or the consumer's number.
+    pub id: u64,
+    /// It was a receive that took it.
+    pub is_receive: bool,
+}
+
+/// A verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The message's queue.
+    pub queue: u64,
+    /// Its place in the order.
+    pub sequence: u64,
+    /// What becomes of it.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: String,
+    /// When, by the hub's clock.
+    pub time_ms: u64,
+    /// Where it goes as a dead letter, if it does.
+    pub dead: Option<DeadTo>,
+}
+
+/// A message that goes back, or dies, without a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// Its queue.
+    pub queue: u64,
+    /// Its place in the order.
+    pub sequence: u64,
+    /// Why.
+    pub why: Why,
+    /// When, by the hub's clock.
+    pub time_ms: u64,
+    /// Where it goes as a dead letter, if it does.
+    pub dead: Option<DeadTo>,
+}
+
+/// Where a dead letter goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadTo {
+    /// The dead-letter queue.
+    pub queue: u64,
+    /// Its place in the order there.
+    pub sequence: u64,
+}
+
+/// Why an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Why {
+    /// The consumer asked for another attempt: a failure.
+    Requeued = 1,
+    /// The consumer rejected it.
+    Rejected = 2,
+    /// It was not settled by its `ack_deadline`: a failure.
+    Late = 3,
+    /// The process that held it, and nothing else, died: a failure, and it is suspect.
+    Crashed = 4,
+    /// The process that held it, among others, died: no failure, but it is suspect.
+    Suspect = 5,
+    /// The session that held it ended: no failure.
+    Ended = 6,
+    /// Its time to live was over.
+    Expired = 7,
+}
+
+impl Why {
+    /// Every reason.
+    pub const ALL: [Why; 7] = [
+        Why::Requeued,
+        Why::Rejected,
+        Why::Late,
+        Why::Crashed,
+        Why::Suspect,
+        Why::Ended,
+        Why::Expired,
+    ];
+
+    /// As it is called in the history of a dead letter.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Why::Requeued => "requeued",
+            Why::Rejected => "rejected",
+            Why::Late => "late",
+            Why::Crashed => "crashed",
+            Why::Suspect => "suspect",
+            Why::Ended => "ended",
+            Why::Expired => "expired",
+        }
+    }
+
+    /// True if it counts as a failed attempt.
+    pub const fn is_failure(self) -> bool {
+        matches!(self, Why::Requeued | Why::Late | Why::Crashed)
+    }
+}
+
+/// What is known of a message's attempts.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct History {
+    /// If it is a dead letter: the queue that it comes from, and how it died.
+    pub origin: Option<Origin>,
+    /// Attempts that ended badly, oldest first; the newest 32.
+    pub failures: Vec<Failure>,
+}
+
+/// Where a dead letter comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The queue in which it died.
+    pub queue: Name,
+    /// Why.
+    pub why: Why,
+    /// Failed attempts there.
+    pub failures: u32,
+}
+
+/// One attempt that ended badly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// When, by the hub's clock.
+    pub time_ms: u64,
+    /// How.
+    pub why: Why,
+    /// What the consumer said.
+    pub reason: String,
+}
+
+/// A message as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// What was stored.
+    pub sent: Sent,
+    /// Failed attempts.
+    pub failures: u32,
+    /// Somebody held it before.
+    pub redelivered: bool,
+    /// A process died that held it.
+    pub suspect: bool,
+    /// Who holds it.
+    pub holder: Option<Holder>,
+    /// Its attempts.
+    pub history: History,
+}
+
+/// A session as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionState {
+    /// Its id, and that of its producer.
+    pub id: u64,
+    /// For resuming.
+    pub token: [u8; 16],
+    /// Its program is on the hub's machine.
+    pub local: bool,
+    /// The program's process, if it is known.
+    pub process: Option<Process>,
+    /// The first sequence of its producer that is still remembered.
+    pub oldest: u64,
+    /// What became of changes, by sequence.
+    pub marks: Vec<(u64, Mark)>,
+}
+
+/// What became of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Done, with nothing to tell.
+    Empty,
+    /// A message was stored, under this id and with this durability.
+    Receipt(super::event::Receipt),
+    /// So many messages.
+    Count(u64),
+    /// Several messages were stored.
+    Receipts(Vec<super::event::Receipt>),
+}
