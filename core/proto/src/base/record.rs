@@ -54,8 +54,6 @@ pub enum Record {
         boot: [u8; 16],
         /// The hub's clock, in ms since 1970; never goes back.
         time_ms: u64,
-        /// Messages made so far, in the whole hub.
-        messages: u64,
     },
     /// A host ends by itself: from here on it writes down what it kept in memory, which replaces
     /// whatever an earlier host had handed over.
@@ -361,4 +359,17 @@ pub enum Mark {
     Count(u64),
     /// Several messages were stored.
     Receipts(Vec<super::event::Receipt>),
+}
+
+/// What may be written down now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Everything.
+    Open,
+    /// New messages wait: the disk is behind.
+    Behind,
+    /// The disk is full: no new messages.
+    Settlements,
+    /// The disk is full to the last reserve.
+    Nothing,
 }

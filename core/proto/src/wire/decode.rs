@@ -200,7 +200,8 @@ impl Reader<'_> {
     fn flags(&self, flags: u8) -> Decoded<()> {
         let known = match self.kind {
             FrameKind::Failed | FrameKind::Bye => 3,
-            FrameKind::Held | FrameKind::Welcome => 7,
+            FrameKind::Held => 7,
+            FrameKind::Welcome => 15,
             FrameKind::Delivery => 1,
             _ => 0,
         };
@@ -487,6 +488,7 @@ impl Reader<'_> {
             resumed: flags & flag::WELCOME_RESUMED != 0,
             clock_shared: flags & flag::WELCOME_CLOCK_SHARED != 0,
             memory_only: flags & flag::WELCOME_MEMORY_ONLY != 0,
+            memory_lost: flags & flag::WELCOME_MEMORY_LOST != 0,
             features: self.u64()?,
             hub_id: self.array()?,
             epoch: self.u64()?,

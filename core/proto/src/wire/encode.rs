@@ -15,6 +15,7 @@ pub(super) mod flag {
     pub const WELCOME_RESUMED: u8 = 1;
     pub const WELCOME_CLOCK_SHARED: u8 = 2;
     pub const WELCOME_MEMORY_ONLY: u8 = 4;
+    pub const WELCOME_MEMORY_LOST: u8 = 8;
     pub const FAILED_MAYBE_EXECUTED: u8 = 1;
     pub const FAILED_COUNTED: u8 = 2;
     pub const DELIVERY_REDELIVERED: u8 = 1;
@@ -363,7 +364,8 @@ impl Writer<'_> {
     fn welcome(&mut self, welcome: &Welcome) {
         let flags = if welcome.resumed { flag::WELCOME_RESUMED } else { 0 }
             | if welcome.clock_shared { flag::WELCOME_CLOCK_SHARED } else { 0 }
-            | if welcome.memory_only { flag::WELCOME_MEMORY_ONLY } else { 0 };
+            | if welcome.memory_only { flag::WELCOME_MEMORY_ONLY } else { 0 }
+            | if welcome.memory_lost { flag::WELCOME_MEMORY_LOST } else { 0 };
         self.frame(FrameKind::Welcome, flags, 0, |w| {
             w.out.put_slice(&MAGIC);
             w.out.put_u16_le(welcome.version);
