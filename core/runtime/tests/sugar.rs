@@ -47,7 +47,7 @@ fn a_queue_takes_gives_and_takes_back() {
 
     let job = queue.receive(PATIENCE).unwrap();
     assert_eq!(job.delivery().message_id, first.message_id);
-    job.requeue().unwrap();
+    job.requeue("").unwrap();
     let job = queue.receive(PATIENCE).unwrap();
     assert_eq!(job.delivery().failures, 1);
     drop(job);
@@ -55,7 +55,7 @@ fn a_queue_takes_gives_and_takes_back() {
     let job = consumer.receive(PATIENCE).unwrap().unwrap();
     assert_eq!((&job.message().body[..], job.delivery().failures), (&b"a"[..], 1));
     job.acknowledge().unwrap();
-    consumer.receive(PATIENCE).unwrap().unwrap().reject().unwrap();
+    consumer.receive(PATIENCE).unwrap().unwrap().reject("").unwrap();
     assert!(consumer.receive(Duration::from_millis(5)).unwrap().is_none());
     let soon = Duration::from_millis(200);
     assert_eq!(kind(queue.receive(soon)), Kind::Expired);
