@@ -159,6 +159,14 @@
 // May have been executed: yes.
 #define TELPHER_INTERNAL 29
 
+// The disk is full. Nothing was stored; settling what is held frees room.
+// May have been executed: never.
+#define TELPHER_NO_SPACE 30
+
+// Damage was found on disk; the text names the file and the offset. Nothing of it is used.
+// May have been executed: never.
+#define TELPHER_CORRUPT 31
+
 // telpher_done: the outcome is fetched by telpher_wait with the id.
 #define TELPHER_DONE_WAIT 0
 
@@ -244,13 +252,14 @@
 // Done: the message leaves the queue.
 #define TELPHER_ACKNOWLEDGE 1
 
-// It can never be done: the message leaves the queue, counted as rejected.
+// It can never be done: the message goes to the dead-letter queue.
 #define TELPHER_REJECT 2
 
-// To be tried again: back to its place, with one more failure.
+// To be tried again: after a pause back to its place, with one more failure; at the last attempt
+// to the dead-letter queue.
 #define TELPHER_REQUEUE 3
 
-// Not touched: back to its place, with no failure.
+// Not touched: back to its place at once, with no failure.
 #define TELPHER_RELEASE 4
 
 // A timeout_ms: without bound.
@@ -268,9 +277,9 @@ typedef uint32_t telpher_status;
 // Names a ticket, a consumer or a service of one handle; never 0, never used again.
 typedef uint64_t telpher_id;
 
-// A queue's figures.
+// A queue's figures, and how it is: each default in its place.
 typedef struct telpher_queue_info {
-    // Messages waiting.
+    // Messages waiting that could be handed out now.
     uint64_t ready;
     // Messages held by consumers.
     uint64_t held;
@@ -280,13 +289,13 @@ typedef struct telpher_queue_info {
     uint64_t sends_waiting;
     // Consumers, and receives that wait.
     uint64_t consumers;
-    // Messages stored since the queue was made.
+    // Messages stored since the queue was made, dead letters of other queues included.
     uint64_t sent;
     // Messages acknowledged.
     uint64_t acknowledged;
     // Messages rejected.
     uint64_t rejected;
-    // Times that a message was requeued as failed.
+    // Times that an attempt failed and the message was to be tried again.
     uint64_t requeued;
     // Bound on messages.
     uint64_t length_max;
@@ -296,6 +305,24 @@ typedef struct telpher_queue_info {
     uint32_t overflow;
     // TELPHER_DURABILITY_MEMORY, _OS or _DISK.
     uint32_t durability;
+    // Messages that wait for their next attempt.
+    uint64_t delayed;
+    // Messages whose body on disk was found damaged; they are kept and never handed out.
+    uint64_t damaged;
+    // Messages that went to the dead-letter queue.
+    uint64_t dead_lettered;
+    // Pause after the first failed attempt, in ms.
+    uint64_t backoff_min_ms;
+    // Longest pause, in ms.
+    uint64_t backoff_max_ms;
+    // Time after which an unsettled message is taken back, in ms; 0: never.
+    uint64_t ack_deadline_ms;
+    // Time after which a waiting message goes to the dead-letter queue, in ms; 0: never.
+    uint64_t ttl_ms;
+    // Where dead letters go; NULL: nowhere. Valid as long as this struct.
+    const char *dead_letter;
+    // Failed attempts after which a message goes to the dead-letter queue.
+    uint32_t max_attempts;
 } telpher_queue_info;
 
 // Which hub a handle has reached.
@@ -306,7 +333,7 @@ typedef struct telpher_hub_info {
     uint64_t epoch;
     // This handle's session.
     uint64_t session_id;
-    // True if queues are kept in memory only.
+    // True if the hub has no directory: queues are kept in memory only.
     bool memory_only;
 } telpher_hub_info;
 
@@ -551,8 +578,30 @@ typedef struct telpher_declare_options {
     uint32_t overflow;
     // Messages, waiting and held; 0 is the default of 1,000,000.
     uint64_t length_max;
-    // Bytes of bodies, keys and headers; 0 is the default of 256 MiB.
+    // Bytes of bodies, keys and headers; 0 is the default of 256 MiB. At most 1 GiB in memory, at
+    // most 1 TiB on disk.
     uint64_t bytes_max;
+    // Failed attempts after which a message goes to the dead-letter queue, 1 to 1,000; 0 is the
+    // default of 20.
+    uint32_t max_attempts;
+    // Pause after the first failed attempt, in ms, at most a day (86,400,000); 0 is the default of
+    // 100. It doubles with each further one; each pause is drawn at random between half and all of
+    // its value.
+    uint64_t backoff_min_ms;
+    // Longest pause, in ms, at least `backoff_min_ms` and at most a day; 0 is the default of
+    // 60,000.
+    uint64_t backoff_max_ms;
+    // Time after which a message that was handed over and not settled is taken back as a failed
+    // attempt, in ms, at most a day; 0: never. telpher_extend moves it.
+    uint64_t ack_deadline_ms;
+    // Time after which a message that nobody holds goes to the dead-letter queue, in ms, at most
+    // 1,000,000,000,000; 0: never.
+    uint64_t ttl_ms;
+    // The queue that dead letters go to, made when it is first needed; another one than this. NULL
+    // is the queue's own name with `.dead` behind it, so the name may then have at most 250 bytes;
+    // a queue whose own name ends with `.dead` then has none: what is rejected there is gone, and
+    // attempts do not end.
+    const char *dead_letter;
 } telpher_declare_options;
 
 // How a message is sent to a queue.
@@ -579,6 +628,9 @@ typedef struct telpher_consume_options {
     int64_t timeout_ms;
     // Messages held at once, 1 to 65,536; 0 is the default of 64.
     uint32_t prefetch;
+    // Time after which a message that was handed over and not settled is taken back as a failed
+    // attempt, in ms, at most a day (86,400,000); 0: the queue's. telpher_extend moves it.
+    uint32_t ack_deadline_ms;
 } telpher_consume_options;
 
 #ifdef __cplusplus
@@ -809,7 +861,9 @@ telpher_status telpher_request_remaining_ms(telpher_hub hub,
 //
 // The ticket may end with:
 // - TELPHER_MISMATCH: the queue exists with other options; `detail` names the difference.
-// - TELPHER_UNSUPPORTED: the hub has no such durability.
+// - TELPHER_UNSUPPORTED: the hub has no such durability: a hub without a directory keeps queues in
+//   memory only.
+// - TELPHER_NO_SPACE: there is no room on disk for a queue; none was made.
 telpher_status telpher_declare(telpher_hub hub,
                                const char *queue,
                                const struct telpher_declare_options *options,

@@ -22,6 +22,9 @@ pub struct Extra {
     hubs: Vec<Box<telpher_hub_info>>,
 }
 
+// SAFETY: the pointers in `queues` lead to `texts` beside them, which move with them.
+unsafe impl Send for Extra {}
+
 impl Extra {
     /// Drops everything, for other events.
     pub fn clear(&mut self) {
@@ -101,9 +104,13 @@ fn fill_outcome(seen: &mut telpher_event, outcome: &Outcome, extra: &mut Extra) 
         Outcome::Delivery(delivery) => fill_delivery(seen, delivery),
         Outcome::Count(count) => seen.count = *count,
         Outcome::Queue(info) => {
-            extra.queues.push(Box::new(queue_info(info)));
+            let info = queue_info(info, extra);
+            extra.queues.push(Box::new(info));
             seen.queue_info = extra.queues.last().map_or(ptr::null(), |info| &raw const **info);
         }
+        Outcome::Receipts(_) => {}
+        // No function of this interface asks for these.
+        Outcome::Peeked(_) | Outcome::Queues(_) => {}
     }
 }
 
@@ -176,7 +183,8 @@ fn hub_info(info: &HubInfo) -> telpher_hub_info {
     }
 }
 
-fn queue_info(info: &QueueInfo) -> telpher_queue_info {
+fn queue_info(info: &QueueInfo, extra: &mut Extra) -> telpher_queue_info {
+    let dead_letter = info.dead_letter.as_ref().map(|name| extra.text(name.as_str()));
     telpher_queue_info {
         ready: info.ready,
         held: info.held,
@@ -194,5 +202,14 @@ fn queue_info(info: &QueueInfo) -> telpher_queue_info {
             Overflow::Reject => TELPHER_OVERFLOW_REJECT,
         },
         durability: durability(info.durability),
+        delayed: info.delayed,
+        damaged: info.damaged,
+        dead_lettered: info.dead_lettered,
+        backoff_min_ms: info.backoff_min_ms,
+        backoff_max_ms: info.backoff_max_ms,
+        ack_deadline_ms: info.ack_deadline_ms,
+        ttl_ms: info.ttl_ms,
+        dead_letter: dead_letter.unwrap_or(ptr::null()),
+        max_attempts: info.max_attempts,
     }
 }

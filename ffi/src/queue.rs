@@ -19,7 +19,9 @@ use crate::types::*;
 ///
 /// The ticket may end with:
 /// - TELPHER_MISMATCH: the queue exists with other options; `detail` names the difference.
-/// - TELPHER_UNSUPPORTED: the hub has no such durability.
+/// - TELPHER_UNSUPPORTED: the hub has no such durability: a hub without a directory keeps queues in
+///   memory only.
+/// - TELPHER_NO_SPACE: there is no room on disk for a queue; none was made.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn telpher_declare(
     hub: telpher_hub,
@@ -35,11 +37,13 @@ pub unsafe extern "C" fn telpher_declare(
             (start, input::name(queue, "queue")?, input::options(options)?)
         };
         let timeout_ms = options.timeout_ms;
-        start.go(Command::Declare { queue, options: queue_options(&options)? }, timeout_ms)
+        // SAFETY: as above.
+        let options = unsafe { queue_options(&options) }?;
+        start.go(Command::Declare { queue, options }, timeout_ms)
     })
 }
 
-fn queue_options(given: &telpher_declare_options) -> Result<QueueOptions, Error> {
+unsafe fn queue_options(given: &telpher_declare_options) -> Result<QueueOptions, Error> {
     let durabilities = [
         (TELPHER_DURABILITY_DEFAULT, None),
         (TELPHER_DURABILITY_MEMORY, Some(Durability::Memory)),
@@ -48,11 +52,22 @@ fn queue_options(given: &telpher_declare_options) -> Result<QueueOptions, Error>
     ];
     let overflows =
         [(TELPHER_OVERFLOW_WAIT, Overflow::Wait), (TELPHER_OVERFLOW_REJECT, Overflow::Reject)];
+    let dead_letter = match given.dead_letter.is_null() {
+        true => None,
+        // SAFETY: not NULL, so it is a C string by the caller's contract.
+        false => Some(unsafe { input::name(given.dead_letter, "dead_letter") }?),
+    };
     Ok(QueueOptions {
         durability: one_of("durability", given.durability, &durabilities)?,
         length_max: given.length_max,
         bytes_max: given.bytes_max,
         overflow: one_of("overflow", given.overflow, &overflows)?,
+        max_attempts: given.max_attempts,
+        backoff_min_ms: given.backoff_min_ms,
+        backoff_max_ms: given.backoff_max_ms,
+        ack_deadline_ms: given.ack_deadline_ms,
+        ttl_ms: given.ttl_ms,
+        dead_letter,
     })
 }
 
@@ -206,7 +221,8 @@ pub unsafe extern "C" fn telpher_consume(
             0 => limits::PREFETCH_DEFAULT,
             stated => stated,
         };
-        start.go(Command::Consume { queue, prefetch, ack_deadline_ms: 0 }, options.timeout_ms)
+        let ack_deadline_ms = options.ack_deadline_ms;
+        start.go(Command::Consume { queue, prefetch, ack_deadline_ms }, options.timeout_ms)
     })
 }
 

@@ -187,8 +187,30 @@ pub struct telpher_declare_options {
     pub overflow: u32,
     /// Messages, waiting and held; 0 is the default of 1,000,000.
     pub length_max: u64,
-    /// Bytes of bodies, keys and headers; 0 is the default of 256 MiB.
+    /// Bytes of bodies, keys and headers; 0 is the default of 256 MiB. At most 1 GiB in memory, at
+    /// most 1 TiB on disk.
     pub bytes_max: u64,
+    /// Failed attempts after which a message goes to the dead-letter queue, 1 to 1,000; 0 is the
+    /// default of 20.
+    pub max_attempts: u32,
+    /// Pause after the first failed attempt, in ms, at most a day (86,400,000); 0 is the default of
+    /// 100. It doubles with each further one; each pause is drawn at random between half and all of
+    /// its value.
+    pub backoff_min_ms: u64,
+    /// Longest pause, in ms, at least `backoff_min_ms` and at most a day; 0 is the default of
+    /// 60,000.
+    pub backoff_max_ms: u64,
+    /// Time after which a message that was handed over and not settled is taken back as a failed
+    /// attempt, in ms, at most a day; 0: never. telpher_extend moves it.
+    pub ack_deadline_ms: u64,
+    /// Time after which a message that nobody holds goes to the dead-letter queue, in ms, at most
+    /// 1,000,000,000,000; 0: never.
+    pub ttl_ms: u64,
+    /// The queue that dead letters go to, made when it is first needed; another one than this. NULL
+    /// is the queue's own name with `.dead` behind it, so the name may then have at most 250 bytes;
+    /// a queue whose own name ends with `.dead` then has none: what is rejected there is gone, and
+    /// attempts do not end.
+    pub dead_letter: *const c_char,
 }
 
 /// How a message is sent to a queue.
@@ -221,6 +243,9 @@ pub struct telpher_consume_options {
     pub timeout_ms: i64,
     /// Messages held at once, 1 to 65,536; 0 is the default of 64.
     pub prefetch: u32,
+    /// Time after which a message that was handed over and not settled is taken back as a failed
+    /// attempt, in ms, at most a day (86,400,000); 0: the queue's. telpher_extend moves it.
+    pub ack_deadline_ms: u32,
 }
 
 /// A message's headers; see telpher_header_get.
@@ -238,15 +263,15 @@ pub struct telpher_hub_info {
     pub epoch: u64,
     /// This handle's session.
     pub session_id: u64,
-    /// True if queues are kept in memory only.
+    /// True if the hub has no directory: queues are kept in memory only.
     pub memory_only: bool,
 }
 
-/// A queue's figures.
+/// A queue's figures, and how it is: each default in its place.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct telpher_queue_info {
-    /// Messages waiting.
+    /// Messages waiting that could be handed out now.
     pub ready: u64,
     /// Messages held by consumers.
     pub held: u64,
@@ -256,13 +281,13 @@ pub struct telpher_queue_info {
     pub sends_waiting: u64,
     /// Consumers, and receives that wait.
     pub consumers: u64,
-    /// Messages stored since the queue was made.
+    /// Messages stored since the queue was made, dead letters of other queues included.
     pub sent: u64,
     /// Messages acknowledged.
     pub acknowledged: u64,
     /// Messages rejected.
     pub rejected: u64,
-    /// Times that a message was requeued as failed.
+    /// Times that an attempt failed and the message was to be tried again.
     pub requeued: u64,
     /// Bound on messages.
     pub length_max: u64,
@@ -272,6 +297,24 @@ pub struct telpher_queue_info {
     pub overflow: u32,
     /// TELPHER_DURABILITY_MEMORY, _OS or _DISK.
     pub durability: u32,
+    /// Messages that wait for their next attempt.
+    pub delayed: u64,
+    /// Messages whose body on disk was found damaged; they are kept and never handed out.
+    pub damaged: u64,
+    /// Messages that went to the dead-letter queue.
+    pub dead_lettered: u64,
+    /// Pause after the first failed attempt, in ms.
+    pub backoff_min_ms: u64,
+    /// Longest pause, in ms.
+    pub backoff_max_ms: u64,
+    /// Time after which an unsettled message is taken back, in ms; 0: never.
+    pub ack_deadline_ms: u64,
+    /// Time after which a waiting message goes to the dead-letter queue, in ms; 0: never.
+    pub ttl_ms: u64,
+    /// Where dead letters go; NULL: nowhere. Valid as long as this struct.
+    pub dead_letter: *const c_char,
+    /// Failed attempts after which a message goes to the dead-letter queue.
+    pub max_attempts: u32,
 }
 
 /// Something has ended or arrived. What does not belong to its kind is 0.
