@@ -6,7 +6,7 @@ use std::ffi::{CString, c_void};
 use std::ptr;
 
 use telpher::{Delivery, Durability, Error, Event, HubInfo, Message, Notice, Outcome, Overflow};
-use telpher::{QueueInfo, What};
+use telpher::{QueueInfo, Receipt, What};
 
 use crate::constants::*;
 use crate::status;
@@ -20,6 +20,8 @@ pub struct Extra {
     queues: Vec<Box<telpher_queue_info>>,
     #[expect(clippy::vec_box, reason = "C points to them while the vector grows")]
     hubs: Vec<Box<telpher_hub_info>>,
+    /// Those of a batch each; a list stays where it is while the vector grows.
+    receipts: Vec<Vec<telpher_receipt>>,
 }
 
 // SAFETY: the pointers in `queues` lead to `texts` beside them, which move with them.
@@ -31,6 +33,7 @@ impl Extra {
         self.texts.clear();
         self.queues.clear();
         self.hubs.clear();
+        self.receipts.clear();
     }
 
     fn text(&mut self, text: &str) -> *const std::ffi::c_char {
@@ -108,7 +111,12 @@ fn fill_outcome(seen: &mut telpher_event, outcome: &Outcome, extra: &mut Extra) 
             extra.queues.push(Box::new(info));
             seen.queue_info = extra.queues.last().map_or(ptr::null(), |info| &raw const **info);
         }
-        Outcome::Receipts(_) => {}
+        Outcome::Receipts(receipts) if receipts.is_empty() => {}
+        Outcome::Receipts(receipts) => {
+            let receipts: Vec<telpher_receipt> = receipts.iter().map(receipt).collect();
+            (seen.receipts, seen.receipts_count) = (receipts.as_ptr(), receipts.len());
+            extra.receipts.push(receipts);
+        }
         // No function of this interface asks for these.
         Outcome::Peeked(_) | Outcome::Queues(_) => {}
     }
@@ -172,6 +180,11 @@ fn durability(durability: Durability) -> u32 {
         Durability::Os => TELPHER_DURABILITY_OS,
         Durability::Disk => TELPHER_DURABILITY_DISK,
     }
+}
+
+fn receipt(receipt: &Receipt) -> telpher_receipt {
+    let message_id = receipt.message_id;
+    telpher_receipt { message_id, durability: durability(receipt.durability) }
 }
 
 fn hub_info(info: &HubInfo) -> telpher_hub_info {

@@ -20,6 +20,9 @@ pub type telpher_id = u64;
 /// Names a message that telpher_message_retain keeps; never 0.
 pub type telpher_retained = u64;
 
+/// Names a batch of telpher_batch_new; never 0, never used again.
+pub type telpher_batch = u64;
+
 /// Takes an outcome, on the thread that drives the handle, with no lock held. The event is valid
 /// until the function returns. The function may start operations and close the handle; it must not
 /// wait for operations (TELPHER_WOULD_DEADLOCK), throw, nor jump out.
@@ -248,6 +251,27 @@ pub struct telpher_consume_options {
     pub ack_deadline_ms: u32,
 }
 
+/// What is said with a verdict on a delivery.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_settle_options {
+    /// sizeof(telpher_settle_options)
+    pub size: usize,
+    /// With TELPHER_REJECT and _REQUEUE: why, at most 1,024 bytes, UTF-8. It is kept with the
+    /// message, and a dead letter carries it as a header. NULL: nothing to say.
+    pub reason: *const c_char,
+}
+
+/// How a batch is submitted.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_batch_options {
+    /// sizeof(telpher_batch_options)
+    pub size: usize,
+    /// Time until it is confirmed: 0 is the default of 30,000.
+    pub timeout_ms: i64,
+}
+
 /// A message's headers; see telpher_header_get.
 pub struct telpher_headers {
     _private: [u8; 0],
@@ -317,9 +341,21 @@ pub struct telpher_queue_info {
     pub max_attempts: u32,
 }
 
+/// What a confirmed send of a batch has reached. Programs walk over arrays of it, so it stays as it
+/// is.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_receipt {
+    /// The message's id, unique in the hub.
+    pub message_id: u64,
+    /// How safe it is: TELPHER_DURABILITY_MEMORY, _OS or _DISK.
+    pub durability: u32,
+}
+
 /// Something has ended or arrived. What does not belong to its kind is 0.
 ///
-/// Every pointer is valid until telpher_events_release of the batch that the event came in, and
+/// Events are handed over in batches (which have nothing to do with telpher_batch_new). Every
+/// pointer is valid until telpher_events_release of the batch that the event came in, and
 /// telpher_message_retain keeps the message's own (body, key, headers) longer. The program may copy
 /// an event.
 #[repr(C)]
@@ -370,7 +406,7 @@ pub struct telpher_event {
     pub epoch: u64,
     /// NOTICE: TELPHER_NOTICE_DISCONNECTED, _RESUMED or _HUB_CHANGED.
     pub notice: u32,
-    /// How often the message was tried before and requeued.
+    /// Attempts of the message that failed before.
     pub failures: u32,
     /// DONE of a send: how safe the message is, TELPHER_DURABILITY_MEMORY, _OS or _DISK.
     pub durability: u32,
@@ -384,6 +420,10 @@ pub struct telpher_event {
     pub memory_lost: bool,
     /// Where the message was sent from; all zero: not stated.
     pub trace: telpher_trace,
+    /// DONE of a batch: what its sends have reached, in their order. NULL if it had none.
+    pub receipts: *const telpher_receipt,
+    /// How many receipts there are.
+    pub receipts_count: usize,
 }
 
 /// Counters of one handle, since it was opened.

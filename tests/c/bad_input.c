@@ -255,7 +255,7 @@ TEST(an_unknown_value_of_an_option_is_refused_with_what_is_allowed) {
     message.priority = 256;
     CHECK_STATUS(telpher_call(hub, "a", &message, NULL, NULL, &id), TELPHER_INVALID);
     CHECK_LAST_ERROR("priority is 256; allowed are 0 to 255");
-    CHECK_STATUS(telpher_settle(hub, 1, 5, NULL, NULL), TELPHER_INVALID);
+    CHECK_STATUS(telpher_settle(hub, 1, 5, NULL, NULL, NULL), TELPHER_INVALID);
     CHECK_LAST_ERROR("verdict is 5");
     CHECK_STATUS(telpher_close(hub, TELPHER_FOREVER), TELPHER_INVALID);
     CHECK_LAST_ERROR("bounded");
@@ -328,7 +328,7 @@ TEST(an_id_or_token_that_names_nothing_is_refused) {
     CHECK_STATUS(telpher_request_cancelled(hub, 987654321, &cancelled), TELPHER_STALE);
     CHECK_OK(telpher_credit(hub, 987654321, 1, NULL, &id));
     expect_ended(hub, id, TELPHER_STALE);
-    CHECK_OK(telpher_settle(hub, 987654321, TELPHER_ACKNOWLEDGE, NULL, &id));
+    CHECK_OK(telpher_settle(hub, 987654321, TELPHER_ACKNOWLEDGE, NULL, NULL, &id));
     expect_ended(hub, id, TELPHER_LEASE_LOST);
     CHECK_OK(telpher_reply(hub, 987654321, NULL, NULL, NULL, &id));
     expect_ended(hub, id, TELPHER_LEASE_LOST);

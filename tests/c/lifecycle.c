@@ -148,7 +148,7 @@ static void child(telpher_hub parents, telpher_event *held) {
     IN_CHILD(strstr(telpher_last_error(), "fork") != NULL);
     IN_CHILD(telpher_serve(parents, "a", NULL, NULL, &id) == TELPHER_FORKED);
     IN_CHILD(telpher_send(parents, "a", &message, NULL, NULL, &id) == TELPHER_FORKED);
-    IN_CHILD(telpher_settle(parents, held->token, TELPHER_ACKNOWLEDGE, NULL, NULL) ==
+    IN_CHILD(telpher_settle(parents, held->token, TELPHER_ACKNOWLEDGE, NULL, NULL, NULL) ==
              TELPHER_FORKED);
     IN_CHILD(telpher_wait(parents, 1, 0, &event) == TELPHER_FORKED);
     IN_CHILD(telpher_poll(parents, &event, sizeof event, 1, &count, 0) == TELPHER_FORKED);
@@ -189,7 +189,7 @@ TEST(after_a_fork_the_child_is_refused_and_the_parent_goes_on) {
     CHECK_OK(telpher_call(hub, "reverse", &TEXT("diaper"), NULL, NULL, &id));
     telpher_event event = outcome(hub, id);
     CHECK_BODY(event, "repaid");
-    CHECK_OK(telpher_settle(hub, held.token, TELPHER_ACKNOWLEDGE, NULL, &id));
+    CHECK_OK(telpher_settle(hub, held.token, TELPHER_ACKNOWLEDGE, NULL, NULL, &id));
     expect_ok(hub, id);
     CHECK_OK(telpher_events_release(&held));
     CHECK_OK(telpher_events_release(&event));
@@ -252,7 +252,7 @@ TEST(a_body_handed_over_is_released_once_when_nothing_needs_it_any_more) {
         for (size_t place = 0; place < sizes[at]; place++) {
             CHECK(((const char *)job.body)[place] == 'b');
         }
-        CHECK_OK(telpher_settle(hub, job.token, TELPHER_ACKNOWLEDGE, NULL, NULL));
+        CHECK_OK(telpher_settle(hub, job.token, TELPHER_ACKNOWLEDGE, NULL, NULL, NULL));
         CHECK_OK(telpher_events_release(&job));
         CHECK_OK(telpher_close(hub, 0));
         await_release(&lent);

@@ -248,7 +248,7 @@ TEST(when_the_host_is_killed_the_handle_stays_and_hears_that_the_hub_has_changed
     event = outcome(hub, receiving);
     CHECK_ENDED(event, TELPHER_HOST_LOST);
     CHECK_OK(telpher_events_release(&event));
-    CHECK(telpher_settle(hub, lost, TELPHER_ACKNOWLEDGE, NULL, &id) == TELPHER_STALE ||
+    CHECK(telpher_settle(hub, lost, TELPHER_ACKNOWLEDGE, NULL, NULL, &id) == TELPHER_STALE ||
           (outcome(hub, id).status == TELPHER_LEASE_LOST));
     CHECK_OK(telpher_call(hub, "reverse", &TEXT("x"), NULL, NULL, &id));
     event = outcome(hub, service);

@@ -10,9 +10,9 @@ TEST(a_message_is_sent_received_and_acknowledged) {
     CHECK_BODY(job, "paint it");
     CHECK(job.message_id != 0 && !job.redelivered);
     CHECK_EQUAL(job.failures, 0);
-    CHECK_OK(telpher_settle(hub, job.token, TELPHER_ACKNOWLEDGE, NULL, &id));
+    CHECK_OK(telpher_settle(hub, job.token, TELPHER_ACKNOWLEDGE, NULL, NULL, &id));
     expect_ok(hub, id);
-    CHECK_OK(telpher_settle(hub, job.token, TELPHER_ACKNOWLEDGE, NULL, &id));
+    CHECK_OK(telpher_settle(hub, job.token, TELPHER_ACKNOWLEDGE, NULL, NULL, &id));
     expect_ended(hub, id, TELPHER_STALE);
     CHECK_OK(telpher_events_release(&job));
     CHECK_OK(telpher_close(hub, 0));
@@ -31,7 +31,7 @@ static telpher_queue_info inspect(telpher_hub hub, const char *queue) {
 
 static void settle(telpher_hub hub, telpher_event *job, uint32_t verdict) {
     telpher_id id;
-    CHECK_OK(telpher_settle(hub, job->token, verdict, NULL, &id));
+    CHECK_OK(telpher_settle(hub, job->token, verdict, NULL, NULL, &id));
     expect_ok(hub, id);
     CHECK_OK(telpher_events_release(job));
 }

@@ -138,7 +138,7 @@ static void refuses(telpher_hub hub) {
     CHECK_REFUSED(telpher_send(hub, "a", &message, NULL, NULL, &id));
     CHECK_REFUSED(telpher_receive(hub, "a", NULL, NULL, &id));
     CHECK_REFUSED(telpher_consume(hub, "a", NULL, NULL, &id));
-    CHECK_REFUSED(telpher_settle(hub, 1, TELPHER_ACKNOWLEDGE, NULL, NULL));
+    CHECK_REFUSED(telpher_settle(hub, 1, TELPHER_ACKNOWLEDGE, NULL, NULL, NULL));
     CHECK_REFUSED(telpher_credit(hub, 1, 1, NULL, NULL));
     CHECK_REFUSED(telpher_wait(hub, 1, 1, &event));
     CHECK_REFUSED(telpher_poll(hub, &event, sizeof event, 1, &count, 0));
