@@ -226,3 +226,32 @@ fn queue_info(info: &QueueInfo, extra: &mut Extra) -> telpher_queue_info {
         max_attempts: info.max_attempts,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn done(outcome: Outcome) -> Event {
+        Event { id: 1, user: 0, what: What::Done(Ok(outcome)) }
+    }
+
+    #[test]
+    fn receipts_come_in_their_order_and_stay_where_they_are_while_other_events_are_filled() {
+        let mut extra = Extra::default();
+        let receipt = |message_id| Receipt { message_id, durability: Durability::Disk };
+        let batches: Vec<Event> = (0..20)
+            .map(|at| done(Outcome::Receipts(vec![receipt(at), receipt(at + 100)])))
+            .collect();
+        let seen: Vec<_> = batches.iter().map(|event| fill(event, &mut extra)).collect();
+        for (at, event) in seen.iter().enumerate() {
+            assert_eq!(event.receipts_count, 2);
+            // SAFETY: `extra` holds them, and there are two.
+            let receipts = unsafe { std::slice::from_raw_parts(event.receipts, 2) };
+            assert_eq!(receipts[0].message_id, at as u64);
+            assert_eq!(receipts[1].message_id, at as u64 + 100);
+            assert_eq!(receipts[1].durability, TELPHER_DURABILITY_DISK);
+        }
+        let none = fill(&done(Outcome::Receipts(Vec::new())), &mut extra);
+        assert!(none.receipts.is_null() && none.receipts_count == 0);
+    }
+}

@@ -16,8 +16,8 @@ use crate::types::*;
 /// default. Any thread, also in a callback.
 ///
 /// A message that is rejected, or expires, or whose attempts are used up, goes to the dead-letter
-/// queue with further headers: `telpher.queue` (where it was), `telpher.reason` (rejected, requeued,
-/// late, crashed or expired), `telpher.error` (the last reason given with a verdict),
+/// queue with further headers: `telpher.queue` (where it was), `telpher.reason` (rejected,
+/// requeued, late, crashed or expired), `telpher.error` (the last reason given with a verdict),
 /// `telpher.failures` (how many attempts failed) and `telpher.history` (a line for each of them:
 /// `ms-since-1970 why: reason`). One batch sends it back: a send to where it was, and a verdict of
 /// TELPHER_ACKNOWLEDGE on the dead letter.
