@@ -347,18 +347,3 @@ TEST(an_address_beyond_loopback_is_refused_without_permission) {
     CHECK_STATUS(telpher_open(fresh_memory_url(), &options, NULL, &hub, NULL), TELPHER_INVALID);
     CHECK_LAST_ERROR("listen is NULL");
 }
-
-TEST(a_directory_hub_refuses_a_queue_on_disk_and_says_so) {
-    telpher_hub hub = open_hub(fresh_directory(), TELPHER_DRIVE_LIBRARY);
-    const char *names;
-    telpher_id id;
-    CHECK_OK(telpher_declare(hub, "jobs", NULL, NULL, &id));
-    telpher_event event = outcome(hub, id);
-    CHECK_ENDED(event, TELPHER_UNSUPPORTED);
-    CHECK_CONTAINS(event.detail, "memory");
-    CHECK_OK(telpher_events_release(&event));
-    declare_queue(hub, "jobs");
-    CHECK_OK(telpher_capabilities(hub, &names));
-    CHECK_CONTAINS(names, "queues.memory");
-    CHECK_OK(telpher_close(hub, 0));
-}
