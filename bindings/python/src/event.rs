@@ -3,7 +3,7 @@
 //! Floor: `telpher`.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use telpher::{Delivery, Event, Message, Outcome, Request, What};
 
 use crate::convert::body_out;
@@ -52,14 +52,22 @@ pub fn outcome_out(
             Bound::new(py, HubInfo { hub_id, epoch, session_id, memory_only })?.into_any()
         }
         Outcome::Reply(message) => body_out(py, message.body, zero_copy)?,
-        Outcome::Receipt(receipt) => {
-            let durability = durability(receipt.durability);
-            Bound::new(py, Receipt { message_id: receipt.message_id, durability })?.into_any()
-        }
+        Outcome::Receipt(receipt) => receipt_out(py, receipt)?,
         Outcome::Delivery(delivery) => delivery_out(py, delivery, zero_copy)?,
         Outcome::Count(count) => count.into_pyobject(py)?.into_any(),
         Outcome::Queue(info) => Bound::new(py, crate::types::QueueInfo::from(*info))?.into_any(),
+        Outcome::Receipts(receipts) => {
+            let receipts = receipts.into_iter().map(|receipt| receipt_out(py, receipt));
+            PyList::new(py, receipts.collect::<PyResult<Vec<_>>>()?)?.into_any()
+        }
+        // No command that Python can make ends so.
+        Outcome::Peeked(_) | Outcome::Queues(_) => py.None().into_bound(py),
     })
+}
+
+fn receipt_out(py: Python<'_>, receipt: telpher::Receipt) -> PyResult<Bound<'_, PyAny>> {
+    let telpher::Receipt { message_id, durability: reached } = receipt;
+    Ok(Bound::new(py, Receipt { message_id, durability: durability(reached) })?.into_any())
 }
 
 /// The notice as an object.

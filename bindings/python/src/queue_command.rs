@@ -30,6 +30,7 @@ impl PyCommand {
             length_max: whole(py, "length_max", length_max, (0, u64::MAX))?,
             bytes_max: whole(py, "bytes_max", bytes_max, (0, limits::HUB_BYTES_MAX))?,
             overflow: choice(py, "overflow", overflow, &overflows)?,
+            ..QueueOptions::default()
         };
         checked(py, Command::Declare { queue: name_in(py, queue)?, options })
     }
