@@ -107,7 +107,10 @@ fn message_out(py: Python<'_>, message: Message, zero_copy: bool) -> PyResult<Pa
     if let Some(properties) = &message.properties {
         key = PyBytes::new(py, &properties.key);
         for (name, value) in properties.headers.iter() {
-            headers.set_item(name, PyBytes::new(py, value))?;
+            // As in the other languages, the first value of a name wins.
+            if !headers.contains(name)? {
+                headers.set_item(name, PyBytes::new(py, value))?;
+            }
         }
     }
     Ok((body_out(py, message.body, zero_copy)?, key, headers))
