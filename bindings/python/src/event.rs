@@ -55,7 +55,9 @@ pub fn outcome_out(
         Outcome::Receipt(receipt) => receipt_out(py, receipt)?,
         Outcome::Delivery(delivery) => delivery_out(py, delivery, zero_copy)?,
         Outcome::Count(count) => count.into_pyobject(py)?.into_any(),
-        Outcome::Queue(info) => Bound::new(py, crate::types::QueueInfo::from(*info))?.into_any(),
+        Outcome::Queue(info) => {
+            Bound::new(py, crate::queue_info::QueueInfo::from(*info))?.into_any()
+        }
         Outcome::Receipts(receipts) => {
             let receipts = receipts.into_iter().map(|receipt| receipt_out(py, receipt));
             PyList::new(py, receipts.collect::<PyResult<Vec<_>>>()?)?.into_any()
