@@ -4,6 +4,7 @@ A program opens a hub and has calls and queues: `telpher.open()` for blocking co
 `telpher.aio.open()` for asyncio. Every error is a class of its own under `telpher.Error`.
 """
 
+from telpher._batch import Batch
 from telpher._consumer import Consumer
 from telpher._hub import Hub
 from telpher._job import Job
@@ -53,6 +54,7 @@ from telpher.errors import (
 __all__ = [
     "LATER",
     "Abandoned",
+    "Batch",
     "Busy",
     "Cancelled",
     "Closed",
