@@ -78,7 +78,11 @@ pub(crate) fn read(
         layout::DELETE => Command::Delete { queue: name()? },
         layout::PURGE => Command::Purge { queue: name()? },
         layout::INSPECT => Command::Inspect { queue: name()? },
-        layout::SETTLE => Command::Settle { delivery: long(words, 10), verdict: verdict(small)?, reason: String::new() },
+        layout::SETTLE => Command::Settle {
+            delivery: long(words, 10),
+            verdict: verdict(small)?,
+            reason: String::new(),
+        },
         layout::REPLY => {
             Command::Reply { request: long(words, 10), reply: Ok(message(words, body)?) }
         }
@@ -150,6 +154,7 @@ fn declared(words: &[u32], body: &mut Body<'_>) -> Result<QueueOptions, Error> {
         length_max: number(0)? as u64,
         bytes_max: number(8)? as u64,
         overflow,
+        ..QueueOptions::default()
     })
 }
 

@@ -284,9 +284,11 @@ fn is_orphan(event: &Event, ids: &[Id]) -> bool {
 /// Lets go of what nobody will look at. Nobody is there to be told of a failure either.
 fn give_back(hub: &Hub, what: &What) {
     let command = match what {
-        What::Delivery(delivery) => {
-            Command::Settle { delivery: delivery.token, verdict: Verdict::Release, reason: String::new() }
-        }
+        What::Delivery(delivery) => Command::Settle {
+            delivery: delivery.token,
+            verdict: Verdict::Release,
+            reason: String::new(),
+        },
         What::Request(request) => {
             let error = Error::new(Kind::Abandoned, "the service has ended");
             Command::Reply { request: request.token, reply: Err(error) }
