@@ -13,9 +13,10 @@ use std::rc::Rc;
 
 use telpher::{Command, Done, Error, Event, Hub, Id, Kind, Name, Timeout, Verdict, What};
 
+use crate::body::Body;
 use crate::incoming::Page;
 use crate::layout::{self, NO_SLOT, WORDS};
-use crate::outgoing::{self, Body, Operation};
+use crate::outgoing::{self, Operation};
 use crate::teardown::{self, HookHandle};
 use crate::thread::Thread;
 use crate::uv::Watch;
