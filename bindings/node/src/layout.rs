@@ -41,6 +41,7 @@
 //! name, whose bytes lie before the body: numbers of names may change before a batch is submitted.
 
 use napi_derive::napi;
+use telpher::Verdict;
 
 /// Words of one record.
 #[napi]
@@ -80,6 +81,16 @@ pub const SETTLE: u32 = 12;
 pub const REPLY: u32 = 13;
 #[napi]
 pub const REPLY_ERROR: u32 = 14;
+
+/// What becomes of a delivery.
+#[napi]
+pub const ACKNOWLEDGE: u32 = Verdict::Acknowledge as u32;
+#[napi]
+pub const REJECT: u32 = Verdict::Reject as u32;
+#[napi]
+pub const REQUEUE: u32 = Verdict::Requeue as u32;
+#[napi]
+pub const RELEASE: u32 = Verdict::Release as u32;
 
 /// What an event is; up to `ERROR` it ends its slot.
 #[napi]

@@ -122,10 +122,10 @@ pub(crate) fn settlement(
 
 fn verdict(number: u32) -> Result<Verdict, Error> {
     match number {
-        1 => Ok(Verdict::Acknowledge),
-        2 => Ok(Verdict::Reject),
-        3 => Ok(Verdict::Requeue),
-        4 => Ok(Verdict::Release),
+        layout::ACKNOWLEDGE => Ok(Verdict::Acknowledge),
+        layout::REJECT => Ok(Verdict::Reject),
+        layout::REQUEUE => Ok(Verdict::Requeue),
+        layout::RELEASE => Ok(Verdict::Release),
         other => Err(malformed(&format!("unknown verdict {other}"))),
     }
 }
