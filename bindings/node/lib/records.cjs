@@ -1,7 +1,7 @@
 'use strict'
 
-// A batch of operations, or of parts of one: fixed records, and the bytes of bodies, keys and headers
-// beside them. The layout is stated in the addon's `layout.rs`.
+// A batch of operations, or of parts of one: fixed records, and beside them the bytes of bodies,
+// keys and headers. The layout is stated in the addon's `layout.rs`.
 
 const native = require('./native.cjs')
 

@@ -85,7 +85,7 @@ test('a reason that is too long or no text is refused, and the job is still held
   await job.acknowledge()
 })
 
-test('dead letters go to the queue that is stated, and none from a queue of dead ones', async (t) => {
+test('dead letters go to the stated queue, and from a queue of dead ones nowhere', async (t) => {
   const { hub, queue } = await openQueue(t, { deadLetter: 'graveyard.dead' })
   await queue.send('x')
   await (await queue.receive()).reject('first')
