@@ -8,8 +8,8 @@ use super::log::Level;
 use super::queues::{Entry, QueueRef};
 use super::sessions::{Done, Marked};
 use super::{Broker, SessionKey};
-use crate::base::record::{Holder, Mark, Place, Position, Record, Sent, SessionState, Stored};
 use crate::base::Message;
+use crate::base::record::{Holder, Mark, Place, Position, Record, Sent, SessionState, Stored};
 
 /// Where a message is.
 #[derive(Clone, Copy, Debug)]
@@ -86,9 +86,8 @@ impl Broker {
     fn contents(&self, key: usize) -> Vec<Stored> {
         let reference = self.queue_ref(key);
         let queue = &self.queues[key];
-        let stored = |entry: &Entry, holder| {
-            Some(stored(queue.id, entry, entry.message.clone()?, holder))
-        };
+        let stored =
+            |entry: &Entry, holder| Some(stored(queue.id, entry, entry.message.clone()?, holder));
         let mut all: Vec<Stored> = queue.waiting().filter_map(|e| stored(e, None)).collect();
         let delayed = self.delayed.iter().filter(|(_, delayed)| delayed.queue == reference);
         all.extend(delayed.filter_map(|(_, delayed)| stored(&delayed.entry, None)));

@@ -260,7 +260,6 @@ impl Broker {
     pub(super) fn time_ms(&self, now: Time) -> u64 {
         self.config.time_ms + now.since(self.begun).as_millis() as u64
     }
-
 }
 
 /// Sequences at the fronts of a queue whose time is over.

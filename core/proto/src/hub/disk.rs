@@ -92,8 +92,7 @@ impl Hub {
             let place = journal.append(position, &record, false);
             past.apply(record, place);
         }
-        let Restored { broker, watched } =
-            Broker::restore(config.broker(true), past, last, now)?;
+        let Restored { broker, watched } = Broker::restore(config.broker(true), past, last, now)?;
         let mut hub = Hub::with(config, broker, Some(journal));
         hub.broker.restate();
         hub.write_down();

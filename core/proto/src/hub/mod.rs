@@ -18,8 +18,8 @@ use std::collections::VecDeque;
 use bytes::BytesMut;
 use slab::Slab;
 
-use crate::base::timers::{TimerKey, Timers};
 use crate::base::record::Process;
+use crate::base::timers::{TimerKey, Timers};
 use crate::base::{Error, Time, limits};
 use crate::broker::{Broker, NameId, SessionKey};
 use crate::journal::Journal;

@@ -153,7 +153,12 @@ impl Scan<'_> {
             return self.look_for_watermarks(seed, content, SEGMENT_HEADER_SIZE);
         }
         self.supersede(number, header)?;
-        self.segments.push_back(Segment { number, size: content.len() as u64, used: 0, live: (0, 0) });
+        self.segments.push_back(Segment {
+            number,
+            size: content.len() as u64,
+            used: 0,
+            live: (0, 0),
+        });
         let end = self.frames(seed, header, content)?;
         if let Some(segment) = self.segments.back_mut() {
             segment.used = end as u64;
@@ -264,7 +269,12 @@ impl Scan<'_> {
     }
 
     /// Behind a fault: does anything say that what is missing was durable?
-    fn look_for_watermarks(&mut self, seed: Seed, content: &Bytes, from: usize) -> Result<(), Error> {
+    fn look_for_watermarks(
+        &mut self,
+        seed: Seed,
+        content: &Bytes,
+        from: usize,
+    ) -> Result<(), Error> {
         let mut at = from.next_multiple_of(8);
         while at + FRAME_HEADER_SIZE <= content.len() {
             if content[at..].first_chunk() == Some(&[0u8; ZEROS]) {
@@ -276,7 +286,8 @@ impl Scan<'_> {
                 frame.kind == COMMIT && frame.check_body(seed, at as u64, &content[at..])
             });
             let body = frame.map(|_| &content[at + FRAME_HEADER_SIZE..]);
-            let commit = body.and_then(|body| Commit::decode(body.get(..super::format::COMMIT_SIZE)?));
+            let commit =
+                body.and_then(|body| Commit::decode(body.get(..super::format::COMMIT_SIZE)?));
             if let Some(commit) = commit {
                 self.known_durable(commit.durable)?;
             }

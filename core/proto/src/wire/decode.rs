@@ -103,9 +103,7 @@ impl Reader<'_> {
             FrameKind::Inspect => Frame::Inspect { ticket, name: self.name_ref()? },
             FrameKind::Received => Frame::Received { count: id },
             FrameKind::Goodbye => Frame::Goodbye,
-            FrameKind::Extend => {
-                Frame::Extend { ticket, delivery: self.u64()?, ms: self.u64()? }
-            }
+            FrameKind::Extend => Frame::Extend { ticket, delivery: self.u64()?, ms: self.u64()? },
             FrameKind::Peek => {
                 Frame::Peek { ticket, name: self.name_ref()?, count: self.padded_u32()? }
             }
@@ -165,9 +163,7 @@ impl Reader<'_> {
             },
             FrameKind::Reply => Frame::Reply { ticket, message: self.message()?.0 },
             FrameKind::Done => Frame::Done { ticket },
-            FrameKind::Receipt => {
-                Frame::Receipt { ticket, receipt: self.receipt()? }
-            }
+            FrameKind::Receipt => Frame::Receipt { ticket, receipt: self.receipt()? },
             FrameKind::Receipts => {
                 let count = self.count(limits::BATCH_PARTS_MAX)?;
                 let receipts = (0..count).map(|_| self.receipt()).collect::<Decoded<_>>()?;

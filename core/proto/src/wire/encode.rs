@@ -107,7 +107,13 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    pub(super) fn frame(&mut self, kind: FrameKind, flags: u8, id: u64, body: impl FnOnce(&mut Self)) {
+    pub(super) fn frame(
+        &mut self,
+        kind: FrameKind,
+        flags: u8,
+        id: u64,
+        body: impl FnOnce(&mut Self),
+    ) {
         let start = self.out.len();
         self.out.put_u32_le(0);
         self.out.put_slice(&[kind as u8, flags, 0, 0]);

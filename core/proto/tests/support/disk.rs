@@ -25,7 +25,8 @@ pub struct Disk {
 
 impl Disk {
     pub fn files(&self) -> Vec<File> {
-        let file = |(number, bytes): (&u32, &Vec<u8>)| File { number: *number, size: bytes.len() as u64 };
+        let file =
+            |(number, bytes): (&u32, &Vec<u8>)| File { number: *number, size: bytes.len() as u64 };
         self.files.iter().map(file).collect()
     }
 
