@@ -112,8 +112,8 @@ pub enum Record {
         /// Verdicts, in order.
         settled: Vec<Settled>,
     },
-    /// A message as it stands, with all that is known of it: written forward from an old segment, or
-    /// handed over from memory.
+    /// A message as it stands, with all that is known of it: written forward from an old segment,
+    /// or handed over from memory.
     Moved(Box<Stored>),
     /// A session has begun, or is stated anew.
     Session(Box<SessionState>),

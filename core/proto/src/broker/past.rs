@@ -1,7 +1,7 @@
 //! What earlier hosts have written down, applied record by record.
 //!
-//! A plain table of queues, messages and sessions: a broker begins from it, and whoever looks into a
-//! directory that nobody hosts reads it.
+//! A plain table of queues, messages and sessions: a broker begins from it, and whoever looks into
+//! a directory that nobody hosts reads it.
 //!
 //! Floor: broker.
 

@@ -20,7 +20,8 @@ enum Where {
 }
 
 impl Broker {
-    /// States every queue and session anew. Call it only between two inputs, with all records taken.
+    /// States every queue and session anew. Call it only between two inputs, with all records
+    /// taken.
     pub fn restate(&mut self) {
         let queues: Vec<_> = self.queues.iter().map(|(_, queue)| queue.state()).collect();
         for state in queues {

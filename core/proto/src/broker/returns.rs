@@ -149,8 +149,8 @@ impl Broker {
         slots.into_iter().map(take).collect()
     }
 
-    /// A session has ended, or its process has died: what it held goes back, and only then is any of
-    /// it handed out again.
+    /// A session has ended, or its process has died: what it held goes back, and only then is any
+    /// of it handed out again.
     pub(super) fn put_back(&mut self, now: Time, tokens: &[u64], died: bool) {
         let why = match (died, tokens.len()) {
             (false, _) => Why::Ended,

@@ -41,8 +41,8 @@ pub enum DiskDone {
 pub struct Beginning {
     /// The hub.
     pub hub: Hub,
-    /// The segment to be made: number, size, and its first bytes. Once it is durable, with its name,
-    /// the hub may serve.
+    /// The segment to be made: number, size, and its first bytes. Once it is durable, with its
+    /// name, the hub may serve.
     pub segment: (u32, u64, Bytes),
     /// Segments that are to be removed after that.
     pub obsolete: Vec<u32>,

@@ -1,5 +1,5 @@
-//! Bytes to records. A body whose checksum was right and that can't be read all the same was written
-//! by a faulty or newer library: that is damage, too, and never a panic.
+//! Bytes to records. A body whose checksum was right and that can't be read all the same was
+//! written by a faulty or newer library: that is damage, too, and never a panic.
 //!
 //! Floor: imports `base`.
 

@@ -88,7 +88,8 @@ struct Scan<'a> {
     oldest: u32,
 }
 
-/// Reads segments in order; hands to `sink` each record that is known to be durable, with its place.
+/// Reads segments in order; hands to `sink` each record that is known to be durable, with its
+/// place.
 ///
 /// `read` gives a segment's whole content, `path` its name for texts.
 ///
