@@ -99,7 +99,7 @@ impl Hub {
     pub(super) fn after_input(&mut self, now: Time) {
         if self.journal.is_some() {
             self.write_down();
-            self.keep_house(now);
+            self.roll_if_full(now);
         }
         self.carry_out(now);
     }
@@ -118,22 +118,13 @@ impl Hub {
         }
     }
 
-    /// Between two inputs: a new segment begins with everything stated anew, and old ones go.
-    fn keep_house(&mut self, now: Time) {
+    /// Between two inputs a new segment may begin, with everything stated anew.
+    fn roll_if_full(&mut self, now: Time) {
         let Some(journal) = &mut self.journal else { return };
         if journal.needs_roll() {
             journal.roll(now);
             journal.keep_checkpoint(self.broker.snapshot());
             self.broker.restate(now);
-            self.write_down();
-        }
-        let Some(journal) = &mut self.journal else { return };
-        if let Some(through) = journal.dead() {
-            let position = self.broker.note_freed(through);
-            journal.free(through, position);
-            self.write_down();
-        } else if let Some(sparse) = journal.sparse() {
-            self.broker.move_from(sparse, MOVES);
             self.write_down();
         }
         let room = self.journal.as_ref().map(Journal::room);
@@ -143,8 +134,21 @@ impl Hub {
         }
     }
 
+    /// Old segments go, if nothing in them is needed, or so little that it is written anew.
+    fn keep_house(&mut self) {
+        let Some(journal) = &mut self.journal else { return };
+        if let Some(through) = journal.dead() {
+            let position = self.broker.note_freed(through);
+            journal.free(through, position);
+        } else if let Some(sparse) = journal.sparse() {
+            self.broker.move_from(sparse, MOVES);
+        }
+        self.write_down();
+    }
+
     /// The end of a turn: what has gathered goes to the disk.
     pub fn flush(&mut self, now: Time) {
+        self.keep_house();
         if let Some(journal) = &mut self.journal {
             journal.seal(now);
         }
