@@ -112,8 +112,8 @@ pub enum Record {
         /// Verdicts, in order.
         settled: Vec<Settled>,
     },
-    /// A message as it stands, with all that is known of it: written forward from an old segment, or
-    /// handed over from memory.
+    /// A message as it stands, with all that is known of it: written forward from an old segment,
+    /// or handed over from memory.
     Moved(Box<Stored>),
     /// A session has begun, or is stated anew.
     Session(Box<SessionState>),
@@ -274,6 +274,15 @@ impl Why {
             Why::Suspect => "suspect",
             Why::Ended => "ended",
             Why::Expired => "expired",
+        }
+    }
+
+    /// Whether the message is suspect from then on; `None`: that is as before.
+    pub const fn is_suspicious(self) -> Option<bool> {
+        match self {
+            Why::Crashed | Why::Suspect => Some(true),
+            Why::Ended => None,
+            Why::Requeued | Why::Rejected | Why::Late | Why::Expired => Some(false),
         }
     }
 

@@ -126,13 +126,7 @@ impl Broker {
         }
     }
 
-    fn waiting_read(
-        &mut self,
-        now: Time,
-        queue: QueueRef,
-        sequence: u64,
-        record: Option<&Record>,
-    ) {
+    fn waiting_read(&mut self, now: Time, queue: QueueRef, sequence: u64, record: Option<&Record>) {
         let Some(found) = self.queue_at(queue) else { return };
         found.reads -= 1;
         if let Some(entry) = found.find(sequence)

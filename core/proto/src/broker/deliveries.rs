@@ -268,8 +268,7 @@ impl Broker {
         let mut level = Level::Now;
         if self.is_journaled(queue) {
             level = Level::Written;
-            let holder =
-                Holder { session: self.sessions[session].id.0, token, id, is_receive };
+            let holder = Holder { session: self.sessions[session].id.0, token, id, is_receive };
             let delivered = Delivered { queue: self.queues[queue].id, sequence, holder };
             self.write(Level::Written, Record::Delivered(delivered));
         }

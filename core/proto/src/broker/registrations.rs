@@ -137,8 +137,7 @@ impl Broker {
 
     fn register(&mut self, session: SessionKey, id: u64, role: Role, credit: u32) -> usize {
         let (used, ack_deadline_ms, ready) = (0, 0, false);
-        let registration =
-            Registration { session, id, role, credit, used, ack_deadline_ms, ready };
+        let registration = Registration { session, id, role, credit, used, ack_deadline_ms, ready };
         let key = self.registrations.insert(registration);
         self.sessions[session].registrations.insert(id, key);
         self.effects.push_back(Effect::Started { session, id });

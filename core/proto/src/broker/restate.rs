@@ -9,7 +9,7 @@ use super::queues::{Entry, QueueRef};
 use super::sessions::{Done, Marked};
 use super::{Broker, SessionKey};
 use crate::base::record::{Holder, Mark, Place, Position, Record, Sent, SessionState, Stored};
-use crate::base::Message;
+use crate::base::{Message, Time};
 
 /// Where a message is.
 #[derive(Clone, Copy, Debug)]
@@ -20,13 +20,22 @@ enum Where {
 }
 
 impl Broker {
-    /// States every queue and session anew. Call it only between two inputs, with all records taken.
-    pub fn restate(&mut self) {
+    /// States the host, every queue and every session anew. Call it only between two inputs, with
+    /// all records taken.
+    pub fn restate(&mut self, now: Time) {
+        self.write_opened(now);
         let queues: Vec<_> = self.queues.iter().map(|(_, queue)| queue.state()).collect();
         for state in queues {
             self.write(Level::Written, Record::Queue { change: None, state });
         }
         self.restate_sessions();
+    }
+
+    /// Which host this is, and when.
+    pub(super) fn write_opened(&mut self, now: Time) {
+        let (epoch, boot) = (self.config.epoch, self.config.boot);
+        let time_ms = self.time_ms(now);
+        self.write(Level::Written, Record::Opened { epoch, boot, time_ms });
     }
 
     fn restate_sessions(&mut self) {
@@ -86,9 +95,8 @@ impl Broker {
     fn contents(&self, key: usize) -> Vec<Stored> {
         let reference = self.queue_ref(key);
         let queue = &self.queues[key];
-        let stored = |entry: &Entry, holder| {
-            Some(stored(queue.id, entry, entry.message.clone()?, holder))
-        };
+        let stored =
+            |entry: &Entry, holder| Some(stored(queue.id, entry, entry.message.clone()?, holder));
         let mut all: Vec<Stored> = queue.waiting().filter_map(|e| stored(e, None)).collect();
         let delayed = self.delayed.iter().filter(|(_, delayed)| delayed.queue == reference);
         all.extend(delayed.filter_map(|(_, delayed)| stored(&delayed.entry, None)));

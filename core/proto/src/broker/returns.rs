@@ -149,8 +149,8 @@ impl Broker {
         slots.into_iter().map(take).collect()
     }
 
-    /// A session has ended, or its process has died: what it held goes back, and only then is any of
-    /// it handed out again.
+    /// A session has ended, or its process has died: what it held goes back, and only then is any
+    /// of it handed out again.
     pub(super) fn put_back(&mut self, now: Time, tokens: &[u64], died: bool) {
         let why = match (died, tokens.len()) {
             (false, _) => Why::Ended,
@@ -183,7 +183,7 @@ impl Broker {
         let dead = if is_last { self.dead_place(key) } else { None };
         self.write_return(now, key, (sequence, why, dead));
         let mut entry = self.take_held(token)?.entry;
-        entry.suspect = matches!(why, Why::Crashed | Why::Suspect);
+        entry.suspect = why.is_suspicious().unwrap_or(entry.suspect);
         if why.is_failure() {
             self.fail_attempt(now, key, entry, (why, String::new(), dead));
         } else {
@@ -260,7 +260,6 @@ impl Broker {
     pub(super) fn time_ms(&self, now: Time) -> u64 {
         self.config.time_ms + now.since(self.begun).as_millis() as u64
     }
-
 }
 
 /// Sequences at the fronts of a queue whose time is over.

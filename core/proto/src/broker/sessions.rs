@@ -221,7 +221,8 @@ impl IndexMut<SessionKey> for Sessions {
 }
 
 impl Broker {
-    /// A new session, carried by a connection from the start; an effect says when it may be greeted.
+    /// A new session, carried by a connection from the start; an effect says when it may be
+    /// greeted.
     ///
     /// # Errors
     ///

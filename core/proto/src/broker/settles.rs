@@ -124,8 +124,8 @@ impl Broker {
         suspects.into_iter().for_each(|queue| self.pump(now, queue));
     }
 
-    /// Moves the end of a lease: `ms` from now, 0 for the whole time again. Without a lease there is
-    /// nothing to do.
+    /// Moves the end of a lease: `ms` from now, 0 for the whole time again. Without a lease there
+    /// is nothing to do.
     ///
     /// # Errors
     ///

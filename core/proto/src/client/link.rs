@@ -210,8 +210,8 @@ impl Client {
         self.notice(Notice::Resumed);
     }
 
-    /// The same session, with another host. It knows what was written down: deliveries, and what has
-    /// become of changes. Calls and requests were the old host's own.
+    /// The same session, with another host. It knows what was written down: deliveries, and what
+    /// has become of changes. Calls and requests were the old host's own.
     fn resume_elsewhere(&mut self, now: Time, memory_lost: bool) {
         let Some(hub) = self.hub else { return };
         let error = host_lost(hub.epoch);

@@ -175,11 +175,9 @@ impl Client {
             Part::Send { queue, message } => {
                 BatchPart::Send { name: self.name_ref(now, queue), message: message.clone() }
             }
-            Part::Settle { delivery, verdict, reason } => BatchPart::Settle {
-                delivery: *delivery,
-                verdict: *verdict,
-                reason: reason.clone(),
-            },
+            Part::Settle { delivery, verdict, reason } => {
+                BatchPart::Settle { delivery: *delivery, verdict: *verdict, reason: reason.clone() }
+            }
         }
     }
 

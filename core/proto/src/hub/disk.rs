@@ -41,8 +41,8 @@ pub enum DiskDone {
 pub struct Beginning {
     /// The hub.
     pub hub: Hub,
-    /// The segment to be made: number, size, and its first bytes. Once it is durable, with its name,
-    /// the hub may serve.
+    /// The segment to be made: number, size, and its first bytes. Once it is durable, with its
+    /// name, the hub may serve.
     pub segment: (u32, u64, Bytes),
     /// Segments that are to be removed after that.
     pub obsolete: Vec<u32>,
@@ -92,10 +92,9 @@ impl Hub {
             let place = journal.append(position, &record, false);
             past.apply(record, place);
         }
-        let Restored { broker, watched } =
-            Broker::restore(config.broker(true), past, last, now)?;
+        let Restored { broker, watched } = Broker::restore(config.broker(true), past, last, now)?;
         let mut hub = Hub::with(config, broker, Some(journal));
-        hub.broker.restate();
+        hub.broker.restate(now);
         hub.write_down();
         let segment = hub.journal.as_mut().map(Journal::take_beginning).unwrap_or_default();
         hub.note_reached(now);
@@ -131,7 +130,7 @@ impl Hub {
         let Some(journal) = &mut self.journal else { return };
         if journal.needs_roll() {
             journal.roll(now);
-            self.broker.restate();
+            self.broker.restate(now);
             self.write_down();
         }
         let Some(journal) = &mut self.journal else { return };

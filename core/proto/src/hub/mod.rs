@@ -2,7 +2,8 @@
 //!
 //! Order of calls: append to `inbox(port)`, `handle_received`; then `poll_effect` until it is
 //! empty, writing each `outbox` that it names; `handle_written` after writing. With a journal:
-//! `flush` at the end of a turn, `poll_disk` until it is empty, `handle_disk` for what has come of it.
+//! `flush` at the end of a turn, `poll_disk` until it is empty, `handle_disk` for what has come of
+//! it.
 //!
 //! What never happens here: input and output, waiting, decisions about messages (the broker's) or
 //! about bytes (the port's).
@@ -18,8 +19,8 @@ use std::collections::VecDeque;
 use bytes::BytesMut;
 use slab::Slab;
 
-use crate::base::timers::{TimerKey, Timers};
 use crate::base::record::Process;
+use crate::base::timers::{TimerKey, Timers};
 use crate::base::{Error, Time, limits};
 use crate::broker::{Broker, NameId, SessionKey};
 use crate::journal::Journal;
@@ -133,8 +134,8 @@ impl Hub {
         self.config.epoch
     }
 
-    /// A connection has been made. `token`: 16 bytes that nobody can guess, for the session that may
-    /// begin on it.
+    /// A connection has been made. `token`: 16 bytes that nobody can guess, for the session that
+    /// may begin on it.
     pub fn connect(&mut self, now: Time, peer: Peer, token: [u8; 16]) -> PortId {
         let id = PortId(self.connections.insert(Connection {
             port: Port::new(now),

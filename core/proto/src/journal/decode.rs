@@ -1,5 +1,5 @@
-//! Bytes to records. A body whose checksum was right and that can't be read all the same was written
-//! by a faulty or newer library: that is damage, too, and never a panic.
+//! Bytes to records. A body whose checksum was right and that can't be read all the same was
+//! written by a faulty or newer library: that is damage, too, and never a panic.
 //!
 //! Floor: imports `base`.
 
@@ -9,7 +9,9 @@ use crate::base::record::{
     Change, DeadTo, Delivered, Failure, History, Holder, Mark, Origin, Process, QueueState, Record,
     Returned, Sent, SessionState, Settled, Stored, Why,
 };
-use crate::base::{Durability, Headers, Message, Name, Overflow, Properties, QueueOptions, Receipt};
+use crate::base::{
+    Durability, Headers, Message, Name, Overflow, Properties, QueueOptions, Receipt,
+};
 use crate::base::{Trace, Verdict};
 
 /// Reads the body of a frame of `kind`; `None` if it is not one.
@@ -26,22 +28,14 @@ struct Reader {
 impl Reader {
     fn record(&mut self, kind: u8) -> Option<Record> {
         Some(match kind {
-            1 => Record::Opened {
-                epoch: self.u64()?,
-                boot: self.array()?,
-                time_ms: self.u64()?,
-            },
+            1 => Record::Opened { epoch: self.u64()?, boot: self.array()?, time_ms: self.u64()? },
             2 => Record::Closing,
             3 => Record::Closed,
             4 => Record::Queue { change: self.change()?, state: Box::new(self.queue()?) },
-            5 => Record::QueueGone {
-                change: self.change()?,
-                queue: self.u64()?,
-                count: self.u64()?,
-            },
-            6 => {
-                Record::Purged { change: self.change()?, queue: self.u64()?, count: self.u64()? }
+            5 => {
+                Record::QueueGone { change: self.change()?, queue: self.u64()?, count: self.u64()? }
             }
+            6 => Record::Purged { change: self.change()?, queue: self.u64()?, count: self.u64()? },
             7 => Record::Sent { change: self.change()?, sent: self.sent()? },
             8 => Record::Delivered(Delivered {
                 queue: self.u64()?,
@@ -196,11 +190,9 @@ impl Reader {
         let priority = self.u8()?;
         let timestamp_ms = self.u64()?;
         let trace = match traced {
-            true => Some(Trace {
-                trace_id: self.array()?,
-                span_id: self.array()?,
-                flags: self.u8()?,
-            }),
+            true => {
+                Some(Trace { trace_id: self.array()?, span_id: self.array()?, flags: self.u8()? })
+            }
             false => None,
         };
         let key = self.sized()?;
@@ -264,9 +256,7 @@ impl Reader {
     fn history(&mut self) -> Option<History> {
         let origin = match self.flag()? {
             false => None,
-            true => {
-                Some(Origin { queue: self.name()?, why: self.why()?, failures: self.u32()? })
-            }
+            true => Some(Origin { queue: self.name()?, why: self.why()?, failures: self.u32()? }),
         };
         let count = self.u32()?;
         let failure = |reader: &mut Self| {

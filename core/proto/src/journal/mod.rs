@@ -183,8 +183,8 @@ impl Journal {
         journal
     }
 
-    /// All that was appended so far, for a new segment that is written as a whole and durable before
-    /// anything else is done; with its number and size.
+    /// All that was appended so far, for a new segment that is written as a whole and durable
+    /// before anything else is done; with its number and size.
     pub fn take_beginning(&mut self) -> (u32, u64, Bytes) {
         self.append_commit();
         let bytes = std::mem::take(&mut self.group.bytes).freeze();

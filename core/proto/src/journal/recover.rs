@@ -88,7 +88,8 @@ struct Scan<'a> {
     oldest: u32,
 }
 
-/// Reads segments in order; hands to `sink` each record that is known to be durable, with its place.
+/// Reads segments in order; hands to `sink` each record that is known to be durable, with its
+/// place.
 ///
 /// `read` gives a segment's whole content, `path` its name for texts.
 ///
@@ -142,18 +143,28 @@ impl Scan<'_> {
         if header.epoch < self.epoch {
             return Ok(());
         }
-        self.known_durable(header.durable)?;
         if (content.len() as u64) < u64::from(header.pages) * 4096 {
             let (offset, expected) = (content.len() as u64, header.first);
             let what = "the file is shorter than it was made";
             return Err(self.corrupt(&Fault { segment: number, offset, expected, what }));
         }
+        if self.segments.is_empty() && self.fault.is_none() {
+            // Whether earlier ones are missed, whatever is still needed says in the end.
+            self.last = header.first - 1;
+        }
         if header.first > self.last + 1 {
             self.begin_fault(number, 0, "records before this segment are missing");
+            self.known_durable(header.durable)?;
             return self.look_for_watermarks(seed, content, SEGMENT_HEADER_SIZE);
         }
+        self.known_durable(header.durable)?;
         self.supersede(number, header)?;
-        self.segments.push_back(Segment { number, size: content.len() as u64, used: 0, live: (0, 0) });
+        self.segments.push_back(Segment {
+            number,
+            size: content.len() as u64,
+            used: 0,
+            live: (0, 0),
+        });
         let end = self.frames(seed, header, content)?;
         if let Some(segment) = self.segments.back_mut() {
             segment.used = end as u64;
@@ -264,7 +275,12 @@ impl Scan<'_> {
     }
 
     /// Behind a fault: does anything say that what is missing was durable?
-    fn look_for_watermarks(&mut self, seed: Seed, content: &Bytes, from: usize) -> Result<(), Error> {
+    fn look_for_watermarks(
+        &mut self,
+        seed: Seed,
+        content: &Bytes,
+        from: usize,
+    ) -> Result<(), Error> {
         let mut at = from.next_multiple_of(8);
         while at + FRAME_HEADER_SIZE <= content.len() {
             if content[at..].first_chunk() == Some(&[0u8; ZEROS]) {
@@ -276,7 +292,8 @@ impl Scan<'_> {
                 frame.kind == COMMIT && frame.check_body(seed, at as u64, &content[at..])
             });
             let body = frame.map(|_| &content[at + FRAME_HEADER_SIZE..]);
-            let commit = body.and_then(|body| Commit::decode(body.get(..super::format::COMMIT_SIZE)?));
+            let commit =
+                body.and_then(|body| Commit::decode(body.get(..super::format::COMMIT_SIZE)?));
             if let Some(commit) = commit {
                 self.known_durable(commit.durable)?;
             }
@@ -286,6 +303,12 @@ impl Scan<'_> {
     }
 
     fn finish(mut self, files: &[File]) -> Result<Recovered, Error> {
+        // What the tail frees may be gone already: it was durable, though nothing says so.
+        for (_, record, _) in &self.waiting {
+            if let Record::Freed { through } = record {
+                self.oldest = self.oldest.max(through + 1);
+            }
+        }
         let first = self.segments.front().map_or(1, |segment| segment.number);
         if self.oldest < first {
             let missing = first - 1;

@@ -201,7 +201,8 @@ impl World {
             match link {
                 Link::Connect => {
                     self.tokens += 1;
-                    program.port = Some(self.hub.connect(now, Peer::Local(None), [self.tokens; 16]));
+                    program.port =
+                        Some(self.hub.connect(now, Peer::Local(None), [self.tokens; 16]));
                     program.client.handle_connected(now);
                 }
                 Link::Disconnect => {

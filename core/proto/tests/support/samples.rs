@@ -27,6 +27,7 @@ pub fn full_message() -> Message {
 /// A name for each sample, and the frame.
 pub fn samples() -> Vec<(&'static str, Frame)> {
     let mut samples = said_by_programs();
+    samples.extend(changes());
     samples.extend(said_by_hubs());
     samples
 }
@@ -35,9 +36,8 @@ fn plain() -> Message {
     Message::new("plain")
 }
 
-fn said_by_programs() -> Vec<(&'static str, Frame)> {
-    let name = Name::parse("orders.eu").unwrap();
-    let options = QueueOptions {
+fn options() -> QueueOptions {
+    QueueOptions {
         durability: Some(Durability::Memory),
         length_max: 1_000,
         bytes_max: 65_536,
@@ -48,7 +48,11 @@ fn said_by_programs() -> Vec<(&'static str, Frame)> {
         ack_deadline_ms: 6,
         ttl_ms: 7,
         dead_letter: Some(Name::parse("dead").unwrap()),
-    };
+    }
+}
+
+fn said_by_programs() -> Vec<(&'static str, Frame)> {
+    let name = Name::parse("orders.eu").unwrap();
     vec![
         ("hello", Frame::Hello(Box::new(hello()))),
         ("open", Frame::Open { name_ref: NAME, name }),
@@ -72,6 +76,11 @@ fn said_by_programs() -> Vec<(&'static str, Frame)> {
         ("consume", Frame::Consume { id: 16, name: NAME, prefetch: 64, ack_deadline_ms: 250 }),
         ("credit", Frame::Credit { id: 16, prefetch: 0 }),
         ("inspect", Frame::Inspect { ticket: 18, name: NAME }),
+    ]
+}
+
+fn changes() -> Vec<(&'static str, Frame)> {
+    vec![
         (
             "send",
             Frame::Send {
@@ -94,7 +103,7 @@ fn said_by_programs() -> Vec<(&'static str, Frame)> {
         ),
         (
             "declare",
-            Frame::Declare { ticket: 21, change: CHANGE, name: NAME, options: Box::new(options) },
+            Frame::Declare { ticket: 21, change: CHANGE, name: NAME, options: Box::new(options()) },
         ),
         ("delete", Frame::Delete { ticket: 22, change: CHANGE, name: NAME }),
         ("purge", Frame::Purge { ticket: 23, change: CHANGE, name: NAME }),

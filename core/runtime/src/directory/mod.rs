@@ -140,9 +140,10 @@ impl Directory {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let ours = ["VERSION", "LOCK", "HUB", "hub.sock"];
-            let is_ours = ours.iter().any(|own| name == *own || name.starts_with(&format!("{own}.")))
-                || name.starts_with(segments::PREFIX)
-                || name.starts_with(segments::RESERVE);
+            let is_ours =
+                ours.iter().any(|own| name == *own || name.starts_with(&format!("{own}.")))
+                    || name.starts_with(segments::PREFIX)
+                    || name.starts_with(segments::RESERVE);
             if !is_ours && name != "." && name != ".." {
                 return Ok(Some(name));
             }

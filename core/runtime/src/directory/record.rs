@@ -61,10 +61,8 @@ impl Directory {
 impl Record {
     fn text(self) -> String {
         let Record { hub_id, epoch, segment } = self;
-        let text = format!(
-            "hub {:032x}\nepoch {epoch}\nsegment {segment}\n",
-            u128::from_be_bytes(hub_id)
-        );
+        let text =
+            format!("hub {:032x}\nepoch {epoch}\nsegment {segment}\n", u128::from_be_bytes(hub_id));
         format!("{text}check {:08x}\n", crc32c::crc32c(text.as_bytes()))
     }
 

@@ -99,6 +99,9 @@ mod tests {
         let numbers: Vec<String> = (3..=52).map(|number| number.to_string()).collect();
         let stat = format!("77 (a) b (c) {}", numbers.join(" "));
         assert_eq!(started(&stat), Some(22));
-        assert_eq!(identify(std::process::id()).map(|process| process.pid), Some(std::process::id()));
+        assert_eq!(
+            identify(std::process::id()).map(|process| process.pid),
+            Some(std::process::id())
+        );
     }
 }

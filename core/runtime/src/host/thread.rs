@@ -141,8 +141,8 @@ fn turn_until_stopped(core: &mut Core, poller: &mut Poller) -> Result<(), Error>
     Ok(())
 }
 
-/// Makes this host the next of its directory: from here on its epoch is the highest, everything that
-/// was written down is durable, and nothing of an earlier host counts any more but that.
+/// Makes this host the next of its directory: from here on its epoch is the highest, everything
+/// that was written down is durable, and nothing of an earlier host counts any more but that.
 fn take_over(directory: &Directory, config: Config) -> Result<Beginning, Error> {
     let begun = clock::now();
     let mut record = directory.raise_epoch()?;
