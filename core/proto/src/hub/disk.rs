@@ -110,6 +110,9 @@ impl Hub {
             let place = journal.append(logged.position, &logged.record, logged.sync);
             self.broker.handle_placed(logged.position, place);
         }
+        if self.broker.poll_sync() {
+            journal.sync();
+        }
         while let Some(used) = self.broker.poll_usage() {
             match used.more {
                 true => journal.keep(used.segment, used.size),

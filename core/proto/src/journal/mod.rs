@@ -224,6 +224,15 @@ impl Journal {
         Place { segment, offset: (offset / 8) as u32, size }
     }
 
+    /// Somebody waits for what was appended before to be durable, though it was not so then.
+    pub fn sync(&mut self) {
+        self.group.sync = true;
+        if self.group.count == 0 {
+            // It was handed to the disk already: an empty commit makes it so.
+            self.seal_group();
+        }
+    }
+
     /// Completes the frame that begins at `start` in the open group; returns its offset.
     fn complete_frame(&mut self, kind: u8, position: Position, start: usize) -> u64 {
         let offset = self.active().used;
