@@ -11,7 +11,7 @@ use super::{Config, Hub, SessionId};
 use crate::base::record::{Place, Position, Process};
 use crate::base::{Error, Time};
 use crate::broker::{self, Broker, Past, Restored};
-use crate::journal::{self, Effect, File, Journal};
+use crate::journal::{self, Effect, Journal, Source};
 
 /// Messages of a sparse segment that are written anew at a time.
 const MOVES: usize = 64;
@@ -65,25 +65,18 @@ impl Config {
 }
 
 impl Hub {
-    /// A hub that goes on from a directory's journal. `read` gives the content of a segment, `path`
-    /// its name for texts.
+    /// A hub that goes on from a directory's journal.
     ///
     /// # Errors
     ///
-    /// `CORRUPT` naming file and offset; what `read` says. Nothing has been changed then.
-    pub fn recover(
-        config: Config,
-        now: Time,
-        files: &[File],
-        read: &mut dyn FnMut(u32) -> Result<Bytes, Error>,
-        path: &dyn Fn(u32) -> String,
-    ) -> Result<Beginning, Error> {
+    /// `CORRUPT` naming file and offset; what reading says. Nothing has been changed then.
+    pub fn recover(config: Config, now: Time, source: Source<'_>) -> Result<Beginning, Error> {
         let mut past = Past::default();
         let mut sink = |record, place| {
             past.apply(record, place);
             Ok(())
         };
-        let mut found = journal::recover(config.hub_id, files, read, path, &mut sink)?;
+        let mut found = journal::recover(config.hub_id, source, &mut sink)?;
         let tail = std::mem::take(&mut found.tail);
         let obsolete = std::mem::take(&mut found.obsolete);
         let (last, size) = (found.last, tail_size(&tail));
@@ -99,7 +92,7 @@ impl Hub {
         }
         let Restored { broker, watched } = Broker::restore(config.broker(true), past, last, now)?;
         let mut hub = Hub::with(config, broker, Some(journal));
-        hub.broker.restate();
+        hub.broker.restate(now);
         hub.write_down();
         let segment = hub.journal.as_mut().map(Journal::take_beginning).unwrap_or_default();
         hub.note_reached(now);
@@ -111,7 +104,7 @@ impl Hub {
     pub(super) fn after_input(&mut self, now: Time) {
         if self.journal.is_some() {
             self.write_down();
-            self.keep_house(now);
+            self.roll_if_full(now);
         }
         self.carry_out(now);
     }
@@ -122,6 +115,9 @@ impl Hub {
             let place = journal.append(logged.position, &logged.record, logged.sync);
             self.broker.handle_placed(logged.position, place);
         }
+        if self.broker.poll_sync() {
+            journal.sync();
+        }
         while let Some(used) = self.broker.poll_usage() {
             match used.more {
                 true => journal.keep(used.segment, used.size),
@@ -130,21 +126,13 @@ impl Hub {
         }
     }
 
-    /// Between two inputs: a new segment begins with everything stated anew, and old ones go.
-    fn keep_house(&mut self, now: Time) {
+    /// Between two inputs a new segment may begin, with everything stated anew.
+    fn roll_if_full(&mut self, now: Time) {
         let Some(journal) = &mut self.journal else { return };
         if journal.needs_roll() {
             journal.roll(now);
-            self.broker.restate();
-            self.write_down();
-        }
-        let Some(journal) = &mut self.journal else { return };
-        if let Some(through) = journal.dead() {
-            let position = self.broker.note_freed(through);
-            journal.free(through, position);
-            self.write_down();
-        } else if let Some(sparse) = journal.sparse() {
-            self.broker.move_from(sparse, MOVES);
+            journal.keep_checkpoint(self.broker.snapshot());
+            self.broker.restate(now);
             self.write_down();
         }
         let room = self.journal.as_ref().map(Journal::room);
@@ -154,8 +142,21 @@ impl Hub {
         }
     }
 
+    /// Old segments go, if nothing in them is needed, or so little that it is written anew.
+    fn keep_house(&mut self) {
+        let Some(journal) = &mut self.journal else { return };
+        if let Some(through) = journal.dead() {
+            let position = self.broker.note_freed(through);
+            journal.free(through, position);
+        } else if let Some(sparse) = journal.sparse() {
+            self.broker.move_from(sparse, MOVES);
+        }
+        self.write_down();
+    }
+
     /// The end of a turn: what has gathered goes to the disk.
     pub fn flush(&mut self, now: Time) {
+        self.keep_house();
         if let Some(journal) = &mut self.journal {
             journal.seal(now);
         }

@@ -1,6 +1,7 @@
 //! A disk in memory that does what a hub's journal wants when a test lets it.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
@@ -14,6 +15,9 @@ pub struct Disk {
     pub files: BTreeMap<u32, Vec<u8>>,
     /// What survives a power cut.
     pub durable: BTreeMap<u32, Vec<u8>>,
+    pub checkpoint: Option<Bytes>,
+    /// Segments that were read as a whole.
+    pub reads: RefCell<Vec<u32>>,
     pub waiting: VecDeque<Effect>,
     pub is_full: bool,
     /// Nothing is done until this is cleared.
@@ -21,6 +25,8 @@ pub struct Disk {
     /// Writes are done, syncs wait.
     pub no_sync: bool,
     unsynced: Vec<DiskDone>,
+    /// Writes that only processes see so far.
+    unsynced_writes: Vec<(u32, usize, Bytes)>,
 }
 
 impl Disk {
@@ -31,6 +37,7 @@ impl Disk {
     }
 
     pub fn read(&self, number: u32) -> Result<Bytes, Error> {
+        self.reads.borrow_mut().push(number);
         let file = self.files.get(&number);
         file.map(|bytes| Bytes::copy_from_slice(bytes))
             .ok_or_else(|| Error::new(Kind::Io, format!("there is no segment {number}")))
@@ -51,6 +58,7 @@ impl Disk {
     /// The machine loses its power: what was not synced is gone.
     pub fn cut_power(&mut self) {
         self.files.clone_from(&self.durable);
+        self.unsynced_writes.clear();
         self.forget_work();
     }
 
@@ -66,16 +74,16 @@ impl Disk {
             return Vec::new();
         }
         if !self.no_sync && !self.unsynced.is_empty() {
-            self.durable.clone_from(&self.files);
+            for (segment, offset, bytes) in self.unsynced_writes.drain(..) {
+                write(self.durable.entry(segment).or_default(), offset, &bytes);
+            }
             return std::mem::take(&mut self.unsynced);
         }
         match self.waiting.pop_front() {
             None => Vec::new(),
             Some(Effect::Write { segment, offset, bytes, last, sync }) => {
-                let file = self.files.entry(segment).or_default();
-                let end = offset as usize + bytes.len();
-                file.resize(file.len().max(end), 0);
-                file[offset as usize..end].copy_from_slice(&bytes);
+                write(self.files.entry(segment).or_default(), offset as usize, &bytes);
+                self.unsynced_writes.push((segment, offset as usize, bytes));
                 if sync {
                     self.unsynced.push(DiskDone::Synced(last));
                 }
@@ -90,6 +98,10 @@ impl Disk {
                 self.remove(segment);
                 self.next()
             }
+            Some(Effect::Checkpoint { bytes }) => {
+                self.checkpoint = Some(bytes);
+                self.next()
+            }
             Some(Effect::Read { id, place }) => {
                 let from = place.offset as usize * 8;
                 let to = from + format::frame_size(place.size as usize);
@@ -99,4 +111,10 @@ impl Disk {
             }
         }
     }
+}
+
+fn write(file: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
+    let end = offset + bytes.len();
+    file.resize(file.len().max(end), 0);
+    file[offset..end].copy_from_slice(bytes);
 }
