@@ -7,7 +7,7 @@ use bytes::Bytes;
 use telpher_proto::base::Error;
 use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::record::Record;
-use telpher_proto::journal::{self, Config, File, Journal, Recovered};
+use telpher_proto::journal::{self, Config, File, Journal, Recovered, Source};
 
 use crate::mutant::Mischief;
 
@@ -28,7 +28,8 @@ pub fn changed(
         Ok(())
     };
     let path = |number| format!("journal.{number:08}");
-    let found = journal::recover(hub_id, files, read, &path, &mut sink).ok()?;
+    let source = Source { files, checkpoint: None, read, path: &path };
+    let found = journal::recover(hub_id, source, &mut sink).ok()?;
     records.extend(found.tail.into_iter().map(|(_, record)| record));
     let sizes = Sizes { group_max: usize::MAX, ..Sizes::default() };
     let config = Config { hub_id, epoch, sizes };

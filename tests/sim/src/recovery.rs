@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use telpher_proto::base::{Error, Kind};
 use telpher_proto::hub::{Beginning, Hub};
-use telpher_proto::journal::File;
+use telpher_proto::journal::{File, Source};
 
 use crate::agenda::Item;
 use crate::history;
@@ -112,7 +112,9 @@ impl World {
             None => Err(Error::new(Kind::Io, "there is no such segment")),
         };
         let path = |number| format!("journal.{number:08}");
-        match Hub::recover(config, self.now, &files, &mut read, &path) {
+        let checkpoint = disk.checkpoint.clone().map(Bytes::from);
+        let source = Source { files: &files, checkpoint, read: &mut read, path: &path };
+        match Hub::recover(config, self.now, source) {
             Ok(beginning) => Ok(beginning),
             Err(error) => {
                 self.model.complain(format!("the hub can't be recovered: {error}"));

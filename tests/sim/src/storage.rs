@@ -180,6 +180,7 @@ impl World {
             Effect::Prepare { segment, size } => self.prepare(segment, size),
             Effect::Free { segment } => self.remove(segment, "the removal of a segment"),
             Effect::Read { id, place } => self.read(id, place),
+            Effect::Checkpoint { bytes } => self.put_checkpoint(bytes.to_vec()),
             Effect::Write { .. } => Ok(()),
         };
         if let Err(end) = done {
@@ -215,6 +216,18 @@ impl World {
             self.disk.remove(segment + 1);
         }
         self.after_operation(what)
+    }
+
+    /// That a checkpoint can't be written is no failure.
+    fn put_checkpoint(&mut self, content: Vec<u8>) -> Result<(), End> {
+        match self.before("a checkpoint") {
+            Err(End::Error) => return Ok(()),
+            done => done?,
+        }
+        if !self.disk.is_full {
+            self.disk.put_checkpoint(content);
+        }
+        self.after_operation("a checkpoint")
     }
 
     fn read(&mut self, id: u64, place: Place) -> Result<(), End> {
