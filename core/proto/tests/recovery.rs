@@ -31,3 +31,21 @@ fn a_tail_of_more_than_one_group_is_written_anew_as_a_whole() {
         assert_eq!(world.figures(program, "jobs"), (30, 0));
     }
 }
+
+#[test]
+fn what_was_handed_over_outlives_hosts_that_end_before_they_serve() {
+    let mut world = World::new();
+    let program = world.program();
+    world.run(program, declare("jobs", QueueOptions::default()));
+    world.run(program, send("jobs", "a"));
+    world.close_down();
+    world.break_take_over_off();
+    world.break_take_over_off();
+    world.change_host();
+    world.pass(50);
+    assert_eq!(world.figures(program, "jobs"), (1, 0));
+    // The host that has served is killed: what it had in memory is gone.
+    world.change_host();
+    world.pass(50);
+    assert_eq!(world.figures(program, "jobs"), (0, 0));
+}

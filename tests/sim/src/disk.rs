@@ -37,6 +37,8 @@ enum Naming {
 pub struct Note {
     /// The highest epoch that any host has taken.
     pub epoch: u64,
+    /// The last one with which a host has served.
+    pub served: u64,
     /// A segment that there must be.
     pub segment: u32,
 }

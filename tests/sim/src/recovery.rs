@@ -72,6 +72,7 @@ impl World {
             self.remove(*obsolete, "the removal of an obsolete segment")?;
         }
         self.before("the noting of the first segment")?;
+        self.disk.note.served = self.host.epoch;
         self.disk.note.segment = beginning.segment.0;
         self.disk.sync_names();
         self.after_operation("the noting of the first segment")?;

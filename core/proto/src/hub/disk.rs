@@ -71,7 +71,7 @@ impl Hub {
     ///
     /// `CORRUPT` naming file and offset; what reading says. Nothing has been changed then.
     pub fn recover(config: Config, now: Time, source: Source<'_>) -> Result<Beginning, Error> {
-        let mut past = Past::default();
+        let mut past = Past::new(config.served);
         let mut sink = |record, place| {
             past.apply(record, place);
             Ok(())

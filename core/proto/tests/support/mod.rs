@@ -23,6 +23,8 @@ pub struct World {
     pub programs: Vec<Program>,
     pub epoch: u64,
     pub disk: Disk,
+    /// The epoch of the last host that got so far as to serve.
+    served: u64,
     tokens: u8,
 }
 
@@ -42,14 +44,14 @@ impl World {
     pub fn new() -> World {
         let now = Time::from_nanos(1_000_000_000);
         let mut disk = Disk::default();
-        let hub = host(1, now, &mut disk).expect("an empty disk");
-        World { now, hub, programs: Vec::new(), epoch: 1, disk, tokens: 0 }
+        let hub = host((1, 0), now, &mut disk).expect("an empty disk");
+        World { now, hub, programs: Vec::new(), epoch: 1, disk, served: 1, tokens: 0 }
     }
 
     /// A hub without a directory.
     pub fn in_memory() -> World {
         let mut world = World::new();
-        world.hub = Hub::new(config(1), world.now);
+        world.hub = Hub::new(config((1, 0)), world.now);
         world
     }
 
@@ -67,6 +69,12 @@ impl World {
 
     /// The host ends by itself, and another takes over.
     pub fn hand_over(&mut self) {
+        self.close_down();
+        self.take_over().expect("an undamaged disk");
+    }
+
+    /// The host ends by itself.
+    pub fn close_down(&mut self) {
         let last = self.hub.close_down(self.now);
         let mut synced = 0;
         while let Some(effect) = self.hub.poll_disk() {
@@ -84,19 +92,26 @@ impl World {
             }
         }
         assert!(last.is_some_and(|last| last <= synced), "what was handed over is durable");
-        self.take_over().expect("an undamaged disk");
     }
 
     /// Another host takes over from what is on the disk.
     pub fn take_over(&mut self) -> Result<(), Error> {
         self.epoch += 1;
-        self.hub = host(self.epoch, self.now, &mut self.disk)?;
+        self.hub = host((self.epoch, self.served), self.now, &mut self.disk)?;
+        self.served = self.epoch;
         for program in &mut self.programs {
             program.port = None;
             program.client.handle_disconnected(self.now, "the host was killed");
         }
         self.settle();
         Ok(())
+    }
+
+    /// Another host is about to take over, and is killed before it serves.
+    pub fn break_take_over_off(&mut self) {
+        self.disk.forget_work();
+        self.epoch += 1;
+        host((self.epoch, self.served), self.now, &mut self.disk).expect("an undamaged disk");
     }
 
     /// A program that has opened the hub.
@@ -339,10 +354,11 @@ impl World {
     }
 }
 
-fn config(epoch: u64) -> hub::Config {
+fn config((epoch, served): (u64, u64)) -> hub::Config {
     hub::Config {
         hub_id: [9; 16],
         epoch,
+        served,
         clock: CLOCK,
         session_grace_ms: 5_000,
         time_ms: 1_000_000,
@@ -351,13 +367,13 @@ fn config(epoch: u64) -> hub::Config {
     }
 }
 
-fn host(epoch: u64, now: Time, disk: &mut Disk) -> Result<Hub, Error> {
+fn host(epochs: (u64, u64), now: Time, disk: &mut Disk) -> Result<Hub, Error> {
     let files = disk.files();
     let mut read = |number| disk.read(number);
     let path = |number| format!("journal.{number:08}");
     let checkpoint = disk.checkpoint.clone();
     let source = Source { files: &files, checkpoint, read: &mut read, path: &path };
-    let begun = Hub::recover(config(epoch), now, source)?;
+    let begun = Hub::recover(config(epochs), now, source)?;
     let Beginning { hub, segment: (number, size, content), obsolete, .. } = begun;
     disk.make((number, size, &content));
     obsolete.into_iter().for_each(|number| disk.remove(number));

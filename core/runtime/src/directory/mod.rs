@@ -29,6 +29,7 @@ use telpher_proto::base::{Error, Kind};
 use crate::descriptors::Descriptor;
 
 pub(crate) use lock::{Lock, Locked};
+pub(crate) use record::Record;
 pub(crate) use segments::{Filling, SegmentFile, is_full, read_frame};
 
 const VERSION: &[u8] = b"telpher directory 1\n";

@@ -15,7 +15,8 @@ const NAME: &str = "HUB";
 pub(crate) struct Record {
     pub(crate) hub_id: [u8; 16],
     pub(crate) epoch: u64,
-    /// The first segment of the last host that began; 0: none has.
+    /// The last host that got so far as to serve, 0 if none has; and its first segment.
+    pub(crate) served: u64,
     pub(crate) segment: u32,
 }
 
@@ -27,7 +28,7 @@ impl Directory {
     /// `IO` if the file can't be written, or is damaged; then it is left as it is.
     pub(crate) fn raise_epoch(&self) -> Result<Record, Error> {
         let record = match self.record()? {
-            None => Record { hub_id: clock::random(), epoch: 1, segment: 0 },
+            None => Record { hub_id: clock::random(), epoch: 1, served: 0, segment: 0 },
             Some(known) => Record { epoch: known.epoch + 1, ..known },
         };
         self.note(record)?;
@@ -60,9 +61,10 @@ impl Directory {
 
 impl Record {
     fn text(self) -> String {
-        let Record { hub_id, epoch, segment } = self;
+        let Record { hub_id, epoch, served, segment } = self;
+        let hub = u128::from_be_bytes(hub_id);
         let text =
-            format!("hub {:032x}\nepoch {epoch}\nsegment {segment}\n", u128::from_be_bytes(hub_id));
+            format!("hub {hub:032x}\nepoch {epoch}\nserved {served}\nsegment {segment}\n");
         format!("{text}check {:08x}\n", crc32c::crc32c(text.as_bytes()))
     }
 
@@ -72,8 +74,9 @@ impl Record {
         let mut field = |name| lines.next()?.strip_prefix(name);
         let hub_id = u128::from_str_radix(field("hub ")?, 16).ok()?.to_be_bytes();
         let epoch = field("epoch ")?.parse().ok()?;
+        let served = field("served ")?.parse().ok()?;
         let segment = field("segment ")?.parse().ok()?;
-        let record = Record { hub_id, epoch, segment };
+        let record = Record { hub_id, epoch, served, segment };
         (record.text() == text && epoch < u64::MAX).then_some(record)
     }
 }
@@ -84,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_record_is_read_as_it_was_written_and_a_cut_one_is_not() {
-        let record = Record { hub_id: [0xa5; 16], epoch: 42, segment: 7 };
+        let record = Record { hub_id: [0xa5; 16], epoch: 42, served: 41, segment: 7 };
         let text = record.text();
         assert_eq!(Record::parse(text.as_bytes()), Some(record));
         for cut in 0..text.len() {

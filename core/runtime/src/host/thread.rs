@@ -16,7 +16,7 @@ use telpher_proto::journal::Source;
 
 use super::disk::Disk;
 use super::{Core, Host, Mailbox};
-use crate::directory::{Directory, Lock};
+use crate::directory::{Directory, Lock, Record};
 use crate::link::listen::Listener;
 use crate::poller::{Poller, Readiness};
 use crate::{clock, system};
@@ -38,6 +38,7 @@ impl Plan {
         Config {
             hub_id: clock::random(),
             epoch: 1,
+            served: 0,
             clock: clock::boot_id(),
             session_grace_ms: self.session_grace_ms,
             time_ms: clock::wall_ms(),
@@ -148,7 +149,8 @@ fn turn_until_stopped(core: &mut Core, poller: &mut Poller) -> Result<(), Error>
 fn take_over(directory: &Directory, config: Config) -> Result<Beginning, Error> {
     let begun = clock::now();
     let mut record = directory.raise_epoch()?;
-    let config = Config { hub_id: record.hub_id, epoch: record.epoch, ..config };
+    let Record { hub_id, epoch, served, .. } = record;
+    let config = Config { hub_id, epoch, served, ..config };
     let files = directory.segments()?;
     if files.last().map_or(0, |last| last.number) < record.segment {
         let path = directory.segment_text(record.segment);
@@ -169,7 +171,7 @@ fn take_over(directory: &Directory, config: Config) -> Result<Beginning, Error> 
     for obsolete in &beginning.obsolete {
         directory.remove_segment(*obsolete).map_err(failed)?;
     }
-    record.segment = *number;
+    (record.served, record.segment) = (record.epoch, *number);
     directory.note(record)?;
     tracing::debug!(took = ?clock::now().since(begun), "recovered");
     Ok(beginning)
