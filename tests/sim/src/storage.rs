@@ -148,6 +148,8 @@ impl World {
             return Err(End::Error);
         }
         self.host.threads.is_dirty = true;
+        let size = bytes.len();
+        self.trace.note(self.now, format_args!("{size} bytes to {segment} at {offset}"));
         self.after_operation("a write")
     }
 
@@ -239,6 +241,7 @@ impl World {
         let from = place.offset as usize * 8;
         let to = (from + format::frame_size(place.size as usize)).min(content.len());
         let bytes = Bytes::copy_from_slice(&content[from.min(to)..to]);
+        self.trace.note(self.now, format_args!("{place:?} is read"));
         self.post(DiskDone::Read { id, place, bytes });
         Ok(())
     }
