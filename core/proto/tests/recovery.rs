@@ -3,7 +3,8 @@
 mod support;
 
 use support::*;
-use telpher_proto::base::{Command, Durability, Message, QueueOptions};
+use telpher_proto::base::limits::Sizes;
+use telpher_proto::base::{Command, Durability, Message, Outcome, QueueOptions, Verdict};
 
 fn on(durability: Durability) -> QueueOptions {
     QueueOptions { durability: Some(durability), ..QueueOptions::default() }
@@ -48,4 +49,43 @@ fn what_was_handed_over_outlives_hosts_that_end_before_they_serve() {
     world.change_host();
     world.pass(50);
     assert_eq!(world.figures(program, "jobs"), (0, 0));
+}
+
+/// Old messages stay while others come and go; from the `pause`th on nothing is written for a while.
+fn world_with_garbage(pause: usize) -> (World, usize, Vec<u64>) {
+    let (segment, garbage_min, resident_max) = ((16_384, 16_384), 10_000, 0);
+    let sizes = Sizes { segment, garbage_min, resident_max, ..Sizes::default() };
+    let mut world = World::with_sizes(sizes);
+    let program = world.program();
+    for queue in ["jobs", "other"] {
+        world.run(program, declare_on_disk(queue, on(Durability::Os)));
+    }
+    for number in 0..3 {
+        world.run(program, big("jobs", number, 500));
+    }
+    let consumer = world.run(program, consume("other", 1));
+    for number in 0..60 {
+        world.disk.no_write = number >= pause;
+        world.run(program, big("other", number, 1_000));
+        if let Some((token, ..)) = world.deliveries(program, consumer).get(number) {
+            world.run(program, settle(*token, Verdict::Acknowledge));
+        }
+    }
+    let taken = (0..3).map(|_| world.run(program, receive("jobs"))).collect();
+    world.disk.no_write = false;
+    world.settle();
+    (world, program, taken)
+}
+
+#[test]
+fn a_message_that_is_written_anew_is_not_read_there_before_it_is_written() {
+    for pause in 0..60 {
+        let (mut world, program, taken) = world_with_garbage(pause);
+        let id = world.run(program, Command::Inspect { queue: name("jobs") });
+        match world.outcome(program, id) {
+            Ok(Outcome::Queue(info)) => assert_eq!(info.damaged, 0, "pause at {pause}"),
+            other => panic!("no figures but {other:?}"),
+        }
+        assert!(taken.iter().all(|id| world.outcome(program, *id).is_ok()));
+    }
 }

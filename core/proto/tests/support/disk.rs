@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
+use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::{Error, Kind};
 use telpher_proto::hub::DiskDone;
 use telpher_proto::journal::{Effect, File, format};
@@ -16,12 +17,16 @@ pub struct Disk {
     /// What survives a power cut.
     pub durable: BTreeMap<u32, Vec<u8>>,
     pub checkpoint: Option<Bytes>,
+    /// Of segments.
+    pub sizes: Sizes,
     /// Segments that were read as a whole.
     pub reads: RefCell<Vec<u32>>,
     pub waiting: VecDeque<Effect>,
     pub is_full: bool,
     /// Nothing is done until this is cleared.
     pub is_paused: bool,
+    /// Everything but writes is done.
+    pub no_write: bool,
     /// Writes are done, syncs wait.
     pub no_sync: bool,
     unsynced: Vec<DiskDone>,
@@ -79,7 +84,9 @@ impl Disk {
             }
             return std::mem::take(&mut self.unsynced);
         }
-        match self.waiting.pop_front() {
+        let may_be_done = |effect: &Effect| !self.no_write || !matches!(effect, Effect::Write { .. });
+        let next = self.waiting.iter().position(may_be_done);
+        match next.and_then(|next| self.waiting.remove(next)) {
             None => Vec::new(),
             Some(Effect::Write { segment, offset, bytes, last, sync }) => {
                 write(self.files.entry(segment).or_default(), offset as usize, &bytes);

@@ -8,6 +8,7 @@ use telpher_proto::base::{
     Command, Error, Event, Id, Kind, Message, Name, Notice, Outcome, QueueOptions, Time, Verdict,
     What,
 };
+use telpher_proto::base::limits::Sizes;
 use telpher_proto::client::{self, Client, Link};
 use telpher_proto::hub::{self, Beginning, Effect, Hub, Linger, Peer, PortId};
 
@@ -46,6 +47,15 @@ impl World {
         let mut disk = Disk::default();
         let hub = host((1, 0), now, &mut disk).expect("an empty disk");
         World { now, hub, programs: Vec::new(), epoch: 1, disk, served: 1, tokens: 0 }
+    }
+
+    /// The hub of a directory whose segments have other sizes than usual.
+    pub fn with_sizes(sizes: Sizes) -> World {
+        let mut world = World::new();
+        world.disk = Disk::default();
+        world.disk.sizes = sizes;
+        world.hub = host((1, 0), world.now, &mut world.disk).expect("an empty disk");
+        world
     }
 
     /// A hub without a directory.
@@ -373,7 +383,8 @@ fn host(epochs: (u64, u64), now: Time, disk: &mut Disk) -> Result<Hub, Error> {
     let path = |number| format!("journal.{number:08}");
     let checkpoint = disk.checkpoint.clone();
     let source = Source { files: &files, checkpoint, read: &mut read, path: &path };
-    let begun = Hub::recover(config(epochs), now, source)?;
+    let config = hub::Config { sizes: disk.sizes, ..config(epochs) };
+    let begun = Hub::recover(config, now, source)?;
     let Beginning { hub, segment: (number, size, content), obsolete, .. } = begun;
     disk.make((number, size, &content));
     obsolete.into_iter().for_each(|number| disk.remove(number));
