@@ -4,7 +4,9 @@ mod support;
 
 use support::*;
 use telpher_proto::base::limits::Sizes;
+use telpher_proto::base::record::{DeadTo, Place, QueueState, Record, Settled};
 use telpher_proto::base::{Command, Durability, Message, Outcome, QueueOptions, Verdict};
+use telpher_proto::broker::Past;
 
 fn on(durability: Durability) -> QueueOptions {
     QueueOptions { durability: Some(durability), ..QueueOptions::default() }
@@ -88,4 +90,37 @@ fn a_message_that_is_written_anew_is_not_read_there_before_it_is_written() {
         }
         assert!(taken.iter().all(|id| world.outcome(program, *id).is_ok()));
     }
+}
+
+#[test]
+fn a_verdict_counts_though_the_message_went_with_an_old_segment() {
+    let (id, options) = (1, QueueOptions::default().resolved(Durability::Disk));
+    let queue = |id, name: &str| QueueState {
+        id,
+        name: support::name(name),
+        options: options.clone(),
+        sequence: 3,
+        sent: 3,
+        acknowledged: 0,
+        rejected: 0,
+        requeued: 0,
+        dead_lettered: 0,
+    };
+    let mut past = Past::default();
+    for (id, name) in [(1, "jobs"), (2, "jobs.dead")] {
+        let state = Box::new(queue(id, name));
+        past.apply(Record::Queue { change: None, state }, Place::default());
+    }
+    let dead = Some(DeadTo { queue: 2, sequence: 7 });
+    for (sequence, verdict, dead) in
+        [(1, Verdict::Acknowledge, None), (2, Verdict::Reject, dead), (3, Verdict::Requeue, None)]
+    {
+        let reason = String::new();
+        let settled = Settled { queue: id, sequence, verdict, reason, time_ms: 1, dead };
+        past.apply(Record::Settled { change: None, settled }, Place::default());
+    }
+    let queues = past.queues();
+    let [(_, jobs), (_, dead)] = &queues[..] else { panic!("two queues but {queues:?}") };
+    assert_eq!((jobs.acknowledged, jobs.rejected, jobs.requeued), (1, 1, 1));
+    assert_eq!((jobs.dead_lettered, dead.sent), (1, 4));
 }

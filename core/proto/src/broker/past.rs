@@ -234,7 +234,15 @@ impl Past {
     fn settle(&mut self, settled: Settled) {
         self.note_time(settled.time_ms);
         let Some(queue) = self.queues.get_mut(&settled.queue) else { return };
-        let Some(mut found) = queue.entries.remove(&settled.sequence) else { return };
+        let Some(mut found) = queue.entries.remove(&settled.sequence) else {
+            let why = match settled.verdict {
+                Verdict::Acknowledge => None,
+                Verdict::Reject => Some(Why::Rejected),
+                Verdict::Requeue => Some(Why::Requeued),
+                Verdict::Release => return,
+            };
+            return self.count_forgotten(settled.queue, why, settled.dead);
+        };
         found.holder = None;
         found.entry.suspect = false;
         let why = match settled.verdict {
@@ -266,7 +274,9 @@ impl Past {
     fn take_back(&mut self, returned: Returned) {
         self.note_time(returned.time_ms);
         let Some(queue) = self.queues.get_mut(&returned.queue) else { return };
-        let Some(mut found) = queue.entries.remove(&returned.sequence) else { return };
+        let Some(mut found) = queue.entries.remove(&returned.sequence) else {
+            return self.count_forgotten(returned.queue, Some(returned.why), returned.dead);
+        };
         found.holder = None;
         let why = returned.why;
         found.entry.suspect = why.is_suspicious().unwrap_or(found.entry.suspect);
@@ -277,6 +287,24 @@ impl Past {
         }
         let failure = Failure { time_ms: returned.time_ms, why, reason: String::new() };
         self.end_attempt((returned.queue, returned.sequence), found, failure, returned.dead);
+    }
+
+    /// What was stored in a segment that is gone has left the queue since: it only counts. `why`:
+    /// `None` if it was acknowledged.
+    fn count_forgotten(&mut self, queue: u64, why: Option<Why>, dead: Option<DeadTo>) {
+        let state = self.queues.get_mut(&queue).and_then(|queue| queue.state.as_mut());
+        if let Some(state) = state {
+            state.acknowledged += u64::from(why.is_none());
+            state.rejected += u64::from(why == Some(Why::Rejected));
+            state.requeued += u64::from(why.is_some_and(Why::is_failure));
+            state.dead_lettered += u64::from(dead.is_some());
+        }
+        let Some(to) = dead else { return };
+        let target = self.queues.get_mut(&to.queue).and_then(|queue| queue.state.as_mut());
+        if let Some(target) = target {
+            target.sent += 1;
+            target.sequence = target.sequence.max(to.sequence);
+        }
     }
 
     /// An attempt has failed, or the message has died: back to its queue, to another, or gone.
