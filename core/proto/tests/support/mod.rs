@@ -195,6 +195,12 @@ impl World {
         self.programs[program].client.handle_disconnected(self.now, "broken");
     }
 
+    /// The connection breaks; the session lingers as long as its process.
+    pub fn break_local_connection(&mut self, program: usize) {
+        self.drop_port(program, Linger::Process);
+        self.programs[program].client.handle_disconnected(self.now, "broken");
+    }
+
     /// The process is killed.
     pub fn kill(&mut self, program: usize) {
         self.drop_port(program, Linger::Died);

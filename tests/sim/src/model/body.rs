@@ -159,7 +159,10 @@ impl Body {
             self.shaken = true;
             self.lost |= self.send != Send::Open;
             self.holds.clear();
-            self.sides = [Side::default(); 2];
+            for side in &mut self.sides {
+                let requeues_started = side.requeues_started;
+                *side = Side { requeues_started, ..Side::default() };
+            }
         }
     }
 
