@@ -124,3 +124,27 @@ fn a_verdict_counts_though_the_message_went_with_an_old_segment() {
     assert_eq!((jobs.acknowledged, jobs.rejected, jobs.requeued), (1, 1, 1));
     assert_eq!((jobs.dead_lettered, dead.sent), (1, 4));
 }
+
+#[test]
+fn a_segment_of_which_nothing_counts_is_not_missed_among_others() {
+    let sizes = Sizes { segment: (16_384, 16_384), ..Sizes::default() };
+    let mut world = World::with_sizes(sizes);
+    let program = world.program();
+    world.run(program, declare_on_disk("jobs", on(Durability::Os)));
+    world.run(program, big("jobs", 0, 1_000));
+    world.run(program, declare_on_disk("safe", on(Durability::Disk)));
+    // A segment is begun, and nothing of that is synced before the next host writes it anew.
+    world.disk.no_sync = true;
+    while world.disk.files.keys().max() < Some(&3) {
+        world.run(program, big("jobs", 1, 1_000));
+    }
+    world.disk.no_sync = false;
+    world.change_host();
+    world.pass(50);
+    let stored = world.figures(program, "jobs");
+    world.cut_power();
+    world.pass(50);
+    world.change_host();
+    world.pass(50);
+    assert_eq!(world.figures(program, "jobs"), stored);
+}

@@ -97,6 +97,7 @@ impl World {
 
     fn read_journal(&mut self) -> Result<Beginning, End> {
         let files = self.files();
+        self.trace.note(self.now, format_args!("found {files:?}"));
         if files.last().map_or(0, |last| last.number) < self.disk.note.segment {
             self.model.complain(format!("segment {} is gone", self.disk.note.segment));
         }
@@ -116,7 +117,11 @@ impl World {
         let checkpoint = disk.checkpoint.clone().map(Bytes::from);
         let source = Source { files: &files, checkpoint, read: &mut read, path: &path };
         match Hub::recover(config, self.now, source) {
-            Ok(beginning) => Ok(beginning),
+            Ok(beginning) => {
+                let (number, obsolete) = (beginning.segment.0, &beginning.obsolete);
+                self.trace.note(self.now, format_args!("begins {number}, without {obsolete:?}"));
+                Ok(beginning)
+            }
             Err(error) => {
                 self.model.complain(format!("the hub can't be recovered: {error}"));
                 Err(End::Error)

@@ -206,6 +206,7 @@ impl World {
         self.disk.sync_names();
         self.disk.has_reserve = true;
         self.after_operation("the making of a segment")?;
+        self.trace.note(self.now, format_args!("segment {segment} is made"));
         self.post(DiskDone::Prepared(Some(size)));
         Ok(())
     }
@@ -214,6 +215,7 @@ impl World {
     pub(crate) fn remove(&mut self, segment: u32, what: &str) -> Result<(), End> {
         self.before(what)?;
         self.disk.remove(segment);
+        self.trace.note(self.now, format_args!("segment {segment} is removed"));
         if self.mischief.is(Mutant::FreedEarly) && self.disk.segments().len() > 1 {
             self.disk.remove(segment + 1);
         }

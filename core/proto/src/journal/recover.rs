@@ -176,6 +176,11 @@ impl Scan<'_> {
 
     fn segment(&mut self, number: u32, content: &Bytes) -> Result<(), Error> {
         let seed = Seed::new(&self.hub_id, number);
+        let is_first = self.segments.is_empty() && self.fault.is_none();
+        // Also one of which nothing counts is among them: their numbers have no gaps, and it goes
+        // when those before it do.
+        let size = content.len() as u64;
+        self.segments.push_back(Segment { number, size, used: 0, live: (0, 0) });
         let Some(header) = SegmentHeader::decode(&self.hub_id, number, content) else {
             let what = "the segment's header is damaged";
             self.begin_fault(number, 0, what);
@@ -190,7 +195,7 @@ impl Scan<'_> {
             let what = "the file is shorter than it was made";
             return Err(self.corrupt(&Fault { segment: number, offset, expected, what }));
         }
-        if self.segments.is_empty() && self.fault.is_none() {
+        if is_first {
             // Whether earlier ones are missed, whatever is still needed says in the end.
             self.last = header.first - 1;
         }
@@ -201,12 +206,6 @@ impl Scan<'_> {
         }
         self.known_durable(header.durable)?;
         self.supersede(number, header)?;
-        self.segments.push_back(Segment {
-            number,
-            size: content.len() as u64,
-            used: 0,
-            live: (0, 0),
-        });
         let end = self.frames(seed, header, content)?;
         if let Some(segment) = self.segments.back_mut() {
             segment.used = end as u64;

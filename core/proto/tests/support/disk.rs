@@ -63,12 +63,13 @@ impl Disk {
     /// The machine loses its power: what was not synced is gone.
     pub fn cut_power(&mut self) {
         self.files.clone_from(&self.durable);
-        self.unsynced_writes.clear();
         self.forget_work();
     }
 
-    /// The host is killed: what it had not written yet is gone.
+    /// The host is killed: what it had not written yet is gone, and what it had not synced yet is
+    /// not synced by those that come after it.
     pub fn forget_work(&mut self) {
+        self.unsynced_writes.clear();
         self.waiting.clear();
         self.unsynced.clear();
     }
