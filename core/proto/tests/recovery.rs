@@ -148,3 +148,24 @@ fn a_segment_of_which_nothing_counts_is_not_missed_among_others() {
     world.pass(50);
     assert_eq!(world.figures(program, "jobs"), stored);
 }
+
+#[test]
+fn a_dead_letter_that_was_written_anew_outlives_the_segment_that_told_of_its_queue() {
+    let mut world = World::new();
+    let program = world.program();
+    world.run(program, declare_on_disk("jobs", on(Durability::Os)));
+    world.run(program, declare_on_disk("safe", on(Durability::Disk)));
+    world.disk.no_sync = true;
+    world.run(program, send("jobs", "a"));
+    let taken = world.run(program, receive("jobs"));
+    let (token, ..) = world.deliveries(program, taken)[0];
+    world.run(program, settle(token, Verdict::Reject));
+    world.disk.no_sync = false;
+    for _ in 0..3 {
+        assert_eq!(world.figures(program, "jobs.dead"), (1, 0));
+        world.change_host();
+        world.pass(50);
+        world.run(program, send("safe", "b"));
+        world.pass(50);
+    }
+}

@@ -158,7 +158,7 @@ impl Past {
             Record::SessionGone { session } => {
                 self.sessions.remove(&session);
             }
-            Record::Freed { .. } => {}
+            Record::Freed { .. } | Record::Stated { .. } => {}
             Record::Listed { queue, messages } => {
                 let queue = self.queues.entry(queue).or_default();
                 queue.entries.extend(messages.into_iter().map(|listed| {

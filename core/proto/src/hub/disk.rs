@@ -77,16 +77,15 @@ impl Hub {
             Ok(())
         };
         let mut found = journal::recover(config.hub_id, source, &mut sink)?;
-        let tail = std::mem::take(&mut found.tail);
         let obsolete = std::mem::take(&mut found.obsolete);
-        let (last, size) = (found.last, tail_size(&tail));
+        let (last, size) = (found.last, tail_size(&found.tail));
         let own = journal::Config {
             hub_id: config.hub_id,
             epoch: config.epoch,
             sizes: config.sizes,
         };
-        let mut journal = Journal::new(own, found, size);
-        for (position, record) in tail {
+        let mut journal = Journal::new(own, &mut found, size);
+        for (position, record) in found.tail {
             let place = journal.append(position, &record, false);
             past.apply(record, place);
         }

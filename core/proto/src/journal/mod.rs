@@ -100,6 +100,15 @@ pub struct Segment {
     used: u64,
     /// Messages in it that are still needed, and their bytes.
     live: (u64, u64),
+    /// It begins by stating everything but messages anew: it may be read without those before it.
+    /// What a host has written anew for an earlier one comes before that.
+    is_stated: bool,
+}
+
+impl Segment {
+    fn new(number: u32, size: u64, is_stated: bool) -> Segment {
+        Segment { number, size, used: 0, live: (0, 0), is_stated }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,14 +175,21 @@ impl Segment {
 /// Bytes that settling on a full disk leaves untouched: what closing and a last commit need.
 const LAST_RESERVE: u64 = 16 * 1024;
 
+/// True for the record with which stating everything anew begins.
+fn begins_statement(record: &Record) -> bool {
+    matches!(record, Record::Opened { .. })
+}
+
 impl Journal {
-    /// A journal that goes on in a new segment behind `found`.
-    pub fn new(config: Config, found: Recovered, size_hint: u64) -> Journal {
-        let Recovered { mut segments, last, durable, .. } = found;
+    /// A journal that goes on in a new segment behind `found`, whose tail is to be appended first.
+    pub fn new(config: Config, found: &mut Recovered, size_hint: u64) -> Journal {
+        let Recovered { segments, last, durable, tail, .. } = found;
+        let (mut segments, last, durable) = (std::mem::take(segments), *last, *durable);
+        let is_stated = tail.first().is_none_or(|(_, record)| begins_statement(record));
         let number = segments.back().map_or(1, |last| last.number + 1);
         let size = config.sizes.segment.0.max((size_hint * 2).next_power_of_two());
         let oldest = segments.front().map_or(number, |first| first.number);
-        segments.push_back(Segment { number, size, used: 0, live: (0, 0) });
+        segments.push_back(Segment::new(number, size, is_stated));
         let mut journal = Journal {
             config,
             segments,
@@ -401,7 +417,10 @@ impl Journal {
 
     /// Keeps what stands where the active segment begins, once that is durable; called right after
     /// `roll`.
-    pub fn keep_checkpoint(&mut self, records: Vec<Record>) {
+    pub fn keep_checkpoint(&mut self, mut records: Vec<Record>) {
+        let stated = self.segments.iter().filter(|segment| segment.is_stated);
+        let segments = stated.map(|segment| segment.number).collect();
+        records.push(Record::Stated { segments });
         let (segment, position) = (self.active().number, self.last);
         self.checkpoint = Some(Checkpoint { segment, position, records });
     }
@@ -411,7 +430,7 @@ impl Journal {
         let Next::Ready(size) = self.next else { return };
         self.seal(now);
         let number = self.active().number + 1;
-        self.segments.push_back(Segment { number, size, used: 0, live: (0, 0) });
+        self.segments.push_back(Segment::new(number, size, true));
         self.seed = Seed::new(&self.config.hub_id, number);
         self.next = Next::None;
         self.restated = number;
@@ -454,8 +473,12 @@ impl Journal {
         if self.freeing.is_some() {
             return None;
         }
-        let dead = |segment: &&Segment| segment.number < self.restated && segment.live.0 == 0;
-        self.segments.iter().take_while(dead).last().map(|segment| segment.number)
+        let next = self.segments.iter().skip(1);
+        let dead = |(segment, _): &(&Segment, &Segment)| {
+            segment.number < self.restated && segment.live.0 == 0
+        };
+        let dead = self.segments.iter().zip(next).take_while(dead);
+        dead.filter(|(_, next)| next.is_stated).last().map(|(segment, _)| segment.number)
     }
 
     /// Segments up to `through` go as soon as `position` is durable.
@@ -464,15 +487,20 @@ impl Journal {
         self.freed = through;
     }
 
-    /// The oldest segment, if so much of the journal is dead that its live messages are to be
+    /// The oldest segment with live messages, if so much of the journal is dead that these are to be
     /// written anew.
     pub fn sparse(&self) -> Option<u32> {
-        let oldest = self.segments.front().filter(|oldest| oldest.number < self.restated)?;
+        let mut old = self.segments.iter().take_while(|old| old.number < self.restated);
+        let mut oldest = old.next()?;
+        while oldest.live.0 == 0 {
+            // It is about to go; or has to wait for the next one, which can't be read without it.
+            oldest = old.next().filter(|next| !next.is_stated)?;
+        }
         let used: u64 = self.segments.iter().map(|segment| segment.used).sum();
         let live: u64 = self.segments.iter().map(|segment| segment.live.1).sum();
         let garbage = used.saturating_sub(live);
         let sparse = garbage > live.max(self.config.sizes.garbage_min) && self.room() == Room::Open;
-        (sparse && oldest.live.0 > 0).then_some(oldest.number)
+        sparse.then_some(oldest.number)
     }
 
     /// The last position appended.
