@@ -23,9 +23,9 @@ typedef struct {
 static const queue_kind QUEUES[] = {
     {"disk.in", TELPHER_DURABILITY_DISK}, {"os.in", TELPHER_DURABILITY_OS},
     {"disk.out", TELPHER_DURABILITY_DISK}, {"os.out", TELPHER_DURABILITY_OS},
-    {"spice", TELPHER_DURABILITY_MEMORY},
+    {"spice", TELPHER_DURABILITY_MEMORY}, {"poison", TELPHER_DURABILITY_DISK},
 };
-enum { QUEUES_COUNT = sizeof QUEUES / sizeof QUEUES[0], SPICE = QUEUES_COUNT - 1 };
+enum { QUEUES_COUNT = 5, SPICE = 4, DECLARED_COUNT = sizeof QUEUES / sizeof QUEUES[0] };
 
 /* A message that is held: what verdicts and the history need of it. */
 typedef struct {
@@ -450,7 +450,7 @@ int main(int count, char **arguments) {
     }
     unsigned long long epoch = event.hub_info->epoch;
     telpher_events_release(&event);
-    for (int queue = 0; queue < QUEUES_COUNT; queue++) {
+    for (int queue = 0; queue < DECLARED_COUNT; queue++) {
         declare(queue);
     }
     say("open %llu", epoch);

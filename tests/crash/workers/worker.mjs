@@ -12,6 +12,7 @@ const QUEUES = {
   'os.out': 'os',
   spice: 'memory',
 }
+const DECLARED = { ...QUEUES, poison: 'disk' }
 const OPTIONS = { lengthMax: 300, maxAttempts: 3, backoffMinMs: 5, backoffMaxMs: 50 }
 const WINDOW = 8
 const KEPT_MAX = 2
@@ -54,7 +55,7 @@ async function outcome(promise) {
   }
 }
 
-const declare = (queue) => hub.queue(queue).declare({ durability: QUEUES[queue], ...OPTIONS })
+const declare = (queue) => hub.queue(queue).declare({ durability: DECLARED[queue], ...OPTIONS })
 
 async function produce(chance) {
   const open = []
@@ -236,7 +237,7 @@ const stopped = new Promise((resolve) => {
 })
 process.on('unhandledRejection', (error) => fault('unhandled', error))
 hub = await open(url, { timeoutMs: 30_000 })
-for (const queue of Object.keys(QUEUES)) await declare(queue)
+for (const queue of Object.keys(DECLARED)) await declare(queue)
 say('open', hub.info.epoch)
 const play = { produce, consume, move, serve, call, poison }
 const playing = roles.map((role, at) =>

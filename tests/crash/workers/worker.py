@@ -16,6 +16,7 @@ from collections import deque
 import telpher
 
 QUEUES = {"disk.in": "disk", "os.in": "os", "disk.out": "disk", "os.out": "os", "spice": "memory"}
+DECLARED = {**QUEUES, "poison": "disk"}
 OPTIONS = {"length_max": 300, "max_attempts": 3, "backoff_min": 0.005, "backoff_max": 0.05}
 WINDOW = 8
 KEPT_MAX = 2
@@ -51,7 +52,7 @@ class Worker:
 
     def declare(self, queue: str) -> None:
         """Make a queue; one in memory is gone when its host was killed."""
-        self.hub.queue(queue).declare(durability=QUEUES[queue], **OPTIONS)
+        self.hub.queue(queue).declare(durability=DECLARED[queue], **OPTIONS)
 
     def numbers(self, letter: str):
         """Numbers that no other program has."""
@@ -239,7 +240,7 @@ def main() -> None:
     url, name, seed, *roles = sys.argv[1:]
     with telpher.open(url, timeout=30) as hub:
         worker = Worker(hub, name, int(seed))
-        for queue in QUEUES:
+        for queue in DECLARED:
             worker.declare(queue)
         say("open", hub.info.epoch)
         threads = []
