@@ -55,7 +55,8 @@ PLANTED = {
     "another's reply": ("a called a-c-1 OK 0 right", "a called a-c-1 OK 0 wrong"),
     "nobody has": (
         "drain got disk.in 10 a-s-3 0 0 whole",
-        "drain got disk.in.dead 10 a-s-3 0 0 whole\ndrain dead disk.in.dead a-s-3 rejected 1 disk.in",
+        "drain got disk.in.dead 10 a-s-3 0 0 whole\n"
+        "drain dead disk.in.dead a-s-3 rejected 1 disk.in",
     ),
 }
 
@@ -89,7 +90,9 @@ def canary_half_a_batch_is_found(_: World) -> None:
     """All of it or nothing: half of what it sends, or its sends and what it takes as well."""
     batch = "b batch b-x-1 take:os.in:8:a-s-2 send:disk.out:b-b-1"
     torn = GOOD.replace(batch, f"{batch} send:disk.out:b-b-2").replace("OK 0 9", "OK 0 9 13")
-    untaken = GOOD.replace("b batched b-x-1 OK 0 9", "").replace("drain got disk.out 9 b-b-1 0 0 whole", "")
+    untaken = GOOD.replace("b batched b-x-1 OK 0 9", "").replace(
+        "drain got disk.out 9 b-b-1 0 0 whole", ""
+    )
     for history in (torn, untaken):
         if not breaches(history):
             raise Failed(f"nothing was found in {history}")

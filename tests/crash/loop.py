@@ -11,7 +11,7 @@ import time
 
 from checker import Checker
 from history import HARNESS, Line, read
-from programs import HERE, LANGUAGES, PYTHON, Failed, Program, World
+from programs import HERE, LANGUAGES, PYTHON, Program, World
 
 ROLES = (("produce", "consume", "call"), ("consume", "move", "serve"))
 PAUSE_S = 0.3

@@ -4,6 +4,8 @@ The program that takes it holds its neighbours, too, and kills itself as soon as
 It is started again each time. In the second round it is the host itself.
 """
 
+from functools import partial
+
 import telpher
 from checker import MAX_ATTEMPTS
 from programs import Failed, Program, World
@@ -34,7 +36,7 @@ def poisoned(world: World, language: str, *, is_host: bool) -> None:
     with telpher.open(world.hub, host="never") as hub:
         send(hub)
         while True:
-            world.until(lambda: is_over(taker, hub), "death, or the end of the poison")
+            world.until(partial(is_over, taker, hub), "death, or the end of the poison")
             if taker.popen.poll() is None:
                 break
             deaths += 1

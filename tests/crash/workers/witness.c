@@ -104,7 +104,8 @@ static void ask(void) {
     telpher_call_options calling = TELPHER_SIZED(telpher_call_options);
     telpher_id send, call;
     sending.timeout_ms = calling.timeout_ms = MOMENT_MS;
-    started("send", telpher_send(hub, sent_queue, &TELPHER_BODY("asked", 5), &sending, NULL, &send));
+    started("send",
+            telpher_send(hub, sent_queue, &TELPHER_BODY("asked", 5), &sending, NULL, &send));
     started("call", telpher_call(hub, echo, &TELPHER_BODY("asked", 5), &calling, NULL, &call));
     telpher_event sent = next("send", send), called = next("call", call);
     say("asked %s %d %s %d", telpher_status_name(sent.status), (int)sent.maybe_executed,

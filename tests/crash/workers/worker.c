@@ -300,13 +300,15 @@ static void move(uint64_t *chance) {
     telpher_batch batch;
     started("batch", telpher_batch_new(&batch));
     for (unsigned long number = 1; !ends; number++) {
-        const char *queue = QUEUES[draw(chance, 2)].name, *target = QUEUES[2 + draw(chance, 2)].name;
+        const char *queue = QUEUES[draw(chance, 2)].name;
+        const char *target = QUEUES[2 + draw(chance, 2)].name;
         char parts[LINE_SIZE / 2] = "", name[NUMBER_SIZE], sending[NUMBER_SIZE];
         job jobs[JOBS_MAX];
         size_t size = 0;
         int count = receive(queue, jobs, 1 + (int)draw(chance, JOBS_MAX));
         for (int at = 0; at < count && !ends; at++) {
-            started("batch", telpher_batch_settle(batch, jobs[at].token, TELPHER_ACKNOWLEDGE, NULL));
+            started("batch",
+                    telpher_batch_settle(batch, jobs[at].token, TELPHER_ACKNOWLEDGE, NULL));
             size += (size_t)snprintf(parts + size, sizeof parts - size, " take:%s:%llu:%s", queue,
                                      (unsigned long long)jobs[at].id, jobs[at].number);
         }
@@ -369,8 +371,9 @@ static void serve(uint64_t *chance) {
 
 static void called(const char *number, telpher_id id) {
     telpher_event event = next("call", id);
-    bool right = event.status != TELPHER_OK ||
-                 (event.body_size == strlen(number) && !memcmp(event.body, number, event.body_size));
+    size_t size = strlen(number);
+    bool same = event.body_size == size && memcmp(event.body, number, size) == 0;
+    bool right = same || event.status != TELPHER_OK;
     say("called %s %s %s", number, ending(&event), right ? "right" : "wrong");
     telpher_events_release(&event);
 }
@@ -403,8 +406,10 @@ typedef struct {
     uint64_t chance;
 } role;
 
-static const role ROLES[] = {{"produce", produce, 0}, {"consume", consume, 0}, {"move", move, 0},
-                             {"serve", serve, 0},     {"call", call, 0},       {"poison", poison, 0}};
+static const role ROLES[] = {
+    {"produce", produce, 0}, {"consume", consume, 0}, {"move", move, 0},
+    {"serve", serve, 0},     {"call", call, 0},       {"poison", poison, 0},
+};
 
 static void *play(void *argument) {
     role *own = argument;

@@ -139,7 +139,10 @@ class Worker:
         """Take from one queue and send to another, in one batch."""
         fresh = self.numbers("b")
         for count in itertools.count(1):
-            queue, target = chance.choice(["disk.in", "os.in"]), chance.choice(["disk.out", "os.out"])
+            queue, target = (
+                chance.choice(["disk.in", "os.in"]),
+                chance.choice(["disk.out", "os.out"]),
+            )
             jobs: list[telpher.Job] = []
             while len(jobs) < 1 + chance.randrange(3) and not self.ends.is_set():
                 try:
@@ -197,7 +200,9 @@ class Worker:
                 break
             say("call", number)
             timeout = chance.choice([1, 5])
-            open_calls.append((number, self.hub.start.call("echo", number.encode(), timeout=timeout)))
+            open_calls.append(
+                (number, self.hub.start.call("echo", number.encode(), timeout=timeout))
+            )
             if len(open_calls) >= WINDOW // 2:
                 called(*open_calls.popleft())
         for each in open_calls:
