@@ -14,7 +14,10 @@ from history import HARNESS, Line, read
 from programs import HERE, LANGUAGES, PYTHON, Program, World
 
 ROLES = (("produce", "consume", "call"), ("consume", "move", "serve"))
-PAUSE_S = 0.3
+PAUSE_S = 0.5
+# A host recovers, makes its segment and begins to serve in about this time.
+RECOVERY_S = 0.03
+STORM_MAX = 4
 WORK_MAX = 300
 # A host that is dead is followed by another within this; it takes some milliseconds.
 PROGRESS_S = 20.0
@@ -74,14 +77,16 @@ class Loop:
         self.work(0 if self.chance.random() < 0.2 else self.chance.randrange(WORK_MAX))
         drawn = self.chance.random()
         host = self.host()
-        if drawn < 0.55:
+        if drawn < 0.45:
             victims = [host]
-        elif drawn < 0.72:
+        elif drawn < 0.60:
             victims = [self.another(host)]
-        elif drawn < 0.82:
+        elif drawn < 0.70:
             victims = [host, self.another(host)]
+        elif drawn < 0.80:
+            return self.storm(host)
         elif drawn < 0.92:
-            return self.pause(host)
+            return self.pause(host if self.chance.random() < 0.7 else self.another(host))
         else:
             return self.end(host if self.chance.random() < 0.7 else self.another(host))
         for victim in victims:
@@ -91,17 +96,32 @@ class Loop:
             self.gone(self.place_of(victim))
         return f"kill {' '.join(victim.process for victim in victims)}"
 
-    def pause(self, host: Program) -> str:
-        """Pause the host; then let it go on, or kill it."""
-        host.stop()
-        end = time.monotonic() + self.chance.random() * PAUSE_S
-        self.world.until(lambda: time.monotonic() >= end, "the end of a pause")
+    def storm(self, host: Program) -> str:
+        """Kill the host, and each that follows it as soon as it says that it hosts."""
+        killed = []
+        for _ in range(STORM_MAX):
+            host.kill()
+            killed.append(host)
+            self.gone(self.place_of(host))
+            host = self.host()
+            self.let_pass(self.chance.random() * RECOVERY_S)
+        return f"storm {' '.join(each.process for each in killed)}"
+
+    def pause(self, program: Program) -> str:
+        """Pause a program; then let it go on, or kill it."""
+        program.stop()
+        self.let_pass(PAUSE_S * self.chance.random())
         if self.chance.random() < 0.5:
-            host.go()
-            return f"pause {host.process}"
-        host.kill()
-        self.gone(self.place_of(host))
-        return f"pause and kill {host.process}"
+            program.go()
+            return f"pause {program.process}"
+        program.kill()
+        self.gone(self.place_of(program))
+        return f"pause and kill {program.process}"
+
+    def let_pass(self, seconds: float) -> None:
+        """Let time pass, which is what this is about."""
+        end = time.monotonic() + seconds
+        self.world.until(lambda: time.monotonic() >= end, "the end of a pause", PROGRESS_S)
 
     def end(self, program: Program) -> str:
         """Ask a program for its good end, in the middle of the work of the others."""

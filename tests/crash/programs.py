@@ -27,6 +27,7 @@ WITNESSES = {
 LANGUAGES = tuple(WORKERS)
 PATIENCE_S = 30.0
 """For anything that a program is to do: the work of milliseconds, on a machine that is busy."""
+LOOK_S = 0.002
 CONFIRMED = (b"sent", b"settled", b"batched")
 
 
@@ -192,7 +193,7 @@ class World:
                 if left <= 0:
                     raise Failed(f"never came: {what}")
                 # Not everything that is waited for wakes this.
-                self.changed.wait(min(left, 0.05))
+                self.changed.wait(min(left, LOOK_S))
 
     def forget(self, program: Program) -> None:
         """It has ended."""

@@ -1,5 +1,6 @@
 /* The C program of the crash loop: `telpher-crash-worker URL NAME SEED ROLE...`. As worker.py, with
  * a thread for each role. */
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,7 +14,7 @@
 #include <telpher.h>
 
 enum { BODY_SIZE_MAX = 80000, LINE_SIZE = 2048, WINDOW = 8, KEPT_MAX = 2, HELD_MAX = 16 };
-enum { MOMENT_MS = 100, TIMEOUT_MS = 20000, NUMBER_SIZE = 64, JOBS_MAX = 3 };
+enum { MOMENT_MS = 100, TIMEOUT_MS = 20000, PACE_MS = 2, NUMBER_SIZE = 64, JOBS_MAX = 3 };
 
 typedef struct {
     const char *name;
@@ -79,9 +80,9 @@ static uint64_t draw(uint64_t *state, uint64_t below) {
 static size_t body_of(const char *number, char *body) {
     unsigned long count = strtoul(strrchr(number, '-') + 1, NULL, 10);
     size_t size = count % 90, head = (size_t)snprintf(body, NUMBER_SIZE + 1, "%s:", number);
-    if (count % 101 == 0) {
+    if (count % 17 == 0) {
         size = 70000;
-    } else if (count % 11 == 0) {
+    } else if (count % 5 == 0) {
         size = count * 37 % 6000;
     }
     memset(body + head, (char)('a' + count % 26), size);
@@ -397,6 +398,7 @@ static void call(uint64_t *chance) {
         started("call", telpher_call(hub, "echo", &TELPHER_BODY(number, strlen(number)), &options,
                                      NULL, &ids[count % CALLS]));
         count++;
+        poll(NULL, 0, PACE_MS);
     }
 }
 

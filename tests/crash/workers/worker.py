@@ -20,6 +20,7 @@ DECLARED = {**QUEUES, "poison": "disk"}
 OPTIONS = {"length_max": 300, "max_attempts": 3, "backoff_min": 0.005, "backoff_max": 0.05}
 WINDOW = 8
 KEPT_MAX = 2
+PACE_S = 0.002
 POISON = "poison"
 
 
@@ -32,7 +33,8 @@ def say(*fields: object) -> None:
 def body_of(number: str) -> bytes:
     """The one body that a number has, as every program makes it."""
     count = int(number.rpartition("-")[2])
-    size = 70_000 if count % 101 == 0 else count * 37 % 6_000 if count % 11 == 0 else count % 90
+    # Some large, so that the journal's segments, of a megabyte at first, come and go.
+    size = 70_000 if count % 17 == 0 else count * 37 % 6_000 if count % 5 == 0 else count % 90
     return f"{number}:".encode() + bytes([ord("a") + count % 26]) * size
 
 
@@ -205,6 +207,8 @@ class Worker:
             )
             if len(open_calls) >= WINDOW // 2:
                 called(*open_calls.popleft())
+            # Calls are cheap: without a pause they would leave the machine to nobody else.
+            self.ends.wait(PACE_S)
         for each in open_calls:
             called(*each)
 
