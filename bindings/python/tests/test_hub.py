@@ -14,7 +14,7 @@ from telpher._telpher import Command
 
 def test_a_hub_tells_about_itself(hub: telpher.Hub, url: str) -> None:
     assert len(hub.info.hub_id) == 32 and hub.info.session_id
-    assert "calls" in hub.capabilities
+    assert hub.capabilities == {"calls", "queues.memory", "batches", "dead_letters"}
     assert hub.stats().connects == 1
     assert telpher.__build__ in ("release", "debug")
     assert telpher.__version__ == "0.1.0"
@@ -26,7 +26,7 @@ def test_a_hub_tells_about_itself(hub: telpher.Hub, url: str) -> None:
 
 def test_a_path_is_a_url(tmp_path: pathlib.Path) -> None:
     with telpher.open(tmp_path / "hub") as hub:
-        assert hub.capabilities
+        assert {"queues.os", "queues.disk"} < hub.capabilities
 
 
 def test_who_may_not_host_finds_no_host(directory: str) -> None:
