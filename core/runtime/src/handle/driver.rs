@@ -24,8 +24,8 @@ use super::inbox::{Submission, Ticket};
 use super::{Shared, thread_mark};
 use crate::clock;
 use crate::host::Core;
-use crate::link::{Farewell, Read};
 use crate::link::ring::Bell;
+use crate::link::{Farewell, Read};
 use crate::poller::{Alarm, Poller, Readiness, Source};
 
 /// Rounds of acting and writing in one turn.
