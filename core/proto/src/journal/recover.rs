@@ -149,6 +149,12 @@ impl Scan<'_> {
             let what = "the file is shorter than it was made";
             return Err(self.corrupt(&Fault { segment: number, offset, expected, what }));
         }
+        // Before the oldest file that there is, nothing has to be there if it was freed; whether it
+        // was is looked at in the end.
+        let is_first = self.segments.is_empty() && self.fault.is_none();
+        if is_first {
+            self.last = header.first - 1;
+        }
         if header.first > self.last + 1 {
             self.begin_fault(number, 0, "records before this segment are missing");
             return self.look_for_watermarks(seed, content, SEGMENT_HEADER_SIZE);
@@ -299,6 +305,12 @@ impl Scan<'_> {
 
     fn finish(mut self, files: &[File]) -> Result<Recovered, Error> {
         let first = self.segments.front().map_or(1, |segment| segment.number);
+        // Segments are freed as soon as that is durable, so before anything says that it is.
+        for (_, record, _) in &self.waiting {
+            if let Record::Freed { through } = record {
+                self.oldest = self.oldest.max(through + 1);
+            }
+        }
         if self.oldest < first {
             let missing = first - 1;
             let detail = format!("{} is missing", (self.path)(missing));
