@@ -187,7 +187,17 @@ impl Journal {
     /// before anything else is done; with its number and size.
     pub fn take_beginning(&mut self) -> (u32, u64, Bytes) {
         self.append_commit();
-        let bytes = std::mem::take(&mut self.group.bytes).freeze();
+        // What was sealed on the way belongs to it.
+        let mut whole = BytesMut::new();
+        self.effects.retain(|effect| match effect {
+            Effect::Write { bytes, .. } => {
+                whole.extend_from_slice(bytes);
+                false
+            }
+            _ => true,
+        });
+        whole.extend_from_slice(&self.group.bytes);
+        let bytes = whole.freeze();
         self.group = Group::default();
         self.written = self.last;
         self.synced = self.last;
