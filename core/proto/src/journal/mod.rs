@@ -86,6 +86,8 @@ pub enum Effect {
 #[derive(Clone, Debug)]
 pub struct Segment {
     number: u32,
+    /// The position of its first record.
+    first: Position,
     size: u64,
     used: u64,
     /// Messages in it that are still needed, and their bytes.
@@ -159,7 +161,8 @@ impl Journal {
         let number = segments.back().map_or(1, |last| last.number + 1);
         let size = limits::SEGMENT_SIZE.0.max((size_hint * 2).next_power_of_two());
         let oldest = segments.front().map_or(number, |first| first.number);
-        segments.push_back(Segment { number, size, used: 0, live: (0, 0) });
+        let first = durable.min(last) + 1;
+        segments.push_back(Segment { number, first, size, used: 0, live: (0, 0) });
         let mut journal = Journal {
             config,
             segments,
@@ -383,7 +386,8 @@ impl Journal {
         let Next::Ready(size) = self.next else { return };
         self.seal(now);
         let number = self.active().number + 1;
-        self.segments.push_back(Segment { number, size, used: 0, live: (0, 0) });
+        let first = self.last + 1;
+        self.segments.push_back(Segment { number, first, size, used: 0, live: (0, 0) });
         self.seed = Seed::new(&self.config.hub_id, number);
         self.next = Next::None;
         self.restated = number;

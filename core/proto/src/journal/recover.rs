@@ -162,6 +162,7 @@ impl Scan<'_> {
         self.supersede(number, header)?;
         self.segments.push_back(Segment {
             number,
+            first: header.first,
             size: content.len() as u64,
             used: 0,
             live: (0, 0),
@@ -304,13 +305,13 @@ impl Scan<'_> {
     }
 
     fn finish(mut self, files: &[File]) -> Result<Recovered, Error> {
-        let first = self.segments.front().map_or(1, |segment| segment.number);
         // Segments are freed as soon as that is durable, so before anything says that it is.
         for (_, record, _) in &self.waiting {
             if let Record::Freed { through } = record {
                 self.oldest = self.oldest.max(through + 1);
             }
         }
+        let first = self.segments.front().map_or(1, |segment| segment.number);
         if self.oldest < first {
             let missing = first - 1;
             let detail = format!("{} is missing", (self.path)(missing));
