@@ -189,14 +189,21 @@ impl Hub {
         }
     }
 
-    /// The host ends by itself: what was in memory only is written down. The directory may be given
-    /// back when the position that is returned is durable.
+    /// The host ends by itself: what was in memory only is written down. When the position that is
+    /// returned is durable, the directory may be given back, after `seal_end`.
     pub fn close_down(&mut self, now: Time) -> Option<Position> {
         self.journal.as_ref()?;
         self.broker.close_down();
         self.write_down();
         self.flush(now);
         self.journal.as_ref().map(Journal::last)
+    }
+
+    /// All is durable, and nothing follows: one last write says so.
+    pub fn seal_end(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            journal.seal_end();
+        }
     }
 }
 

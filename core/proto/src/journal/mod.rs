@@ -202,6 +202,8 @@ impl Journal {
         whole.extend_from_slice(&self.group.bytes);
         let bytes = whole.freeze();
         self.group = Group::default();
+        self.pending.clear();
+        (self.pending_size, self.unsynced) = (0, 0);
         self.written = self.last;
         self.synced = self.last;
         let active = self.active_mut();
@@ -243,6 +245,17 @@ impl Journal {
         if self.group.count > 0 {
             self.seal_group();
             self.idle_at = Some(now.plus_ms(limits::IDLE_COMMIT_MS));
+        } else if self.told < self.synced && self.idle_at.is_none() {
+            // A host has begun, and nothing has followed yet.
+            self.idle_at = Some(now.plus_ms(limits::IDLE_COMMIT_MS));
+        }
+    }
+
+    /// Nothing will follow: a last commit says that all of it is durable, so that damage to it is
+    /// never taken for a torn write.
+    pub fn seal_end(&mut self) {
+        if self.told < self.synced && self.group.count == 0 {
+            self.seal_group();
         }
     }
 
@@ -336,9 +349,7 @@ impl Journal {
             self.idle_at = None;
             // Nothing follows by which recovery could tell damage in the last group from a torn
             // write; an empty commit does.
-            if self.told < self.synced && self.group.count == 0 {
-                self.seal_group();
-            }
+            self.seal_end();
         }
         if let Next::Full(at) = self.next
             && at <= now

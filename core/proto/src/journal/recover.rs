@@ -320,8 +320,9 @@ impl Scan<'_> {
         while self.segments.front().is_some_and(|segment| segment.number < self.oldest) {
             self.segments.pop_front();
         }
-        // A segment of which nothing counts is one that was never begun.
-        while self.segments.back().is_some_and(|s| s.used <= SEGMENT_HEADER_SIZE as u64) {
+        // What a segment holds that begins behind all that is durable, if it was begun at all, is
+        // written anew as a whole.
+        while self.segments.back().is_some_and(|segment| segment.first > self.durable) {
             self.segments.pop_back();
         }
         let kept = |file: &&File| self.segments.iter().all(|kept| kept.number != file.number);
