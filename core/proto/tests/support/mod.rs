@@ -11,7 +11,7 @@ use telpher_proto::base::{
 use telpher_proto::client::{self, Client, Link};
 use telpher_proto::hub::{self, Beginning, Effect, Hub, Linger, Peer, PortId};
 
-pub use disk::Disk;
+pub use disk::{Disk, Faults};
 
 pub const CLOCK: [u8; 16] = [7; 16];
 
@@ -21,6 +21,8 @@ pub struct World {
     pub programs: Vec<Program>,
     pub epoch: u64,
     pub disk: Disk,
+    /// Nobody hosts.
+    pub is_down: bool,
     tokens: u8,
 }
 
@@ -38,10 +40,16 @@ pub struct Program {
 impl World {
     /// The hub of a directory, with its disk.
     pub fn new() -> World {
+        let mut world = World::on(Disk::default());
+        world.take_over().expect("an empty disk");
+        world
+    }
+
+    /// A disk, and nobody who hosts yet.
+    pub fn on(disk: Disk) -> World {
         let now = Time::from_nanos(1_000_000_000);
-        let mut disk = Disk::default();
-        let hub = host(1, now, &mut disk).expect("an empty disk");
-        World { now, hub, programs: Vec::new(), epoch: 1, disk, tokens: 0 }
+        let hub = Hub::new(config(0), now);
+        World { now, hub, programs: Vec::new(), epoch: 0, disk, is_down: true, tokens: 0 }
     }
 
     /// A hub without a directory.
@@ -65,36 +73,61 @@ impl World {
 
     /// The host ends by itself, and another takes over.
     pub fn hand_over(&mut self) {
-        let last = self.hub.close_down(self.now);
+        self.try_to_hand_over().expect("an undamaged disk");
+    }
+
+    /// The same on a disk that may fail.
+    pub fn try_to_hand_over(&mut self) -> Result<(), Error> {
+        let ended = self.end_host();
+        self.lose_host();
+        ended?;
+        self.take_over()
+    }
+
+    fn end_host(&mut self) -> Result<(), Error> {
+        let Some(last) = self.hub.close_down(self.now) else { return Ok(()) };
         let mut synced = 0;
-        while let Some(effect) = self.hub.poll_disk() {
-            self.disk.waiting.push_back(effect);
-        }
-        loop {
-            let done = self.disk.next();
-            if done.is_empty() {
-                break;
+        for is_sealed in [false, true] {
+            while let Some(effect) = self.hub.poll_disk() {
+                self.disk.waiting.push_back(effect);
             }
-            for done in done {
-                if let hub::DiskDone::Synced(position) = done {
-                    synced = position;
+            loop {
+                let all = self.disk.next()?;
+                if all.is_empty() {
+                    break;
+                }
+                for done in all {
+                    if let hub::DiskDone::Synced(position) = done {
+                        synced = position;
+                    }
+                    self.hub.handle_disk(self.now, done);
                 }
             }
+            assert!(last <= synced, "what was handed over is durable");
+            if !is_sealed {
+                self.hub.seal_end();
+            }
         }
-        assert!(last.is_some_and(|last| last <= synced), "what was handed over is durable");
-        self.take_over().expect("an undamaged disk");
+        Ok(())
     }
 
     /// Another host takes over from what is on the disk.
     pub fn take_over(&mut self) -> Result<(), Error> {
         self.epoch += 1;
+        self.lose_host();
         self.hub = host(self.epoch, self.now, &mut self.disk)?;
+        self.is_down = false;
+        self.settle();
+        Ok(())
+    }
+
+    fn lose_host(&mut self) {
+        self.is_down = true;
+        self.disk.forget_work();
         for program in &mut self.programs {
             program.port = None;
             program.client.handle_disconnected(self.now, "the host was killed");
         }
-        self.settle();
-        Ok(())
     }
 
     /// A program that has opened the hub.
@@ -141,9 +174,12 @@ impl World {
         let end = self.now.plus_ms(ms);
         loop {
             let next = self.programs.iter().filter_map(|program| program.client.poll_timeout());
-            let next = next.chain(self.hub.poll_timeout()).min().unwrap_or(end);
+            let hub = self.hub.poll_timeout().filter(|_| !self.is_down);
+            let next = next.chain(hub).min().unwrap_or(end);
             self.now = next.clamp(self.now, end);
-            self.hub.handle_timeout(self.now);
+            if !self.is_down {
+                self.hub.handle_timeout(self.now);
+            }
             for program in &mut self.programs {
                 program.client.handle_timeout(self.now);
             }
@@ -199,8 +235,11 @@ impl World {
         while let Some(link) = program.client.poll_link() {
             moved = true;
             match link {
+                Link::Connect if self.is_down => {
+                    program.client.handle_disconnected(now, "nobody hosts");
+                }
                 Link::Connect => {
-                    self.tokens += 1;
+                    self.tokens = self.tokens.wrapping_add(1);
                     program.port =
                         Some(self.hub.connect(now, Peer::Local(None), [self.tokens; 16]));
                     program.client.handle_connected(now);
@@ -220,11 +259,17 @@ impl World {
     }
 
     fn turn_disk(&mut self) -> bool {
+        if self.is_down {
+            return false;
+        }
         self.hub.flush(self.now);
         while let Some(effect) = self.hub.poll_disk() {
             self.disk.waiting.push_back(effect);
         }
-        let done = self.disk.next();
+        let Ok(done) = self.disk.next() else {
+            self.lose_host();
+            return true;
+        };
         let moved = !done.is_empty();
         for done in done {
             self.hub.handle_disk(self.now, done);
@@ -234,6 +279,9 @@ impl World {
 
     fn turn_hub(&mut self) -> bool {
         let mut moved = false;
+        if self.is_down {
+            return false;
+        }
         while let Some(effect) = self.hub.poll_effect() {
             moved = true;
             match effect {
@@ -349,13 +397,13 @@ fn config(epoch: u64) -> hub::Config {
 }
 
 fn host(epoch: u64, now: Time, disk: &mut Disk) -> Result<Hub, Error> {
-    let files = disk.files();
+    let files = disk.files()?;
     let mut read = |number| disk.read(number);
     let path = |number| format!("journal.{number:08}");
     let begun = Hub::recover(config(epoch), now, &files, &mut read, &path)?;
     let Beginning { hub, segment: (number, size, content), obsolete, .. } = begun;
-    disk.make((number, size, &content));
-    obsolete.into_iter().for_each(|number| disk.remove(number));
+    disk.make((number, size, &content))?;
+    obsolete.into_iter().try_for_each(|number| disk.remove(number))?;
     Ok(hub)
 }
 
