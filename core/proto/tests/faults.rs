@@ -223,7 +223,7 @@ fn a_host_that_dies_right_after_freeing_a_segment_survives_every_fault() {
 
 #[test]
 fn writing_messages_forward_survives_every_fault() {
-    with_one_fault_in(every(17), |ledger| {
+    with_one_fault_in(every(97), |ledger| {
         ledger.declare("keep", plain());
         ledger.declare("jobs", plain());
         ledger.send_many("keep", 1_000, 3);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{Config, Hub, SessionId};
 use crate::base::record::{Place, Position, Process};
-use crate::base::{Error, Time};
+use crate::base::{Error, Kind, Time};
 use crate::broker::{self, Broker, Past, Restored};
 use crate::journal::{self, Effect, File, Journal};
 
@@ -83,6 +83,14 @@ impl Hub {
             Ok(())
         };
         let mut found = journal::recover(config.hub_id, files, read, path, &mut sink)?;
+        if found.epoch >= config.epoch {
+            let detail = format!(
+                "the journal was begun by host {}, and this is to be host {}: what counts them is \
+                 out of date",
+                found.epoch, config.epoch
+            );
+            return Err(Error::new(Kind::Corrupt, detail));
+        }
         let tail = std::mem::take(&mut found.tail);
         let obsolete = std::mem::take(&mut found.obsolete);
         let (last, size) = (found.last, tail_size(&tail));

@@ -396,6 +396,7 @@ impl Journal {
     pub fn roll(&mut self, now: Time) {
         let Next::Ready(size) = self.next else { return };
         self.seal(now);
+        self.append_end();
         let number = self.active().number + 1;
         let first = self.last + 1;
         self.segments.push_back(Segment { number, first, size, used: 0, live: (0, 0) });
@@ -403,6 +404,15 @@ impl Journal {
         self.next = Next::None;
         self.restated = number;
         self.begin_segment();
+    }
+
+    /// Should the next segment be gone one day, it will be missed.
+    fn append_end(&mut self) {
+        let start = self.group.bytes.len();
+        self.group.bytes.put_bytes(0, FRAME_HEADER_SIZE);
+        self.complete_frame(format::END, self.last, start);
+        self.group.crc = 0;
+        self.seal_group();
     }
 
     fn begin_segment(&mut self) {

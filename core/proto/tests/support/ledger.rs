@@ -31,7 +31,7 @@ impl Ledger {
     pub fn new(faults: Faults) -> Ledger {
         let mut disk = Disk::default();
         disk.faults = faults;
-        let mut world = World::on(disk);
+        let mut world = World::on(disk, super::HUB_ID);
         let _ = world.take_over();
         let program = world.program();
         let mut ledger = Ledger {

@@ -1,5 +1,5 @@
 //! Clients and a hub joined by pipes that a test can cut, under a clock that a test turns.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its part")]
 
 #[path = "disk.rs"]
 mod disk;
@@ -14,6 +14,7 @@ use telpher_proto::hub::{self, Beginning, Effect, Hub, Linger, Peer, PortId};
 pub use disk::{Disk, Faults};
 
 pub const CLOCK: [u8; 16] = [7; 16];
+pub const HUB_ID: [u8; 16] = [9; 16];
 
 pub struct World {
     pub now: Time,
@@ -23,6 +24,7 @@ pub struct World {
     pub disk: Disk,
     /// Nobody hosts.
     pub is_down: bool,
+    pub hub_id: [u8; 16],
     tokens: u8,
 }
 
@@ -40,22 +42,23 @@ pub struct Program {
 impl World {
     /// The hub of a directory, with its disk.
     pub fn new() -> World {
-        let mut world = World::on(Disk::default());
+        let mut world = World::on(Disk::default(), HUB_ID);
         world.take_over().expect("an empty disk");
         world
     }
 
     /// A disk, and nobody who hosts yet.
-    pub fn on(disk: Disk) -> World {
+    pub fn on(disk: Disk, hub_id: [u8; 16]) -> World {
         let now = Time::from_nanos(1_000_000_000);
-        let hub = Hub::new(config(0), now);
-        World { now, hub, programs: Vec::new(), epoch: 0, disk, is_down: true, tokens: 0 }
+        let hub = Hub::new(config(hub_id, 0), now);
+        let programs = Vec::new();
+        World { now, hub, programs, epoch: 0, disk, is_down: true, hub_id, tokens: 0 }
     }
 
     /// A hub without a directory.
     pub fn in_memory() -> World {
         let mut world = World::new();
-        world.hub = Hub::new(config(1), world.now);
+        world.hub = Hub::new(config(HUB_ID, 1), world.now);
         world
     }
 
@@ -84,7 +87,8 @@ impl World {
         self.take_over()
     }
 
-    fn end_host(&mut self) -> Result<(), Error> {
+    /// The host ends by itself, and nobody follows.
+    pub fn end_host(&mut self) -> Result<(), Error> {
         let Some(last) = self.hub.close_down(self.now) else { return Ok(()) };
         let mut synced = 0;
         for is_sealed in [false, true] {
@@ -115,7 +119,7 @@ impl World {
     pub fn take_over(&mut self) -> Result<(), Error> {
         self.epoch += 1;
         self.lose_host();
-        self.hub = host(self.epoch, self.now, &mut self.disk)?;
+        self.hub = host(config(self.hub_id, self.epoch), self.now, &mut self.disk)?;
         self.is_down = false;
         self.settle();
         Ok(())
@@ -385,9 +389,9 @@ impl World {
     }
 }
 
-fn config(epoch: u64) -> hub::Config {
+fn config(hub_id: [u8; 16], epoch: u64) -> hub::Config {
     hub::Config {
-        hub_id: [9; 16],
+        hub_id,
         epoch,
         clock: CLOCK,
         session_grace_ms: 5_000,
@@ -396,11 +400,11 @@ fn config(epoch: u64) -> hub::Config {
     }
 }
 
-fn host(epoch: u64, now: Time, disk: &mut Disk) -> Result<Hub, Error> {
+fn host(config: hub::Config, now: Time, disk: &mut Disk) -> Result<Hub, Error> {
     let files = disk.files()?;
     let mut read = |number| disk.read(number);
     let path = |number| format!("journal.{number:08}");
-    let begun = Hub::recover(config(epoch), now, &files, &mut read, &path)?;
+    let begun = Hub::recover(config, now, &files, &mut read, &path)?;
     let Beginning { hub, segment: (number, size, content), obsolete, .. } = begun;
     disk.make((number, size, &content))?;
     obsolete.into_iter().try_for_each(|number| disk.remove(number))?;
