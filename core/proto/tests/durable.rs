@@ -455,9 +455,9 @@ fn a_checkpoint_saves_reading_and_one_that_is_damaged_is_as_good_as_none() {
         let mut bytes = checkpoint.to_vec();
         bytes[checkpoint.len() / 2] ^= u8::from(damaged);
         world.disk.checkpoint = kept.then(|| bytes.into());
-        world.disk.reads.borrow_mut().clear();
+        world.disk.reads.clear();
         world.change_host();
-        let reads = world.disk.reads.borrow().clone();
+        let reads = world.disk.reads.clone();
         assert_eq!(reads.contains(&1), !kept || damaged, "{reads:?}");
         world.pass(50);
         let (jobs, dead) =

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{Config, Hub, SessionId};
 use crate::base::record::{Place, Position, Process};
-use crate::base::{Error, Time};
+use crate::base::{Error, Kind, Time};
 use crate::broker::{self, Broker, Past, Restored};
 use crate::journal::{self, Effect, Journal, Source};
 
@@ -76,6 +76,14 @@ impl Hub {
             Ok(())
         };
         let mut found = journal::recover(config.hub_id, source, &mut sink)?;
+        if found.epoch >= config.epoch {
+            let detail = format!(
+                "the journal was begun by host {}, and this is to be host {}: what counts them is \
+                 out of date",
+                found.epoch, config.epoch
+            );
+            return Err(Error::new(Kind::Corrupt, detail));
+        }
         let tail = std::mem::take(&mut found.tail);
         let obsolete = std::mem::take(&mut found.obsolete);
         let (last, size) = (found.last, tail_size(&tail));
@@ -190,14 +198,21 @@ impl Hub {
         }
     }
 
-    /// The host ends by itself: what was in memory only is written down. The directory may be given
-    /// back when the position that is returned is durable.
+    /// The host ends by itself: what was in memory only is written down. When the position that is
+    /// returned is durable, the directory may be given back, after `seal_end`.
     pub fn close_down(&mut self, now: Time) -> Option<Position> {
         self.journal.as_ref()?;
         self.broker.close_down();
         self.write_down();
         self.flush(now);
         self.journal.as_ref().map(Journal::last)
+    }
+
+    /// All is durable, and nothing follows: one last write says so.
+    pub fn seal_end(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            journal.seal_end();
+        }
     }
 }
 

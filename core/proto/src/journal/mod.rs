@@ -94,6 +94,8 @@ pub enum Effect {
 #[derive(Clone, Debug)]
 pub struct Segment {
     number: u32,
+    /// The position of its first record.
+    first: Position,
     size: u64,
     used: u64,
     /// Messages in it that are still needed, and their bytes.
@@ -169,7 +171,8 @@ impl Journal {
         let number = segments.back().map_or(1, |last| last.number + 1);
         let size = limits::SEGMENT_SIZE.0.max((size_hint * 2).next_power_of_two());
         let oldest = segments.front().map_or(number, |first| first.number);
-        segments.push_back(Segment { number, size, used: 0, live: (0, 0) });
+        let first = durable.min(last) + 1;
+        segments.push_back(Segment { number, first, size, used: 0, live: (0, 0) });
         let mut journal = Journal {
             config,
             segments,
@@ -198,8 +201,20 @@ impl Journal {
     /// before anything else is done; with its number and size.
     pub fn take_beginning(&mut self) -> (u32, u64, Bytes) {
         self.append_commit();
-        let bytes = std::mem::take(&mut self.group.bytes).freeze();
+        // What was sealed on the way belongs to it.
+        let mut whole = BytesMut::new();
+        self.effects.retain(|effect| match effect {
+            Effect::Write { bytes, .. } => {
+                whole.extend_from_slice(bytes);
+                false
+            }
+            _ => true,
+        });
+        whole.extend_from_slice(&self.group.bytes);
+        let bytes = whole.freeze();
         self.group = Group::default();
+        self.pending.clear();
+        (self.pending_size, self.unsynced) = (0, 0);
         self.written = self.last;
         self.synced = self.last;
         let active = self.active_mut();
@@ -250,6 +265,17 @@ impl Journal {
         if self.group.count > 0 {
             self.seal_group();
             self.idle_at = Some(now.plus_ms(limits::IDLE_COMMIT_MS));
+        } else if self.told < self.synced && self.idle_at.is_none() {
+            // A host has begun, and nothing has followed yet.
+            self.idle_at = Some(now.plus_ms(limits::IDLE_COMMIT_MS));
+        }
+    }
+
+    /// Nothing will follow: a last commit says that all of it is durable, so that damage to it is
+    /// never taken for a torn write.
+    pub fn seal_end(&mut self) {
+        if self.told < self.synced && self.group.count == 0 {
+            self.seal_group();
         }
     }
 
@@ -347,9 +373,7 @@ impl Journal {
             self.idle_at = None;
             // Nothing follows by which recovery could tell damage in the last group from a torn
             // write; an empty commit does.
-            if self.told < self.synced && self.group.count == 0 {
-                self.seal_group();
-            }
+            self.seal_end();
         }
         if let Next::Full(at) = self.next
             && at <= now
@@ -403,12 +427,23 @@ impl Journal {
     pub fn roll(&mut self, now: Time) {
         let Next::Ready(size) = self.next else { return };
         self.seal(now);
+        self.append_end();
         let number = self.active().number + 1;
-        self.segments.push_back(Segment { number, size, used: 0, live: (0, 0) });
+        let first = self.last + 1;
+        self.segments.push_back(Segment { number, first, size, used: 0, live: (0, 0) });
         self.seed = Seed::new(&self.config.hub_id, number);
         self.next = Next::None;
         self.restated = number;
         self.begin_segment();
+    }
+
+    /// Should the next segment be gone one day, it will be missed.
+    fn append_end(&mut self) {
+        let start = self.group.bytes.len();
+        self.group.bytes.put_bytes(0, FRAME_HEADER_SIZE);
+        self.complete_frame(format::END, self.last, start);
+        self.group.crc = 0;
+        self.seal_group();
     }
 
     fn begin_segment(&mut self) {

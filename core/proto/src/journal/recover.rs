@@ -21,12 +21,12 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::format::{
-    COMMIT, Commit, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader,
+    COMMIT, Commit, END, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader,
     frame_size,
 };
 use super::{Checkpoint, Segment, decode};
 use crate::base::record::{Place, Position, Record};
-use crate::base::{Error, Kind};
+use crate::base::{Error, Kind, limits};
 
 /// A segment's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct Recovered {
     pub last: Position,
     /// The last position that was known to be durable.
     pub durable: Position,
+    /// The highest epoch of any host that began a segment.
+    pub epoch: u64,
     /// What came after it, to be written anew.
     pub tail: Vec<(Position, Record)>,
     /// Files that hold nothing that is needed: to be removed once the new segment is durable.
@@ -59,8 +61,8 @@ pub struct Unreadable {
     pub what: &'static str,
 }
 
-/// Zeros that are passed over at once.
-const ZEROS: usize = 64;
+/// Zeros that are passed over at once: most of a segment, and what is left between frames.
+const ZEROS: (usize, usize) = (4096, 64);
 
 #[derive(Clone, Copy, Debug)]
 struct Fault {
@@ -86,6 +88,8 @@ struct Scan<'a> {
     fault: Option<Fault>,
     /// The oldest segment that is still needed, as far as anything says.
     oldest: u32,
+    /// The last segment says that it goes on in the next.
+    goes_on: bool,
 }
 
 /// What there is to recover from.
@@ -126,6 +130,7 @@ pub fn recover(
         waiting: VecDeque::new(),
         fault: None,
         oldest: 1,
+        goes_on: false,
     };
     let mut checkpoint = checkpoint.and_then(|bytes| Checkpoint::decode(&hub_id, &bytes));
     let from = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.segment);
@@ -166,7 +171,7 @@ impl Scan<'_> {
         self.durable = checkpoint.position;
         for file in earlier {
             let (number, size) = (file.number, file.size);
-            self.segments.push_back(Segment { number, size, used: size, live: (0, 0) });
+            self.segments.push_back(Segment { number, first: 0, size, used: size, live: (0, 0) });
         }
         for record in checkpoint.records {
             (self.sink)(record, Place::default())?;
@@ -176,6 +181,12 @@ impl Scan<'_> {
 
     fn segment(&mut self, number: u32, content: &Bytes) -> Result<(), Error> {
         let seed = Seed::new(&self.hub_id, number);
+        self.goes_on = false;
+        if (content.len() as u64) < limits::SEGMENT_SIZE.0 {
+            let (offset, expected) = (content.len() as u64, self.last + 1);
+            let what = "the file is shorter than any segment";
+            return Err(self.corrupt(&Fault { segment: number, offset, expected, what }));
+        }
         let Some(header) = SegmentHeader::decode(&self.hub_id, number, content) else {
             let what = "the segment's header is damaged";
             self.begin_fault(number, 0, what);
@@ -203,6 +214,7 @@ impl Scan<'_> {
         self.supersede(number, header)?;
         self.segments.push_back(Segment {
             number,
+            first: header.first,
             size: content.len() as u64,
             used: 0,
             live: (0, 0),
@@ -249,7 +261,8 @@ impl Scan<'_> {
         let mut group = Vec::new();
         let (mut start, mut at, mut crc) = (SEGMENT_HEADER_SIZE, SEGMENT_HEADER_SIZE, 0);
         while let Some(frame) = FrameHeader::decode(seed, at as u64, &content[at..]) {
-            let expected = self.last + group.len() as u64 + u64::from(frame.kind != COMMIT);
+            let is_record = !matches!(frame.kind, COMMIT | END);
+            let expected = self.last + group.len() as u64 + u64::from(is_record);
             let belongs = frame.position == expected && frame.epoch == header.epoch as u32;
             if !belongs || !frame.check_body(seed, at as u64, &content[at..]) {
                 break;
@@ -264,6 +277,8 @@ impl Scan<'_> {
                 }
                 self.take_group(&mut group, commit)?;
                 (start, crc) = (next, 0);
+            } else if frame.kind == END {
+                self.goes_on = true;
             } else {
                 let Some(record) = decode::decode(frame.kind, body) else {
                     let what = "a record can't be read";
@@ -325,8 +340,12 @@ impl Scan<'_> {
     ) -> Result<(), Error> {
         let mut at = from.next_multiple_of(8);
         while at + FRAME_HEADER_SIZE <= content.len() {
-            if content[at..].first_chunk() == Some(&[0u8; ZEROS]) {
-                at += ZEROS;
+            if content[at..].first_chunk() == Some(&[0u8; ZEROS.0]) {
+                at += ZEROS.0;
+                continue;
+            }
+            if content[at..].first_chunk() == Some(&[0u8; ZEROS.1]) {
+                at += ZEROS.1;
                 continue;
             }
             let frame = FrameHeader::decode(seed, at as u64, &content[at..]);
@@ -352,22 +371,29 @@ impl Scan<'_> {
             }
         }
         let first = self.segments.front().map_or(1, |segment| segment.number);
-        if self.oldest < first {
-            let missing = first - 1;
+        let missing = match files.last().map(|last| last.number + 1) {
+            _ if self.oldest < first => Some(first - 1),
+            // The next segment had its name before this one was ended.
+            next if self.goes_on => next,
+            _ => None,
+        };
+        if let Some(missing) = missing {
             let detail = format!("{} is missing", (self.path)(missing));
             return Err(Error::new(Kind::Corrupt, detail));
         }
         while self.segments.front().is_some_and(|segment| segment.number < self.oldest) {
             self.segments.pop_front();
         }
-        // A segment of which nothing counts is one that was never begun.
-        while self.segments.back().is_some_and(|s| s.used <= SEGMENT_HEADER_SIZE as u64) {
+        // What a segment holds that begins behind all that is durable, if it was begun at all, is
+        // written anew as a whole.
+        while self.segments.back().is_some_and(|segment| segment.first > self.durable) {
             self.segments.pop_back();
         }
         let kept = |file: &&File| self.segments.iter().all(|kept| kept.number != file.number);
         Ok(Recovered {
             last: self.last,
             durable: self.durable,
+            epoch: self.epoch,
             obsolete: files.iter().filter(kept).map(|file| file.number).collect(),
             tail: self.waiting.into_iter().map(|(at, record, _)| (at, record)).collect(),
             segments: self.segments,

@@ -200,7 +200,15 @@ impl Core {
             self.mailbox.take(&mut mail);
             for message in mail.drain(..) {
                 match message {
-                    Mail::Disk(DiskDone::Synced(position)) if position >= last => return,
+                    Mail::Disk(done) => {
+                        let is_last =
+                            matches!(done, DiskDone::Synced(position) if position >= last);
+                        self.hub.handle_disk(now, done);
+                        if is_last {
+                            self.hub.seal_end();
+                            return self.flush(now);
+                        }
+                    }
                     Mail::DiskFailed(error) => {
                         return tracing::error!(%error, "the hub was not handed over");
                     }
