@@ -59,6 +59,7 @@ impl Config {
             boot: self.clock,
             time_ms: self.time_ms,
             seed: self.seed,
+            resident_max: self.sizes.resident_max,
         }
     }
 }
@@ -87,7 +88,11 @@ impl Hub {
         let tail = std::mem::take(&mut found.tail);
         let obsolete = std::mem::take(&mut found.obsolete);
         let (last, size) = (found.last, tail_size(&tail));
-        let own = journal::Config { hub_id: config.hub_id, epoch: config.epoch };
+        let own = journal::Config {
+            hub_id: config.hub_id,
+            epoch: config.epoch,
+            sizes: config.sizes,
+        };
         let mut journal = Journal::new(own, found, size);
         for (position, record) in tail {
             let place = journal.append(position, &record, false);

@@ -399,6 +399,7 @@ fn config(hub_id: [u8; 16], epoch: u64) -> hub::Config {
         session_grace_ms: 5_000,
         time_ms: 1_000_000,
         seed: epoch,
+        sizes: Default::default(),
     }
 }
 

@@ -43,6 +43,7 @@ impl Plan {
             session_grace_ms: self.session_grace_ms,
             time_ms: clock::wall_ms(),
             seed: clock::seed(),
+            sizes: limits::Sizes::default(),
         }
     }
 }
