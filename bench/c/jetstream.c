@@ -62,11 +62,9 @@ static void produce(struct link *link, uint64_t count, uint64_t window) {
 }
 
 static void acknowledge(struct link *link, const struct message *message) {
-    char *line = link_room(link, 256), *at = line;
-    at = mempcpy(at, "PUB ", 4);
-    at = mempcpy(at, message->reply, (size_t)message->reply_size);
-    at = mempcpy(at, " 4\r\n+ACK\r\n", 10);
-    link->out_size = (size_t)(at - link->out);
+    char *line = link_room(link, 256);
+    int size = snprintf(line, 256, "PUB %.*s 4\r\n+ACK\r\n", message->reply_size, message->reply);
+    link->out_size = (size_t)(line + size - link->out);
 }
 
 static void consume(struct link *link, uint64_t count, uint64_t window) {
