@@ -7,6 +7,7 @@
  *     durable fill URL COUNT SIZE                 leaves COUNT messages of SIZE bytes waiting
  *     durable takeover URL SIZE PID               kills the host PID; how long until a send is
  *                                                 confirmed by another
+ *     durable count URL                           how many messages wait
  *
  * With `host` the sender hosts the hub itself, with `join` it never does.
  */
@@ -91,6 +92,19 @@ static void take_over(telpher_hub hub, pid_t host, const struct sends *sends) {
     if (!hub_changed(hub)) fail("confirmed by the host that was killed");
 }
 
+static void count_waiting(telpher_hub hub) {
+    telpher_event event = TELPHER_SIZED(telpher_event);
+    struct report report;
+    telpher_id id;
+    report_start(&report);
+    check(telpher_inspect(hub, queue, NULL, &id));
+    check(telpher_wait(hub, id, 0, &event));
+    check_end(&event);
+    report.count = event.queue_info->ready;
+    check(telpher_events_release(&event));
+    report_end(&report);
+}
+
 int main(int argc, char **argv) {
     const char *role = argc >= 3 ? argv[1] : "";
     uint32_t disk = TELPHER_DURABILITY_DISK;
@@ -101,7 +115,8 @@ int main(int argc, char **argv) {
         for (;;) pause();
     } else if (strcmp(role, "send") == 0 && argc >= 7) {
         uint32_t host = strcmp(argv[3], "host") == 0 ? TELPHER_HOST_ALWAYS : TELPHER_HOST_NEVER;
-        struct sends sends = sends_of((size_t)atoll(argv[6]), argc > 7 ? durability_of(argv[7]) : disk);
+        uint32_t durability = argc > 7 ? durability_of(argv[7]) : disk;
+        struct sends sends = sends_of((size_t)atoll(argv[6]), durability);
         telpher_hub hub = open_hub(argv[2], host, TELPHER_DRIVE_CALLER);
         sends.window = (uint64_t)atoll(argv[5]);
         send_for(hub, atof(argv[4]), &sends);
@@ -111,8 +126,10 @@ int main(int argc, char **argv) {
     } else if (strcmp(role, "takeover") == 0 && argc == 5) {
         struct sends sends = sends_of((size_t)atoll(argv[3]), disk);
         take_over(join(argv[2]), (pid_t)atol(argv[4]), &sends);
+    } else if (strcmp(role, "count") == 0) {
+        count_waiting(join(argv[2]));
     } else {
-        fail("host|wait|send|fill|takeover URL ...");
+        fail("host|wait|send|fill|takeover|count URL ...");
     }
     return 0;
 }

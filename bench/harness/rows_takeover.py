@@ -50,12 +50,15 @@ class Takeover:
         url = f"file://{tempfile.mkdtemp(dir=self.folder)}"
         running = [self.host(url, "host")]
         try:
-            fill = [c("durable"), "fill", url, str(self.backlog * MIB // BODY), str(BODY)]
-            process.result(process.start(fill, self.place.client))
+            sent = self.backlog * MIB // BODY
+            self.run("fill", url, str(sent), str(BODY))
             figures = Figures()
             for _ in range(rounds * KILLED_PER_ROUND):
                 running.append(self.host(url, "wait"))
                 self.kill_first(url, running, figures)
+                sent += 2
+            if (waiting := self.run("count", url)["count"]) != sent:
+                raise Failed(f"{sent} messages were confirmed, {waiting} are there")
             return self.rows(figures)
         except (Failed, OSError) as why:
             print(f"left out: {self.name}: {why}", file=sys.stderr)
@@ -75,10 +78,13 @@ class Takeover:
         process.await_text(started, "ready\n")
         return started
 
+    def run(self, *arguments: str) -> dict:
+        """What a sender reports."""
+        return process.result(process.start([c("durable"), *arguments], self.place.client))
+
     def kill_first(self, url: str, running: list[subprocess.Popen], figures: Figures) -> None:
         """One round: the first is killed, the second takes over."""
-        sender = [c("durable"), "takeover", url, str(BODY), str(running[0].pid)]
-        report = process.result(process.start(sender, self.place.client))
+        report = self.run("takeover", url, str(BODY), str(running[0].pid))
         process.stop(running.pop(0))
         figures.times.append((report["end_ns"] - report["start_ns"]) / 1e6)
         figures.sizes.append(process.resident(running[0].pid, "VmHWM") / MIB)
