@@ -20,12 +20,12 @@ from harness.rows_durable_python import durable_python
 from harness.rows_language import languages
 from harness.rows_memory import memory
 from harness.rows_queue import queues
-from harness.rows_takeover import takeover
+from harness.rows_takeover import Takeover, takeover
 
 RESULTS = Path(__file__).resolve().parent / "results"
 BACKLOG_MIB = {False: 128, True: 1024}
 CONNECTIONS_SCALE = {False: 1, True: 8}
-FULL_ROUNDS = 34  # of a takeover, which makes a hundred of them
+FULL_ROUNDS = 34  # of a takeover: three hosts are killed in each
 
 
 def options() -> argparse.Namespace:
@@ -59,7 +59,8 @@ def comparisons(wanted: argparse.Namespace, folder: str, kept: str) -> list:
 def measured(comparison, wanted: argparse.Namespace, counting: bool) -> list[table.Row]:
     """The rows of one comparison; none, and why, if Telpher's side fails."""
     try:
-        return comparison.measure(wanted.rounds, counting)
+        rounds = FULL_ROUNDS if wanted.full and isinstance(comparison, Takeover) else wanted.rounds
+        return comparison.measure(rounds, counting)
     except Failed as why:
         print(f"failed: {comparison.name}: {why}", file=sys.stderr)
         return []

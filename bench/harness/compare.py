@@ -69,9 +69,10 @@ def measure(comparison: Comparison, rounds: int, counting: bool) -> list[Row]:
     """Starts all sides, alternates, and stops them; a side that fails is left out and said so."""
     sides = [comparison.telpher, *(other.side for other in comparison.others)]
     try:
-        up = [side for side in sides if begin(side, comparison)]
-        if comparison.telpher not in up:
+        if not begin(comparison.telpher, comparison):
             return []
+        up = [comparison.telpher]
+        up += [other.side for other in comparison.others if begin(other.side, comparison)]
         figures = {side.name: [] for side in up}
         for _ in range(rounds):
             for side in up:

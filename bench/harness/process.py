@@ -107,6 +107,8 @@ def await_text(process: subprocess.Popen, text: str) -> None:
                 return
             if not byte:
                 break
+    process.kill()
+    seen += process.stderr.read() if process.stderr is not None else b""
     stop(process)
     raise Failed(f"{described(process)} did not say {text!r}: {seen[-400:].decode().strip()}")
 

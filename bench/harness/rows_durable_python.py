@@ -10,11 +10,13 @@ import tempfile
 from . import brokers, peers
 from .compare import Comparison, Other
 from .process import Place
+from .rows_call import c
 from .rows_language import HERE, PROJECT_PYTHON
 from .side import QueueSide, Server, Side
 
 WINDOWS = (1, 64)
 LEAST = {1: 200, 64: 2000}
+PACKAGES = {"honker": "honker_side.py", "litequeue": "litequeue_side.py"}
 COUNT = "{count}"
 
 
@@ -35,9 +37,20 @@ def telpher(folder: str, window: int) -> Side:
     return side("Telpher", [hub], program, f"file://{directory}", window)
 
 
+def from_c(folder: str, window: int) -> Side:
+    """Telpher from C, which Python is to be near."""
+    directory = tempfile.mkdtemp(dir=folder)
+    hub = Server([peers.COMMAND, "serve", directory], "ready: hub")
+    producer, consumer = ([c("telpher"), role, f"file://{directory}", COUNT, str(window), "disk"]
+                          for role in ("produce", "consume"))
+    made = QueueSide("Telpher from C", [hub], producer, consumer)
+    made.least = LEAST[window]
+    return made
+
+
 def package(name: str, folder: str, window: int) -> Side:
     """A package of PyPI: a file that both processes open, new for each round."""
-    program = [str(peers.VENV_PYTHON), str(HERE / "python" / f"{name}_side.py")]
+    program = [str(peers.VENV_PYTHON), str(HERE / "python" / PACKAGES[name])]
     made = side(f"{name}, synced", [], program, "{fresh}/queue.db", window)
     made.folder = folder
     return made
@@ -54,7 +67,8 @@ def durable_python(places: dict[str, Place], folder: str) -> list[Comparison]:
     """One at a time, and many."""
     found = []
     for window in WINDOWS:
-        others = [Other(package(name, folder, window), 10) for name in ("honker", "litequeue")]
+        others = [Other(from_c(folder, window), 0.769)]
+        others += [Other(package(name, folder, window), 10) for name in PACKAGES]
         if window > 1:
             others.append(Other(aio_pika(folder, window), 15))
         found.append(Comparison(f"Python durable queue end to end, {window} in flight",
