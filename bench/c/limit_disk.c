@@ -11,7 +11,7 @@
 
 #include <fcntl.h>
 
-enum { FILE_SIZE = 64 << 20 };
+enum { FILE_SIZE = 16 << 20 };
 
 struct file {
     int fd;
