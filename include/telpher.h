@@ -159,6 +159,14 @@
 // May have been executed: yes.
 #define TELPHER_INTERNAL 29
 
+// The disk is full. Nothing was stored; settling what is held frees room.
+// May have been executed: never.
+#define TELPHER_NO_SPACE 30
+
+// Damage was found on disk; the text names the file and the offset. Nothing of it is used.
+// May have been executed: never.
+#define TELPHER_CORRUPT 31
+
 // telpher_done: the outcome is fetched by telpher_wait with the id.
 #define TELPHER_DONE_WAIT 0
 
@@ -200,8 +208,11 @@
 #define TELPHER_NOTICE_RESUMED 2
 
 // A notice: another host has taken over with `epoch`, or the host has forgotten this session. Open
-// tickets ended as TELPHER_HOST_LOST, deliveries are void, consumers and services register again
-// by themselves. `memory_lost` tells whether what queues held in memory is gone.
+// calls ended as TELPHER_HOST_LOST; consumers and services register again by themselves. After a
+// takeover the session mostly goes on: deliveries of queues on disk stay held, and what was not
+// confirmed of sends, verdicts, declarations and batches is repeated by itself. If the session is
+// forgotten, that ended as TELPHER_HOST_LOST, too, and deliveries are void. `memory_lost` tells
+// whether what queues held in memory is gone.
 #define TELPHER_NOTICE_HUB_CHANGED 3
 
 // A background thread turns the handle; callbacks run there.
@@ -244,13 +255,14 @@
 // Done: the message leaves the queue.
 #define TELPHER_ACKNOWLEDGE 1
 
-// It can never be done: the message leaves the queue, counted as rejected.
+// It can never be done: the message goes to the dead-letter queue.
 #define TELPHER_REJECT 2
 
-// To be tried again: back to its place, with one more failure.
+// To be tried again: after a pause back to its place, with one more failure; at the last attempt
+// to the dead-letter queue.
 #define TELPHER_REQUEUE 3
 
-// Not touched: back to its place, with no failure.
+// Not touched: back to its place at once, with no failure.
 #define TELPHER_RELEASE 4
 
 // A timeout_ms: without bound.
@@ -268,9 +280,9 @@ typedef uint32_t telpher_status;
 // Names a ticket, a consumer or a service of one handle; never 0, never used again.
 typedef uint64_t telpher_id;
 
-// A queue's figures.
+// A queue's figures, and how it is: each default in its place.
 typedef struct telpher_queue_info {
-    // Messages waiting.
+    // Messages waiting that could be handed out now.
     uint64_t ready;
     // Messages held by consumers.
     uint64_t held;
@@ -280,13 +292,13 @@ typedef struct telpher_queue_info {
     uint64_t sends_waiting;
     // Consumers, and receives that wait.
     uint64_t consumers;
-    // Messages stored since the queue was made.
+    // Messages stored since the queue was made, dead letters of other queues included.
     uint64_t sent;
     // Messages acknowledged.
     uint64_t acknowledged;
     // Messages rejected.
     uint64_t rejected;
-    // Times that a message was requeued as failed.
+    // Times that an attempt failed and the message was to be tried again.
     uint64_t requeued;
     // Bound on messages.
     uint64_t length_max;
@@ -296,6 +308,24 @@ typedef struct telpher_queue_info {
     uint32_t overflow;
     // TELPHER_DURABILITY_MEMORY, _OS or _DISK.
     uint32_t durability;
+    // Messages that wait for their next attempt.
+    uint64_t delayed;
+    // Messages whose body on disk was found damaged; they are kept and never handed out.
+    uint64_t damaged;
+    // Messages that went to the dead-letter queue.
+    uint64_t dead_lettered;
+    // Pause after the first failed attempt, in ms.
+    uint64_t backoff_min_ms;
+    // Longest pause, in ms.
+    uint64_t backoff_max_ms;
+    // Time after which an unsettled message is taken back, in ms; 0: never.
+    uint64_t ack_deadline_ms;
+    // Time after which a waiting message goes to the dead-letter queue, in ms; 0: never.
+    uint64_t ttl_ms;
+    // Where dead letters go; NULL: nowhere. Valid as long as this struct.
+    const char *dead_letter;
+    // Failed attempts after which a message goes to the dead-letter queue.
+    uint32_t max_attempts;
 } telpher_queue_info;
 
 // Which hub a handle has reached.
@@ -306,7 +336,7 @@ typedef struct telpher_hub_info {
     uint64_t epoch;
     // This handle's session.
     uint64_t session_id;
-    // True if queues are kept in memory only.
+    // True if the hub has no directory: queues are kept in memory only.
     bool memory_only;
 } telpher_hub_info;
 
@@ -320,9 +350,19 @@ typedef struct telpher_trace {
     uint8_t flags;
 } telpher_trace;
 
+// What a confirmed send of a batch has reached. Programs walk over arrays of it, so it stays as it
+// is.
+typedef struct telpher_receipt {
+    // The message's id, unique in the hub.
+    uint64_t message_id;
+    // How safe it is: TELPHER_DURABILITY_MEMORY, _OS or _DISK.
+    uint32_t durability;
+} telpher_receipt;
+
 // Something has ended or arrived. What does not belong to its kind is 0.
 //
-// Every pointer is valid until telpher_events_release of the batch that the event came in, and
+// Events are handed over in batches (which have nothing to do with telpher_batch_new). Every
+// pointer is valid until telpher_events_release of the batch that the event came in, and
 // telpher_message_retain keeps the message's own (body, key, headers) longer. The program may copy
 // an event.
 typedef struct telpher_event {
@@ -371,7 +411,7 @@ typedef struct telpher_event {
     uint64_t epoch;
     // NOTICE: TELPHER_NOTICE_DISCONNECTED, _RESUMED or _HUB_CHANGED.
     uint32_t notice;
-    // How often the message was tried before and requeued.
+    // Attempts of the message that failed before.
     uint32_t failures;
     // DONE of a send: how safe the message is, TELPHER_DURABILITY_MEMORY, _OS or _DISK.
     uint32_t durability;
@@ -385,6 +425,10 @@ typedef struct telpher_event {
     bool memory_lost;
     // Where the message was sent from; all zero: not stated.
     struct telpher_trace trace;
+    // DONE of a batch: what its sends have reached, in their order. NULL if it had none.
+    const struct telpher_receipt *receipts;
+    // How many receipts there are.
+    size_t receipts_count;
 } telpher_event;
 
 // Takes an outcome, on the thread that drives the handle, with no lock held. The event is valid
@@ -551,8 +595,30 @@ typedef struct telpher_declare_options {
     uint32_t overflow;
     // Messages, waiting and held; 0 is the default of 1,000,000.
     uint64_t length_max;
-    // Bytes of bodies, keys and headers; 0 is the default of 256 MiB.
+    // Bytes of bodies, keys and headers; 0 is the default of 256 MiB. At most 1 GiB in memory, at
+    // most 1 TiB on disk.
     uint64_t bytes_max;
+    // Failed attempts after which a message goes to the dead-letter queue, 1 to 1,000; 0 is the
+    // default of 20.
+    uint32_t max_attempts;
+    // Pause after the first failed attempt, in ms, at most a day (86,400,000); 0 is the default of
+    // 100. It doubles with each further one; each pause is drawn at random between half and all of
+    // its value.
+    uint64_t backoff_min_ms;
+    // Longest pause, in ms, at least `backoff_min_ms` and at most a day; 0 is the default of
+    // 60,000.
+    uint64_t backoff_max_ms;
+    // Time after which a message that was handed over and not settled is taken back as a failed
+    // attempt, in ms, at most a day; 0: never. telpher_extend moves it.
+    uint64_t ack_deadline_ms;
+    // Time after which a message that nobody holds goes to the dead-letter queue, in ms, at most
+    // 1,000,000,000,000; 0: never.
+    uint64_t ttl_ms;
+    // The queue that dead letters go to, made when it is first needed; another one than this. NULL
+    // is the queue's own name with `.dead` behind it, so the name may then have at most 250 bytes;
+    // a queue whose own name ends with `.dead` then has none: what is rejected there is gone, and
+    // attempts do not end.
+    const char *dead_letter;
 } telpher_declare_options;
 
 // How a message is sent to a queue.
@@ -579,7 +645,30 @@ typedef struct telpher_consume_options {
     int64_t timeout_ms;
     // Messages held at once, 1 to 65,536; 0 is the default of 64.
     uint32_t prefetch;
+    // Time after which a message that was handed over and not settled is taken back as a failed
+    // attempt, in ms, at most a day (86,400,000); 0: the queue's. telpher_extend moves it.
+    uint32_t ack_deadline_ms;
 } telpher_consume_options;
+
+// What is said with a verdict on a delivery.
+typedef struct telpher_settle_options {
+    // sizeof(telpher_settle_options)
+    size_t size;
+    // With TELPHER_REJECT and _REQUEUE: why, at most 1,024 bytes, UTF-8. It is kept with the
+    // message, and a dead letter carries it as a header. NULL: nothing to say.
+    const char *reason;
+} telpher_settle_options;
+
+// Names a batch of telpher_batch_new; never 0, never used again.
+typedef uint64_t telpher_batch;
+
+// How a batch is submitted.
+typedef struct telpher_batch_options {
+    // sizeof(telpher_batch_options)
+    size_t size;
+    // Time until it is confirmed: 0 is the default of 30,000.
+    int64_t timeout_ms;
+} telpher_batch_options;
 
 #ifdef __cplusplus
 extern "C" {
@@ -805,11 +894,20 @@ telpher_status telpher_request_remaining_ms(telpher_hub hub,
 // Starts to make a queue, or to check that it is as stated. Never blocks. `options` NULL: every
 // default. Any thread, also in a callback.
 //
+// A message that is rejected, or expires, or whose attempts are used up, goes to the dead-letter
+// queue with further headers: `telpher.queue` (where it was), `telpher.reason` (rejected,
+// requeued, late, crashed or expired), `telpher.error` (the last reason given with a verdict),
+// `telpher.failures` (how many attempts failed) and `telpher.history` (a line for each of them:
+// `ms-since-1970 why: reason`). One batch sends it back: a send to where it was, and a verdict of
+// TELPHER_ACKNOWLEDGE on the dead letter.
+//
 // - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong. Nothing was sent.
 //
 // The ticket may end with:
 // - TELPHER_MISMATCH: the queue exists with other options; `detail` names the difference.
-// - TELPHER_UNSUPPORTED: the hub has no such durability.
+// - TELPHER_UNSUPPORTED: the hub has no such durability: a hub without a directory keeps queues in
+//   memory only.
+// - TELPHER_NO_SPACE: there is no room on disk for a queue; none was made.
 telpher_status telpher_declare(telpher_hub hub,
                                const char *queue,
                                const struct telpher_declare_options *options,
@@ -858,6 +956,7 @@ telpher_status telpher_inspect(telpher_hub hub,
 // - TELPHER_NOT_FOUND: no queue has this name; nothing was stored.
 // - TELPHER_FULL: the queue is full, until the deadline if it makes senders wait; nothing was
 //   stored.
+// - TELPHER_NO_SPACE: the queue is on a disk that is full; nothing was stored.
 // - TELPHER_UNKNOWN_PRODUCER, TELPHER_HOST_LOST, TELPHER_HOST_UNRESPONSIVE, TELPHER_CLOSED: it may
 //   have been stored, as `maybe_executed` says.
 telpher_status telpher_send(telpher_hub hub,
@@ -896,11 +995,12 @@ telpher_status telpher_consume(telpher_hub hub,
                                const struct telpher_done *done,
                                telpher_id *id_out);
 
-// Says what became of a delivery: TELPHER_ACKNOWLEDGE, _REJECT, _REQUEUE or _RELEASE. The ticket
-// ends when the hub has it; mostly nobody cares, and `done` and `id_out` are NULL. Any thread,
-// also in a callback.
+// Says what became of a delivery: TELPHER_ACKNOWLEDGE, _REJECT, _REQUEUE or _RELEASE. `options`
+// NULL: without a reason. The ticket ends when the hub has it; mostly nobody cares, and `done` and
+// `id_out` are NULL. Any thread, also in a callback.
 //
-// - TELPHER_INVALID: no such verdict; the delivery is still held.
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: no such verdict, or the reason is too long; the delivery
+//   is still held.
 //
 // The ticket may end with:
 // - TELPHER_STALE: the delivery was settled before.
@@ -909,6 +1009,23 @@ telpher_status telpher_consume(telpher_hub hub,
 telpher_status telpher_settle(telpher_hub hub,
                               uint64_t delivery,
                               uint32_t verdict,
+                              const struct telpher_settle_options *options,
+                              const struct telpher_done *done,
+                              telpher_id *id_out);
+
+// Moves the moment at which a delivery with an `ack_deadline_ms` is taken back: to `ms` from now,
+// at most a day (86,400,000); 0 is the full `ack_deadline_ms` again. A delivery without one is not
+// touched, and the ticket ends well. Never blocks. Any thread, also in a callback.
+//
+// - TELPHER_INVALID: over the limit; nothing was moved.
+// - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
+//
+// The ticket may end with:
+// - TELPHER_STALE: the delivery was settled before.
+// - TELPHER_LEASE_LOST: the delivery was taken back. The message may be delivered again.
+telpher_status telpher_extend(telpher_hub hub,
+                              uint64_t delivery,
+                              uint64_t ms,
                               const struct telpher_done *done,
                               telpher_id *id_out);
 
@@ -924,6 +1041,75 @@ telpher_status telpher_credit(telpher_hub hub,
                               uint32_t prefetch,
                               const struct telpher_done *done,
                               telpher_id *id_out);
+
+// Makes an empty batch. Sends and settlements are put into it, and then happen together, all or
+// none, as one operation: telpher_batch_submit. It belongs to no handle, and may be filled and
+// submitted again and again until telpher_batch_free. Any thread.
+//
+// - TELPHER_REFUSED: there are 268,435,455 batches, and no more can be.
+telpher_status telpher_batch_new(telpher_batch *batch_out);
+
+// Puts a send at the end of a batch; nothing is sent yet. The message is copied, or its body
+// handed over, as by telpher_send. A batch has at most 1,024 parts, and at most 8 MiB (8,388,608
+// bytes) of bodies, keys and headers. Any thread; of several at once, each adds its part.
+//
+// Of these errors the batch is as it was, and a body that was handed over is released:
+// - TELPHER_INVALID: an argument is wrong, or the batch has 1,024 parts.
+// - TELPHER_TOO_LARGE: the message, or the batch with it, is over a limit.
+// - TELPHER_STALE: the batch was freed.
+telpher_status telpher_batch_send(telpher_batch batch,
+                                  const char *queue,
+                                  const struct telpher_message *message);
+
+// Puts a verdict on a delivery at the end of a batch, as telpher_settle says them; nothing is
+// settled yet. `options` NULL: without a reason. A batch has at most 1,024 parts. Any thread; of
+// several at once, each adds its part.
+//
+// Of these errors the batch is as it was:
+// - TELPHER_INVALID: no such verdict, or the batch has 1,024 parts.
+// - TELPHER_TOO_LARGE: the reason is too long.
+// - TELPHER_STALE: the batch was freed.
+telpher_status telpher_batch_settle(telpher_batch batch,
+                                    uint64_t delivery,
+                                    uint32_t verdict,
+                                    const struct telpher_settle_options *options);
+
+// Starts all that is in a batch as one operation: everything in it happens, or nothing. Never
+// blocks. `options` NULL: every default. Any thread, also in a callback.
+//
+// On TELPHER_OK the batch is empty, to be filled again or freed. The ticket ends with DONE when
+// everything is as safe as the strongest durability among its queues says: `receipts` has one
+// receipt for each send, in the order in which they were put in.
+//
+// Of these errors nothing was started and the batch is as it was, so it may be submitted again:
+// - TELPHER_INVALID: an argument is wrong, or the batch is empty.
+// - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
+// - TELPHER_STALE: the batch was freed.
+//
+// The ticket may end with one of these: nothing in it happened, and what it was to settle is still
+// held. `detail` names the part at fault, counted from 0: `"part 3 of the batch: ..."`.
+// - TELPHER_NOT_FOUND: no queue has this name.
+// - TELPHER_FULL: a queue has no room. It refuses at once, also with TELPHER_OVERFLOW_WAIT.
+// - TELPHER_STALE: a delivery was settled before, or twice in this batch.
+// - TELPHER_LEASE_LOST: a delivery was taken back.
+// - TELPHER_UNSUPPORTED: a queue in memory and one that is not; they have no common commit.
+// - TELPHER_NO_SPACE: a queue is on a disk that is full.
+// - TELPHER_EXPIRED: it could not be sent in time.
+//
+// Or with one of these: all or nothing of it may have happened, as `maybe_executed` says:
+// - TELPHER_CANCELLED, TELPHER_UNKNOWN_PRODUCER, TELPHER_HOST_LOST, TELPHER_HOST_UNRESPONSIVE,
+//   TELPHER_CLOSED.
+telpher_status telpher_batch_submit(telpher_hub hub,
+                                    telpher_batch batch,
+                                    const struct telpher_batch_options *options,
+                                    const struct telpher_done *done,
+                                    telpher_id *id_out);
+
+// Frees a batch. What is in it does not happen: nothing is sent, deliveries stay held, and bodies
+// that were handed over are released. What was submitted goes on. 0 is fine. Any thread.
+//
+// - TELPHER_STALE: it was freed before.
+telpher_status telpher_batch_free(telpher_batch batch);
 
 #ifdef __cplusplus
 }  // extern "C"

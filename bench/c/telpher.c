@@ -118,7 +118,7 @@ static void produce(telpher_hub hub, uint64_t count, uint64_t window, uint32_t d
 static void acknowledge(telpher_hub hub, uint64_t token, int last) {
     telpher_done done = TELPHER_SIZED(telpher_done);
     done.kind = last ? TELPHER_DONE_EVENT : TELPHER_DONE_NONE;
-    check(telpher_settle(hub, token, TELPHER_ACKNOWLEDGE, &done, NULL));
+    check(telpher_settle(hub, token, TELPHER_ACKNOWLEDGE, NULL, &done, NULL));
 }
 
 static void consume(telpher_hub hub, uint64_t count, uint32_t window, uint32_t durability) {

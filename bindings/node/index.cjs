@@ -1,9 +1,11 @@
 'use strict'
 
 const { TelpherError, codes } = require('./lib/error.cjs')
+const { Batch } = require('./lib/batch.cjs')
 const { Consumer } = require('./lib/consumer.cjs')
 const { Hub } = require('./lib/hub.cjs')
-const { Job, Receipt, Request } = require('./lib/message.cjs')
+const { Job } = require('./lib/job.cjs')
+const { Receipt, Request } = require('./lib/message.cjs')
 const { Queue } = require('./lib/queue.cjs')
 const { Service } = require('./lib/service.cjs')
 const { version } = require('./package.json')
@@ -11,6 +13,7 @@ const { version } = require('./package.json')
 const { open } = Hub
 
 module.exports = {
+  Batch,
   Consumer,
   Hub,
   Job,

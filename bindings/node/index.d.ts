@@ -2,6 +2,8 @@
 
 import { EventEmitter } from 'node:events'
 
+export * from './errors'
+
 /**
  * Telpher: messaging as a library. Services call each other and share queues through a *hub*,
  * which nobody has to install or start.
@@ -16,98 +18,6 @@ export const version: string
 
 /** Bytes, or text that is sent as UTF-8. Bytes are copied before the function returns. */
 export type Bytes = Uint8Array | string
-
-/** Every error code, the same in every language. */
-export type TelpherErrorCode =
-  /** An argument is wrong; the text says which, its limit and its value. */
-  | 'INVALID'
-  /** A body, key, header or name is over its limit. */
-  | 'TOO_LARGE'
-  /** As much is in flight as may be, or the queue is full. Nothing was stored. */
-  | 'FULL'
-  /** The delivery or request was settled or answered before. */
-  | 'STALE'
-  /** The hub is closed, or was while the operation was open. */
-  | 'CLOSED'
-  /** The time of a wait passed first. */
-  | 'PENDING'
-  /** The handle belongs to the parent of this process. */
-  | 'FORKED'
-  /** Waiting here would wait for oneself. */
-  | 'WOULD_DEADLOCK'
-  /** The hub cannot do this; the text names the feature. */
-  | 'UNSUPPORTED'
-  /** No queue has this name. */
-  | 'NOT_FOUND'
-  /** It exists with other options; the text names the difference. */
-  | 'MISMATCH'
-  /** No instance serves this name. The request was not run. */
-  | 'NO_SERVICE'
-  /** The service's line of waiting requests is full. The request was not run. */
-  | 'BUSY'
-  /** The time ran out before the operation began. It was dropped unrun. */
-  | 'EXPIRED'
-  /** The time ran out while the handler was running. */
-  | 'TIMED_OUT'
-  /** The handler failed; the error carries its code and text. */
-  | 'REMOTE'
-  /** The handler let go of the request, or ended, without an answer. */
-  | 'ABANDONED'
-  /** Cancelled at the program's own wish; `cause` is the signal's reason. */
-  | 'CANCELLED'
-  /** The host that held the operation is gone. */
-  | 'HOST_LOST'
-  /** The deadline passed without a verdict of the hub. */
-  | 'HOST_UNRESPONSIVE'
-  /** Nobody hosts the hub and this handle may not, or it could not be reached in time. */
-  | 'NO_HOST'
-  /** The delivery or request was taken back before. */
-  | 'LEASE_LOST'
-  /** The hub does not know this producer any more. */
-  | 'UNKNOWN_PRODUCER'
-  /** Whether it was done cannot be found out. */
-  | 'INDETERMINATE'
-  /** The other side broke the wire protocol. */
-  | 'PROTOCOL'
-  /** Refused by policy: not without a stated permission. */
-  | 'REFUSED'
-  /** The operating system refused; the text carries its words. */
-  | 'IO'
-  /** A signal arrived during a wait. */
-  | 'INTERRUPTED'
-  /** A fault in Telpher itself was caught; the handle refuses further work. */
-  | 'INTERNAL'
-
-/** One row of the table of errors. */
-export interface CodeRow {
-  /** Its number, as in C. */
-  readonly number: number
-  readonly code: TelpherErrorCode
-  /** Whether the operation may have taken effect; `depends`: each error says. */
-  readonly executed: 'never' | 'maybe' | 'depends'
-  /** What it means, in a sentence or two. */
-  readonly meaning: string
-}
-
-/** The table of errors. */
-export const codes: readonly CodeRow[]
-
-/** Why an operation could not be started, or how it ended. */
-export class TelpherError extends Error {
-  constructor(
-    code: TelpherErrorCode,
-    detail?: string,
-    options?: { cause?: unknown; maybeExecuted?: boolean; remoteCode?: number },
-  )
-  readonly name: 'TelpherError'
-  readonly code: TelpherErrorCode
-  /** What was wrong, without the code. */
-  readonly detail: string
-  /** True if the operation may have taken effect: the handler may have run. */
-  readonly maybeExecuted: boolean
-  /** For `REMOTE`: the code that the failing handler gave; else 0. */
-  readonly remoteCode: number
-}
 
 /** What every operation takes. */
 export interface OperationOptions {
@@ -161,7 +71,7 @@ export interface HubInfo {
   epoch: number
   /** This handle's session. */
   sessionId: bigint
-  /** True if queues are kept in memory only. */
+  /** True if the hub has no directory, so that queues are kept in memory only. */
   memoryOnly: boolean
 }
 
@@ -172,8 +82,10 @@ export type Notice =
   /** The connection is back, and the session with it. */
   | { kind: 'RESUMED' }
   /**
-   * Another host has taken over: open operations ended as `HOST_LOST`, jobs are void, consumers
-   * and services go on by themselves. `memoryLost`: what queues held in memory is gone.
+   * Another host has taken over. Open calls ended as `HOST_LOST`. Sends, settlements, declarations
+   * and batches are repeated by themselves; consumers and services go on. Jobs of queues on disk
+   * stay valid. `memoryLost`: the host was killed, and the queues that it held in memory are gone;
+   * jobs of these are `LEASE_LOST`.
    */
   | { kind: 'HUB_CHANGED'; epoch: number; memoryLost: boolean }
 
@@ -234,6 +146,9 @@ export class Hub extends EventEmitter {
   /** The queue of this name; nothing is sent yet. */
   queue(name: string): Queue
 
+  /** A new batch: sends and settlements that are done all or not at all. Nothing is sent yet. */
+  batch(): Batch
+
   /** Sends what was started at once, rather than when this tick ends. */
   flush(): void
 
@@ -289,23 +204,60 @@ export class Request implements Message {
   readonly signal: AbortSignal
 }
 
-/** How a queue is. */
+/** How a queue is. Numbers are whole. */
 export interface DeclareOptions extends OperationOptions {
-  /** How safe a confirmed message is; if not stated, as the hub's URL has it. */
-  durability?: 'memory' | 'os' | 'disk'
+  /**
+   * How safe a confirmed message is: lost with the process that hosts the hub (`memory`), written
+   * (`os`, survives the processes) or synced (`disk`, survives the machine). If not stated, `disk`
+   * for the hub of a directory, else `memory`, which is all that such a hub has.
+   */
+  durability?: Durability
   /** Messages, waiting and held; 1,000,000 if not stated. */
   lengthMax?: number
-  /** Bytes of bodies, keys and headers; 256 MiB if not stated. */
+  /**
+   * Bytes of bodies, keys and headers; 256 MiB if not stated. At most 1 GiB in memory, at most
+   * 1 TiB on disk.
+   */
   bytesMax?: number
   /** At a bound sends `wait` for room (default) or are rejected as `FULL` at once. */
   overflow?: 'wait' | 'reject'
+  /** Failed attempts after which a message is a dead letter, 1 to 1,000; 20 if not stated. */
+  maxAttempts?: number
+  /**
+   * Pause after the first failed attempt, in ms, 1 to 86,400,000 (a day); 100 if not stated. It
+   * doubles with each further one; each is drawn at random between half and all of its value.
+   */
+  backoffMinMs?: number
+  /** Longest pause, in ms, not below `backoffMinMs`, at most a day; 60,000 if not stated. */
+  backoffMaxMs?: number
+  /**
+   * Time after which a message that was handed over and not settled is taken back as a failed
+   * attempt, in ms, 1 to 86,400,000 (a day); `Infinity` (the default) for never.
+   */
+  ackDeadlineMs?: number
+  /**
+   * Time after which a message that nobody holds is a dead letter, in ms, at least 1; `Infinity`
+   * (the default) for never.
+   */
+  ttlMs?: number
+  /**
+   * The queue where dead letters go; `NAME.dead` if not stated, made when it is first needed, with
+   * the same durability. Without it a name may have at most 250 bytes. A queue whose name ends with
+   * `.dead` has none unless it states one: what is rejected there is gone, attempts never end.
+   */
+  deadLetter?: string
 }
 
 /** How a queue is consumed. */
 export interface ConsumeOptions extends OperationOptions {
   /** Jobs held at once, those not yet iterated included; 64 if not stated. */
   prefetch?: number
+  /** As the queue's `ackDeadlineMs`, for this consumer, 1 to 86,400,000; else the queue's. */
+  ackDeadlineMs?: number
 }
+
+/** How safe a confirmed message is; see {@link DeclareOptions}. */
+export type Durability = 'memory' | 'os' | 'disk'
 
 /** What a confirmed send has reached. */
 export class Receipt {
@@ -313,33 +265,61 @@ export class Receipt {
   /** The message's id, unique in the hub. */
   readonly messageId: bigint
   /** How safe it is now. */
-  readonly durability: 'memory' | 'os' | 'disk'
+  readonly durability: Durability
 }
 
-/** A queue's figures. */
+/** A queue's figures, and how it is; see {@link DeclareOptions}. */
 export interface QueueInfo {
+  /** Messages waiting that could be handed out now. */
   ready: number
+  /** Messages held by consumers. */
   held: number
+  /** Messages that wait for their next attempt. */
+  delayed: number
+  /** Messages whose body on disk is damaged; they are kept and never handed out. */
+  damaged: number
+  /** Bytes of bodies, keys and headers, waiting and held. */
   bytes: number
   sendsWaiting: number
+  /** Consumers, and receives that wait. */
   consumers: number
+  /** Messages stored since the queue was made, dead letters of other queues included. */
   sent: number
   acknowledged: number
   rejected: number
+  /** Times that an attempt failed and the message was to be tried again. */
   requeued: number
+  /** Messages that went to the dead-letter queue. */
+  deadLettered: number
   lengthMax: number
   bytesMax: number
   overflow: 'wait' | 'reject'
-  durability: 'memory' | 'os' | 'disk'
+  durability: Durability
+  maxAttempts: number
+  backoffMinMs: number
+  backoffMaxMs: number
+  /** `Infinity` if never. */
+  ackDeadlineMs: number
+  /** `Infinity` if never. */
+  ttlMs: number
+  /** Where dead letters go; `undefined` if nowhere. */
+  deadLetter: string | undefined
 }
 
 /** A queue of a hub. Unknown names end as `NOT_FOUND`, except for {@link Queue.declare}. */
 export class Queue {
   private constructor()
   readonly name: string
-  /** Makes the queue; fine if it exists and is equal, else `MISMATCH`. */
+  /**
+   * Makes the queue; fine if it exists and is equal. After an error nothing has changed, except
+   * where `maybeExecuted` says so: `MISMATCH` names the difference, `UNSUPPORTED` is for `os` and
+   * `disk` where the hub has no directory, `INVALID` and `TOO_LARGE` name the option and its limit.
+   */
   declare(options?: DeclareOptions): Promise<void>
-  /** Puts a message in; ends when it is as safe as the queue's `durability` says. */
+  /**
+   * Puts a message in; ends when it is as safe as the queue's `durability` says. After `NOT_FOUND`,
+   * `FULL` (no room in time), `NO_SPACE` and `TOO_LARGE` nothing was stored.
+   */
   send(body: Bytes, options?: MessageOptions): Promise<Receipt>
   /** Takes one message, to be settled; waits for it for `timeoutMs`. */
   receive(options?: OperationOptions): Promise<Job>
@@ -366,7 +346,15 @@ export class Consumer implements AsyncIterableIterator<Job> {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** A message of a queue, held until it is settled once; a second time is `STALE`. */
+/**
+ * A message of a queue, held until it is settled once; a second time is `STALE`. If it was taken
+ * back before (its `ackDeadlineMs` passed), settling is `LEASE_LOST` and has no effect.
+ *
+ * A dead letter says in its headers where it came from: `telpher.queue`, `telpher.reason`
+ * (`rejected`, `requeued`, `late`, `crashed` or `expired`), `telpher.error` (the last reason's
+ * text), `telpher.failures` (a decimal) and `telpher.history` (a line for each failed attempt:
+ * ms since 1970, why, text). A {@link Batch} sends it back: send to its origin, acknowledge here.
+ */
 export class Job implements Message {
   private constructor()
   readonly body: Buffer
@@ -375,18 +363,70 @@ export class Job implements Message {
   readonly priority: number
   /** The message's id, unique in the hub. */
   readonly messageId: bigint
-  /** How often it was tried before and requeued. */
+  /** How often it was tried before and failed. */
   readonly failures: number
   /** True if somebody held it before. */
   readonly redelivered: boolean
   /** It is done: the message leaves the queue. */
   acknowledge(options?: { timeoutMs?: number }): Promise<void>
-  /** It can never be done: the message leaves the queue, counted as rejected. */
-  reject(options?: { timeoutMs?: number }): Promise<void>
-  /** To be tried again: back to its place, with one more failure. */
-  requeue(options?: { timeoutMs?: number }): Promise<void>
-  /** Not touched: back to its place, with no failure. */
+  /** It can never be done: the message goes to the dead-letter queue, with the reason. */
+  reject(reason?: Reason, options?: { timeoutMs?: number }): Promise<void>
+  /**
+   * To be tried again: after a pause back to its place, with one more failure; at `maxAttempts` to
+   * the dead-letter queue. The reason stays with it.
+   */
+  requeue(reason?: Reason, options?: { timeoutMs?: number }): Promise<void>
+  /** Not touched: back to its place at once, with no failure. */
   release(options?: { timeoutMs?: number }): Promise<void>
+  /**
+   * Moves the end of the `ackDeadlineMs`: `ms` from now, at most 86,400,000 (a day); without, or
+   * 0, its full length again. Does nothing if there is none. `LEASE_LOST` if the message was taken
+   * back before, `STALE` if it was settled.
+   */
+  extend(ms?: number, options?: { timeoutMs?: number }): Promise<void>
+}
+
+/**
+ * Why something is rejected or tried again. Text of more than 1,024 bytes is `TOO_LARGE`; of an
+ * error it is name and message, cut to as much.
+ */
+export type Reason = string | Error
+
+/**
+ * Sends and settlements that are done all or not at all, in their order. Made by
+ * {@link Hub.batch}. Adding a part copies its bytes; it throws what is wrong with it at once
+ * (`INVALID`, `TOO_LARGE`, `CLOSED`), and then the batch is as it was.
+ */
+export class Batch {
+  private constructor()
+  /** Parts so far. A batch has 1 to 1,024, with at most 8 MiB of bodies, keys and headers. */
+  readonly length: number
+  /** A message for the queue of this name. A queue that is full refuses the batch at once. */
+  send(queue: string, body: Bytes, options?: Properties): this
+  /** As {@link Job.acknowledge}; for a job of this hub handle, as in all that follow. */
+  acknowledge(job: Job): this
+  /** As {@link Job.reject}. */
+  reject(job: Job, reason?: Reason): this
+  /** As {@link Job.requeue}. */
+  requeue(job: Job, reason?: Reason): this
+  /** As {@link Job.release}. */
+  release(job: Job): this
+  /**
+   * Does all of it; ends with a receipt for each send, in order, when all of it is as safe as the
+   * safest queue among them wants. Queues in memory cannot share a batch with queues on disk.
+   *
+   * | error | what is true |
+   * |---|---|
+   * | `maybeExecuted` is false | nothing was done; its jobs can still be settled |
+   * | `maybeExecuted` is true | all of it was done or nothing; its jobs count as settled |
+   *
+   * `NOT_FOUND`, `FULL`, `NO_SPACE`, `UNSUPPORTED`, `STALE` and `LEASE_LOST` are of the first kind,
+   * and so is `INVALID` for a batch without parts; the text names the part, counted from 0.
+   *
+   * A batch is submitted once, whatever comes of it: after that, submitting it or adding to it is
+   * `STALE`. To try what was refused again, make a new one.
+   */
+  submit(options?: OperationOptions): Promise<Receipt[]>
 }
 
 /**

@@ -1,6 +1,7 @@
 import telpher from './index.cjs'
 
 export const {
+  Batch,
   Consumer,
   Hub,
   Job,

@@ -1,195 +1,211 @@
-//! Events on their way out: batches, and messages kept longer than theirs.
+//! Batches: sends and settlements that happen together or not at all.
 //!
-//! A batch owns the events that one poll, wait or callback hands over. The structs that C sees
-//! point into it: bodies are read in place, and only texts and figures, which are rare, are made
-//! anew. A released batch is used again, so that handing over costs no allocation per event.
+//! A batch is gathered here and belongs to no handle. When it is submitted its parts leave it, all
+//! at once, and become one command; if that cannot start they go back, so that the batch is as it
+//! was.
 //!
-//! What never happens: a batch dropped under a lock, as the last use of a body runs the program's
-//! release function.
+//! What never happens: a part dropped under the table's lock, as the last use of a body runs the
+//! program's release function.
 //!
-//! Floor: `table`, `output`.
+//! Floor: `queue`, `table`.
 
-use std::sync::{Mutex, TryLockError};
+use std::ffi::c_char;
 
-use telpher::{Error, Event, Hub, Kind, Message, Timeout};
+use telpher::{Command, Error, Kind, Part, limits};
 
 use crate::handle;
-use crate::input::EVENT_SIZE_MIN;
-use crate::output::{Extra, fill, message_of};
+use crate::input::{self, Out, invalid};
+use crate::queue;
+use crate::start::Start;
+use crate::status::guard;
 use crate::table::{Missing, Table};
 use crate::types::*;
 
-static BATCHES: Table<Batch> = Table::new();
-static RETAINED: Table<Message> = Table::new();
+static BATCHES: Table<Parts> = Table::new();
 
-/// Batches that wait to be used again, and how many of them there may be.
-static SPARE: Mutex<Vec<Batch>> = Mutex::new(Vec::new());
-const SPARE_MAX: usize = 64;
-
-/// Events that a spare batch may have room for; a larger one is freed.
-const SPARE_CAPACITY_MAX: usize = 4_096;
-
-/// Events, and what the structs for C point to beside them.
-#[derive(Default)]
-struct Batch {
-    events: Vec<Event>,
-    extra: Extra,
-    /// Places of the events whose message is kept elsewhere.
-    retained: Vec<u32>,
+/// What has been put into a batch.
+#[derive(Clone, Default)]
+struct Parts {
+    all: Vec<Part>,
+    /// Bytes of their messages.
+    size: usize,
 }
 
-/// Room for events in C's memory.
-pub struct Room {
-    /// Where the first event goes.
-    pub first: *mut telpher_event,
-    /// Bytes from one event to the next.
-    pub stride: usize,
-    /// How many there is room for.
-    pub capacity: usize,
-}
-
-/// Polls into `room`; the number of events.
+/// Makes an empty batch. Sends and settlements are put into it, and then happen together, all or
+/// none, as one operation: telpher_batch_submit. It belongs to no handle, and may be filled and
+/// submitted again and again until telpher_batch_free. Any thread.
 ///
-/// # Safety
+/// - TELPHER_REFUSED: there are 268,435,455 batches, and no more can be.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn telpher_batch_new(batch_out: *mut telpher_batch) -> telpher_status {
+    guard(|| {
+        // SAFETY: the caller keeps the header's contract; NULL is refused.
+        let batch_out = unsafe { Out::required(batch_out, "batch_out") }?;
+        handle::watch_for_forks();
+        let id = BATCHES.insert(Parts::default()).ok_or_else(|| {
+            Error::new(Kind::Refused, "there are 268,435,455 batches, and no more can be")
+        })?;
+        batch_out.store(id);
+        Ok(())
+    })
+}
+
+/// Puts a send at the end of a batch; nothing is sent yet. The message is copied, or its body
+/// handed over, as by telpher_send. A batch has at most 1,024 parts, and at most 8 MiB (8,388,608
+/// bytes) of bodies, keys and headers. Any thread; of several at once, each adds its part.
 ///
-/// `room` is as large as it says.
-pub unsafe fn poll(hub: &Hub, room: &Room, timeout: Timeout) -> Result<usize, Error> {
-    let mut batch = Batch::take();
-    let polled = hub.poll(&mut batch.events, room.capacity, timeout);
-    if batch.events.is_empty() {
-        batch.put_back();
-        return polled;
-    }
-    // SAFETY: the caller's contract, and no more than `capacity` were appended.
-    unsafe { hand_over(batch, room) }
+/// Of these errors the batch is as it was, and a body that was handed over is released:
+/// - TELPHER_INVALID: an argument is wrong, or the batch has 1,024 parts.
+/// - TELPHER_TOO_LARGE: the message, or the batch with it, is over a limit.
+/// - TELPHER_STALE: the batch was freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn telpher_batch_send(
+    batch: telpher_batch,
+    queue: *const c_char,
+    message: *const telpher_message,
+) -> telpher_status {
+    guard(|| {
+        // SAFETY: the caller keeps the header's contract; each helper refuses NULL itself.
+        let (message, queue) = unsafe { (input::message(message)?, input::name(queue, "queue")?) };
+        message.check()?;
+        let size = message.size();
+        add(batch, Part::Send { queue, message }, size)
+    })
 }
 
-/// Waits for one event.
+/// Puts a verdict on a delivery at the end of a batch, as telpher_settle says them; nothing is
+/// settled yet. `options` NULL: without a reason. A batch has at most 1,024 parts. Any thread; of
+/// several at once, each adds its part.
 ///
-/// # Safety
-///
-/// `room` is as large as it says.
-pub unsafe fn wait(hub: &Hub, id: u64, timeout: Timeout, room: &Room) -> Result<(), Error> {
-    let event = hub.wait(id, timeout)?;
-    let mut batch = Batch::take();
-    batch.events.push(event);
-    // SAFETY: the caller's contract.
-    unsafe { hand_over(batch, room) }.map(|_| ())
+/// Of these errors the batch is as it was:
+/// - TELPHER_INVALID: no such verdict, or the batch has 1,024 parts.
+/// - TELPHER_TOO_LARGE: the reason is too long.
+/// - TELPHER_STALE: the batch was freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn telpher_batch_settle(
+    batch: telpher_batch,
+    delivery: u64,
+    verdict: u32,
+    options: *const telpher_settle_options,
+) -> telpher_status {
+    guard(|| {
+        // SAFETY: the caller keeps the header's contract.
+        let (verdict, reason) = unsafe { queue::verdict(verdict, options) }?;
+        add(batch, Part::Settle { delivery, verdict, reason }, 0)
+    })
 }
 
-/// Gives one event to a callback, and releases it afterwards.
-pub fn call_back(
-    event: Event,
-    function: unsafe extern "C" fn(*const telpher_event, u64),
-    user: u64,
-) {
-    let mut batch = Batch::take();
-    batch.events.push(Event { user, ..event });
-    let mut seen = std::mem::MaybeUninit::<telpher_event>::zeroed();
-    let size = size_of::<telpher_event>();
-    let room = Room { first: seen.as_mut_ptr(), stride: size, capacity: 1 };
-    // SAFETY: the room is that one event.
-    if unsafe { hand_over(batch, &room) }.is_err() {
-        return;
-    }
-    // SAFETY: `hand_over` has filled it.
-    let id = unsafe { (*seen.as_ptr()).batch };
-    // SAFETY: the program's own function, with an event that is valid until it returns.
-    handle::call_back(|| unsafe { function(seen.as_ptr(), user) });
-    // The callback may have released it already.
-    let _ = release(id);
-}
-
-/// Ends a batch.
-pub fn release(id: u64) -> Result<(), Error> {
-    let batch = BATCHES.remove(id).map_err(|missing| gone("batch", missing))?;
-    batch.put_back();
-    Ok(())
-}
-
-/// Keeps an event's message beyond its batch. All its pointers stay as they are: moving a message
-/// moves none of its bytes.
-pub fn retain(id: u64, index: u32) -> Result<telpher_retained, Error> {
-    let taken = BATCHES.with(id, |batch| {
-        let message = message_of(batch.events.get_mut(index as usize)?)?;
-        let first = !batch.retained.contains(&index);
-        batch.retained.push(index);
-        first.then(|| std::mem::take(message))
+fn add(id: telpher_batch, part: Part, size: usize) -> Result<(), Error> {
+    // What is not taken out of here is dropped when the lock is free.
+    let mut part = Some(part);
+    let added = BATCHES.with(id, |parts| {
+        let (count, size) = (parts.all.len() as u64 + 1, parts.size + size);
+        if count > limits::BATCH_PARTS_MAX {
+            let most = limits::BATCH_PARTS_MAX;
+            return Err(invalid(format!(
+                "the number of parts of a batch is {count}; allowed are 1 to {most}"
+            )));
+        }
+        if size > limits::BATCH_SIZE_MAX {
+            let most = limits::BATCH_SIZE_MAX;
+            let detail =
+                format!("the batch has {size} bytes of messages; at most {most} are allowed");
+            return Err(Error::new(Kind::TooLarge, detail));
+        }
+        parts.all.extend(part.take());
+        parts.size = size;
+        Ok(())
     });
-    let message = taken.map_err(|missing| gone("batch", missing))?;
-    let message = message.ok_or_else(|| {
-        Error::new(Kind::Stale, "the event has no message, or it was retained before")
-    })?;
-    RETAINED.insert(message).ok_or_else(|| full("messages"))
+    added.map_err(|missing| refused(id, missing))?
 }
 
-/// Lets go of a retained message.
-pub fn release_message(id: telpher_retained) -> Result<(), Error> {
-    RETAINED.remove(id).map(drop).map_err(|missing| gone("message", missing))
+/// Starts all that is in a batch as one operation: everything in it happens, or nothing. Never
+/// blocks. `options` NULL: every default. Any thread, also in a callback.
+///
+/// On TELPHER_OK the batch is empty, to be filled again or freed. The ticket ends with DONE when
+/// everything is as safe as the strongest durability among its queues says: `receipts` has one
+/// receipt for each send, in the order in which they were put in.
+///
+/// Of these errors nothing was started and the batch is as it was, so it may be submitted again:
+/// - TELPHER_INVALID: an argument is wrong, or the batch is empty.
+/// - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
+/// - TELPHER_STALE: the batch was freed.
+///
+/// The ticket may end with one of these: nothing in it happened, and what it was to settle is still
+/// held. `detail` names the part at fault, counted from 0: `"part 3 of the batch: ..."`.
+/// - TELPHER_NOT_FOUND: no queue has this name.
+/// - TELPHER_FULL: a queue has no room. It refuses at once, also with TELPHER_OVERFLOW_WAIT.
+/// - TELPHER_STALE: a delivery was settled before, or twice in this batch.
+/// - TELPHER_LEASE_LOST: a delivery was taken back.
+/// - TELPHER_UNSUPPORTED: a queue in memory and one that is not; they have no common commit.
+/// - TELPHER_NO_SPACE: a queue is on a disk that is full.
+/// - TELPHER_EXPIRED: it could not be sent in time.
+///
+/// Or with one of these: all or nothing of it may have happened, as `maybe_executed` says:
+/// - TELPHER_CANCELLED, TELPHER_UNKNOWN_PRODUCER, TELPHER_HOST_LOST, TELPHER_HOST_UNRESPONSIVE,
+///   TELPHER_CLOSED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn telpher_batch_submit(
+    hub: telpher_hub,
+    batch: telpher_batch,
+    options: *const telpher_batch_options,
+    done: *const telpher_done,
+    id_out: *mut telpher_id,
+) -> telpher_status {
+    guard(|| {
+        // SAFETY: the caller keeps the header's contract; each helper refuses NULL itself.
+        let (start, options) =
+            unsafe { (Start::new(hub, done, id_out)?, input::options(options)?) };
+        let taken = BATCHES.with(batch, std::mem::take);
+        let taken = taken.map_err(|missing| refused(batch, missing))?;
+        // The bodies are shared, not copied.
+        let kept = taken.clone();
+        let started = start.go(Command::Batch { parts: taken.all }, options.timeout_ms);
+        if started.is_err() {
+            put_back(batch, kept);
+        }
+        started
+    })
+}
+
+/// What could not be started goes in front of what came in the meantime; if the batch was freed in
+/// the meantime, it is dropped.
+fn put_back(id: telpher_batch, kept: Parts) {
+    let mut kept = Some(kept);
+    let _ = BATCHES.with(id, |parts| {
+        let later = std::mem::replace(parts, kept.take().unwrap_or_default());
+        parts.size += later.size;
+        parts.all.extend(later.all);
+    });
+}
+
+/// Frees a batch. What is in it does not happen: nothing is sent, deliveries stay held, and bodies
+/// that were handed over are released. What was submitted goes on. 0 is fine. Any thread.
+///
+/// - TELPHER_STALE: it was freed before.
+#[unsafe(no_mangle)]
+pub extern "C" fn telpher_batch_free(batch: telpher_batch) -> telpher_status {
+    guard(|| {
+        if batch == 0 {
+            return Ok(());
+        }
+        BATCHES.remove(batch).map(drop).map_err(|missing| refused(batch, missing))
+    })
 }
 
 /// Leaves everything behind: for the child of a fork.
 pub fn abandon() {
     BATCHES.abandon();
-    RETAINED.abandon();
 }
 
-unsafe fn hand_over(mut batch: Batch, room: &Room) -> Result<usize, Error> {
-    let count = batch.events.len();
-    let size = size_of::<telpher_event>().min(room.stride);
-    debug_assert!(size >= EVENT_SIZE_MIN);
-    for (index, event) in batch.events.iter().enumerate() {
-        let mut seen = fill(event, &mut batch.extra);
-        seen.size = size;
-        seen.batch_index = index as u32;
-        // SAFETY: there is room for `capacity` events of `stride` bytes; rows past our own size are
-        // zeroed, as they are of a later version.
-        unsafe {
-            let row = room.first.byte_add(index * room.stride).cast::<u8>();
-            std::ptr::copy_nonoverlapping((&raw const seen).cast(), row, size);
-            row.add(size).write_bytes(0, room.stride - size);
-        }
-    }
-    let id = BATCHES.insert(batch).ok_or_else(|| full("batches of events"))?;
-    for index in 0..count {
-        // SAFETY: as above; every row holds the start of an event.
-        unsafe { (*room.first.byte_add(index * room.stride)).batch = id };
-    }
-    Ok(count)
-}
-
-impl Batch {
-    /// An empty one. A lock that is taken is not waited for: in the child of a fork it might never
-    /// be free.
-    fn take() -> Batch {
-        SPARE.try_lock().ok().and_then(|mut spare| spare.pop()).unwrap_or_default()
-    }
-
-    fn put_back(mut self) {
-        self.events.clear();
-        self.extra.clear();
-        self.retained.clear();
-        if self.events.capacity() > SPARE_CAPACITY_MAX {
-            return;
-        }
-        match SPARE.try_lock() {
-            Ok(mut spare) if spare.len() < SPARE_MAX => spare.push(self),
-            Ok(_) | Err(TryLockError::WouldBlock | TryLockError::Poisoned(_)) => {}
-        }
-    }
-}
-
-fn full(what: &str) -> Error {
-    Error::new(Kind::Refused, format!("268,435,455 {what} wait to be released, the most there are"))
-}
-
-fn gone(what: &str, missing: Missing) -> Error {
+fn refused(id: telpher_batch, missing: Missing) -> Error {
     match missing {
-        Missing::Foreign => Error::new(Kind::Invalid, format!("no {what} has had this id")),
-        Missing::Gone => Error::new(Kind::Stale, format!("the {what} was released before")),
+        Missing::Foreign if id == 0 => invalid("batch is 0; no batch has that id"),
+        Missing::Foreign => invalid(format!("batch is {id:#x}; no batch has had that id")),
+        Missing::Gone => Error::new(Kind::Stale, "the batch was freed before"),
         Missing::Forked => Error::new(
             Kind::Forked,
-            format!("the {what} was handed to the parent, before a fork; it is the parent's"),
+            "the batch was made before a fork, by the parent; make another one here",
         ),
     }
 }

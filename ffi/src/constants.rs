@@ -127,6 +127,14 @@ pub const TELPHER_INTERRUPTED: u32 = 28;
 /// May have been executed: yes.
 pub const TELPHER_INTERNAL: u32 = 29;
 
+/// The disk is full. Nothing was stored; settling what is held frees room.
+/// May have been executed: never.
+pub const TELPHER_NO_SPACE: u32 = 30;
+
+/// Damage was found on disk; the text names the file and the offset. Nothing of it is used.
+/// May have been executed: never.
+pub const TELPHER_CORRUPT: u32 = 31;
+
 /// telpher_done: the outcome is fetched by telpher_wait with the id.
 pub const TELPHER_DONE_WAIT: u32 = 0;
 
@@ -168,8 +176,11 @@ pub const TELPHER_NOTICE_DISCONNECTED: u32 = 1;
 pub const TELPHER_NOTICE_RESUMED: u32 = 2;
 
 /// A notice: another host has taken over with `epoch`, or the host has forgotten this session. Open
-/// tickets ended as TELPHER_HOST_LOST, deliveries are void, consumers and services register again
-/// by themselves. `memory_lost` tells whether what queues held in memory is gone.
+/// calls ended as TELPHER_HOST_LOST; consumers and services register again by themselves. After a
+/// takeover the session mostly goes on: deliveries of queues on disk stay held, and what was not
+/// confirmed of sends, verdicts, declarations and batches is repeated by itself. If the session is
+/// forgotten, that ended as TELPHER_HOST_LOST, too, and deliveries are void. `memory_lost` tells
+/// whether what queues held in memory is gone.
 pub const TELPHER_NOTICE_HUB_CHANGED: u32 = 3;
 
 /// A background thread turns the handle; callbacks run there.
@@ -212,13 +223,14 @@ pub const TELPHER_OVERFLOW_REJECT: u32 = 1;
 /// Done: the message leaves the queue.
 pub const TELPHER_ACKNOWLEDGE: u32 = 1;
 
-/// It can never be done: the message leaves the queue, counted as rejected.
+/// It can never be done: the message goes to the dead-letter queue.
 pub const TELPHER_REJECT: u32 = 2;
 
-/// To be tried again: back to its place, with one more failure.
+/// To be tried again: after a pause back to its place, with one more failure; at the last attempt
+/// to the dead-letter queue.
 pub const TELPHER_REQUEUE: u32 = 3;
 
-/// Not touched: back to its place, with no failure.
+/// Not touched: back to its place at once, with no failure.
 pub const TELPHER_RELEASE: u32 = 4;
 
 /// A timeout_ms: without bound.

@@ -1,12 +1,12 @@
 //! Taking outcomes, and what may be done with an id.
 //!
-//! Floor: `handle`, `batch`.
+//! Floor: `handle`, `hand_over`.
 
 use std::ffi::{c_char, c_void};
 
 use telpher::{Error, Headers, Kind, Timeout};
 
-use crate::batch::{self, Room};
+use crate::hand_over::{self, Room};
 use crate::handle::Call;
 use crate::input::{self, Out, check_event_size, invalid};
 use crate::status::guard;
@@ -41,7 +41,8 @@ pub unsafe extern "C" fn telpher_poll(
         let call = Call::enter(hub)?;
         let room = Room { first: events, stride, capacity };
         // SAFETY: there is room for `capacity` events by the header's contract.
-        count_out.store(unsafe { batch::poll(call.hub(), &room, Timeout::from_ms(timeout_ms)?) }?);
+        count_out
+            .store(unsafe { hand_over::poll(call.hub(), &room, Timeout::from_ms(timeout_ms)?) }?);
         Ok(())
     })
 }
@@ -78,7 +79,8 @@ pub unsafe extern "C" fn telpher_wait(
         let call = Call::enter(hub)?;
         let room = Room { first: event, stride: size, capacity: 1 };
         // SAFETY: as above.
-        let waited = unsafe { batch::wait(call.hub(), id, Timeout::from_ms(timeout_ms)?, &room) };
+        let waited =
+            unsafe { hand_over::wait(call.hub(), id, Timeout::from_ms(timeout_ms)?, &room) };
         // SAFETY: as above. The caller's size is kept, so that the event serves for the next wait.
         unsafe { (&raw mut (*event).size).write(size) };
         waited
@@ -97,7 +99,7 @@ pub unsafe extern "C" fn telpher_events_release(event: *const telpher_event) -> 
         // SAFETY: the header's contract; NULL is refused.
         match unsafe { place(event) }? {
             (0, _) => Ok(()),
-            (batch, _) => batch::release(batch),
+            (batch, _) => hand_over::release(batch),
         }
     })
 }
@@ -135,7 +137,7 @@ pub unsafe extern "C" fn telpher_message_retain(
         let retained_out = unsafe { Out::required(retained_out, "retained_out") }?;
         // SAFETY: as above.
         let (batch, index) = unsafe { place(event) }?;
-        retained_out.store(batch::retain(batch, index)?);
+        retained_out.store(hand_over::retain(batch, index)?);
         Ok(())
     })
 }
@@ -146,7 +148,7 @@ pub unsafe extern "C" fn telpher_message_retain(
 /// - TELPHER_STALE: it was released before.
 #[unsafe(no_mangle)]
 pub extern "C" fn telpher_message_release(retained: telpher_retained) -> telpher_status {
-    guard(|| if retained == 0 { Ok(()) } else { batch::release_message(retained) })
+    guard(|| if retained == 0 { Ok(()) } else { hand_over::release_message(retained) })
 }
 
 /// The first value of header `name` in the message of `event`, which must be valid (not released,

@@ -127,6 +127,7 @@ pub fn watch_for_forks() {
         table::count_fork();
         HANDLES.abandon();
         crate::batch::abandon();
+        crate::hand_over::abandon();
     }
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

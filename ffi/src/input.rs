@@ -38,7 +38,7 @@ macro_rules! sized {
 sized! {
     telpher_done telpher_message telpher_open_options telpher_call_options telpher_serve_options
     telpher_failure telpher_declare_options telpher_send_options telpher_receive_options
-    telpher_consume_options
+    telpher_consume_options telpher_settle_options telpher_batch_options
 }
 
 /// The error of a wrong argument.
@@ -97,6 +97,29 @@ pub unsafe fn text<'a>(pointer: *const c_char, what: &str) -> Result<&'a str, Er
     // SAFETY: not NULL, so it is a C string by the caller's contract.
     let text = unsafe { CStr::from_ptr(pointer) };
     text.to_str().map_err(|error| invalid(format!("{what} is not UTF-8: {error}")))
+}
+
+/// A text of at most `limit` bytes, where NULL is the empty one.
+pub unsafe fn optional_text(
+    pointer: *const c_char,
+    what: &str,
+    limit: usize,
+) -> Result<String, Error> {
+    if pointer.is_null() {
+        return Ok(String::new());
+    }
+    // SAFETY: the caller's contract.
+    let text = unsafe { text(pointer, what) }?;
+    check_length(what, text.len(), limit)?;
+    Ok(text.to_owned())
+}
+
+fn check_length(what: &str, size: usize, limit: usize) -> Result<(), Error> {
+    if size <= limit {
+        return Ok(());
+    }
+    let detail = format!("the {what} has {size} bytes; at most {limit} are allowed");
+    Err(Error::new(Kind::TooLarge, detail))
 }
 
 thread_local! {
@@ -189,10 +212,7 @@ unsafe fn bytes<'a>(
     size: usize,
     limit: usize,
 ) -> Result<&'a [u8], Error> {
-    if size > limit {
-        let detail = format!("the {what} has {size} bytes; at most {limit} are allowed");
-        return Err(Error::new(Kind::TooLarge, detail));
-    }
+    check_length(what, size, limit)?;
     if size == 0 {
         return Ok(&[]);
     }

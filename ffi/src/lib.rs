@@ -1,7 +1,7 @@
 //! The C library: `include/telpher.h`, over the crate `telpher`.
 //!
 //! A function converts its arguments (`input`), finds its handle (`handle`), makes one call of the
-//! Rust API, and stores what came (`batch`): it translates and decides nothing. The header is
+//! Rust API, and stores what came (`hand_over`): it translates and decides nothing. The header is
 //! generated from the items here, in the order of the modules below, so their documentation speaks
 //! to readers of C.
 //!
@@ -26,6 +26,8 @@ mod service;
 mod queue;
 
 mod batch;
+
+mod hand_over;
 mod handle;
 mod input;
 mod output;

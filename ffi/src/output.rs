@@ -6,7 +6,7 @@ use std::ffi::{CString, c_void};
 use std::ptr;
 
 use telpher::{Delivery, Durability, Error, Event, HubInfo, Message, Notice, Outcome, Overflow};
-use telpher::{QueueInfo, What};
+use telpher::{QueueInfo, Receipt, What};
 
 use crate::constants::*;
 use crate::status;
@@ -20,7 +20,12 @@ pub struct Extra {
     queues: Vec<Box<telpher_queue_info>>,
     #[expect(clippy::vec_box, reason = "C points to them while the vector grows")]
     hubs: Vec<Box<telpher_hub_info>>,
+    /// Those of a batch each; a list stays where it is while the vector grows.
+    receipts: Vec<Vec<telpher_receipt>>,
 }
+
+// SAFETY: the pointers in `queues` lead to `texts` beside them, which move with them.
+unsafe impl Send for Extra {}
 
 impl Extra {
     /// Drops everything, for other events.
@@ -28,6 +33,7 @@ impl Extra {
         self.texts.clear();
         self.queues.clear();
         self.hubs.clear();
+        self.receipts.clear();
     }
 
     fn text(&mut self, text: &str) -> *const std::ffi::c_char {
@@ -101,9 +107,18 @@ fn fill_outcome(seen: &mut telpher_event, outcome: &Outcome, extra: &mut Extra) 
         Outcome::Delivery(delivery) => fill_delivery(seen, delivery),
         Outcome::Count(count) => seen.count = *count,
         Outcome::Queue(info) => {
-            extra.queues.push(Box::new(queue_info(info)));
+            let info = queue_info(info, extra);
+            extra.queues.push(Box::new(info));
             seen.queue_info = extra.queues.last().map_or(ptr::null(), |info| &raw const **info);
         }
+        Outcome::Receipts(receipts) if receipts.is_empty() => {}
+        Outcome::Receipts(receipts) => {
+            let receipts: Vec<telpher_receipt> = receipts.iter().map(receipt).collect();
+            (seen.receipts, seen.receipts_count) = (receipts.as_ptr(), receipts.len());
+            extra.receipts.push(receipts);
+        }
+        // No function of this interface asks for these.
+        Outcome::Peeked(_) | Outcome::Queues(_) => {}
     }
 }
 
@@ -167,6 +182,11 @@ fn durability(durability: Durability) -> u32 {
     }
 }
 
+fn receipt(receipt: &Receipt) -> telpher_receipt {
+    let message_id = receipt.message_id;
+    telpher_receipt { message_id, durability: durability(receipt.durability) }
+}
+
 fn hub_info(info: &HubInfo) -> telpher_hub_info {
     telpher_hub_info {
         hub_id: info.hub_id,
@@ -176,7 +196,8 @@ fn hub_info(info: &HubInfo) -> telpher_hub_info {
     }
 }
 
-fn queue_info(info: &QueueInfo) -> telpher_queue_info {
+fn queue_info(info: &QueueInfo, extra: &mut Extra) -> telpher_queue_info {
+    let dead_letter = info.dead_letter.as_ref().map(|name| extra.text(name.as_str()));
     telpher_queue_info {
         ready: info.ready,
         held: info.held,
@@ -194,5 +215,43 @@ fn queue_info(info: &QueueInfo) -> telpher_queue_info {
             Overflow::Reject => TELPHER_OVERFLOW_REJECT,
         },
         durability: durability(info.durability),
+        delayed: info.delayed,
+        damaged: info.damaged,
+        dead_lettered: info.dead_lettered,
+        backoff_min_ms: info.backoff_min_ms,
+        backoff_max_ms: info.backoff_max_ms,
+        ack_deadline_ms: info.ack_deadline_ms,
+        ttl_ms: info.ttl_ms,
+        dead_letter: dead_letter.unwrap_or(ptr::null()),
+        max_attempts: info.max_attempts,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn done(outcome: Outcome) -> Event {
+        Event { id: 1, user: 0, what: What::Done(Ok(outcome)) }
+    }
+
+    #[test]
+    fn receipts_come_in_their_order_and_stay_where_they_are_while_other_events_are_filled() {
+        let mut extra = Extra::default();
+        let receipt = |message_id| Receipt { message_id, durability: Durability::Disk };
+        let batches: Vec<Event> = (0..20)
+            .map(|at| done(Outcome::Receipts(vec![receipt(at), receipt(at + 100)])))
+            .collect();
+        let seen: Vec<_> = batches.iter().map(|event| fill(event, &mut extra)).collect();
+        for (at, event) in seen.iter().enumerate() {
+            assert_eq!(event.receipts_count, 2);
+            // SAFETY: `extra` holds them, and there are two.
+            let receipts = unsafe { std::slice::from_raw_parts(event.receipts, 2) };
+            assert_eq!(receipts[0].message_id, at as u64);
+            assert_eq!(receipts[1].message_id, at as u64 + 100);
+            assert_eq!(receipts[1].durability, TELPHER_DURABILITY_DISK);
+        }
+        let none = fill(&done(Outcome::Receipts(Vec::new())), &mut extra);
+        assert!(none.receipts.is_null() && none.receipts_count == 0);
     }
 }

@@ -15,11 +15,20 @@ use crate::types::*;
 /// Starts to make a queue, or to check that it is as stated. Never blocks. `options` NULL: every
 /// default. Any thread, also in a callback.
 ///
+/// A message that is rejected, or expires, or whose attempts are used up, goes to the dead-letter
+/// queue with further headers: `telpher.queue` (where it was), `telpher.reason` (rejected,
+/// requeued, late, crashed or expired), `telpher.error` (the last reason given with a verdict),
+/// `telpher.failures` (how many attempts failed) and `telpher.history` (a line for each of them:
+/// `ms-since-1970 why: reason`). One batch sends it back: a send to where it was, and a verdict of
+/// TELPHER_ACKNOWLEDGE on the dead letter.
+///
 /// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong. Nothing was sent.
 ///
 /// The ticket may end with:
 /// - TELPHER_MISMATCH: the queue exists with other options; `detail` names the difference.
-/// - TELPHER_UNSUPPORTED: the hub has no such durability.
+/// - TELPHER_UNSUPPORTED: the hub has no such durability: a hub without a directory keeps queues in
+///   memory only.
+/// - TELPHER_NO_SPACE: there is no room on disk for a queue; none was made.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn telpher_declare(
     hub: telpher_hub,
@@ -35,11 +44,13 @@ pub unsafe extern "C" fn telpher_declare(
             (start, input::name(queue, "queue")?, input::options(options)?)
         };
         let timeout_ms = options.timeout_ms;
-        start.go(Command::Declare { queue, options: queue_options(&options)? }, timeout_ms)
+        // SAFETY: as above.
+        let options = unsafe { queue_options(&options) }?;
+        start.go(Command::Declare { queue, options }, timeout_ms)
     })
 }
 
-fn queue_options(given: &telpher_declare_options) -> Result<QueueOptions, Error> {
+unsafe fn queue_options(given: &telpher_declare_options) -> Result<QueueOptions, Error> {
     let durabilities = [
         (TELPHER_DURABILITY_DEFAULT, None),
         (TELPHER_DURABILITY_MEMORY, Some(Durability::Memory)),
@@ -48,11 +59,22 @@ fn queue_options(given: &telpher_declare_options) -> Result<QueueOptions, Error>
     ];
     let overflows =
         [(TELPHER_OVERFLOW_WAIT, Overflow::Wait), (TELPHER_OVERFLOW_REJECT, Overflow::Reject)];
+    let dead_letter = match given.dead_letter.is_null() {
+        true => None,
+        // SAFETY: not NULL, so it is a C string by the caller's contract.
+        false => Some(unsafe { input::name(given.dead_letter, "dead_letter") }?),
+    };
     Ok(QueueOptions {
         durability: one_of("durability", given.durability, &durabilities)?,
         length_max: given.length_max,
         bytes_max: given.bytes_max,
         overflow: one_of("overflow", given.overflow, &overflows)?,
+        max_attempts: given.max_attempts,
+        backoff_min_ms: given.backoff_min_ms,
+        backoff_max_ms: given.backoff_max_ms,
+        ack_deadline_ms: given.ack_deadline_ms,
+        ttl_ms: given.ttl_ms,
+        dead_letter,
     })
 }
 
@@ -131,6 +153,7 @@ unsafe fn on_queue(
 /// - TELPHER_NOT_FOUND: no queue has this name; nothing was stored.
 /// - TELPHER_FULL: the queue is full, until the deadline if it makes senders wait; nothing was
 ///   stored.
+/// - TELPHER_NO_SPACE: the queue is on a disk that is full; nothing was stored.
 /// - TELPHER_UNKNOWN_PRODUCER, TELPHER_HOST_LOST, TELPHER_HOST_UNRESPONSIVE, TELPHER_CLOSED: it may
 ///   have been stored, as `maybe_executed` says.
 #[unsafe(no_mangle)]
@@ -206,15 +229,17 @@ pub unsafe extern "C" fn telpher_consume(
             0 => limits::PREFETCH_DEFAULT,
             stated => stated,
         };
-        start.go(Command::Consume { queue, prefetch, ack_deadline_ms: 0 }, options.timeout_ms)
+        let ack_deadline_ms = options.ack_deadline_ms;
+        start.go(Command::Consume { queue, prefetch, ack_deadline_ms }, options.timeout_ms)
     })
 }
 
-/// Says what became of a delivery: TELPHER_ACKNOWLEDGE, _REJECT, _REQUEUE or _RELEASE. The ticket
-/// ends when the hub has it; mostly nobody cares, and `done` and `id_out` are NULL. Any thread,
-/// also in a callback.
+/// Says what became of a delivery: TELPHER_ACKNOWLEDGE, _REJECT, _REQUEUE or _RELEASE. `options`
+/// NULL: without a reason. The ticket ends when the hub has it; mostly nobody cares, and `done` and
+/// `id_out` are NULL. Any thread, also in a callback.
 ///
-/// - TELPHER_INVALID: no such verdict; the delivery is still held.
+/// - TELPHER_INVALID, TELPHER_TOO_LARGE: no such verdict, or the reason is too long; the delivery
+///   is still held.
 ///
 /// The ticket may end with:
 /// - TELPHER_STALE: the delivery was settled before.
@@ -225,20 +250,60 @@ pub unsafe extern "C" fn telpher_settle(
     hub: telpher_hub,
     delivery: u64,
     verdict: u32,
+    options: *const telpher_settle_options,
+    done: *const telpher_done,
+    id_out: *mut telpher_id,
+) -> telpher_status {
+    guard(|| {
+        // SAFETY: the caller keeps the header's contract; each helper refuses NULL itself.
+        let (start, (verdict, reason)) =
+            unsafe { (Start::new(hub, done, id_out)?, self::verdict(verdict, options)?) };
+        start.go(Command::Settle { delivery, verdict, reason }, 0)
+    })
+}
+
+/// A verdict, and what is said with it.
+pub unsafe fn verdict(
+    number: u32,
+    options: *const telpher_settle_options,
+) -> Result<(Verdict, String), Error> {
+    let verdicts = [
+        (TELPHER_ACKNOWLEDGE, Verdict::Acknowledge),
+        (TELPHER_REJECT, Verdict::Reject),
+        (TELPHER_REQUEUE, Verdict::Requeue),
+        (TELPHER_RELEASE, Verdict::Release),
+    ];
+    let verdict = one_of("verdict", number, &verdicts)?;
+    // SAFETY: the caller's contract.
+    let options = unsafe { input::options(options) }?;
+    // SAFETY: as above.
+    let reason =
+        unsafe { input::optional_text(options.reason, "reason", limits::REASON_SIZE_MAX) }?;
+    Ok((verdict, reason))
+}
+
+/// Moves the moment at which a delivery with an `ack_deadline_ms` is taken back: to `ms` from now,
+/// at most a day (86,400,000); 0 is the full `ack_deadline_ms` again. A delivery without one is not
+/// touched, and the ticket ends well. Never blocks. Any thread, also in a callback.
+///
+/// - TELPHER_INVALID: over the limit; nothing was moved.
+/// - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
+///
+/// The ticket may end with:
+/// - TELPHER_STALE: the delivery was settled before.
+/// - TELPHER_LEASE_LOST: the delivery was taken back. The message may be delivered again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn telpher_extend(
+    hub: telpher_hub,
+    delivery: u64,
+    ms: u64,
     done: *const telpher_done,
     id_out: *mut telpher_id,
 ) -> telpher_status {
     guard(|| {
         // SAFETY: the caller keeps the header's contract.
         let start = unsafe { Start::new(hub, done, id_out) }?;
-        let verdicts = [
-            (TELPHER_ACKNOWLEDGE, Verdict::Acknowledge),
-            (TELPHER_REJECT, Verdict::Reject),
-            (TELPHER_REQUEUE, Verdict::Requeue),
-            (TELPHER_RELEASE, Verdict::Release),
-        ];
-        let verdict = one_of("verdict", verdict, &verdicts)?;
-        start.go(Command::Settle { delivery, verdict, reason: String::new() }, 0)
+        start.go(Command::Extend { delivery, ms }, 0)
     })
 }
 

@@ -1,11 +1,11 @@
 //! How every operation starts: into which handle, and where its outcome goes.
 //!
-//! Floor: `handle`, `input`, `batch`.
+//! Floor: `handle`, `input`, `hand_over`.
 
 use telpher::{Command, Done, Error, Timeout};
 
-use crate::batch;
 use crate::constants::*;
+use crate::hand_over;
 use crate::handle::Call;
 use crate::input::{self, Out, invalid};
 use crate::types::*;
@@ -89,9 +89,9 @@ unsafe fn explicit(done: *const telpher_done) -> Result<Done, Error> {
     // SAFETY: the caller's contract.
     let done = unsafe { input::options(done) }?;
     match (done.kind, done.r#fn) {
-        (TELPHER_DONE_CALLBACK, Some(function)) => {
-            Ok(Done::Callback(Box::new(move |event| batch::call_back(event, function, done.user))))
-        }
+        (TELPHER_DONE_CALLBACK, Some(function)) => Ok(Done::Callback(Box::new(move |event| {
+            hand_over::call_back(event, function, done.user)
+        }))),
         (TELPHER_DONE_CALLBACK, None) => Err(invalid("fn is NULL with TELPHER_DONE_CALLBACK")),
         (kind, Some(_)) => {
             Err(invalid(format!("fn is set, but kind is {kind} and not TELPHER_DONE_CALLBACK")))

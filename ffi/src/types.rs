@@ -20,6 +20,9 @@ pub type telpher_id = u64;
 /// Names a message that telpher_message_retain keeps; never 0.
 pub type telpher_retained = u64;
 
+/// Names a batch of telpher_batch_new; never 0, never used again.
+pub type telpher_batch = u64;
+
 /// Takes an outcome, on the thread that drives the handle, with no lock held. The event is valid
 /// until the function returns. The function may start operations and close the handle; it must not
 /// wait for operations (TELPHER_WOULD_DEADLOCK), throw, nor jump out.
@@ -187,8 +190,30 @@ pub struct telpher_declare_options {
     pub overflow: u32,
     /// Messages, waiting and held; 0 is the default of 1,000,000.
     pub length_max: u64,
-    /// Bytes of bodies, keys and headers; 0 is the default of 256 MiB.
+    /// Bytes of bodies, keys and headers; 0 is the default of 256 MiB. At most 1 GiB in memory, at
+    /// most 1 TiB on disk.
     pub bytes_max: u64,
+    /// Failed attempts after which a message goes to the dead-letter queue, 1 to 1,000; 0 is the
+    /// default of 20.
+    pub max_attempts: u32,
+    /// Pause after the first failed attempt, in ms, at most a day (86,400,000); 0 is the default of
+    /// 100. It doubles with each further one; each pause is drawn at random between half and all of
+    /// its value.
+    pub backoff_min_ms: u64,
+    /// Longest pause, in ms, at least `backoff_min_ms` and at most a day; 0 is the default of
+    /// 60,000.
+    pub backoff_max_ms: u64,
+    /// Time after which a message that was handed over and not settled is taken back as a failed
+    /// attempt, in ms, at most a day; 0: never. telpher_extend moves it.
+    pub ack_deadline_ms: u64,
+    /// Time after which a message that nobody holds goes to the dead-letter queue, in ms, at most
+    /// 1,000,000,000,000; 0: never.
+    pub ttl_ms: u64,
+    /// The queue that dead letters go to, made when it is first needed; another one than this. NULL
+    /// is the queue's own name with `.dead` behind it, so the name may then have at most 250 bytes;
+    /// a queue whose own name ends with `.dead` then has none: what is rejected there is gone, and
+    /// attempts do not end.
+    pub dead_letter: *const c_char,
 }
 
 /// How a message is sent to a queue.
@@ -221,6 +246,30 @@ pub struct telpher_consume_options {
     pub timeout_ms: i64,
     /// Messages held at once, 1 to 65,536; 0 is the default of 64.
     pub prefetch: u32,
+    /// Time after which a message that was handed over and not settled is taken back as a failed
+    /// attempt, in ms, at most a day (86,400,000); 0: the queue's. telpher_extend moves it.
+    pub ack_deadline_ms: u32,
+}
+
+/// What is said with a verdict on a delivery.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_settle_options {
+    /// sizeof(telpher_settle_options)
+    pub size: usize,
+    /// With TELPHER_REJECT and _REQUEUE: why, at most 1,024 bytes, UTF-8. It is kept with the
+    /// message, and a dead letter carries it as a header. NULL: nothing to say.
+    pub reason: *const c_char,
+}
+
+/// How a batch is submitted.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_batch_options {
+    /// sizeof(telpher_batch_options)
+    pub size: usize,
+    /// Time until it is confirmed: 0 is the default of 30,000.
+    pub timeout_ms: i64,
 }
 
 /// A message's headers; see telpher_header_get.
@@ -238,15 +287,15 @@ pub struct telpher_hub_info {
     pub epoch: u64,
     /// This handle's session.
     pub session_id: u64,
-    /// True if queues are kept in memory only.
+    /// True if the hub has no directory: queues are kept in memory only.
     pub memory_only: bool,
 }
 
-/// A queue's figures.
+/// A queue's figures, and how it is: each default in its place.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct telpher_queue_info {
-    /// Messages waiting.
+    /// Messages waiting that could be handed out now.
     pub ready: u64,
     /// Messages held by consumers.
     pub held: u64,
@@ -256,13 +305,13 @@ pub struct telpher_queue_info {
     pub sends_waiting: u64,
     /// Consumers, and receives that wait.
     pub consumers: u64,
-    /// Messages stored since the queue was made.
+    /// Messages stored since the queue was made, dead letters of other queues included.
     pub sent: u64,
     /// Messages acknowledged.
     pub acknowledged: u64,
     /// Messages rejected.
     pub rejected: u64,
-    /// Times that a message was requeued as failed.
+    /// Times that an attempt failed and the message was to be tried again.
     pub requeued: u64,
     /// Bound on messages.
     pub length_max: u64,
@@ -272,11 +321,41 @@ pub struct telpher_queue_info {
     pub overflow: u32,
     /// TELPHER_DURABILITY_MEMORY, _OS or _DISK.
     pub durability: u32,
+    /// Messages that wait for their next attempt.
+    pub delayed: u64,
+    /// Messages whose body on disk was found damaged; they are kept and never handed out.
+    pub damaged: u64,
+    /// Messages that went to the dead-letter queue.
+    pub dead_lettered: u64,
+    /// Pause after the first failed attempt, in ms.
+    pub backoff_min_ms: u64,
+    /// Longest pause, in ms.
+    pub backoff_max_ms: u64,
+    /// Time after which an unsettled message is taken back, in ms; 0: never.
+    pub ack_deadline_ms: u64,
+    /// Time after which a waiting message goes to the dead-letter queue, in ms; 0: never.
+    pub ttl_ms: u64,
+    /// Where dead letters go; NULL: nowhere. Valid as long as this struct.
+    pub dead_letter: *const c_char,
+    /// Failed attempts after which a message goes to the dead-letter queue.
+    pub max_attempts: u32,
+}
+
+/// What a confirmed send of a batch has reached. Programs walk over arrays of it, so it stays as it
+/// is.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_receipt {
+    /// The message's id, unique in the hub.
+    pub message_id: u64,
+    /// How safe it is: TELPHER_DURABILITY_MEMORY, _OS or _DISK.
+    pub durability: u32,
 }
 
 /// Something has ended or arrived. What does not belong to its kind is 0.
 ///
-/// Every pointer is valid until telpher_events_release of the batch that the event came in, and
+/// Events are handed over in batches (which have nothing to do with telpher_batch_new). Every
+/// pointer is valid until telpher_events_release of the batch that the event came in, and
 /// telpher_message_retain keeps the message's own (body, key, headers) longer. The program may copy
 /// an event.
 #[repr(C)]
@@ -327,7 +406,7 @@ pub struct telpher_event {
     pub epoch: u64,
     /// NOTICE: TELPHER_NOTICE_DISCONNECTED, _RESUMED or _HUB_CHANGED.
     pub notice: u32,
-    /// How often the message was tried before and requeued.
+    /// Attempts of the message that failed before.
     pub failures: u32,
     /// DONE of a send: how safe the message is, TELPHER_DURABILITY_MEMORY, _OS or _DISK.
     pub durability: u32,
@@ -341,6 +420,10 @@ pub struct telpher_event {
     pub memory_lost: bool,
     /// Where the message was sent from; all zero: not stated.
     pub trace: telpher_trace,
+    /// DONE of a batch: what its sends have reached, in their order. NULL if it had none.
+    pub receipts: *const telpher_receipt,
+    /// How many receipts there are.
+    pub receipts_count: usize,
 }
 
 /// Counters of one handle, since it was opened.

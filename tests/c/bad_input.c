@@ -255,7 +255,7 @@ TEST(an_unknown_value_of_an_option_is_refused_with_what_is_allowed) {
     message.priority = 256;
     CHECK_STATUS(telpher_call(hub, "a", &message, NULL, NULL, &id), TELPHER_INVALID);
     CHECK_LAST_ERROR("priority is 256; allowed are 0 to 255");
-    CHECK_STATUS(telpher_settle(hub, 1, 5, NULL, NULL), TELPHER_INVALID);
+    CHECK_STATUS(telpher_settle(hub, 1, 5, NULL, NULL, NULL), TELPHER_INVALID);
     CHECK_LAST_ERROR("verdict is 5");
     CHECK_STATUS(telpher_close(hub, TELPHER_FOREVER), TELPHER_INVALID);
     CHECK_LAST_ERROR("bounded");
@@ -328,7 +328,7 @@ TEST(an_id_or_token_that_names_nothing_is_refused) {
     CHECK_STATUS(telpher_request_cancelled(hub, 987654321, &cancelled), TELPHER_STALE);
     CHECK_OK(telpher_credit(hub, 987654321, 1, NULL, &id));
     expect_ended(hub, id, TELPHER_STALE);
-    CHECK_OK(telpher_settle(hub, 987654321, TELPHER_ACKNOWLEDGE, NULL, &id));
+    CHECK_OK(telpher_settle(hub, 987654321, TELPHER_ACKNOWLEDGE, NULL, NULL, &id));
     expect_ended(hub, id, TELPHER_LEASE_LOST);
     CHECK_OK(telpher_reply(hub, 987654321, NULL, NULL, NULL, &id));
     expect_ended(hub, id, TELPHER_LEASE_LOST);
@@ -346,19 +346,4 @@ TEST(an_address_beyond_loopback_is_refused_without_permission) {
     options.listen = NULL;
     CHECK_STATUS(telpher_open(fresh_memory_url(), &options, NULL, &hub, NULL), TELPHER_INVALID);
     CHECK_LAST_ERROR("listen is NULL");
-}
-
-TEST(a_directory_hub_refuses_a_queue_on_disk_and_says_so) {
-    telpher_hub hub = open_hub(fresh_directory(), TELPHER_DRIVE_LIBRARY);
-    const char *names;
-    telpher_id id;
-    CHECK_OK(telpher_declare(hub, "jobs", NULL, NULL, &id));
-    telpher_event event = outcome(hub, id);
-    CHECK_ENDED(event, TELPHER_UNSUPPORTED);
-    CHECK_CONTAINS(event.detail, "memory");
-    CHECK_OK(telpher_events_release(&event));
-    declare_queue(hub, "jobs");
-    CHECK_OK(telpher_capabilities(hub, &names));
-    CHECK_CONTAINS(names, "queues.memory");
-    CHECK_OK(telpher_close(hub, 0));
 }

@@ -118,6 +118,16 @@ void declare_queue(telpher_hub hub, const char *queue);
 void send_text(telpher_hub hub, const char *queue, const char *text);
 telpher_event receive_one(telpher_hub hub, const char *queue);
 
+/* Declares a queue with these options; a queue's figures, `dead_letter` left out. */
+void declare_as(telpher_hub hub, const char *queue, const telpher_declare_options *options);
+telpher_queue_info inspect(telpher_hub hub, const char *queue);
+
+/* Settles a delivery and releases it; `reason` may be NULL. */
+void settle(telpher_hub hub, telpher_event *job, uint32_t verdict, const char *reason);
+
+/* A live consumer whose deliveries come out of telpher_wait. */
+telpher_id consume(telpher_hub hub, const char *queue, const telpher_consume_options *options);
+
 /* Serves `name` on a thread of its own, reversing each body, until stopped. */
 struct reverser {
     telpher_hub hub;

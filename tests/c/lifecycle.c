@@ -138,7 +138,7 @@ TEST(closing_in_the_middle_of_everything_crashes_nobody) {
             _exit(__LINE__ % 200 + 1); \
     } while (0)
 
-static void child(telpher_hub parents, telpher_event *held) {
+static void child(telpher_hub parents, telpher_event *held, telpher_batch batch) {
     telpher_event event = TELPHER_SIZED(telpher_event);
     telpher_counters counters = TELPHER_SIZED(telpher_counters);
     telpher_message message = TEXT("x");
@@ -148,8 +148,12 @@ static void child(telpher_hub parents, telpher_event *held) {
     IN_CHILD(strstr(telpher_last_error(), "fork") != NULL);
     IN_CHILD(telpher_serve(parents, "a", NULL, NULL, &id) == TELPHER_FORKED);
     IN_CHILD(telpher_send(parents, "a", &message, NULL, NULL, &id) == TELPHER_FORKED);
-    IN_CHILD(telpher_settle(parents, held->token, TELPHER_ACKNOWLEDGE, NULL, NULL) ==
+    IN_CHILD(telpher_settle(parents, held->token, TELPHER_ACKNOWLEDGE, NULL, NULL, NULL) ==
              TELPHER_FORKED);
+    IN_CHILD(telpher_extend(parents, held->token, 0, NULL, NULL) == TELPHER_FORKED);
+    IN_CHILD(telpher_batch_send(batch, "jobs", &message) == TELPHER_FORKED);
+    IN_CHILD(telpher_batch_submit(parents, batch, NULL, NULL, NULL) == TELPHER_FORKED);
+    IN_CHILD(telpher_batch_free(batch) == TELPHER_FORKED);
     IN_CHILD(telpher_wait(parents, 1, 0, &event) == TELPHER_FORKED);
     IN_CHILD(telpher_poll(parents, &event, sizeof event, 1, &count, 0) == TELPHER_FORKED);
     IN_CHILD(telpher_flush(parents) == TELPHER_FORKED);
@@ -157,6 +161,9 @@ static void child(telpher_hub parents, telpher_event *held) {
     IN_CHILD(telpher_events_release(held) == TELPHER_FORKED);
     IN_CHILD(telpher_close(parents, 0) == TELPHER_FORKED);
     telpher_hub own;
+    telpher_batch another;
+    IN_CHILD(telpher_batch_new(&another) == TELPHER_OK && another != batch);
+    IN_CHILD(telpher_batch_free(another) == TELPHER_OK);
     IN_CHILD(telpher_open("mem://of-the-child", NULL, NULL, &own, &id) == TELPHER_OK);
     IN_CHILD(telpher_wait(own, id, 0, &event) == TELPHER_OK && event.status == TELPHER_OK);
     IN_CHILD(telpher_events_release(&event) == TELPHER_OK);
@@ -175,22 +182,26 @@ TEST(after_a_fork_the_child_is_refused_and_the_parent_goes_on) {
     struct reverser reverser;
     telpher_id id;
     int status;
+    telpher_batch batch;
     reverser_start(&reverser, hub, "reverse", 1);
     declare_queue(hub, "jobs");
     send_text(hub, "jobs", "x");
     telpher_event held = receive_one(hub, "jobs");
+    CHECK_OK(telpher_batch_new(&batch));
+    CHECK_OK(telpher_batch_settle(batch, held.token, TELPHER_ACKNOWLEDGE, NULL));
     pid_t forked = fork();
     CHECK(forked >= 0);
     if (forked == 0) {
-        child(hub, &held);
+        child(hub, &held, batch);
     }
     CHECK(waitpid(forked, &status, 0) == forked);
     CHECK_EQUAL(status, 0);
     CHECK_OK(telpher_call(hub, "reverse", &TEXT("diaper"), NULL, NULL, &id));
     telpher_event event = outcome(hub, id);
     CHECK_BODY(event, "repaid");
-    CHECK_OK(telpher_settle(hub, held.token, TELPHER_ACKNOWLEDGE, NULL, &id));
+    CHECK_OK(telpher_batch_submit(hub, batch, NULL, NULL, &id));
     expect_ok(hub, id);
+    CHECK_OK(telpher_batch_free(batch));
     CHECK_OK(telpher_events_release(&held));
     CHECK_OK(telpher_events_release(&event));
     reverser_stop(&reverser);
@@ -252,7 +263,7 @@ TEST(a_body_handed_over_is_released_once_when_nothing_needs_it_any_more) {
         for (size_t place = 0; place < sizes[at]; place++) {
             CHECK(((const char *)job.body)[place] == 'b');
         }
-        CHECK_OK(telpher_settle(hub, job.token, TELPHER_ACKNOWLEDGE, NULL, NULL));
+        CHECK_OK(telpher_settle(hub, job.token, TELPHER_ACKNOWLEDGE, NULL, NULL, NULL));
         CHECK_OK(telpher_events_release(&job));
         CHECK_OK(telpher_close(hub, 0));
         await_release(&lent);
@@ -320,4 +331,47 @@ TEST(a_body_handed_over_is_released_once_when_its_handle_closes_before_it_is_sen
     CHECK_OK(telpher_close(hub, 1000));
     await_release(&lent);
     CHECK_EQUAL(lent.releases, 1);
+}
+
+TEST(a_body_in_a_batch_is_released_once_whatever_becomes_of_the_batch) {
+    struct lent lent = LENT, stored = LENT;
+    telpher_hub hub = open_memory();
+    telpher_message message = lend(&lent, 5);
+    telpher_batch batch, freed;
+    telpher_id id;
+    declare_queue(hub, "jobs");
+    CHECK_OK(telpher_batch_new(&freed));
+    CHECK_OK(telpher_batch_new(&batch));
+    CHECK_OK(telpher_batch_send(freed, "jobs", &message));
+    CHECK_STATUS(telpher_batch_submit(0, freed, NULL, NULL, NULL), TELPHER_INVALID);
+    CHECK_EQUAL(lent.releases, 0);
+    CHECK_OK(telpher_batch_free(freed));
+    CHECK_EQUAL(lent.releases, 1);
+    message = lend(&lent, 5);
+    CHECK_STATUS(telpher_batch_send(freed, "jobs", &message), TELPHER_STALE);
+    CHECK_EQUAL(lent.releases, 1);
+    message = lend(&lent, 5);
+    CHECK_STATUS(telpher_batch_send(batch, "a/b", &message), TELPHER_INVALID);
+    CHECK_EQUAL(lent.releases, 1);
+    message = lend(&lent, 8 * 1024 * 1024);
+    message.key = "k";
+    message.key_size = 1;
+    CHECK_STATUS(telpher_batch_send(batch, "jobs", &message), TELPHER_TOO_LARGE);
+    CHECK_EQUAL(lent.releases, 1);
+    message = lend(&stored, 100000);
+    CHECK_OK(telpher_batch_send(batch, "jobs", &message));
+    CHECK_OK(telpher_batch_submit(hub, batch, NULL, NULL, &id));
+    expect_ok(hub, id);
+    telpher_event job = receive_one(hub, "jobs");
+    CHECK_EQUAL(job.body_size, 100000);
+    settle(hub, &job, TELPHER_ACKNOWLEDGE, NULL);
+    message = lend(&lent, 5);
+    CHECK_OK(telpher_batch_send(batch, "none", &message));
+    CHECK_OK(telpher_batch_submit(hub, batch, NULL, NULL, &id));
+    expect_ended(hub, id, TELPHER_NOT_FOUND);
+    CHECK_OK(telpher_batch_free(batch));
+    CHECK_OK(telpher_close(hub, 0));
+    await_release(&lent);
+    await_release(&stored);
+    CHECK_EQUAL(lent.releases + stored.releases, 2);
 }

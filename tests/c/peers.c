@@ -206,22 +206,48 @@ static struct host start_host(const char *directory) {
     return host;
 }
 
-TEST(when_the_host_is_killed_the_handle_stays_and_hears_that_the_hub_has_changed) {
-    char directory[256];
+/* Opens a directory whose notices come out of telpher_poll. */
+static telpher_hub open_with_notices(const char *directory) {
     telpher_open_options options = TELPHER_SIZED(telpher_open_options);
     telpher_done notices = TELPHER_SIZED(telpher_done);
-    telpher_event event = TELPHER_SIZED(telpher_event);
     telpher_hub hub;
-    telpher_id id, receiving;
-    size_t count;
-    int status, changed = 0;
-    snprintf(directory, sizeof directory, "%s", fresh_directory());
-    struct host host = start_host(directory);
+    telpher_id id;
     notices.kind = TELPHER_DONE_EVENT;
     notices.user = 5;
     options.notices = &notices;
     CHECK_OK(telpher_open(directory, &options, NULL, &hub, &id));
     expect_ok(hub, id);
+    return hub;
+}
+
+/* Kills the host, and waits until the handle has heard that another has taken over. */
+static void kill_host(struct host host, telpher_hub hub, bool memory_lost) {
+    telpher_event event;
+    size_t count;
+    int status;
+    kill(host.process, SIGKILL);
+    CHECK(waitpid(host.process, &status, 0) == host.process);
+    close(host.stays);
+    for (bool changed = false; !changed;) {
+        CHECK_OK(telpher_poll(hub, &event, sizeof event, 1, &count, 60000));
+        CHECK_EQUAL(count, 1);
+        CHECK_EQUAL(event.user, 5);
+        if (event.kind == TELPHER_EVENT_NOTICE && event.notice == TELPHER_NOTICE_HUB_CHANGED) {
+            CHECK(event.memory_lost == memory_lost);
+            CHECK(event.epoch > 1);
+            changed = true;
+        }
+        CHECK_OK(telpher_events_release(&event));
+    }
+}
+
+TEST(when_the_host_is_killed_the_handle_stays_and_hears_that_the_hub_has_changed) {
+    char directory[256];
+    telpher_event event;
+    telpher_id id, receiving;
+    snprintf(directory, sizeof directory, "%s", fresh_directory());
+    struct host host = start_host(directory);
+    telpher_hub hub = open_with_notices(directory);
     declare_queue(hub, "jobs");
     CHECK_OK(telpher_receive(hub, "jobs", NULL, NULL, &receiving));
     send_text(hub, "jobs", "first");
@@ -231,24 +257,11 @@ TEST(when_the_host_is_killed_the_handle_stays_and_hears_that_the_hub_has_changed
     CHECK_OK(telpher_events_release(&event));
     CHECK_OK(telpher_receive(hub, "jobs", NULL, NULL, &receiving));
     telpher_id service = serve_waiting(hub, "reverse", 1);
-    kill(host.process, SIGKILL);
-    CHECK(waitpid(host.process, &status, 0) == host.process);
-    close(host.stays);
-    while (!changed) {
-        CHECK_OK(telpher_poll(hub, &event, sizeof event, 1, &count, 60000));
-        CHECK_EQUAL(count, 1);
-        CHECK_EQUAL(event.user, 5);
-        if (event.kind == TELPHER_EVENT_NOTICE && event.notice == TELPHER_NOTICE_HUB_CHANGED) {
-            CHECK(event.memory_lost);
-            CHECK(event.epoch > 1);
-            changed = 1;
-        }
-        CHECK_OK(telpher_events_release(&event));
-    }
+    kill_host(host, hub, true);
     event = outcome(hub, receiving);
     CHECK_ENDED(event, TELPHER_HOST_LOST);
     CHECK_OK(telpher_events_release(&event));
-    CHECK(telpher_settle(hub, lost, TELPHER_ACKNOWLEDGE, NULL, &id) == TELPHER_STALE ||
+    CHECK(telpher_settle(hub, lost, TELPHER_ACKNOWLEDGE, NULL, NULL, &id) == TELPHER_STALE ||
           (outcome(hub, id).status == TELPHER_LEASE_LOST));
     CHECK_OK(telpher_call(hub, "reverse", &TEXT("x"), NULL, NULL, &id));
     event = outcome(hub, service);
@@ -260,5 +273,36 @@ TEST(when_the_host_is_killed_the_handle_stays_and_hears_that_the_hub_has_changed
     CHECK_OK(telpher_reply(hub, event.token, &TEXT("y"), NULL, NULL, NULL));
     CHECK_OK(telpher_events_release(&event));
     expect_ok(hub, id);
+    CHECK_OK(telpher_close(hub, 0));
+}
+
+TEST(what_is_on_disk_outlives_the_host_that_is_killed_and_nothing_has_to_be_said_again) {
+    enum { SENDS = 100 };
+    char directory[256];
+    telpher_id ids[SENDS], batch_id, id;
+    telpher_batch batch;
+    snprintf(directory, sizeof directory, "%s", fresh_directory());
+    struct host host = start_host(directory);
+    telpher_hub hub = open_with_notices(directory);
+    declare_as(hub, "jobs", NULL);
+    CHECK_OK(telpher_send(hub, "jobs", &TEXT("held"), NULL, NULL, &id));
+    expect_ok(hub, id);
+    telpher_event held = receive_one(hub, "jobs");
+    for (int at = 0; at < SENDS; at++) {
+        CHECK_OK(telpher_send(hub, "jobs", &TEXT("on its way"), NULL, NULL, &ids[at]));
+    }
+    CHECK_OK(telpher_batch_new(&batch));
+    CHECK_OK(telpher_batch_send(batch, "jobs", &TEXT("on its way")));
+    CHECK_OK(telpher_batch_submit(hub, batch, NULL, NULL, &batch_id));
+    kill_host(host, hub, false);
+    for (int at = 0; at < SENDS; at++) {
+        expect_ok(hub, ids[at]);
+    }
+    expect_ok(hub, batch_id);
+    CHECK_EQUAL(inspect(hub, "jobs").ready, SENDS + 1);
+    CHECK_EQUAL(inspect(hub, "jobs").held, 1);
+    settle(hub, &held, TELPHER_ACKNOWLEDGE, NULL);
+    CHECK_EQUAL(inspect(hub, "jobs").held, 0);
+    CHECK_OK(telpher_batch_free(batch));
     CHECK_OK(telpher_close(hub, 0));
 }

@@ -10,30 +10,12 @@ TEST(a_message_is_sent_received_and_acknowledged) {
     CHECK_BODY(job, "paint it");
     CHECK(job.message_id != 0 && !job.redelivered);
     CHECK_EQUAL(job.failures, 0);
-    CHECK_OK(telpher_settle(hub, job.token, TELPHER_ACKNOWLEDGE, NULL, &id));
+    CHECK_OK(telpher_settle(hub, job.token, TELPHER_ACKNOWLEDGE, NULL, NULL, &id));
     expect_ok(hub, id);
-    CHECK_OK(telpher_settle(hub, job.token, TELPHER_ACKNOWLEDGE, NULL, &id));
+    CHECK_OK(telpher_settle(hub, job.token, TELPHER_ACKNOWLEDGE, NULL, NULL, &id));
     expect_ended(hub, id, TELPHER_STALE);
     CHECK_OK(telpher_events_release(&job));
     CHECK_OK(telpher_close(hub, 0));
-}
-
-static telpher_queue_info inspect(telpher_hub hub, const char *queue) {
-    telpher_id id;
-    CHECK_OK(telpher_inspect(hub, queue, NULL, &id));
-    telpher_event event = outcome(hub, id);
-    CHECK_ENDED(event, TELPHER_OK);
-    CHECK(event.queue_info != NULL);
-    telpher_queue_info info = *event.queue_info;
-    CHECK_OK(telpher_events_release(&event));
-    return info;
-}
-
-static void settle(telpher_hub hub, telpher_event *job, uint32_t verdict) {
-    telpher_id id;
-    CHECK_OK(telpher_settle(hub, job->token, verdict, NULL, &id));
-    expect_ok(hub, id);
-    CHECK_OK(telpher_events_release(job));
 }
 
 TEST(a_requeued_message_comes_again_as_failed_and_a_released_one_as_untouched) {
@@ -41,14 +23,14 @@ TEST(a_requeued_message_comes_again_as_failed_and_a_released_one_as_untouched) {
     declare_queue(hub, "jobs");
     send_text(hub, "jobs", "again");
     telpher_event job = receive_one(hub, "jobs");
-    settle(hub, &job, TELPHER_RELEASE);
+    settle(hub, &job, TELPHER_RELEASE, NULL);
     job = receive_one(hub, "jobs");
     CHECK_EQUAL(job.failures, 0);
     CHECK(job.redelivered);
-    settle(hub, &job, TELPHER_REQUEUE);
+    settle(hub, &job, TELPHER_REQUEUE, NULL);
     job = receive_one(hub, "jobs");
     CHECK_EQUAL(job.failures, 1);
-    settle(hub, &job, TELPHER_REJECT);
+    settle(hub, &job, TELPHER_REJECT, NULL);
     telpher_queue_info info = inspect(hub, "jobs");
     CHECK_EQUAL(info.ready, 0);
     CHECK_EQUAL(info.held, 0);
@@ -143,11 +125,9 @@ TEST(a_full_queue_refuses_at_once_or_at_the_senders_deadline) {
     telpher_id id;
     options.length_max = 1;
     options.overflow = TELPHER_OVERFLOW_REJECT;
-    CHECK_OK(telpher_declare(hub, "strict", &options, NULL, &id));
-    expect_ok(hub, id);
+    declare_as(hub, "strict", &options);
     options.overflow = TELPHER_OVERFLOW_WAIT;
-    CHECK_OK(telpher_declare(hub, "patient", &options, NULL, &id));
-    expect_ok(hub, id);
+    declare_as(hub, "patient", &options);
     send_text(hub, "strict", "1");
     send_text(hub, "patient", "1");
     sending.timeout_ms = check_limit_ms();
@@ -176,26 +156,17 @@ TEST(a_receive_with_nothing_to_receive_ends_at_its_deadline) {
     CHECK_OK(telpher_close(hub, 0));
 }
 
-static telpher_id consume(telpher_hub hub, const char *queue, uint32_t prefetch) {
-    telpher_consume_options options = TELPHER_SIZED(telpher_consume_options);
-    telpher_id consumer;
-    options.prefetch = prefetch;
-    CHECK_OK(telpher_consume(hub, queue, &options, NULL, &consumer));
-    telpher_event event = outcome(hub, consumer);
-    CHECK_EQUAL(event.kind, TELPHER_EVENT_STARTED);
-    CHECK_OK(telpher_events_release(&event));
-    return consumer;
-}
-
 TEST(a_consumer_holds_no_more_than_its_prefetch_until_its_credit_changes) {
     telpher_hub hub = open_memory();
+    telpher_consume_options options = TELPHER_SIZED(telpher_consume_options);
     telpher_event none = TELPHER_SIZED(telpher_event), jobs[4];
     telpher_id id;
     declare_queue(hub, "jobs");
     for (int at = 0; at < 4; at++) {
         send_text(hub, "jobs", "x");
     }
-    telpher_id consumer = consume(hub, "jobs", 2);
+    options.prefetch = 2;
+    telpher_id consumer = consume(hub, "jobs", &options);
     for (int at = 0; at < 2; at++) {
         jobs[at] = outcome(hub, consumer);
         CHECK_EQUAL(jobs[at].kind, TELPHER_EVENT_DELIVERY);
@@ -209,7 +180,7 @@ TEST(a_consumer_holds_no_more_than_its_prefetch_until_its_credit_changes) {
         CHECK_EQUAL(jobs[at].kind, TELPHER_EVENT_DELIVERY);
     }
     for (int at = 0; at < 4; at++) {
-        settle(hub, &jobs[at], TELPHER_ACKNOWLEDGE);
+        settle(hub, &jobs[at], TELPHER_ACKNOWLEDGE, NULL);
     }
     CHECK_EQUAL(inspect(hub, "jobs").acknowledged, 4);
     CHECK_OK(telpher_close(hub, 0));
@@ -217,17 +188,19 @@ TEST(a_consumer_holds_no_more_than_its_prefetch_until_its_credit_changes) {
 
 TEST(a_detached_consumer_may_settle_what_it_was_handed_and_the_rest_goes_back) {
     telpher_hub hub = open_memory();
+    telpher_consume_options options = TELPHER_SIZED(telpher_consume_options);
     declare_queue(hub, "jobs");
     for (int at = 0; at < 5; at++) {
         send_text(hub, "jobs", "job");
     }
-    telpher_id consumer = consume(hub, "jobs", 5);
+    options.prefetch = 5;
+    telpher_id consumer = consume(hub, "jobs", &options);
     telpher_event job = outcome(hub, consumer);
     uint64_t first = job.message_id;
     CHECK_OK(telpher_detach(hub, consumer));
     for (int going = 1, handed = 1; going;) {
         CHECK(handed <= 5);
-        settle(hub, &job, TELPHER_ACKNOWLEDGE);
+        settle(hub, &job, TELPHER_ACKNOWLEDGE, NULL);
         job = outcome(hub, consumer);
         going = job.kind == TELPHER_EVENT_DELIVERY;
         handed += going;
@@ -237,7 +210,7 @@ TEST(a_detached_consumer_may_settle_what_it_was_handed_and_the_rest_goes_back) {
     while (inspect(hub, "jobs").acknowledged < 5) {
         job = receive_one(hub, "jobs");
         CHECK(job.message_id != first);
-        settle(hub, &job, TELPHER_ACKNOWLEDGE);
+        settle(hub, &job, TELPHER_ACKNOWLEDGE, NULL);
     }
     CHECK_OK(telpher_close(hub, 0));
 }
@@ -269,6 +242,6 @@ TEST(a_message_of_higher_priority_is_received_first) {
     expect_ok(hub, id);
     telpher_event job = receive_one(hub, "jobs");
     CHECK_BODY(job, "urgent");
-    settle(hub, &job, TELPHER_ACKNOWLEDGE);
+    settle(hub, &job, TELPHER_ACKNOWLEDGE, NULL);
     CHECK_OK(telpher_close(hub, 0));
 }

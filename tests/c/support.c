@@ -74,12 +74,46 @@ void expect_ok(telpher_hub hub, telpher_id id) {
     expect_ended(hub, id, TELPHER_OK);
 }
 
+void declare_as(telpher_hub hub, const char *queue, const telpher_declare_options *options) {
+    telpher_id id;
+    CHECK_OK(telpher_declare(hub, queue, options, NULL, &id));
+    expect_ok(hub, id);
+}
+
 void declare_queue(telpher_hub hub, const char *queue) {
     telpher_declare_options options = TELPHER_SIZED(telpher_declare_options);
-    telpher_id id;
     options.durability = TELPHER_DURABILITY_MEMORY;
-    CHECK_OK(telpher_declare(hub, queue, &options, NULL, &id));
+    declare_as(hub, queue, &options);
+}
+
+telpher_queue_info inspect(telpher_hub hub, const char *queue) {
+    telpher_id id;
+    CHECK_OK(telpher_inspect(hub, queue, NULL, &id));
+    telpher_event event = outcome(hub, id);
+    CHECK_ENDED(event, TELPHER_OK);
+    CHECK(event.queue_info != NULL);
+    telpher_queue_info info = *event.queue_info;
+    info.dead_letter = NULL;
+    CHECK_OK(telpher_events_release(&event));
+    return info;
+}
+
+void settle(telpher_hub hub, telpher_event *job, uint32_t verdict, const char *reason) {
+    telpher_settle_options options = TELPHER_SIZED(telpher_settle_options);
+    telpher_id id;
+    options.reason = reason;
+    CHECK_OK(telpher_settle(hub, job->token, verdict, &options, NULL, &id));
     expect_ok(hub, id);
+    CHECK_OK(telpher_events_release(job));
+}
+
+telpher_id consume(telpher_hub hub, const char *queue, const telpher_consume_options *options) {
+    telpher_id consumer;
+    CHECK_OK(telpher_consume(hub, queue, options, NULL, &consumer));
+    telpher_event event = outcome(hub, consumer);
+    CHECK_EQUAL(event.kind, TELPHER_EVENT_STARTED);
+    CHECK_OK(telpher_events_release(&event));
+    return consumer;
 }
 
 void send_text(telpher_hub hub, const char *queue, const char *text) {

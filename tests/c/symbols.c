@@ -36,6 +36,8 @@ static const struct {
     {TELPHER_IO, "IO"},
     {TELPHER_INTERRUPTED, "INTERRUPTED"},
     {TELPHER_INTERNAL, "INTERNAL"},
+    {TELPHER_NO_SPACE, "NO_SPACE"},
+    {TELPHER_CORRUPT, "CORRUPT"},
 };
 
 TEST(every_status_has_its_name_and_its_number) {
@@ -89,6 +91,8 @@ TEST(a_sized_struct_states_its_size) {
     CHECK_SIZED(telpher_send_options);
     CHECK_SIZED(telpher_receive_options);
     CHECK_SIZED(telpher_consume_options);
+    CHECK_SIZED(telpher_settle_options);
+    CHECK_SIZED(telpher_batch_options);
     CHECK_SIZED(telpher_event);
     CHECK_SIZED(telpher_counters);
     CHECK_EQUAL(TELPHER_BODY("abc", 3).size, sizeof(telpher_message));
@@ -100,10 +104,12 @@ TEST(an_events_pointers_are_all_null_before_anything_came) {
     const telpher_headers *headers = event.headers;
     const telpher_queue_info *queue = event.queue_info;
     const telpher_hub_info *hub = event.hub_info;
+    const telpher_receipt *receipts = event.receipts;
     telpher_trace trace = event.trace;
     telpher_done_fn done = NULL;
     telpher_release_fn release = NULL;
     CHECK(headers == NULL && queue == NULL && hub == NULL && done == NULL && release == NULL);
+    CHECK(receipts == NULL && event.receipts_count == 0);
     CHECK_EQUAL(trace.flags, 0);
     CHECK_OK(telpher_events_release(&event));
 }
@@ -120,6 +126,7 @@ static void refuses(telpher_hub hub) {
     telpher_counters counters = TELPHER_SIZED(telpher_counters);
     telpher_message message = TEXT("x");
     telpher_id id = 7;
+    telpher_batch batch;
     const char *names;
     int64_t remaining_ms;
     bool cancelled;
@@ -138,7 +145,13 @@ static void refuses(telpher_hub hub) {
     CHECK_REFUSED(telpher_send(hub, "a", &message, NULL, NULL, &id));
     CHECK_REFUSED(telpher_receive(hub, "a", NULL, NULL, &id));
     CHECK_REFUSED(telpher_consume(hub, "a", NULL, NULL, &id));
-    CHECK_REFUSED(telpher_settle(hub, 1, TELPHER_ACKNOWLEDGE, NULL, NULL));
+    CHECK_REFUSED(telpher_settle(hub, 1, TELPHER_ACKNOWLEDGE, NULL, NULL, NULL));
+    CHECK_REFUSED(telpher_extend(hub, 1, 0, NULL, NULL));
+    CHECK_OK(telpher_batch_new(&batch));
+    CHECK_OK(telpher_batch_send(batch, "a", &message));
+    CHECK_OK(telpher_batch_settle(batch, 1, TELPHER_RELEASE, NULL));
+    CHECK_REFUSED(telpher_batch_submit(hub, batch, NULL, NULL, NULL));
+    CHECK_OK(telpher_batch_free(batch));
     CHECK_REFUSED(telpher_credit(hub, 1, 1, NULL, NULL));
     CHECK_REFUSED(telpher_wait(hub, 1, 1, &event));
     CHECK_REFUSED(telpher_poll(hub, &event, sizeof event, 1, &count, 0));

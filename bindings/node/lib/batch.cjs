@@ -1,98 +1,118 @@
 'use strict'
 
-// One batch of operations: fixed records, and the bytes of bodies, keys and headers beside them.
-// The layout is stated in the addon's `layout.rs`.
+// Sends and settlements that a program hands over as one: all of them are done, or none.
+//
+// Each part becomes a record when it is added, so that its bytes are copied then; a batch is one
+// operation that carries these records. What is wrong with a job is told only by the hub.
 
-const { RECORD_WORDS, NO_SLOT } = require('./native.cjs')
+const native = require('./native.cjs')
+const { TelpherError, invalid } = require('./error.cjs')
+const { tokenOf } = require('./job.cjs')
+const { known, reason, sizeMost, within } = require('./options.cjs')
+const { PROPERTY_NAMES, addProperties, propertiesSize } = require('./properties.cjs')
+const { Records } = require('./records.cjs')
 
-const RECORDS_MAX = 256
-const BYTES_MIN = 64 * 1024
+const { NO_SLOT } = native
+const COUNT_FIRST = 16
+const SIZE_FIRST = 4096
+// A header has four bytes for the size of its name here, and one where it counts.
+const HEADER_SIZE_MORE = 3
 
 class Batch {
-  constructor(sizeLeast) {
-    this.size = Math.max(BYTES_MIN, sizeLeast)
-    this.words = new Uint32Array(RECORDS_MAX * RECORD_WORDS)
-    this.doubles = new Float64Array(this.words.buffer)
-    this.bytes = Buffer.allocUnsafeSlow(this.size)
-    this.clear()
+  #core
+  #parts = new Records(COUNT_FIRST, SIZE_FIRST)
+  #messagesSize = 0
+  #submitted = false
+
+  constructor(core) {
+    this.#core = core
   }
 
-  clear() {
-    this.from = 0
-    this.count = 0
-    this.used = 0
+  get length() {
+    return this.#parts.count
   }
 
-  fits(sizeMost) {
-    return this.count < RECORDS_MAX && this.used + sizeMost <= this.size
+  send(queue, body, options) {
+    const given = known('send', options, PROPERTY_NAMES)
+    const size = sizeMost('body', body)
+    if (size > native.BODY_SIZE_MAX) within('body', body, native.BODY_SIZE_MAX)
+    const more = propertiesSize(given)
+    this.#core.check()
+    this.#core.name(queue, 'a name')
+    const { count, used } = this.#room(queue.length + size + more)
+    const parts = this.#parts
+    const at = parts.begin(native.SEND, NO_SLOT, parts.add(queue), NaN, 0)
+    parts.words[at + 4] = parts.add(body)
+    if (more !== 0) addProperties(parts, at, given)
+    const headers = given.headers === undefined ? 0 : Object.keys(given.headers).length
+    const total = this.#messagesSize + parts.used - used - queue.length - headers * HEADER_SIZE_MORE
+    if (total > native.BATCH_SIZE_MAX) {
+      Object.assign(parts, { count, used })
+      const text = `the batch has ${total} bytes of messages with this one`
+      throw new TelpherError('TOO_LARGE', `${text}; at most ${native.BATCH_SIZE_MAX} are allowed`)
+    }
+    this.#messagesSize = total
+    return this
   }
 
-  // True if this was made for one large body and is now empty: a small one shall not keep it.
-  oversized(sizeMost) {
-    return this.count === 0 && this.size > BYTES_MIN && sizeMost <= BYTES_MIN
+  acknowledge(job) {
+    return this.#settle(job, 'acknowledge')
   }
 
-  // Begins a record and returns the index of its first word.
-  begin(kind, slot, name, timeoutMs, since) {
-    const at = this.count++ * RECORD_WORDS
-    const words = this.words
-    words[at] = kind
-    words[at + 1] = slot
-    words[at + 2] = name
-    words[at + 3] = this.used
-    words[at + 4] = 0
-    words[at + 5] = 0
-    words[at + 6] = 0
-    words[at + 7] = 0
-    words[at + 8] = 0
-    this.doubles[(at + 12) >> 1] = timeoutMs
-    this.doubles[(at + 14) >> 1] = since
-    return at
+  reject(job, reason) {
+    return this.#settle(job, 'reject', reason)
   }
 
-  // Adds text or bytes and returns their size.
-  add(value) {
-    const size = typeof value === 'string' ? this.bytes.write(value, this.used) : this.#copy(value)
-    this.used += size
-    return size
+  requeue(job, reason) {
+    return this.#settle(job, 'requeue', reason)
   }
 
-  #copy(bytes) {
-    this.bytes.set(bytes, this.used)
-    return bytes.length
+  release(job) {
+    return this.#settle(job, 'release')
   }
 
-  // Adds headers: each name and value after its size in four bytes; returns the size of all.
-  addHeaders(headers) {
-    const begin = this.used
-    for (const name of Object.keys(headers)) {
-      for (const part of [name, headers[name]]) {
-        const at = this.used
-        this.used += 4
-        this.bytes.writeUInt32LE(this.add(part), at)
+  #settle(job, verdict, given) {
+    const token = tokenOf(job, this.#core)
+    const why = reason(given)
+    this.#core.check()
+    this.#room(sizeMost('reason', why))
+    const at = this.#parts.begin(native.SETTLE, NO_SLOT, 0, NaN, 0)
+    this.#parts.settle(at, token, verdict, why)
+    return this
+  }
+
+  // Makes room for one more part; returns what there was before.
+  #room(size) {
+    this.#check()
+    const most = native.BATCH_PARTS_MAX
+    const count = this.length + 1
+    if (count > most) {
+      throw invalid(`the number of parts of the batch is ${count}; allowed are 1 to ${most}`)
+    }
+    this.#parts = this.#parts.grown(size)
+    return this.#parts
+  }
+
+  #check() {
+    if (this.#submitted) throw new TelpherError('STALE', 'the batch was submitted before')
+  }
+
+  submit(options) {
+    return new Promise((resolve, reject) => {
+      this.#check()
+      this.#submitted = true
+      const given = known('submit', options, ['timeoutMs', 'signal'])
+      const parts = this.#parts
+      // Its bytes go on their way; only their number is still asked for.
+      this.#parts = { count: parts.count }
+      const write = (records, at) => {
+        records.words[at + 4] = records.add(parts.recordBytes())
+        records.words[at + 5] = records.add(parts.bytes.subarray(0, parts.used))
       }
-    }
-    return this.used - begin
-  }
-
-  // The slots of operations that are here, each with the moment when its time is over: never for
-  // one that was not refused yet.
-  *waiting(defaultMs) {
-    for (let index = this.from; index < this.count; index++) {
-      const at = index * RECORD_WORDS
-      if (this.words[at] === 0) continue
-      const stated = this.doubles[(at + 12) >> 1]
-      const timeoutMs = Number.isNaN(stated) ? defaultMs : stated
-      const since = this.doubles[(at + 14) >> 1]
-      yield { at, slot: this.words[at + 1], until: since === 0 ? Infinity : since + timeoutMs }
-    }
-  }
-
-  // Takes the waiting record at `at` out.
-  drop(at) {
-    this.words[at] = 0
-    this.words[at + 1] = NO_SLOT
+      const more = { sizeMost: parts.recordBytes().length + parts.used, write }
+      this.#core.beginUnnamed(native.BATCH, given, { resolve, reject }, more)
+    })
   }
 }
 
-module.exports = { Batch, RECORDS_MAX }
+module.exports = { Batch }

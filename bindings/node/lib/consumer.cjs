@@ -5,10 +5,10 @@
 // consumer is closed; a job that was handed out stays the program's to settle.
 
 const native = require('./native.cjs')
-const { giveBack } = require('./message.cjs')
+const { giveBack } = require('./job.cjs')
 const { known, whole } = require('./options.cjs')
 
-const NAMES = ['prefetch', 'timeoutMs', 'signal']
+const NAMES = ['prefetch', 'ackDeadlineMs', 'timeoutMs', 'signal']
 const DONE = Object.freeze({ value: undefined, done: true })
 const WHOLE_MAX = 0xffffffff
 
@@ -26,6 +26,7 @@ class Consumer {
   constructor(core, queue, options) {
     const given = known('consume', options, NAMES)
     const prefetch = whole('prefetch', given.prefetch, 0, WHOLE_MAX, native.PREFETCH_DEFAULT)
+    const ackDeadlineMs = whole('ackDeadlineMs', given.ackDeadlineMs, 1, native.DELAY_MAX_MS, 0)
     this.#core = core
     let ended, started, failed
     this.#closed = new Promise((resolve) => (ended = resolve))
@@ -41,9 +42,11 @@ class Consumer {
       reject: (error) => this.#end(error, ended, failed),
       event: (what, at) => (what === native.STARTED ? started() : this.#put(core.job(at))),
     }
-    this.#slot = core.begin(native.CONSUME, queue, given, entry, (batch, at) => {
-      batch.words[at + 7] = prefetch
-    })
+    const write = (records, at) => {
+      records.words[at + 7] = prefetch
+      records.words[at + 8] = ackDeadlineMs
+    }
+    this.#slot = core.begin(native.CONSUME, queue, given, entry, { sizeMost: 0, write })
   }
 
   get started() {

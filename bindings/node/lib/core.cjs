@@ -7,22 +7,26 @@
 // The program is kept alive exactly while a slot other than the hub's own is taken.
 
 const native = require('./native.cjs')
-const { TelpherError, fromThrown, invalid } = require('./error.cjs')
-const { known, signal: checkSignal, sizeMost, text, time, whole, within } = require('./options.cjs')
+const { TelpherError, fromThrown } = require('./error.cjs')
+const { addProperties, propertiesSize } = require('./properties.cjs')
+const {
+  known,
+  reason,
+  signal: checkSignal,
+  sizeMost,
+  text,
+  time,
+  within,
+} = require('./options.cjs')
 const { Outbox } = require('./outbox.cjs')
 const { Pages, RECORDS_MAX } = require('./pages.cjs')
-const { Job } = require('./message.cjs')
+const { Job } = require('./job.cjs')
 
 const { NO_SLOT, RECORD_WORDS } = native
 // Batches of one turn; then timers and other sockets have their turn first.
 const BATCHES_MAX = 8
 const NAMES_MAX = 4096
-// The verdict that puts a message back to its place without a failure.
-const RELEASE = 4
-// What `fill` may add.
-const FILL_SIZE_MAX = 64
 const STARTED_NAMES = ['timeoutMs', 'signal']
-const PROPERTY_NAMES = ['key', 'headers', 'priority']
 
 class Core {
   constructor(url, options, onNotice) {
@@ -109,19 +113,29 @@ class Core {
     })
   }
 
-  // Starts an operation and returns its slot; `fill` writes what more its record carries.
-  begin(kind, name, options, entry, fill) {
+  // Starts an operation and returns its slot. `more` is what its record carries beside the name:
+  // `write(records, at)`, which adds no more than `sizeMost` bytes.
+  begin(kind, name, options, entry, more) {
     this.check()
+    return this.#begin(kind, this.name(name, 'a name'), options, entry, more)
+  }
+
+  // The same for what has no name.
+  beginUnnamed(kind, options, entry, more) {
+    this.check()
+    return this.#begin(kind, 0, options, entry, more)
+  }
+
+  #begin(kind, number, options, entry, more) {
     const timeoutMs = time('timeoutMs', options.timeoutMs)
-    const number = this.name(name, 'a name')
     const signal = checkSignal(options.signal)
     if (signal?.aborted) throw cancelled(signal)
-    const batch = this.outbox.tail(FILL_SIZE_MAX, kind >= native.SERVE)
+    const batch = this.outbox.tail(more === undefined ? 0 : more.sizeMost, kind >= native.SERVE)
     const alone = this.open === 0
     const slot = this.take(entry)
     if (signal !== undefined) this.#watch(slot, entry, signal)
     const at = batch.begin(kind, slot, number, timeoutMs, this.outbox.since())
-    fill?.(batch, at)
+    more?.write(batch, at)
     if (!this.held) this.hold()
     this.outbox.schedule(timeoutMs, alone)
     return slot
@@ -168,17 +182,16 @@ class Core {
     }
   }
 
-  settle(token, verdict, what, options) {
+  settle(token, verdict, given, options) {
     return new Promise((resolve, reject) => {
-      const { timeoutMs } = known(what, options, ['timeoutMs'])
-      this.check()
-      const batch = this.outbox.tail(0, true)
+      const { timeoutMs } = known(verdict, options, ['timeoutMs'])
       const ms = time('timeoutMs', timeoutMs)
+      const why = reason(given)
+      this.check()
+      const batch = this.outbox.tail(sizeMost('reason', why), true)
       const slot = this.take({ resolve, reject })
       const at = batch.begin(native.SETTLE, slot, 0, ms, this.outbox.since())
-      batch.words[at + 7] = verdict
-      batch.words[at + 10] = token.low
-      batch.words[at + 11] = token.high
+      batch.settle(at, token, verdict, why)
       if (!this.held) this.hold()
       this.outbox.schedule(ms, false)
     })
@@ -189,9 +202,7 @@ class Core {
     if (this.closed !== undefined) return
     const batch = this.outbox.tail(0, true)
     const at = batch.begin(native.SETTLE, NO_SLOT, 0, NaN, this.outbox.since())
-    batch.words[at + 7] = RELEASE
-    batch.words[at + 10] = token.low
-    batch.words[at + 11] = token.high
+    batch.settle(at, token, 'release', '')
     this.outbox.schedule(NaN, false)
   }
 
@@ -204,8 +215,7 @@ class Core {
     batch.words[at + 4] = batch.add(body)
     if (more !== 0) addProperties(batch, at, options)
     if (small !== 0) batch.words[at + 7] = small
-    batch.words[at + 10] = token.low
-    batch.words[at + 11] = token.high
+    batch.name(at, token)
     this.outbox.schedule(NaN, false)
   }
 
@@ -271,6 +281,8 @@ class Core {
         return this.pages.number(at)
       case native.QUEUE_INFO:
         return this.pages.queueInfo(at)
+      case native.RECEIPTS:
+        return this.pages.receipts(at)
       case native.OPENED:
         return this.pages.hubInfo(at)
       default:
@@ -316,23 +328,4 @@ function cancelled(signal) {
   return new TelpherError('CANCELLED', 'it was aborted', { cause: signal.reason })
 }
 
-function propertiesSize(options) {
-  let size = options.key === undefined ? 0 : sizeMost('key', options.key)
-  if (whole('priority', options.priority, 0, 255, 0) !== 0) size += 1
-  if (options.headers === undefined) return size
-  if (options.headers === null || typeof options.headers !== 'object') {
-    throw invalid('headers must be an object of names and values')
-  }
-  for (const name of Object.keys(options.headers)) {
-    size += 8 + name.length * 3 + sizeMost(`header ${name}`, options.headers[name])
-  }
-  return size
-}
-
-function addProperties(batch, at, options) {
-  if (options.key !== undefined) batch.words[at + 5] = batch.add(options.key)
-  if (options.headers !== undefined) batch.words[at + 6] = batch.addHeaders(options.headers)
-  batch.words[at + 7] = options.priority ?? 0
-}
-
-module.exports = { Core, PROPERTY_NAMES }
+module.exports = { Core }

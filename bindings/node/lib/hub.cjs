@@ -5,10 +5,12 @@
 const { EventEmitter } = require('node:events')
 
 const native = require('./native.cjs')
-const { Core, PROPERTY_NAMES } = require('./core.cjs')
+const { Batch } = require('./batch.cjs')
+const { Core } = require('./core.cjs')
 const { TelpherError, invalid } = require('./error.cjs')
 const { timeLeft } = require('./nesting.cjs')
 const { choice, flag, known, show, signal, text, time, whole } = require('./options.cjs')
+const { PROPERTY_NAMES } = require('./properties.cjs')
 const { Queue } = require('./queue.cjs')
 const { serve } = require('./service.cjs')
 
@@ -106,6 +108,10 @@ class Hub extends EventEmitter {
 
   queue(name) {
     return new Queue(this.#core, text('a name', name))
+  }
+
+  batch() {
+    return new Batch(this.#core)
   }
 
   flush() {

@@ -1,6 +1,6 @@
 'use strict'
 
-// What a program receives: jobs, requests and receipts. Ids are 64 bits wide, so they stay two
+// What a program receives: messages, requests and receipts. Ids are 64 bits wide, so they stay two
 // words until somebody asks.
 
 const NO_BYTES = Buffer.alloc(0)
@@ -36,46 +36,6 @@ class Message {
 
   get headers() {
     return (this.#headers ??= decodeHeaders(this.#encoded ?? NO_BYTES))
-  }
-}
-
-// For the consumer alone: releases a job that nobody has seen.
-let giveBack
-
-class Job extends Message {
-  #core
-  #words
-
-  constructor(core, message, words) {
-    super(message.body, message.key, message.encoded, message.priority)
-    this.failures = words.failures
-    this.redelivered = words.redelivered
-    this.#core = core
-    this.#words = words
-  }
-
-  get messageId() {
-    return long(this.#words.idLow, this.#words.idHigh)
-  }
-
-  acknowledge(options) {
-    return this.#core.settle(this.#words, 1, 'acknowledge', options)
-  }
-
-  reject(options) {
-    return this.#core.settle(this.#words, 2, 'reject', options)
-  }
-
-  requeue(options) {
-    return this.#core.settle(this.#words, 3, 'requeue', options)
-  }
-
-  release(options) {
-    return this.#core.settle(this.#words, 4, 'release', options)
-  }
-
-  static {
-    giveBack = (job) => job.#core.release(job.#words)
   }
 }
 
@@ -138,13 +98,11 @@ class Receipt {
 }
 
 module.exports = {
-  Job,
   Message,
   NO_BYTES,
   Receipt,
   Request,
   durabilities,
-  giveBack,
   long,
   named,
   withdraw,

@@ -3,8 +3,12 @@
 // Checks of what a program hands over. Limits are the core's; here only what has no meaning in
 // JavaScript is refused (a wrong type, an option that does not exist), with its value.
 
+const { isNativeError } = require('node:util').types
+
 const native = require('./native.cjs')
 const { TelpherError, invalid } = require('./error.cjs')
+
+const encoder = new TextEncoder()
 
 function show(value) {
   if (typeof value === 'string') return JSON.stringify(value)
@@ -42,6 +46,13 @@ function whole(what, value, least, most, otherwise) {
   throw invalid(`${what} is ${show(value)}; allowed are ${least} to ${most}`)
 }
 
+// Whole milliseconds as the addon takes them: 0 for never.
+function span(what, ms, most) {
+  if (ms === undefined || ms === Infinity) return 0
+  if (Number.isInteger(ms) && ms >= 1 && ms <= most) return ms
+  throw invalid(`${what} is ${show(ms)}; allowed are 1 to ${most} and Infinity (never)`)
+}
+
 function choice(what, value, allowed, otherwise) {
   if (value === undefined) return otherwise
   if (allowed.includes(value)) return value
@@ -70,6 +81,30 @@ function sizeMost(what, value) {
   throw invalid(`${what} is ${show(value)}; it must be a Uint8Array, Buffer or string`)
 }
 
+// Why, as text or bytes. Of an error it is name and message, cut to what may be kept, as nobody
+// chose how long they are.
+function reason(value) {
+  if (value === undefined) return ''
+  if (typeof value === 'string') {
+    if (value.length > native.REASON_SIZE_MAX / 3) within('reason', value, native.REASON_SIZE_MAX)
+    return value
+  }
+  if (!(value instanceof Error) && !isNativeError(value)) {
+    throw invalid(`the reason is ${show(value)}; it must be a string or an Error`)
+  }
+  const bytes = Buffer.alloc(native.REASON_SIZE_MAX)
+  // Only whole characters are written.
+  return bytes.subarray(0, encoder.encodeInto(words(value), bytes).written)
+}
+
+function words(error) {
+  try {
+    return error.message === '' ? `${error.name}` : `${error.name}: ${error.message}`
+  } catch {
+    return 'an error that has no text'
+  }
+}
+
 // Refuses what is over the limit before it is copied.
 function within(what, value, most) {
   const size = typeof value === 'string' ? Buffer.byteLength(value) : value.length
@@ -77,4 +112,17 @@ function within(what, value, most) {
   throw new TelpherError('TOO_LARGE', `the ${what} has ${size} bytes; at most ${most} are allowed`)
 }
 
-module.exports = { choice, flag, known, show, signal, sizeMost, text, time, whole, within }
+module.exports = {
+  choice,
+  flag,
+  known,
+  reason,
+  show,
+  signal,
+  sizeMost,
+  span,
+  text,
+  time,
+  whole,
+  within,
+}

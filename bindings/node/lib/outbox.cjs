@@ -8,8 +8,10 @@
 
 const native = require('./native.cjs')
 const { TelpherError } = require('./error.cjs')
-const { Batch, RECORDS_MAX } = require('./batch.cjs')
+const { Records } = require('./records.cjs')
 
+const RECORDS_MAX = 256
+const SIZE_MIN = 64 * 1024
 const INDEX_MASK = native.SUBMITTED_EVENTS - 1
 const WAITING_BATCHES_MAX = 1024
 const WAITING_BYTES_MAX = 256 * 1024 * 1024
@@ -22,7 +24,7 @@ class Outbox {
     this.handle = handle
     this.ended = ended
     this.arrived = arrived
-    this.batches = [new Batch(0)]
+    this.batches = [new Records(RECORDS_MAX, SIZE_MIN)]
     this.waitingBytes = 0
     this.blocked = false
     this.scheduled = false
@@ -35,7 +37,7 @@ class Outbox {
   tail(sizeMost, makesRoom) {
     if (this.blocked && !makesRoom) this.#checkRoom()
     const batch = this.batches[this.batches.length - 1]
-    if (batch.fits(sizeMost) && !batch.oversized(sizeMost)) return batch
+    if (batch.fits(sizeMost) && !isOversized(batch, sizeMost)) return batch
     return this.#next(batch, sizeMost)
   }
 
@@ -49,10 +51,10 @@ class Outbox {
   #next(batch, sizeMost) {
     this.#hand(batch, 0)
     if (batch.count === 0) {
-      if (batch.fits(sizeMost) && !batch.oversized(sizeMost)) return batch
+      if (batch.fits(sizeMost) && !isOversized(batch, sizeMost)) return batch
       this.batches.pop()
     }
-    const next = new Batch(sizeMost)
+    const next = new Records(RECORDS_MAX, Math.max(SIZE_MIN, sizeMost))
     this.batches.push(next)
     this.#weigh()
     return next
@@ -176,6 +178,11 @@ class Outbox {
     }
     return slots
   }
+}
+
+// True for what was made for one large body and is now empty: a small one shall not keep it.
+function isOversized(batch, sizeMost) {
+  return batch.count === 0 && batch.size > SIZE_MIN && sizeMost <= SIZE_MIN
 }
 
 module.exports = { Outbox }

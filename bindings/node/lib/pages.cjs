@@ -11,9 +11,12 @@ const { NO_BYTES, Receipt, durabilities, long } = require('./message.cjs')
 
 const RECORDS_MAX = 256
 const PAGE_SIZE = 16 * 1024
-const NUMBERS = [
+const RECEIPT_SIZE = 12
+const FIGURES = [
   'ready',
   'held',
+  'delayed',
+  'damaged',
   'bytes',
   'sendsWaiting',
   'consumers',
@@ -21,8 +24,14 @@ const NUMBERS = [
   'acknowledged',
   'rejected',
   'requeued',
+  'deadLettered',
   'lengthMax',
   'bytesMax',
+  'maxAttempts',
+  'backoffMinMs',
+  'backoffMaxMs',
+  'ackDeadlineMs',
+  'ttlMs',
 ]
 
 class Pages {
@@ -102,6 +111,16 @@ class Pages {
     return new Receipt(this.words[at + 10], this.words[at + 11], this.words[at + 6])
   }
 
+  receipts(at) {
+    const body = this.body(at)
+    return Array.from({ length: body.length / RECEIPT_SIZE }, (_, index) => {
+      const [low, high, durability] = [0, 4, 8].map((from) =>
+        body.readUInt32LE(index * RECEIPT_SIZE + from),
+      )
+      return new Receipt(low, high, durability)
+    })
+  }
+
   error(at) {
     const [number, code] = [this.words[at + 6], this.words[at + 7] | 0]
     return fromNumber(number, this.flag(at), code, this.text(at))
@@ -119,9 +138,12 @@ class Pages {
   queueInfo(at) {
     const body = this.body(at)
     const info = {}
-    NUMBERS.forEach((name, index) => (info[name] = body.readDoubleLE(index * 8)))
+    FIGURES.forEach((name, index) => (info[name] = body.readDoubleLE(index * 8)))
+    for (const name of ['ackDeadlineMs', 'ttlMs']) if (info[name] === 0) info[name] = Infinity
     info.overflow = this.words[at + 7] === 0 ? 'wait' : 'reject'
     info.durability = durabilities[this.words[at + 6]]
+    const deadLetter = this.#bytes(this.words[at + 2] + body.length, this.words[at + 4])
+    info.deadLetter = deadLetter.length === 0 ? undefined : String(deadLetter)
     return info
   }
 

@@ -4,11 +4,24 @@
 
 const native = require('./native.cjs')
 const { Consumer } = require('./consumer.cjs')
-const { PROPERTY_NAMES } = require('./core.cjs')
-const { choice, known, time, whole } = require('./options.cjs')
+const { PROPERTY_NAMES } = require('./properties.cjs')
+const { choice, known, span, time, whole } = require('./options.cjs')
 
 const SEND_NAMES = ['timeoutMs', 'signal', ...PROPERTY_NAMES]
-const DECLARE_NAMES = ['durability', 'lengthMax', 'bytesMax', 'overflow', 'timeoutMs', 'signal']
+const DECLARE_NAMES = [
+  'durability',
+  'lengthMax',
+  'bytesMax',
+  'overflow',
+  'maxAttempts',
+  'backoffMinMs',
+  'backoffMaxMs',
+  'ackDeadlineMs',
+  'ttlMs',
+  'deadLetter',
+  'timeoutMs',
+  'signal',
+]
 const DURABILITIES = ['memory', 'os', 'disk']
 
 class Queue {
@@ -27,18 +40,19 @@ class Queue {
   declare(options) {
     return new Promise((resolve, reject) => {
       const given = known('declare', options, DECLARE_NAMES)
-      const most = Number.MAX_SAFE_INTEGER
-      const lengthMax = whole('lengthMax', given.lengthMax, 1, most, 0)
-      const bytesMax = whole('bytesMax', given.bytesMax, 1, most, 0)
+      const numbers = new Uint8Array(new Float64Array(figures(given)).buffer)
       const durability = choice('durability', given.durability, DURABILITIES)
       const overflow = choice('overflow', given.overflow, ['wait', 'reject'], 'wait')
-      this.#core.begin(native.DECLARE, this.#name, given, { resolve, reject }, (batch, at) => {
-        batch.words[at + 4] = batch.add(
-          new Uint8Array(new Float64Array([lengthMax, bytesMax]).buffer),
-        )
-        batch.words[at + 7] = DURABILITIES.indexOf(durability) + 1
-        batch.words[at + 8] = overflow === 'reject' ? 1 : 0
-      })
+      const deadLetter = given.deadLetter ?? ''
+      if (given.deadLetter !== undefined) this.#core.name(given.deadLetter, 'deadLetter')
+      const write = (records, at) => {
+        records.words[at + 4] = records.add(numbers)
+        records.words[at + 5] = records.add(deadLetter)
+        records.words[at + 7] = DURABILITIES.indexOf(durability) + 1
+        records.words[at + 8] = overflow === 'reject' ? 1 : 0
+      }
+      const more = { sizeMost: numbers.length + deadLetter.length, write }
+      this.#core.begin(native.DECLARE, this.#name, given, { resolve, reject }, more)
     })
   }
 
@@ -72,6 +86,20 @@ class Queue {
   delete(options) {
     return this.#core.start(native.DELETE, 'delete', this.#name, options)
   }
+}
+
+// The numbers of a declaration, in the order that the addon reads; 0 for what is not stated.
+function figures(given) {
+  const number = (what, most) => whole(what, given[what], 1, most, 0)
+  return [
+    number('lengthMax', Number.MAX_SAFE_INTEGER),
+    number('bytesMax', Number.MAX_SAFE_INTEGER),
+    number('maxAttempts', native.ATTEMPTS_MAX),
+    number('backoffMinMs', native.DELAY_MAX_MS),
+    number('backoffMaxMs', native.DELAY_MAX_MS),
+    span('ackDeadlineMs', given.ackDeadlineMs, native.DELAY_MAX_MS),
+    span('ttlMs', given.ttlMs, native.TIMEOUT_MAX_MS),
+  ]
 }
 
 module.exports = { Queue }

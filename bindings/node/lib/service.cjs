@@ -7,7 +7,7 @@ const { invalid } = require('./error.cjs')
 const { run } = require('./nesting.cjs')
 const { NO_BYTES, Request, named, withdraw } = require('./message.cjs')
 const { known, show, whole } = require('./options.cjs')
-const { PROPERTY_NAMES } = require('./core.cjs')
+const { PROPERTY_NAMES } = require('./properties.cjs')
 
 const NAMES = ['concurrency', 'lineMax', 'timeoutMs', 'signal']
 const WHOLE_MAX = 0xffffffff
@@ -54,10 +54,11 @@ class Service {
       },
       event: (what, at, pages) => this.#event(what, at, pages, resolve),
     }
-    this.#slot = core.begin(native.SERVE, name, given, entry, (batch, at) => {
-      batch.words[at + 7] = concurrency
-      batch.words[at + 8] = lineMax
-    })
+    const write = (records, at) => {
+      records.words[at + 7] = concurrency
+      records.words[at + 8] = lineMax
+    }
+    this.#slot = core.begin(native.SERVE, name, given, entry, { sizeMost: 0, write })
   }
 
   get name() {

@@ -26,3 +26,18 @@ pub const LINE_DEFAULT: u32 = limits::LINE_DEFAULT;
 /// Messages that a consumer may hold if it does not say.
 #[napi]
 pub const PREFETCH_DEFAULT: u32 = limits::PREFETCH_DEFAULT;
+/// Most failed attempts that a queue may allow.
+#[napi]
+pub const ATTEMPTS_MAX: u32 = limits::ATTEMPTS_MAX;
+/// Longest pause, and longest `ack_deadline`, in ms.
+#[napi]
+pub const DELAY_MAX_MS: u32 = limits::DELAY_MAX_MS as u32;
+/// Longest reason given with a verdict, in bytes.
+#[napi]
+pub const REASON_SIZE_MAX: u32 = limits::REASON_SIZE_MAX as u32;
+/// Parts of one batch.
+#[napi]
+pub const BATCH_PARTS_MAX: u32 = limits::BATCH_PARTS_MAX as u32;
+/// Bytes of bodies, keys and headers in one batch.
+#[napi]
+pub const BATCH_SIZE_MAX: u32 = limits::BATCH_SIZE_MAX as u32;

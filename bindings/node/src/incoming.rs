@@ -3,7 +3,7 @@
 //! Floor: layout, telpher.
 
 use telpher::{
-    Delivery, Error, Event, HubInfo, Message, Notice, Outcome, Overflow, QueueInfo, Receipt,
+    Delivery, Error, Event, HubInfo, Message, Name, Notice, Outcome, Overflow, QueueInfo, Receipt,
     Request, What,
 };
 
@@ -32,8 +32,8 @@ impl<'a> Page<'a> {
     pub(crate) fn push(&mut self, event: &Event) -> Result<(), usize> {
         let mut record = [0; WORDS];
         record[1] = event.user as u32;
-        let info = numbers(event);
-        let parts = parts(event, info.as_ref());
+        let made = made(event);
+        let parts = parts(event, &made);
         let need = parts.iter().map(|part| part.len()).sum::<usize>();
         if need > self.bytes.len().saturating_sub(self.used) {
             return Err(need);
@@ -57,17 +57,21 @@ impl<'a> Page<'a> {
     }
 }
 
-/// The bytes of body, key and headers.
-fn parts<'a>(event: &'a Event, info: Option<&'a [u8; 88]>) -> [&'a [u8]; 3] {
+/// The bytes of body, key and headers; `made` is what no event holds as bytes.
+fn parts<'a>(event: &'a Event, made: &'a [u8]) -> [&'a [u8]; 3] {
     match &event.what {
         What::Done(Ok(Outcome::Reply(message))) => message_parts(message),
         What::Done(Ok(Outcome::Delivery(delivery))) => message_parts(&delivery.message),
         What::Done(Ok(Outcome::Opened(info))) => [&info.hub_id, &[], &[]],
+        What::Done(Ok(Outcome::Queue(info))) => {
+            let dead_letter = info.dead_letter.as_ref().map_or("", Name::as_str);
+            [made, dead_letter.as_bytes(), &[]]
+        }
         What::Done(Err(error)) => [error.detail().as_bytes(), &[], &[]],
         What::Delivery(delivery) => message_parts(&delivery.message),
         What::Request(request) => message_parts(&request.message),
         What::Notice(Notice::Disconnected { reason }) => [reason.as_bytes(), &[], &[]],
-        _ => [info.map_or(&[], |info| &info[..]), &[], &[]],
+        _ => [made, &[], &[]],
     }
 }
 
@@ -79,29 +83,44 @@ fn message_parts(message: &Message) -> [&[u8]; 3] {
     [&message.body, key, headers]
 }
 
-/// A queue's figures as eleven doubles.
-fn numbers(event: &Event) -> Option<[u8; 88]> {
-    let What::Done(Ok(Outcome::Queue(info))) = &event.what else { return None };
-    let QueueInfo { ready, held, bytes, sends_waiting, consumers, sent, .. } = **info;
-    let QueueInfo { acknowledged, rejected, requeued, length_max, bytes_max, .. } = **info;
-    let figures = [
-        ready,
-        held,
-        bytes,
-        sends_waiting,
-        consumers,
-        sent,
-        acknowledged,
-        rejected,
-        requeued,
-        length_max,
-        bytes_max,
-    ];
-    let mut encoded = [0; 88];
-    for (place, figure) in encoded.chunks_exact_mut(8).zip(figures) {
-        place.copy_from_slice(&(figure as f64).to_le_bytes());
+/// Bytes for what an event holds as numbers: figures of a queue, receipts.
+fn made(event: &Event) -> Vec<u8> {
+    match &event.what {
+        What::Done(Ok(Outcome::Queue(info))) => figures(info),
+        What::Done(Ok(Outcome::Receipts(receipts))) => {
+            let words = receipts.iter().flat_map(|Receipt { message_id, durability }| {
+                [*message_id as u32, (message_id >> 32) as u32, *durability as u32]
+            });
+            words.flat_map(u32::to_le_bytes).collect()
+        }
+        _ => Vec::new(),
     }
-    Some(encoded)
+}
+
+/// A queue's figures as doubles.
+fn figures(info: &QueueInfo) -> Vec<u8> {
+    let figures = [
+        info.ready,
+        info.held,
+        info.delayed,
+        info.damaged,
+        info.bytes,
+        info.sends_waiting,
+        info.consumers,
+        info.sent,
+        info.acknowledged,
+        info.rejected,
+        info.requeued,
+        info.dead_lettered,
+        info.length_max,
+        info.bytes_max,
+        info.max_attempts.into(),
+        info.backoff_min_ms,
+        info.backoff_max_ms,
+        info.ack_deadline_ms,
+        info.ttl_ms,
+    ];
+    figures.iter().flat_map(|figure| (*figure as f64).to_le_bytes()).collect()
 }
 
 fn describe(event: &Event, record: &mut [u32; WORDS]) {
@@ -143,6 +162,9 @@ fn outcome_of(outcome: &Outcome, record: &mut [u32; WORDS]) -> u32 {
             record[7] = u32::from(info.overflow == Overflow::Reject);
             layout::QUEUE_INFO
         }
+        Outcome::Receipts(_) => layout::RECEIPTS,
+        // What this package asks for ends with neither.
+        Outcome::Peeked(_) | Outcome::Queues(_) => layout::EMPTY,
     }
 }
 
@@ -192,7 +214,7 @@ fn notice_of(notice: &Notice, record: &mut [u32; WORDS]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use telpher::Kind;
+    use telpher::{Durability, Kind};
 
     fn replied(body: &'static str) -> Event {
         let message = Message::new(body);
@@ -222,5 +244,18 @@ mod tests {
         let record = &words[WORDS..];
         assert_eq!(record[0], layout::ERROR);
         assert_eq!((record[6], record[7], record[14]), (Kind::Remote as u32, -7_i32 as u32, 1));
+    }
+
+    #[test]
+    fn receipts_are_three_words_each() {
+        let (mut words, mut bytes) = ([0; WORDS * 2], [0; 24]);
+        let mut page = Page::new(&mut words, &mut bytes, 0);
+        let receipt = |message_id| Receipt { message_id, durability: Durability::Disk };
+        let what = What::Done(Ok(Outcome::Receipts(vec![receipt(7), receipt(1 << 32)])));
+        page.push(&Event { id: 1, user: 0, what }).unwrap();
+        page.finish(0, false);
+        assert_eq!(words[WORDS..][..4], [layout::RECEIPTS, 0, 0, 24]);
+        let read: Vec<u32> = bytes.as_chunks().0.iter().map(|b| u32::from_le_bytes(*b)).collect();
+        assert_eq!(read, [7, 0, 3, 0, 1, 3]);
     }
 }

@@ -14,7 +14,7 @@
 //! 5     bytes of the key                  bytes of the headers
 //! 6     bytes of the headers              small number
 //! 7     small number                      second small number
-//! 8-9   line_max                          token
+//! 8-9   second small number               token
 //! 10-11 token                             message id
 //! 12-13 time in ms (double)               number (double)
 //! 14-15 waiting since, in ms (double)     flag
@@ -22,8 +22,26 @@
 //!
 //! The first record of a batch of events is its head: count, bytes used, bytes that the next event
 //! needs, 1 if more are left.
+//!
+//! What some operations and events carry in a way of their own:
+//!
+//! ```text
+//! SETTLE      small number: the verdict; body: the reason
+//! EXTEND      small number: ms
+//! CONSUME     small numbers: prefetch, ms of the ack_deadline
+//! DECLARE     small numbers: durability (0: the default), overflow; body: seven doubles, in the
+//!             order of `lib/queue.cjs`; key: the name of the dead-letter queue
+//! BATCH       body: the records of its parts; key: their bytes, where their offsets count from
+//! QUEUE_INFO  small numbers: durability, overflow; body: doubles, in the order of `lib/pages.cjs`;
+//!             key: the name of the dead-letter queue
+//! RECEIPTS    body: three words for each receipt: message id and durability
+//! ```
+//!
+//! A part of a batch is a record of kind `SEND` or `SETTLE`. Its word 2 is the size of the queue's
+//! name, whose bytes lie before the body: numbers of names may change before a batch is submitted.
 
 use napi_derive::napi;
+use telpher::Verdict;
 
 /// Words of one record.
 #[napi]
@@ -47,18 +65,32 @@ pub const DELETE: u32 = 5;
 pub const PURGE: u32 = 6;
 #[napi]
 pub const INSPECT: u32 = 7;
+#[napi]
+pub const EXTEND: u32 = 8;
+#[napi]
+pub const BATCH: u32 = 9;
 /// From here on: what the hub never refuses for want of room, because it makes room. These
 /// overtake operations that wait for room.
 #[napi]
-pub const SERVE: u32 = 8;
+pub const SERVE: u32 = 10;
 #[napi]
-pub const CONSUME: u32 = 9;
+pub const CONSUME: u32 = 11;
 #[napi]
-pub const SETTLE: u32 = 10;
+pub const SETTLE: u32 = 12;
 #[napi]
-pub const REPLY: u32 = 11;
+pub const REPLY: u32 = 13;
 #[napi]
-pub const REPLY_ERROR: u32 = 12;
+pub const REPLY_ERROR: u32 = 14;
+
+/// What becomes of a delivery.
+#[napi]
+pub const ACKNOWLEDGE: u32 = Verdict::Acknowledge as u32;
+#[napi]
+pub const REJECT: u32 = Verdict::Reject as u32;
+#[napi]
+pub const REQUEUE: u32 = Verdict::Requeue as u32;
+#[napi]
+pub const RELEASE: u32 = Verdict::Release as u32;
 
 /// What an event is; up to `ERROR` it ends its slot.
 #[napi]
@@ -76,19 +108,21 @@ pub const COUNT: u32 = 6;
 #[napi]
 pub const QUEUE_INFO: u32 = 7;
 #[napi]
-pub const ERROR: u32 = 8;
+pub const RECEIPTS: u32 = 8;
 #[napi]
-pub const STARTED: u32 = 9;
+pub const ERROR: u32 = 9;
 #[napi]
-pub const DELIVERY: u32 = 10;
+pub const STARTED: u32 = 10;
 #[napi]
-pub const REQUEST: u32 = 11;
+pub const DELIVERY: u32 = 11;
 #[napi]
-pub const WITHDRAWN: u32 = 12;
+pub const REQUEST: u32 = 12;
 #[napi]
-pub const NOTICE: u32 = 13;
+pub const WITHDRAWN: u32 = 13;
 #[napi]
-pub const READY: u32 = 14;
+pub const NOTICE: u32 = 14;
+#[napi]
+pub const READY: u32 = 15;
 
 /// How to submit: bit set of these.
 #[napi]

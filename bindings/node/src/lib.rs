@@ -11,6 +11,7 @@
 //! Floor: imports `telpher` (the public Rust API), napi and libc.
 #![cfg_attr(test, allow(dead_code, reason = "a test build registers nothing with Node"))]
 
+mod body;
 mod bounds;
 mod fault;
 mod inbox;
@@ -19,6 +20,7 @@ mod layout;
 mod native;
 mod opening;
 mod outgoing;
+mod parts;
 mod shared;
 mod teardown;
 mod thread;

@@ -4,16 +4,17 @@
 //! is, with the time since when it waits; only what makes room (consumers, services,
 //! settlements, replies) may overtake it, as otherwise two waits could hold each other for ever.
 //!
-//! Floor: layout, telpher.
+//! Floor: layout, body, parts, telpher.
 
 use std::time::Duration;
 
 use telpher::{
-    Bytes, Command, Durability, Error, HeadersBuilder, Kind, Message, Name, Overflow, QueueOptions,
-    Timeout, Verdict, limits,
+    Command, Durability, Error, Kind, Name, Overflow, QueueOptions, Timeout, Verdict, limits,
 };
 
+use crate::body::{Body, malformed, message, text};
 use crate::layout::{self, NO_SLOT, double, long};
+use crate::parts;
 
 /// One operation, read from its record.
 pub(crate) struct Operation {
@@ -23,28 +24,6 @@ pub(crate) struct Operation {
     pub command: Command,
     /// The time that is left.
     pub timeout: Timeout,
-}
-
-/// The bytes of a batch, copied once, when the first operation needs them.
-pub(crate) struct Body<'a> {
-    borrowed: &'a [u8],
-    owned: Option<Bytes>,
-}
-
-impl<'a> Body<'a> {
-    pub(crate) fn new(borrowed: &'a [u8]) -> Body<'a> {
-        Body { borrowed, owned: None }
-    }
-
-    fn part(&mut self, from: usize, size: usize) -> Result<Bytes, Error> {
-        if size == 0 {
-            return Ok(Bytes::new());
-        }
-        let end = from.checked_add(size).filter(|end| *end <= self.borrowed.len());
-        let end = end.ok_or_else(|| malformed("bytes beyond their batch"))?;
-        let owned = self.owned.get_or_insert_with(|| Bytes::copy_from_slice(self.borrowed));
-        Ok(owned.slice(from..end))
-    }
 }
 
 /// True if starting this kind makes room for others.
@@ -73,18 +52,25 @@ pub(crate) fn read(
         layout::SERVE => {
             Command::Serve { service: name()?, concurrency: small, line_max: words[8] }
         }
-        layout::CONSUME => Command::Consume { queue: name()?, prefetch: small, ack_deadline_ms: 0 },
+        layout::CONSUME => {
+            Command::Consume { queue: name()?, prefetch: small, ack_deadline_ms: words[8] }
+        }
         layout::DECLARE => Command::Declare { queue: name()?, options: declared(words, body)? },
         layout::DELETE => Command::Delete { queue: name()? },
         layout::PURGE => Command::Purge { queue: name()? },
         layout::INSPECT => Command::Inspect { queue: name()? },
-        layout::SETTLE => Command::Settle { delivery: long(words, 10), verdict: verdict(small)?, reason: String::new() },
+        layout::EXTEND => Command::Extend { delivery: long(words, 10), ms: small.into() },
+        layout::BATCH => Command::Batch { parts: parts::read(words, body)? },
+        layout::SETTLE => {
+            let (delivery, verdict, reason) = settlement(words, body)?;
+            Command::Settle { delivery, verdict, reason }
+        }
         layout::REPLY => {
             Command::Reply { request: long(words, 10), reply: Ok(message(words, body)?) }
         }
         layout::REPLY_ERROR => {
-            let text = body.part(words[3] as usize, words[4] as usize)?;
-            let error = Error::remote(small.cast_signed(), String::from_utf8_lossy(&text));
+            let text = text(body, words[3] as usize, words[4] as usize)?;
+            let error = Error::remote(small.cast_signed(), text);
             Command::Reply { request: long(words, 10), reply: Err(error) }
         }
         other => return Err(malformed(&format!("unknown operation {other}"))),
@@ -93,50 +79,13 @@ pub(crate) fn read(
     Ok(Operation { slot, command, timeout: time_left(words, now_ms)? })
 }
 
-fn message(words: &[u32], body: &mut Body<'_>) -> Result<Message, Error> {
-    let (at, size) = (words[3] as usize, words[4] as usize);
-    let (key_size, headers_size) = (words[5] as usize, words[6] as usize);
-    let mut message = Message::new(body.part(at, size)?);
-    if key_size != 0 {
-        message.properties_mut().key = body.part(at + size, key_size)?;
-    }
-    if headers_size != 0 {
-        let encoded = body.part(at + size + key_size, headers_size)?;
-        message.properties_mut().headers = headers(&encoded)?.build();
-    }
-    if words[7] != 0 {
-        message.properties_mut().priority = words[7] as u8;
-    }
-    Ok(message)
-}
-
-/// JavaScript writes each header as a name and a value, both after their size in four bytes, so
-/// that the limits are checked here only.
-fn headers(mut rest: &[u8]) -> Result<HeadersBuilder, Error> {
-    let mut builder = HeadersBuilder::default();
-    while !rest.is_empty() {
-        let (name, after) = sized(rest)?;
-        let (value, after) = sized(after)?;
-        let name = std::str::from_utf8(name).map_err(|_| malformed("a header's name"))?;
-        builder.push(name, value)?;
-        rest = after;
-    }
-    Ok(builder)
-}
-
-fn sized(bytes: &[u8]) -> Result<(&[u8], &[u8]), Error> {
-    let split = bytes.split_first_chunk::<4>();
-    let (size, rest) = split.ok_or_else(|| malformed("headers"))?;
-    let size = u32::from_le_bytes(*size) as usize;
-    rest.split_at_checked(size).ok_or_else(|| malformed("headers"))
-}
-
-/// The body of a declaration: two doubles, durability, overflow.
+/// A declaration; 0 is each number's default, and no name that of the dead-letter queue's.
 fn declared(words: &[u32], body: &mut Body<'_>) -> Result<QueueOptions, Error> {
-    let bytes = body.part(words[3] as usize, words[4] as usize)?;
-    let number = |at: usize| {
-        let eight = bytes.get(at..at + 8).and_then(|bytes| bytes.try_into().ok());
-        eight.map(f64::from_le_bytes).ok_or_else(|| malformed("a declaration"))
+    let (at, size, name_size) = (words[3] as usize, words[4] as usize, words[5] as usize);
+    let bytes = body.part(at, size)?;
+    let number = |index: usize| {
+        let eight = bytes.get(index * 8..index * 8 + 8).and_then(|bytes| bytes.try_into().ok());
+        eight.map(|eight| f64::from_ne_bytes(eight) as u64).ok_or_else(|| malformed("declaration"))
     };
     let durability = match words[7] {
         0 => None,
@@ -144,21 +93,39 @@ fn declared(words: &[u32], body: &mut Body<'_>) -> Result<QueueOptions, Error> {
         2 => Some(Durability::Os),
         _ => Some(Durability::Disk),
     };
-    let overflow = if words[8] == 0 { Overflow::Wait } else { Overflow::Reject };
+    let dead_letter = match name_size {
+        0 => None,
+        _ => Some(Name::parse(&text(body, at + size, name_size)?)?),
+    };
     Ok(QueueOptions {
         durability,
-        length_max: number(0)? as u64,
-        bytes_max: number(8)? as u64,
-        overflow,
+        length_max: number(0)?,
+        bytes_max: number(1)?,
+        overflow: if words[8] == 0 { Overflow::Wait } else { Overflow::Reject },
+        max_attempts: number(2)? as u32,
+        backoff_min_ms: number(3)?,
+        backoff_max_ms: number(4)?,
+        ack_deadline_ms: number(5)?,
+        ttl_ms: number(6)?,
+        dead_letter,
     })
+}
+
+/// Delivery, verdict and reason.
+pub(crate) fn settlement(
+    words: &[u32],
+    body: &mut Body<'_>,
+) -> Result<(u64, Verdict, String), Error> {
+    let reason = text(body, words[3] as usize, words[4] as usize)?;
+    Ok((long(words, 10), verdict(words[7])?, reason))
 }
 
 fn verdict(number: u32) -> Result<Verdict, Error> {
     match number {
-        1 => Ok(Verdict::Acknowledge),
-        2 => Ok(Verdict::Reject),
-        3 => Ok(Verdict::Requeue),
-        4 => Ok(Verdict::Release),
+        layout::ACKNOWLEDGE => Ok(Verdict::Acknowledge),
+        layout::REJECT => Ok(Verdict::Reject),
+        layout::REQUEUE => Ok(Verdict::Requeue),
+        layout::RELEASE => Ok(Verdict::Release),
         other => Err(malformed(&format!("unknown verdict {other}"))),
     }
 }
@@ -193,10 +160,6 @@ fn time_left(words: &[u32], now_ms: f64) -> Result<Timeout, Error> {
     }
     let detail = format!("as much as may be was in flight for the whole {whole_ms} ms");
     Err(Error::new(Kind::Full, detail))
-}
-
-fn malformed(what: &str) -> Error {
-    Error::new(Kind::Internal, format!("a malformed batch reached the addon: {what}"))
 }
 
 #[cfg(test)]

@@ -13,9 +13,10 @@ use std::rc::Rc;
 
 use telpher::{Command, Done, Error, Event, Hub, Id, Kind, Name, Timeout, Verdict, What};
 
+use crate::body::Body;
 use crate::incoming::Page;
 use crate::layout::{self, NO_SLOT, WORDS};
-use crate::outgoing::{self, Body, Operation};
+use crate::outgoing::{self, Operation};
 use crate::teardown::{self, HookHandle};
 use crate::thread::Thread;
 use crate::uv::Watch;
@@ -284,9 +285,11 @@ fn is_orphan(event: &Event, ids: &[Id]) -> bool {
 /// Lets go of what nobody will look at. Nobody is there to be told of a failure either.
 fn give_back(hub: &Hub, what: &What) {
     let command = match what {
-        What::Delivery(delivery) => {
-            Command::Settle { delivery: delivery.token, verdict: Verdict::Release, reason: String::new() }
-        }
+        What::Delivery(delivery) => Command::Settle {
+            delivery: delivery.token,
+            verdict: Verdict::Release,
+            reason: String::new(),
+        },
         What::Request(request) => {
             let error = Error::new(Kind::Abandoned, "the service has ended");
             Command::Reply { request: request.token, reply: Err(error) }

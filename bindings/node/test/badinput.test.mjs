@@ -29,6 +29,9 @@ test('an empty, too long or ill-spelt name is refused with limit and value', asy
   await fails(hub.call('', 'x'), 'INVALID', /1 to 255/)
   await fails(hub.call('n'.repeat(256), 'x'), 'TOO_LARGE', /256.*255/)
   await fails(hub.queue('a/b').send('x'), 'INVALID', /a\/b/)
+  await fails(hub.queue('q'.repeat(251)).declare(), 'TOO_LARGE', /251 bytes.*250/)
+  await hub.queue('q'.repeat(251)).declare({ deadLetter: 'q' })
+  await hub.queue('q'.repeat(250)).declare()
   await fails(
     hub.serve('na\u00efve', () => {}),
     'INVALID',
@@ -51,6 +54,7 @@ test('an unknown option is refused by name, in every function', async (t) => {
   await fails(queue.send('', { ttl: 1 }), 'INVALID', /"ttl"/)
   await fails(queue.declare({ max: 1 }), 'INVALID', /"max"/)
   await fails(queue.receive({ wait: 1 }), 'INVALID', /"wait"/)
+  await fails(queue.declare({ ackDeadline: 1 }), 'INVALID', /has.*ackDeadlineMs, ttlMs, deadLetter/)
   await fails(hub.close({ force: true }), 'INVALID', /"force"/)
   await fails(hub.call('x', '', 'fast'), 'INVALID', /must be an object/)
   assert.throws(() => queue.consume({ credit: 1 }), { code: 'INVALID' })
@@ -76,10 +80,22 @@ test('an option out of bounds is refused with limit and value', async (t) => {
   )
   await fails(queue.declare({ overflow: 'drop' }), 'INVALID', /overflow is "drop"/)
   await fails(queue.declare({ durability: 'tape' }), 'INVALID', /durability is "tape"/)
+  await fails(queue.declare({ maxAttempts: 1001 }), 'INVALID', /maxAttempts is 1001.*1 to 1000/)
+  await fails(queue.declare({ backoffMinMs: 0 }), 'INVALID', /backoffMinMs is 0.*1 to 86400000/)
+  await fails(queue.declare({ backoffMaxMs: Infinity }), 'INVALID', /backoffMaxMs is Infinity/)
+  await fails(queue.declare({ backoffMinMs: 9, backoffMaxMs: 8 }), 'INVALID', /8.*9/)
+  await fails(queue.declare({ ackDeadlineMs: 86_400_001 }), 'INVALID', /and Infinity \(never\)/)
+  await fails(queue.declare({ ttlMs: 1.5 }), 'INVALID', /ttlMs is 1.5; allowed are 1 to 10{12} and/)
+  await fails(queue.declare({ deadLetter: 7 }), 'INVALID', /deadLetter is 7; it must be a string/)
+  await fails(queue.declare({ deadLetter: 'a/b' }), 'INVALID', /a\/b/)
+  await fails(queue.declare({ deadLetter: '' }), 'INVALID', /empty/)
+  await fails(queue.declare({ deadLetter: 'work' }), 'INVALID', /own dead-letter queue/)
+  await fails(queue.declare({ durability: 'memory', bytesMax: 2 ** 31 }), 'INVALID', /1073741824/)
   await fails(open('mem://x', { inFlightMax: 1e6 }), 'INVALID', /inFlightMax is 1000000/)
   await fails(open('mem://x', { drive: 'warp' }), 'INVALID', /drive is "warp"/)
   await queue.declare()
   await fails(queue.consume({ prefetch: 70_000 }).next(), 'INVALID', /65536/)
+  assert.throws(() => queue.consume({ ackDeadlineMs: 0 }), { message: /allowed are 1 to 86400000/ })
 })
 
 test('an oversized body, key or header is refused with limit and value', async (t) => {
@@ -135,6 +151,8 @@ test('a closed hub refuses everything as CLOSED, and closing again is fine', asy
     queue.declare(),
     hub.serve('x', () => {}),
     job.acknowledge(),
+    job.reject('why'),
+    job.extend(),
   ]) {
     assert.equal((await fails(promise, 'CLOSED')).maybeExecuted, false)
   }
@@ -228,5 +246,5 @@ test('every code of the table makes an error, and no other does', () => {
     assert.equal(new TelpherError(code).maybeExecuted, executed === 'maybe')
   }
   assert.throws(() => new TelpherError('NO_SUCH_CODE'), RangeError)
-  assert.equal(codes.length, 29)
+  assert.equal(codes.length, 31)
 })

@@ -6,7 +6,7 @@ import test from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 import { open } from '../index.mjs'
-import { fails, temporaryDirectory, until } from './support.mjs'
+import { fails, openOwn, temporaryDirectory, until } from './support.mjs'
 
 // Starts a process that hosts `directory`; `line()` is the next thing it says.
 async function startHost(t, directory) {
@@ -41,12 +41,60 @@ test('when a host is killed, work goes on under another, and everybody is told',
   await fails(queue.inspect(), 'NOT_FOUND')
 })
 
-test('a directory hub refuses a queue on disk in this version, and says so', async (t) => {
+test('a queue of a directory is on disk if nothing else is stated', async (t) => {
   const directory = await temporaryDirectory(t)
   const hub = await open(directory)
+  assert.equal(hub.info.memoryOnly, false)
+  const durabilities = { disk: undefined, os: 'os', memory: 'memory' }
+  for (const [wanted, durability] of Object.entries(durabilities)) {
+    const queue = hub.queue(wanted)
+    await queue.declare({ durability })
+    assert.equal((await queue.send('x')).durability, wanted)
+    assert.equal((await queue.inspect()).durability, wanted)
+  }
+  await hub.queue('large').declare({ bytesMax: 2 ** 40 })
+  await hub.close()
+  const again = await open(directory)
+  t.after(() => again.close())
+  for (const name of ['disk', 'os']) {
+    assert.equal(String((await again.queue(name).receive()).body), 'x')
+  }
+})
+
+test('what was confirmed on disk, and what is held of it, outlives its host', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const { child } = await startHost(t, directory)
+  const hub = await open(directory)
   t.after(() => hub.close())
-  await fails(hub.queue('work').declare(), 'UNSUPPORTED', /disk/)
-  await hub.queue('work').declare({ durability: 'memory' })
+  const queue = hub.queue('kept')
+  await queue.declare()
+  for (const body of ['held', 'waiting', 'in a batch']) await queue.send(body)
+  const held = await queue.receive()
+  const consumer = queue.consume()
+  const second = (await consumer.next()).value
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  const send = queue.send('sent meanwhile')
+  await held.acknowledge()
+  await hub.batch().acknowledge(second).send('kept', 'batched meanwhile').submit()
+  await send
+  const rest = []
+  while (rest.length < 3) {
+    const job = (await consumer.next()).value
+    rest.push(String(job.body))
+    await job.acknowledge()
+  }
+  assert.deepEqual(rest.sort(), ['batched meanwhile', 'in a batch', 'sent meanwhile'])
+  const info = await queue.inspect()
+  assert.deepEqual([info.ready, info.held], [0, 0])
+})
+
+test('a hub without a directory refuses a queue on disk, and says so', async (t) => {
+  const hub = await openOwn(t)
+  assert.equal(hub.info.memoryOnly, true)
+  for (const durability of ['os', 'disk']) {
+    await fails(hub.queue('work').declare({ durability }), 'UNSUPPORTED', new RegExp(durability))
+  }
 })
 
 test('a program that may not host has NO_HOST where nobody hosts', async (t) => {

@@ -163,10 +163,31 @@ test('a queue is purged, inspected and deleted', async (t) => {
   await fails(queue.inspect(), 'NOT_FOUND')
 })
 
+test('what a queue is declared to be can be read back, and declared again', async (t) => {
+  const hub = await openOwn(t)
+  const names = ['maxAttempts', 'backoffMinMs', 'backoffMaxMs', 'ackDeadlineMs', 'ttlMs']
+  const stated = async (name, options) => {
+    const queue = hub.queue(name)
+    await queue.declare(options)
+    const info = await queue.inspect()
+    const has = Object.fromEntries([...names, 'deadLetter'].map((each) => [each, info[each]]))
+    await queue.declare({ ...options, ...has })
+    assert.deepEqual([info.delayed, info.damaged, info.deadLettered], [0, 0, 0])
+    return Object.values(has)
+  }
+  assert.deepEqual(await stated('a'), [20, 100, 60_000, Infinity, Infinity, 'a.dead'])
+  assert.deepEqual((await stated('a.dead')).at(-1), undefined)
+  const options = { maxAttempts: 3, backoffMinMs: 5, backoffMaxMs: 7, ackDeadlineMs: 86_400_000 }
+  const all = await stated('b', { ...options, ttlMs: 1e12, deadLetter: 'a' })
+  assert.deepEqual(all, [3, 5, 7, 86_400_000, 1e12, 'a'])
+})
+
 test('declaring twice is fine if equal, and else MISMATCH naming the difference', async (t) => {
   const { queue } = await openQueue(t, { lengthMax: 5 })
   await queue.declare({ lengthMax: 5 })
   await fails(queue.declare({ lengthMax: 6 }), 'MISMATCH', /5.*6|6.*5/)
+  await fails(queue.declare({ lengthMax: 5, maxAttempts: 7 }), 'MISMATCH', /20.*7|7.*20/)
+  await fails(queue.declare({ lengthMax: 5, deadLetter: 'x' }), 'MISMATCH', /x/)
 })
 
 test('a producer needs no pause: sends wait for room and keep their order', async (t) => {

@@ -109,6 +109,19 @@ pub fn timeout_in(py: Python<'_>, seconds: Option<f64>) -> PyResult<Timeout> {
     }
 }
 
+/// Seconds as whole ms, from 1 to `most_ms`; `None` is 0, which stands for the default.
+pub fn span_ms_in(py: Python<'_>, what: &str, seconds: Option<f64>, most_ms: u64) -> PyResult<u64> {
+    let (least, most) = (0.001, most_ms as f64 / 1000.0);
+    match seconds {
+        None => Ok(0),
+        Some(seconds) if (least..=most).contains(&seconds) => Ok((seconds * 1000.0).round() as u64),
+        Some(seconds) => {
+            let text = format!("{what} is {seconds} s; allowed are {least} to {most} and None");
+            Err(refuse(py, Kind::Invalid, text))
+        }
+    }
+}
+
 /// The choice that `text` names.
 pub fn choice<T: Copy>(
     py: Python<'_>,

@@ -3,7 +3,7 @@
 //! Floor: `telpher`.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use telpher::{Delivery, Event, Message, Outcome, Request, What};
 
 use crate::convert::body_out;
@@ -52,14 +52,24 @@ pub fn outcome_out(
             Bound::new(py, HubInfo { hub_id, epoch, session_id, memory_only })?.into_any()
         }
         Outcome::Reply(message) => body_out(py, message.body, zero_copy)?,
-        Outcome::Receipt(receipt) => {
-            let durability = durability(receipt.durability);
-            Bound::new(py, Receipt { message_id: receipt.message_id, durability })?.into_any()
-        }
+        Outcome::Receipt(receipt) => receipt_out(py, receipt)?,
         Outcome::Delivery(delivery) => delivery_out(py, delivery, zero_copy)?,
         Outcome::Count(count) => count.into_pyobject(py)?.into_any(),
-        Outcome::Queue(info) => Bound::new(py, crate::types::QueueInfo::from(*info))?.into_any(),
+        Outcome::Queue(info) => {
+            Bound::new(py, crate::queue_info::QueueInfo::from(*info))?.into_any()
+        }
+        Outcome::Receipts(receipts) => {
+            let receipts = receipts.into_iter().map(|receipt| receipt_out(py, receipt));
+            PyList::new(py, receipts.collect::<PyResult<Vec<_>>>()?)?.into_any()
+        }
+        // No command that Python can make ends so.
+        Outcome::Peeked(_) | Outcome::Queues(_) => py.None().into_bound(py),
     })
+}
+
+fn receipt_out(py: Python<'_>, receipt: telpher::Receipt) -> PyResult<Bound<'_, PyAny>> {
+    let telpher::Receipt { message_id, durability: reached } = receipt;
+    Ok(Bound::new(py, Receipt { message_id, durability: durability(reached) })?.into_any())
 }
 
 /// The notice as an object.
@@ -99,7 +109,10 @@ fn message_out(py: Python<'_>, message: Message, zero_copy: bool) -> PyResult<Pa
     if let Some(properties) = &message.properties {
         key = PyBytes::new(py, &properties.key);
         for (name, value) in properties.headers.iter() {
-            headers.set_item(name, PyBytes::new(py, value))?;
+            // As in the other languages, the first value of a name wins.
+            if !headers.contains(name)? {
+                headers.set_item(name, PyBytes::new(py, value))?;
+            }
         }
     }
     Ok((body_out(py, message.body, zero_copy)?, key, headers))

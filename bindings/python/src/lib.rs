@@ -15,6 +15,8 @@ mod event;
 mod open;
 mod payload;
 mod queue_command;
+mod queue_info;
+mod queue_options;
 mod types;
 mod until;
 mod waiting;
@@ -31,7 +33,9 @@ mod _telpher {
     #[pymodule_export]
     use crate::payload::Payload;
     #[pymodule_export]
-    use crate::types::{HubInfo, Notice, QueueInfo, Receipt, Stats};
+    use crate::queue_info::QueueInfo;
+    #[pymodule_export]
+    use crate::types::{HubInfo, Notice, Receipt, Stats};
 
     /// The seconds, or Invalid if they are not a time limit.
     #[pyfunction]
@@ -45,6 +49,7 @@ mod _telpher {
         module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
         let timeout = telpher::limits::TIMEOUT_DEFAULT_MS as f64 / 1000.0;
         module.add("TIMEOUT_DEFAULT", timeout)?;
+        module.add("REASON_SIZE_MAX", telpher::limits::REASON_SIZE_MAX)?;
         module.add("KINDS", crate::error::table())
     }
 }

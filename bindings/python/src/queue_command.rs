@@ -3,35 +3,20 @@
 //! Floor: `telpher`.
 
 use pyo3::prelude::*;
-use telpher::{Command, Durability, Overflow, QueueOptions, Verdict, limits};
+use telpher::{Command, Kind, Part, Verdict, limits};
 
 use crate::command::{Headers, Object, PyCommand, checked};
-use crate::convert::{choice, message_in, name_in, whole};
+use crate::convert::{choice, message_in, name_in, span_ms_in, whole};
+use crate::error::refuse;
+use crate::queue_options::Declaring;
 
 #[pymethods]
 impl PyCommand {
     /// Makes a queue, or checks that it is as stated.
     #[staticmethod]
-    fn declare(
-        py: Python<'_>,
-        queue: &str,
-        durability: Option<&str>,
-        length_max: i128,
-        bytes_max: i128,
-        overflow: &str,
-    ) -> PyResult<PyCommand> {
-        let levels =
-            [("memory", Durability::Memory), ("os", Durability::Os), ("disk", Durability::Disk)];
-        let overflows = [("wait", Overflow::Wait), ("reject", Overflow::Reject)];
-        let options = QueueOptions {
-            durability: durability
-                .map(|text| choice(py, "durability", text, &levels))
-                .transpose()?,
-            length_max: whole(py, "length_max", length_max, (0, u64::MAX))?,
-            bytes_max: whole(py, "bytes_max", bytes_max, (0, limits::HUB_BYTES_MAX))?,
-            overflow: choice(py, "overflow", overflow, &overflows)?,
-        };
-        checked(py, Command::Declare { queue: name_in(py, queue)?, options })
+    fn declare(py: Python<'_>, queue: &str, options: Declaring) -> PyResult<PyCommand> {
+        let (queue, options) = (name_in(py, queue)?, options.checked(py)?);
+        checked(py, Command::Declare { queue, options })
     }
 
     /// Removes a queue with everything in it.
@@ -75,16 +60,25 @@ impl PyCommand {
 
     /// Takes messages from a queue as they come.
     #[staticmethod]
-    #[pyo3(signature = (queue, prefetch = None))]
-    fn consume(py: Python<'_>, queue: &str, prefetch: Option<i128>) -> PyResult<PyCommand> {
+    #[pyo3(signature = (queue, prefetch = None, ack_deadline = None))]
+    fn consume(
+        py: Python<'_>,
+        queue: &str,
+        prefetch: Option<i128>,
+        ack_deadline: Option<f64>,
+    ) -> PyResult<PyCommand> {
         let prefetch = prefetch.unwrap_or(limits::PREFETCH_DEFAULT.into());
         let prefetch = whole(py, "prefetch", prefetch, (1, limits::PREFETCH_MAX.into()))? as u32;
-        checked(py, Command::Consume { queue: name_in(py, queue)?, prefetch, ack_deadline_ms: 0 })
+        let ack_deadline_ms = span_ms_in(py, "ack_deadline", ack_deadline, limits::DELAY_MAX_MS)?;
+        let ack_deadline_ms = u32::try_from(ack_deadline_ms).expect("a day in ms fits 32 bits");
+        checked(py, Command::Consume { queue: name_in(py, queue)?, prefetch, ack_deadline_ms })
     }
 
-    /// Says what became of a delivery: "acknowledge", "reject", "requeue" or "release".
+    /// Says what became of a delivery: "acknowledge", "reject", "requeue" or "release"; for a
+    /// rejected or requeued one also why.
     #[staticmethod]
-    fn settle(py: Python<'_>, delivery: u64, verdict: &str) -> PyResult<PyCommand> {
+    #[pyo3(signature = (delivery, verdict, reason = ""))]
+    fn settle(py: Python<'_>, delivery: u64, verdict: &str, reason: &str) -> PyResult<PyCommand> {
         let verdicts = [
             ("acknowledge", Verdict::Acknowledge),
             ("reject", Verdict::Reject),
@@ -92,7 +86,24 @@ impl PyCommand {
             ("release", Verdict::Release),
         ];
         let verdict = choice(py, "verdict", verdict, &verdicts)?;
-        checked(py, Command::Settle { delivery, verdict, reason: String::new() })
+        checked(py, Command::Settle { delivery, verdict, reason: reason.to_owned() })
+    }
+
+    /// Moves the end of a delivery's time: this long from now, or its whole time again.
+    #[staticmethod]
+    #[pyo3(signature = (delivery, seconds = None))]
+    fn extend(py: Python<'_>, delivery: u64, seconds: Option<f64>) -> PyResult<PyCommand> {
+        let ms = span_ms_in(py, "the extension", seconds, limits::DELAY_MAX_MS)?;
+        checked(py, Command::Extend { delivery, ms })
+    }
+
+    /// Sends and settlements, all or none of them.
+    #[staticmethod]
+    fn batch(py: Python<'_>, parts: Vec<PyRef<'_, PyCommand>>) -> PyResult<PyCommand> {
+        let parts: Option<Vec<_>> = parts.iter().map(|part| part_of(&part.0)).collect();
+        let no_part =
+            || refuse(py, Kind::Invalid, "only sends and settlements can be parts".into());
+        checked(py, Command::Batch { parts: parts.ok_or_else(no_part)? })
     }
 
     /// Changes how many messages a consumer holds at once; 0 pauses it.
@@ -100,5 +111,16 @@ impl PyCommand {
     fn credit(py: Python<'_>, consumer: u64, prefetch: i128) -> PyResult<PyCommand> {
         let prefetch = whole(py, "prefetch", prefetch, (0, limits::PREFETCH_MAX.into()))? as u32;
         checked(py, Command::Credit { consumer, prefetch })
+    }
+}
+
+/// The command as a part of a batch, if it can be one.
+fn part_of(command: &Command) -> Option<Part> {
+    match command.clone() {
+        Command::Send { queue, message } => Some(Part::Send { queue, message }),
+        Command::Settle { delivery, verdict, reason } => {
+            Some(Part::Settle { delivery, verdict, reason })
+        }
+        _ => None,
     }
 }

@@ -3,19 +3,24 @@
 //! Floor: `telpher`.
 
 use pyo3::prelude::*;
-use telpher::{Durability, Overflow};
+use telpher::Durability;
 
+/// Gives a class its `repr`: each field by its name, and as Python writes it.
 macro_rules! described {
     ($class:ident { $($field:ident),+ }) => {
         #[pymethods]
         impl $class {
-            fn __repr__(&self) -> String {
-                let fields = [$(format!("{}={:?}", stringify!($field), self.$field)),+];
-                format!("{}({})", stringify!($class), fields.join(", "))
+            fn __repr__(this: &Bound<'_, Self>) -> PyResult<String> {
+                let mut fields = Vec::new();
+                for name in [$(stringify!($field)),+] {
+                    fields.push(format!("{name}={}", this.getattr(name)?.repr()?));
+                }
+                Ok(format!("{}({})", stringify!($class), fields.join(", ")))
             }
         }
     };
 }
+pub(crate) use described;
 
 /// What a confirmed send has reached.
 #[pyclass(frozen, get_all, eq, module = "telpher")]
@@ -28,76 +33,6 @@ pub struct Receipt {
 }
 described!(Receipt { message_id, durability });
 
-/// A queue's figures.
-#[pyclass(frozen, get_all, eq, module = "telpher")]
-#[derive(PartialEq)]
-pub struct QueueInfo {
-    /// Messages waiting.
-    pub ready: u64,
-    /// Messages held by consumers.
-    pub held: u64,
-    /// Bytes of bodies, keys and headers, waiting and held.
-    pub bytes: u64,
-    /// Sends waiting for room.
-    pub sends_waiting: u64,
-    /// Consumers, and receives that wait.
-    pub consumers: u64,
-    /// Messages stored since the queue was made.
-    pub sent: u64,
-    /// Messages acknowledged.
-    pub acknowledged: u64,
-    /// Messages rejected.
-    pub rejected: u64,
-    /// Times that a message was requeued as failed.
-    pub requeued: u64,
-    /// Bound on messages.
-    pub length_max: u64,
-    /// Bound on bytes.
-    pub bytes_max: u64,
-    /// What happens at a bound: "wait" or "reject".
-    pub overflow: &'static str,
-    /// How safe a confirmed message is: "memory", "os" or "disk".
-    pub durability: &'static str,
-}
-described!(QueueInfo {
-    ready,
-    held,
-    bytes,
-    sends_waiting,
-    consumers,
-    sent,
-    acknowledged,
-    rejected,
-    requeued,
-    length_max,
-    bytes_max,
-    overflow,
-    durability
-});
-
-impl From<telpher::QueueInfo> for QueueInfo {
-    fn from(info: telpher::QueueInfo) -> QueueInfo {
-        QueueInfo {
-            ready: info.ready,
-            held: info.held,
-            bytes: info.bytes,
-            sends_waiting: info.sends_waiting,
-            consumers: info.consumers,
-            sent: info.sent,
-            acknowledged: info.acknowledged,
-            rejected: info.rejected,
-            requeued: info.requeued,
-            length_max: info.length_max,
-            bytes_max: info.bytes_max,
-            overflow: match info.overflow {
-                Overflow::Wait => "wait",
-                Overflow::Reject => "reject",
-            },
-            durability: durability(info.durability),
-        }
-    }
-}
-
 /// Which hub a handle has reached.
 #[pyclass(frozen, get_all, eq, module = "telpher")]
 #[derive(PartialEq)]
@@ -108,7 +43,7 @@ pub struct HubInfo {
     pub epoch: u64,
     /// This handle's session.
     pub session_id: u64,
-    /// True if queues are kept in memory only.
+    /// True if the hub has no directory: its queues are kept in memory only.
     pub memory_only: bool,
 }
 described!(HubInfo { hub_id, epoch, session_id, memory_only });
@@ -123,7 +58,7 @@ pub struct Notice {
     pub reason: String,
     /// The new host's epoch; 0 if the hub has not changed.
     pub epoch: u64,
-    /// True if what queues held in memory is gone.
+    /// True if what queues with durability "memory" held is gone.
     pub memory_lost: bool,
 }
 described!(Notice { kind, reason, epoch, memory_lost });

@@ -79,7 +79,8 @@ impl Core {
 
     /// Gives a message back untouched.
     pub fn give_back(&self, delivery: u64) {
-        let command = Command::Settle { delivery, verdict: Verdict::Release, reason: String::new() };
+        let command =
+            Command::Settle { delivery, verdict: Verdict::Release, reason: String::new() };
         // It fails if the delivery is void, and then the message is back already.
         let _ = self.hub.start(command, Timeout::Default, Done::None);
     }

@@ -1,6 +1,8 @@
-"""Bodies, in and out."""
+"""Bodies and headers, in and out."""
 
 import array
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 import telpher
@@ -54,3 +56,28 @@ def test_asyncio_has_zero_copy_too(run: Run, url: str) -> None:
                 return job.body
 
     assert run(main()) == b"large" * 1000
+
+
+class Repeats(Mapping[str, bytes]):
+    """Headers that name one twice, as C and Rust can send them."""
+
+    pairs = ("twice", b"first"), ("once", b"\0\xff\r\n"), ("twice", b"second"), ("empty", b"")
+
+    def items(self) -> Any:
+        return list(self.pairs)
+
+    def __getitem__(self, name: str) -> bytes:
+        return dict(self.pairs)[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict(self.pairs))
+
+    def __len__(self) -> int:
+        return len(dict(self.pairs))
+
+
+def test_headers_are_bytes_and_the_first_of_a_name_wins(queue: telpher.Queue) -> None:
+    queue.send(b"", headers=Repeats())
+    headers = queue.receive().headers
+    assert headers == {"twice": b"first", "once": b"\0\xff\r\n", "empty": b""}
+    assert all(type(value) is bytes for value in headers.values())

@@ -137,8 +137,8 @@ def test_a_failure_that_nobody_waits_for_is_logged(
     logged = threading.Event()
     handler = logging.Handler()
     handler.emit = lambda record: logged.set()
-    logger = logging.getLogger("telpher")
-    logger.addHandler(handler)
+    logger = logging.getLogger()
+    logger.addHandler(handler)  # Behind the one of caplog, which has the record before it is told.
     try:
         with caplog.at_level(logging.WARNING, "telpher"):
             hub._core.fire(Command.settle(12345, "acknowledge"), True)

@@ -10,8 +10,9 @@
 //! base <- wire <- client      the program's side
 //! base <- wire <- port        the hub's side of one connection
 //! base <- broker              services, queues, sessions, producer marks
+//! base <- journal             records as frames in segments, and what they say after a crash
 //! base <- election            who hosts a directory
-//! port, broker <- hub         joins them
+//! port, broker, journal <- hub   joins them
 //! ```
 #![forbid(unsafe_code)]
 
@@ -20,5 +21,6 @@ pub mod broker;
 pub mod client;
 pub mod election;
 pub mod hub;
+pub mod journal;
 pub mod port;
 pub mod wire;

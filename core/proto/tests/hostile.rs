@@ -7,7 +7,7 @@ mod support;
 use support::*;
 use telpher_proto::base::random::Random;
 use telpher_proto::base::{Kind, limits};
-use telpher_proto::hub::{Effect, Linger, PortId};
+use telpher_proto::hub::{Effect, Linger, Peer, PortId};
 use telpher_proto::wire::{Clock, Frame, Inbox, Outbox, decode};
 
 fn encode(frame: &Frame, world: &World) -> Vec<u8> {
@@ -54,7 +54,7 @@ fn feed(world: &mut World, port: PortId, bytes: &[u8]) {
 }
 
 fn stranger(world: &mut World) -> PortId {
-    world.hub.connect(world.now, false, [1; 16])
+    world.hub.connect(world.now, Peer::Remote, [1; 16])
 }
 
 #[test]
@@ -104,6 +104,7 @@ fn a_frame_that_never_ends_is_cut_off_in_time() {
     let port = stranger(&mut world);
     let bytes = greeting(&world);
     feed(&mut world, port, &bytes);
+    world.settle();
     assert_eq!(farewell(&mut world, port), None);
     feed(&mut world, port, &[0xff, 0xff, 0, 0, 4]);
     for _ in 0..29 {

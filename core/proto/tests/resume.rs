@@ -3,6 +3,7 @@
 mod support;
 
 use support::*;
+use telpher_proto::base::record::Change;
 use telpher_proto::base::{
     Command, Durability, Kind, Message, Outcome, QueueOptions, Time, Verdict, What,
 };
@@ -21,10 +22,16 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
-        let config =
-            Config { epoch: 1, directory: false, session_grace_ms: 5_000, log_delayed: false };
+        let config = Config {
+            epoch: 1,
+            directory: false,
+            session_grace_ms: 5_000,
+            boot: CLOCK,
+            time_ms: 0,
+            seed: 1,
+        };
         let mut broker = Broker::new(config, NOW);
-        let session = broker.start_session([1; 16]).unwrap();
+        let session = broker.start_session(NOW, [1; 16], false, None).unwrap();
         let name = broker.open_name(&name("jobs")).unwrap();
         Bench { broker, session, name, sequence: 0 }
     }
@@ -32,7 +39,8 @@ impl Bench {
     /// The change of this ticket and sequence, unless it has been dealt with.
     fn begin(&mut self, ticket: u64, sequence: u64) -> Option<ChangeRef> {
         let producer = self.broker.session_id(self.session).0;
-        self.broker.begin_change(self.session, ticket, (producer, sequence, 1)).unwrap()
+        let change = Change { producer, sequence, oldest: 1 };
+        self.broker.begin_change(self.session, ticket, change).unwrap()
     }
 
     fn change(&mut self, ticket: u64) -> ChangeRef {
@@ -44,7 +52,7 @@ impl Bench {
         let durability = Some(Durability::Memory);
         let options = QueueOptions { durability, length_max, ..QueueOptions::default() };
         let change = self.change(ticket);
-        self.broker.declare(NOW, change, self.name, options);
+        self.broker.declare(NOW, change, self.name, &options);
     }
 
     fn send(&mut self, ticket: u64) {
@@ -55,7 +63,7 @@ impl Bench {
     /// Another session deletes the queue, and declares it anew with plenty of room.
     fn delete_and_declare(&mut self) {
         let (own, sequence) = (self.session, self.sequence);
-        self.session = self.broker.start_session([2; 16]).unwrap();
+        self.session = self.broker.start_session(NOW, [2; 16], false, None).unwrap();
         self.sequence = 0;
         let change = self.change(50);
         self.broker.delete(NOW, change, self.name);
@@ -117,12 +125,12 @@ fn a_send_refused_before_the_program_has_said_what_it_has_is_not_told_and_tried_
 fn a_consumer_that_ended_after_the_program_set_out_to_repeat_it_does_not_come_back_as_a_ghost() {
     let mut bench = Bench::new();
     bench.declare(2, 1);
-    bench.broker.consume(NOW, bench.session, bench.name, (9, 5)).unwrap();
+    bench.broker.consume(NOW, bench.session, bench.name, (9, 5, 0)).unwrap();
     bench.break_and_resume();
     bench.broker.handle_held(NOW, bench.session, &[vec![], vec![], vec![9]]);
     bench.delete_and_declare();
     assert_eq!(bench.told(9), Some(Kind::NotFound));
-    bench.broker.consume(NOW, bench.session, bench.name, (9, 5)).unwrap();
+    bench.broker.consume(NOW, bench.session, bench.name, (9, 5, 0)).unwrap();
     let Ok(Outcome::Queue(info)) = bench.broker.inspect(bench.name) else { panic!() };
     assert_eq!(info.consumers, 0);
 }
@@ -246,14 +254,15 @@ fn what_a_dead_program_held_goes_on_in_the_order_of_the_queue() {
 }
 
 #[test]
-fn deleting_a_queue_counts_the_messages_that_wait_for_the_log() {
-    let mut world = World::with(true);
+fn deleting_a_queue_counts_the_messages_that_wait_for_the_disk() {
+    let mut world = World::new();
     let program = world.program();
-    world.run(program, declare("jobs", QueueOptions::default()));
+    world.run(program, declare_on_disk("jobs", QueueOptions::default()));
+    world.disk.no_sync = true;
     world.run(program, send("jobs", "a"));
     let deleted = world.run(program, Command::Delete { queue: name("jobs") });
-    let position = world.hub.log_wanted();
-    world.hub.handle_log(world.now, position);
+    assert!(world.ended(program, deleted).is_none());
+    world.disk.no_sync = false;
     world.settle();
     assert!(matches!(world.outcome(program, deleted), Ok(Outcome::Count(1))));
 }

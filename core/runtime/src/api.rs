@@ -370,7 +370,13 @@ fn may_last(command: &Command) -> bool {
 }
 
 fn is_answer(command: &Command) -> bool {
-    matches!(command, Command::Reply { .. } | Command::Settle { .. } | Command::Credit { .. })
+    matches!(
+        command,
+        Command::Reply { .. }
+            | Command::Settle { .. }
+            | Command::Extend { .. }
+            | Command::Credit { .. }
+    )
 }
 
 fn needs_a_bound() -> Error {

@@ -16,6 +16,12 @@ pub(crate) fn now() -> Time {
     Time::from_nanos(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
 }
 
+/// The time, in ms since 1970.
+pub(crate) fn wall_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as u64)
+}
+
 /// A span as the kernel wants it.
 pub(crate) fn timespec(span: Duration) -> Timespec {
     let tv_sec = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);

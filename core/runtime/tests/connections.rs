@@ -199,7 +199,7 @@ fn a_reader_that_does_not_keep_up_harms_nobody_else() {
     let url = format!("tcp://127.0.0.1:{port}");
     // It asks for more than its connection holds, and then never looks.
     let lazy = reach(&url, Drive::Caller);
-    let consume = Command::Consume { queue: name("jobs"), prefetch: 1_000 };
+    let consume = Command::Consume { queue: name("jobs"), prefetch: 1_000, ack_deadline_ms: 0 };
     lazy.start(consume, Timeout::Never, Done::Event(1)).unwrap();
     lazy.flush().unwrap();
     for _ in 0..200 {

@@ -13,7 +13,7 @@ fn messages_that_a_stopped_consumer_never_took_go_back_untouched() {
         let queue = hub.queue("jobs").unwrap();
         queue.declare(QueueOptions::default()).unwrap();
         let name = Name::parse("jobs").unwrap();
-        let consume = Command::Consume { queue: name, prefetch: 10 };
+        let consume = Command::Consume { queue: name, prefetch: 10, ack_deadline_ms: 0 };
         let consumer = hub.start(consume, Timeout::Never, done()).unwrap();
         for body in ["a", "b", "c"] {
             queue.send(body).unwrap();

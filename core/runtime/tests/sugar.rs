@@ -47,15 +47,21 @@ fn a_queue_takes_gives_and_takes_back() {
 
     let job = queue.receive(PATIENCE).unwrap();
     assert_eq!(job.delivery().message_id, first.message_id);
-    job.requeue().unwrap();
+    job.requeue("not now").unwrap();
+    let other = queue.receive(PATIENCE).unwrap();
+    assert_eq!(&other.message().body[..], b"b", "the first waits for its next attempt");
     let job = queue.receive(PATIENCE).unwrap();
     assert_eq!(job.delivery().failures, 1);
-    drop(job);
+    drop((job, other));
     let consumer = queue.consume(1).unwrap();
     let job = consumer.receive(PATIENCE).unwrap().unwrap();
     assert_eq!((&job.message().body[..], job.delivery().failures), (&b"a"[..], 1));
     job.acknowledge().unwrap();
-    consumer.receive(PATIENCE).unwrap().unwrap().reject().unwrap();
+    consumer.receive(PATIENCE).unwrap().unwrap().reject("no good").unwrap();
+    let dead = hub.queue("jobs.dead").unwrap().receive(PATIENCE).unwrap();
+    let headers = &dead.message().properties.as_ref().unwrap().headers;
+    assert_eq!(headers.get("telpher.error"), Some(&b"no good"[..]));
+    assert_eq!(headers.get("telpher.queue"), Some(&b"jobs"[..]));
     assert!(consumer.receive(Duration::from_millis(5)).unwrap().is_none());
     let soon = Duration::from_millis(200);
     assert_eq!(kind(queue.receive(soon)), Kind::Expired);

@@ -187,7 +187,8 @@ static void consume(const char *queue, unsigned long count) {
             fail("consume", "something else than a delivery came");
         }
         note(&event, seen, count);
-        started("settle", telpher_settle(hub, event.token, TELPHER_ACKNOWLEDGE, NULL, &settled));
+        started("settle", telpher_settle(hub, event.token, TELPHER_ACKNOWLEDGE, NULL, NULL,
+                                         &settled));
         telpher_events_release(&event);
         finish("settle", settled);
     }

@@ -14,8 +14,9 @@ const PROTO: &[(&str, &[&str])] = &[
     ("client", &["base", "wire"]),
     ("port", &["base", "wire"]),
     ("broker", &["base"]),
+    ("journal", &["base"]),
     ("election", &["base"]),
-    ("hub", &["base", "wire", "port", "broker", "election"]),
+    ("hub", &["base", "wire", "port", "broker", "journal", "election"]),
 ];
 
 /// The runtime. The disk is `directory`; the reactor is `poller`, `link`, `host` and `handle`. Only

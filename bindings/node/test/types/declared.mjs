@@ -1,4 +1,5 @@
-// Compares index.d.ts with what the package really has: every export, every member, every code.
+// Compares index.d.ts, and errors.d.ts that it takes in, with what the package really has: every
+// export, every member, every code.
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -8,11 +9,13 @@ import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
-const file = path.join(root, 'index.d.ts')
-const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.ES2022, true)
-
 const declared = { values: new Map(), codes: [] }
-source.forEachChild((node) => {
+for (const name of ['index.d.ts', 'errors.d.ts']) {
+  const text = readFileSync(path.join(root, name), 'utf8')
+  ts.createSourceFile(name, text, ts.ScriptTarget.ES2022, true).forEachChild(declare)
+}
+
+function declare(node) {
   const exported = ts.canHaveModifiers(node) && ts.getModifiers(node)?.length
   if (!exported) return
   if (ts.isClassDeclaration(node)) declared.values.set(node.name.text, members(node))
@@ -25,7 +28,7 @@ source.forEachChild((node) => {
   if (ts.isTypeAliasDeclaration(node) && node.name.text === 'TelpherErrorCode') {
     declared.codes = node.type.types.map((each) => each.literal.text)
   }
-})
+}
 
 function members(node) {
   const named = node.members.filter((each) => each.name && ts.isIdentifier(each.name))

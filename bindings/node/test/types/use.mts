@@ -1,7 +1,7 @@
 // Compiled, never run: what a program may write, and what the types must refuse.
 
-import telpher, { Hub, TelpherError, codes, open } from 'telpher'
-import type { Handler, Job, Notice, TelpherErrorCode } from 'telpher'
+import telpher, { Batch, Hub, TelpherError, codes, open } from 'telpher'
+import type { Durability, Handler, Job, Notice, Receipt, TelpherErrorCode } from 'telpher'
 
 const handler: Handler = async (request) => {
   const left: number = request.remainingMs
@@ -19,14 +19,32 @@ export async function use(): Promise<void> {
   const answer: Buffer = await hub.call('echo', new Uint8Array(1), { timeoutMs: 5, signal })
   const queue = hub.queue('work')
   await queue.declare({ durability: 'memory', lengthMax: 5, overflow: 'reject' })
+  await queue.declare({ maxAttempts: 3, backoffMinMs: 1, backoffMaxMs: 2, deadLetter: 'dead' })
+  await queue.declare({ ackDeadlineMs: 1000, ttlMs: Infinity })
   const id: bigint = (await queue.send(answer, { key: 'k', priority: 3 })).messageId
   const job: Job = await queue.receive({ timeoutMs: Infinity })
   await job.acknowledge({ timeoutMs: 5 })
-  for await (const each of queue.consume({ prefetch: 2 })) await each.requeue()
+  for await (const each of queue.consume({ prefetch: 2, ackDeadlineMs: 500 })) {
+    await each.extend(100)
+    await each.extend(undefined, { timeoutMs: 5 })
+    await each.requeue(new RangeError('not now'), { timeoutMs: 5 })
+    await each.reject('never')
+  }
   const waiting: number = (await queue.inspect()).ready + (await queue.purge())
-  console.log(id, waiting, telpher.version)
+  const { deadLettered, delayed, damaged, deadLetter } = await queue.inspect()
+  console.log(id, waiting, telpher.version, deadLettered + delayed + damaged, deadLetter?.length)
+  await again(hub, job)
   await service.close()
   await hub.close({ timeoutMs: 10 })
+}
+
+// Sends a dead letter back to where it came from.
+async function again(hub: Hub, job: Job): Promise<Durability | undefined> {
+  const origin = `${job.headers['telpher.queue']}`
+  const batch: Batch = hub.batch().send(origin, job.body, { key: job.key }).acknowledge(job)
+  if (batch.length > 1000) batch.requeue(job).reject(job, 'why').release(job)
+  const receipts: Receipt[] = await batch.submit({ timeoutMs: 5 })
+  return receipts[0]?.durability
 }
 
 export function judge(error: unknown): TelpherErrorCode | undefined {
@@ -43,6 +61,14 @@ export async function refused(hub: Hub): Promise<void> {
   await hub.call('x', '', { timeout: 7 })
   // @ts-expect-error there is no such overflow
   await hub.queue('x').declare({ overflow: 'drop' })
+  // @ts-expect-error a time has its unit in its name
+  await hub.queue('x').declare({ ttl: 5 })
+  // @ts-expect-error a reason is text or an error
+  await (await hub.queue('x').receive()).reject({ timeoutMs: 5 })
+  // @ts-expect-error a batch is made by its hub
+  new Batch()
+  // @ts-expect-error a part of a batch has no time of its own
+  hub.batch().send('x', '', { timeoutMs: 5 })
   // @ts-expect-error there is no such code
   new TelpherError('NO_SUCH_CODE')
 }

@@ -4,6 +4,7 @@ A program opens a hub and has calls and queues: `telpher.open()` for blocking co
 `telpher.aio.open()` for asyncio. Every error is a class of its own under `telpher.Error`.
 """
 
+from telpher._batch import Batch
 from telpher._consumer import Consumer
 from telpher._hub import Hub
 from telpher._job import Job
@@ -20,6 +21,7 @@ from telpher.errors import (
     Busy,
     Cancelled,
     Closed,
+    Corrupt,
     Error,
     Expired,
     Forked,
@@ -35,6 +37,7 @@ from telpher.errors import (
     Mismatch,
     NoHost,
     NoService,
+    NoSpace,
     NotFound,
     Pending,
     Protocol,
@@ -51,10 +54,12 @@ from telpher.errors import (
 __all__ = [
     "LATER",
     "Abandoned",
+    "Batch",
     "Busy",
     "Cancelled",
     "Closed",
     "Consumer",
+    "Corrupt",
     "Error",
     "Expired",
     "Forked",
@@ -73,6 +78,7 @@ __all__ = [
     "Mismatch",
     "NoHost",
     "NoService",
+    "NoSpace",
     "NotFound",
     "Notice",
     "Operation",

@@ -1,6 +1,11 @@
 """A message held from a queue, as both faces of the package see it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from telpher._telpher import REASON_SIZE_MAX, Core
+
+if TYPE_CHECKING:
+    from telpher._parts import Parts
 
 Fields = tuple[int, int, int, bool, Any, bytes, dict[str, bytes], int]
 
@@ -9,6 +14,8 @@ class Delivery:
     """A message, held until it is settled."""
 
     __slots__ = (
+        "_batch",
+        "_core",
         "_settled",
         "_token",
         "body",
@@ -25,17 +32,22 @@ class Delivery:
     key: bytes
     """Which messages belong together."""
     headers: dict[str, bytes]
-    """What was sent along."""
+    """What was sent along; of a name that was given twice, the first value.
+
+    A dead letter has more: `telpher.queue` (where it was), `telpher.reason` (`rejected`,
+    `requeued`, `late`, `crashed` or `expired`), `telpher.error` (the last reason given),
+    `telpher.failures` (a decimal number) and `telpher.history` (a line for each failed attempt).
+    """
     priority: int
     """Higher is delivered first."""
     message_id: int
     """Unique in the hub."""
     failures: int
-    """How often it was tried before and requeued."""
+    """How many attempts have failed before."""
     redelivered: bool
     """Whether somebody held it before."""
 
-    def __init__(self, fields: Fields) -> None:
+    def __init__(self, core: Core, fields: Fields) -> None:
         (
             self._token,
             self.message_id,
@@ -46,14 +58,33 @@ class Delivery:
             self.headers,
             self.priority,
         ) = fields
+        self._core = core
+        self._batch: Parts | None = None
         self._settled = False
 
     def __repr__(self) -> str:
         return f"Job(message_id={self.message_id}, body={self.body!r})"
 
+    def _is_done(self, error: BaseException | None) -> bool:
+        """Whether the end of its `with` block has nothing to settle: that was, or a batch does."""
+        batch = self._batch
+        # In this order: a batch that ends meanwhile lets go of the job after it counts as settled.
+        return (batch is not None and batch._takes_over(self, error)) or self._settled
 
-def verdict_after(error: BaseException | None) -> str:
-    """What becomes of a job whose `with` block ended so; one broken off is given back untouched."""
+
+def verdict_after(error: BaseException | None) -> tuple[str, str]:
+    """What becomes of a job whose `with` block ended so, and why; one broken off is released."""
     if error is None:
-        return "acknowledge"
-    return "reject" if isinstance(error, Exception) else "release"
+        return "acknowledge", ""
+    return ("reject", reason_of(error)) if isinstance(error, Exception) else ("release", "")
+
+
+def reason_of(error: Exception) -> str:
+    """The type and text of an exception, as much of it as a reason may have."""
+    try:
+        text = str(error)
+    except Exception:
+        text = ""  # What cannot be printed is still an error of its type.
+    name = type(error).__name__
+    reason = (f"{name}: {text}" if text else name)[:REASON_SIZE_MAX]
+    return reason.encode("utf-8", "replace")[:REASON_SIZE_MAX].decode("utf-8", "ignore")

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
-from telpher._operation import Operation, Outcomes
+from telpher._batch import Batch
+from telpher._hub_start import HubStart
+from telpher._operation import Failed, Operation, Outcomes
 from telpher._options import Body, OnNotice
 from telpher._queue import Queue
 from telpher._request import Request, inherited
@@ -33,7 +35,7 @@ class Hub:
         self._leave = weakref.finalize(self, _leave, core, self._threads)
 
     @property
-    def start(self) -> "HubStart":
+    def start(self) -> HubStart:
         """The same operations, started and not waited for."""
         return HubStart(self)
 
@@ -75,6 +77,14 @@ class Hub:
         """The queue of this name; nothing is asked of the hub yet."""
         return Queue(self, name)
 
+    def batch(self, *, timeout: float | None = None) -> Batch:
+        """Sends and settlements that are done all or not at all.
+
+        `with hub.batch() as batch:` submits it at the end of the block, and waits for it at most
+        `timeout` seconds (None: 30).
+        """
+        return Batch(self, timeout)
+
     def flush(self) -> None:
         """Send what has been started, without waiting."""
         self._core.flush()
@@ -111,28 +121,9 @@ class Hub:
         command: Command[Any],
         timeout: float | None,
         convert: Callable[[Any], T] | None = None,
+        failed: Failed | None = None,
     ) -> Operation[T]:
-        return self._outcomes.start(command, timeout, convert)
-
-
-class HubStart:
-    """Operations of a hub, started and not waited for."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-
-    def call(
-        self,
-        service: str,
-        body: Body = b"",
-        *,
-        timeout: float | None = None,
-        key: Body | None = None,
-        headers: Mapping[str, Body] | None = None,
-    ) -> Operation[bytes]:
-        """Start a call; see `Hub.call`."""
-        command = Command.call(service, body, key, headers)
-        return self._hub._started(command, inherited(timeout))
+        return self._outcomes.start(command, timeout, convert, failed)
 
 
 def _leave(core: Core, threads: list[threading.Thread]) -> None:

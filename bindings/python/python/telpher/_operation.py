@@ -18,6 +18,7 @@ from telpher._telpher import Command, Core
 from telpher.errors import Cancelled, Closed, Error, WouldDeadlock
 
 T = TypeVar("T")
+Failed = Callable[[Error], None]
 
 
 class Operation(Future[T]):
@@ -26,10 +27,13 @@ class Operation(Future[T]):
     `cancel` is a request: the operation still ends once, and its result may win.
     """
 
-    def __init__(self, outcomes: "Outcomes", convert: Callable[[Any], T] | None) -> None:
+    def __init__(
+        self, outcomes: "Outcomes", convert: Callable[[Any], T] | None, failed: Failed | None
+    ) -> None:
         super().__init__()
         self._outcomes = outcomes
         self._convert = convert
+        self._failed = failed
         self._id = 0
 
     def cancel(self) -> bool:
@@ -64,6 +68,8 @@ class Operation(Future[T]):
         if tag == DONE:
             self.set_result(self._convert(value) if self._convert else value)
         else:
+            if self._failed:
+                self._failed(value)
             self.set_exception(value)
 
 
@@ -85,12 +91,13 @@ class Outcomes:
         command: Command[Any],
         timeout: float | None,
         convert: Callable[[Any], T] | None = None,
+        failed: Failed | None = None,
     ) -> Operation[T]:
-        """Start `command`; its outcome ends the future."""
+        """Start `command`; its outcome ends the future, and goes before to one of the two."""
         with self._starting:
             if self.thread.ident is None:
                 self.thread.start()
-        operation = Operation(self, convert)
+        operation = Operation(self, convert, failed)
         number = next(self._numbers)
         self._open[number] = operation
         try:
@@ -117,7 +124,7 @@ class Outcomes:
             pass  # The hub is closed.
         for number in list(self._open):
             left = self._open.pop(number)
-            left.set_exception(Closed("the hub was closed", maybe_executed=True))
+            left._end(FAILED, Closed("the hub was closed", maybe_executed=True))
 
     def _tell(self, notice: Any) -> None:
         if self._on_notice is None:

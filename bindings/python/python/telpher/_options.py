@@ -1,4 +1,4 @@
-"""The options of `open`, the same for both faces of the package."""
+"""The options of `open` and `declare`, the same for both faces of the package."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -24,3 +24,18 @@ class Options(TypedDict):
     insecure: bool
     session_grace: float | None
     zero_copy: bool
+
+
+class QueueOptions(TypedDict):
+    """As the native half takes them; times are in seconds."""
+
+    durability: Durability | None
+    length_max: int
+    bytes_max: int
+    overflow: Overflow
+    max_attempts: int
+    backoff_min: float | None
+    backoff_max: float | None
+    ack_deadline: float | None
+    ttl: float | None
+    dead_letter: str | None

@@ -1,12 +1,12 @@
 """The blocking face: queues and what comes out of them."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from telpher._consumer import Consumer
 from telpher._job import Job
-from telpher._operation import Operation
-from telpher._options import Body, Durability, Overflow
+from telpher._options import Body, Durability, Overflow, QueueOptions
+from telpher._queue_start import QueueStart
 from telpher._telpher import Command, QueueInfo, Receipt
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Queue:
         self._hub = hub
 
     @property
-    def start(self) -> "QueueStart":
+    def start(self) -> QueueStart:
         """The same operations, started and not waited for."""
         return QueueStart(self._hub, self.name)
 
@@ -32,17 +32,51 @@ class Queue:
         length_max: int = 0,
         bytes_max: int = 0,
         overflow: Overflow = "wait",
+        max_attempts: int = 0,
+        backoff_min: float | None = None,
+        backoff_max: float | None = None,
+        ack_deadline: float | None = None,
+        ttl: float | None = None,
+        dead_letter: str | None = None,
         timeout: float | None = None,
     ) -> None:
         """Make the queue, or check that it is as stated (`Mismatch` names a difference).
 
-        - `durability`: how safe a confirmed message is; None is the hub's default.
+        - `durability`: how safe a confirmed message is: `memory`, lost with the process that hosts
+          the hub; `os`, survives the processes; `disk`, survives the machine. None is `disk` where
+          the hub has a directory, else `memory`, and then the others are `Unsupported`.
         - `length_max`: messages, waiting and held; 0 is the default of 1,000,000.
-        - `bytes_max`: bytes of bodies, keys and headers; 0 is the default of 256 MiB.
+        - `bytes_max`: bytes of bodies, keys and headers; 0 is the default of 256 MiB. At most 1 GiB
+          in memory, else 1 TiB.
         - `overflow`: at a bound a send waits for room, or is rejected (`Full`).
+        - `max_attempts`: failed attempts after which a message goes to the dead-letter queue, 1 to
+          1,000; 0 is the default of 20.
+        - `backoff_min`, `backoff_max`: the pause after the first failed attempt (None: 0.1), which
+          doubles with each further one, and the longest (None: 60). Each is drawn at random between
+          half and all of its value.
+        - `ack_deadline`: time after which a message that was handed over and not settled is taken
+          back as a failed attempt; None: never.
+        - `ttl`: time after which a message that nobody holds goes to the dead-letter queue; None:
+          never.
+        - `dead_letter`: the queue of dead letters, made when it is first needed; None is this name
+          with `.dead` behind it, and then this name has at most 250 bytes. A queue whose name ends
+          with `.dead` has none if none is stated: what is rejected there is gone.
+
+        Times are in seconds, from 0.001, and at most a day except for `ttl`.
         """
-        command = Command.declare(self.name, durability, length_max, bytes_max, overflow)
-        self._hub._core.run(command, timeout)
+        options = QueueOptions(
+            durability=durability,
+            length_max=length_max,
+            bytes_max=bytes_max,
+            overflow=overflow,
+            max_attempts=max_attempts,
+            backoff_min=backoff_min,
+            backoff_max=backoff_max,
+            ack_deadline=ack_deadline,
+            ttl=ttl,
+            dead_letter=dead_letter,
+        )
+        self._hub._core.run(Command.declare(self.name, options), timeout)
 
     def send(
         self,
@@ -61,9 +95,21 @@ class Queue:
         """Wait for a message and hold it; `Expired` if none comes within `timeout` seconds."""
         return Job(self._hub, self._hub._core.run(Command.receive(self.name), timeout))
 
-    def consume(self, *, prefetch: int | None = None, timeout: float | None = None) -> Consumer:
-        """Take messages as they come: an iterator that holds up to `prefetch` (None: 64)."""
-        return Consumer(self._hub, Command.consume(self.name, prefetch), timeout)
+    def consume(
+        self,
+        *,
+        prefetch: int | None = None,
+        ack_deadline: float | None = None,
+        timeout: float | None = None,
+    ) -> Consumer:
+        """Take messages as they come: an iterator that holds up to `prefetch` (None: 64).
+
+        `ack_deadline`: seconds, at most a day, after which a message that was handed over and not
+        settled is taken back as a failed attempt; None is the queue's. Messages that wait in the
+        iterator count as handed over, so that a short one wants a small `prefetch`.
+        """
+        command = Command.consume(self.name, prefetch, ack_deadline)
+        return Consumer(self._hub, command, timeout)
 
     def inspect(self, *, timeout: float | None = None) -> QueueInfo:
         """The queue's figures."""
@@ -76,58 +122,3 @@ class Queue:
     def delete(self, *, timeout: float | None = None) -> int:
         """Remove the queue with everything in it; the number of messages removed."""
         return self._hub._core.run(Command.delete(self.name), timeout)
-
-
-class QueueStart:
-    """Operations of a queue, started and not waited for; see `Queue` for each."""
-
-    def __init__(self, hub: "Hub", name: str) -> None:
-        self._hub = hub
-        self._name = name
-
-    def declare(
-        self,
-        *,
-        durability: Durability | None = None,
-        length_max: int = 0,
-        bytes_max: int = 0,
-        overflow: Overflow = "wait",
-        timeout: float | None = None,
-    ) -> Operation[None]:
-        """Start to make the queue."""
-        command = Command.declare(self._name, durability, length_max, bytes_max, overflow)
-        return self._hub._started(command, timeout)
-
-    def send(
-        self,
-        body: Body,
-        *,
-        key: Body | None = None,
-        headers: Mapping[str, Body] | None = None,
-        priority: int = 0,
-        timeout: float | None = None,
-    ) -> Operation[Receipt]:
-        """Start to send a message."""
-        command = Command.send(self._name, body, key, headers, priority)
-        return self._hub._started(command, timeout)
-
-    def receive(self, *, timeout: float | None = None) -> Operation[Job]:
-        """Start to wait for a message; who gets the job settles it."""
-        hub = self._hub
-
-        def job(fields: Any) -> Job:
-            return Job(hub, fields)
-
-        return hub._started(Command.receive(self._name), timeout, job)
-
-    def inspect(self, *, timeout: float | None = None) -> Operation[QueueInfo]:
-        """Start to ask for the queue's figures."""
-        return self._hub._started(Command.inspect(self._name), timeout)
-
-    def purge(self, *, timeout: float | None = None) -> Operation[int]:
-        """Start to remove the messages that nobody holds."""
-        return self._hub._started(Command.purge(self._name), timeout)
-
-    def delete(self, *, timeout: float | None = None) -> Operation[int]:
-        """Start to remove the queue."""
-        return self._hub._started(Command.delete(self._name), timeout)

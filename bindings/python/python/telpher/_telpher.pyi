@@ -1,17 +1,18 @@
 """The native half of Telpher; the package `telpher` is its public face."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import GenericAlias
 from typing import Any, Final, Generic, Literal, TypeVar, final
 
 from telpher._delivery import Fields
-from telpher._options import Body, Options
+from telpher._options import Body, Options, QueueOptions
 
 _T = TypeVar("_T")
 
 BUILD: Final[str]
 VERSION: Final[str]
 TIMEOUT_DEFAULT: Final[float]
+REASON_SIZE_MAX: Final[int]
 KINDS: Final[list[tuple[str, int, bool | None, str]]]
 
 def check_timeout(seconds: float) -> float:
@@ -45,9 +46,7 @@ class Command(Generic[_T]):
     def abandon(request: int, text: str) -> Command[None]:
         """Lets go of a request."""
     @staticmethod
-    def declare(
-        queue: str, durability: str | None, length_max: int, bytes_max: int, overflow: str
-    ) -> Command[None]:
+    def declare(queue: str, options: QueueOptions) -> Command[None]:
         """Makes a queue, or checks that it is as stated."""
     @staticmethod
     def delete(queue: str) -> Command[int]:
@@ -71,11 +70,21 @@ class Command(Generic[_T]):
     def receive(queue: str) -> Command[Fields]:
         """Takes one message from a queue."""
     @staticmethod
-    def consume(queue: str, prefetch: int | None = None) -> Command[None]:
+    def consume(
+        queue: str, prefetch: int | None = None, ack_deadline: float | None = None
+    ) -> Command[None]:
         """Takes messages from a queue as they come."""
     @staticmethod
-    def settle(delivery: int, verdict: str) -> Command[None]:
-        """Says what became of a delivery: "acknowledge", "reject", "requeue" or "release"."""
+    def settle(delivery: int, verdict: str, reason: str = "") -> Command[None]:
+        """Says what became of a delivery: "acknowledge", "reject", "requeue" or "release"; for a
+        rejected or requeued one also why.
+        """
+    @staticmethod
+    def extend(delivery: int, seconds: float | None = None) -> Command[None]:
+        """Moves the end of a delivery's time: this long from now, or its whole time again."""
+    @staticmethod
+    def batch(parts: Sequence[Command[Any]]) -> Command[list[Receipt]]:
+        """Sends and settlements, all or none of them."""
     @staticmethod
     def credit(consumer: int, prefetch: int) -> Command[None]:
         """Changes how many messages a consumer holds at once; 0 pauses it."""
@@ -149,14 +158,20 @@ class Receipt:
 
 @final
 class QueueInfo:
-    """A queue's figures."""
+    """A queue's figures and options."""
 
     @property
     def ready(self) -> int:
-        """Messages waiting."""
+        """Messages waiting that could be handed out now."""
     @property
     def held(self) -> int:
         """Messages held by consumers."""
+    @property
+    def delayed(self) -> int:
+        """Messages that wait for their next attempt."""
+    @property
+    def damaged(self) -> int:
+        """Messages whose body on disk was found damaged; they are kept and never handed out."""
     @property
     def bytes(self) -> int:
         """Bytes of bodies, keys and headers, waiting and held."""
@@ -168,7 +183,7 @@ class QueueInfo:
         """Consumers, and receives that wait."""
     @property
     def sent(self) -> int:
-        """Messages stored since the queue was made."""
+        """Messages stored since the queue was made, dead letters of other queues included."""
     @property
     def acknowledged(self) -> int:
         """Messages acknowledged."""
@@ -177,7 +192,10 @@ class QueueInfo:
         """Messages rejected."""
     @property
     def requeued(self) -> int:
-        """Times that a message was requeued as failed."""
+        """Times that an attempt failed and the message was to be tried again."""
+    @property
+    def dead_lettered(self) -> int:
+        """Messages that went to the dead-letter queue."""
     @property
     def length_max(self) -> int:
         """Bound on messages."""
@@ -190,6 +208,24 @@ class QueueInfo:
     @property
     def durability(self) -> Literal["memory", "os", "disk"]:
         """How safe a confirmed message is: "memory", "os" or "disk"."""
+    @property
+    def max_attempts(self) -> int:
+        """Failed attempts after which a message goes to the dead-letter queue."""
+    @property
+    def backoff_min(self) -> float:
+        """Pause after the first failed attempt, in seconds."""
+    @property
+    def backoff_max(self) -> float:
+        """Longest pause, in seconds."""
+    @property
+    def ack_deadline(self) -> float | None:
+        """Seconds after which an unsettled message is taken back; None: never."""
+    @property
+    def ttl(self) -> float | None:
+        """Seconds after which a waiting message goes to the dead-letter queue; None: never."""
+    @property
+    def dead_letter(self) -> str | None:
+        """The queue where dead letters go; None: they are gone."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     __hash__: None  # type: ignore[assignment]
@@ -209,7 +245,7 @@ class HubInfo:
         """This handle's session."""
     @property
     def memory_only(self) -> bool:
-        """True if queues are kept in memory only."""
+        """True if the hub has no directory: its queues are kept in memory only."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     __hash__: None  # type: ignore[assignment]
@@ -229,7 +265,7 @@ class Notice:
         """The new host's epoch; 0 if the hub has not changed."""
     @property
     def memory_lost(self) -> bool:
-        """True if what queues held in memory is gone."""
+        """True if what queues with durability "memory" held is gone."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     __hash__: None  # type: ignore[assignment]
@@ -263,6 +299,7 @@ class Stats:
 __all__ = [
     "BUILD",
     "KINDS",
+    "REASON_SIZE_MAX",
     "TIMEOUT_DEFAULT",
     "VERSION",
     "Command",

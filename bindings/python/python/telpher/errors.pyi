@@ -26,6 +26,7 @@ __all__ = [
     "Busy",
     "Cancelled",
     "Closed",
+    "Corrupt",
     "Error",
     "Expired",
     "Forked",
@@ -41,6 +42,7 @@ __all__ = [
     "Mismatch",
     "NoHost",
     "NoService",
+    "NoSpace",
     "NotFound",
     "Pending",
     "Protocol",
@@ -65,6 +67,9 @@ class Cancelled(Error, concurrent.futures.CancelledError):
 
 class Closed(Error):
     """The handle is closed, or was while the operation was open."""
+
+class Corrupt(Error):
+    """Damage was found on disk; the text names the file and the offset. Nothing of it is used."""
 
 class Expired(Error, TimeoutError):
     """The time ran out before the operation began. It was dropped unrun."""
@@ -109,6 +114,9 @@ class NoHost(Error, ConnectionError):
 
 class NoService(Error):
     """No instance serves this name. The request was not run."""
+
+class NoSpace(Error):
+    """The disk is full. Nothing was stored; settling what is held frees room."""
 
 class NotFound(Error):
     """No queue has this name."""

@@ -134,8 +134,9 @@ impl Command {
                 within("line_max", u64::from(*line_max), 0, limits::LINE_MAX.into())
             }
             Command::Reply { reply: Ok(message), .. } => message.check(),
-            Command::Consume { prefetch, .. } => {
-                within("prefetch", u64::from(*prefetch), 1, limits::PREFETCH_MAX.into())
+            Command::Consume { prefetch, ack_deadline_ms, .. } => {
+                within("prefetch", u64::from(*prefetch), 1, limits::PREFETCH_MAX.into())?;
+                within("ack_deadline_ms", (*ack_deadline_ms).into(), 0, limits::DELAY_MAX_MS)
             }
             Command::Credit { prefetch, .. } => {
                 within("prefetch", u64::from(*prefetch), 0, limits::PREFETCH_MAX.into())

@@ -243,5 +243,9 @@ pub const RESIDENT_MAX: u64 = 64 * 1024 * 1024;
 /// Messages at the head of a queue that are read from disk together, and their bytes.
 pub const READ_AHEAD: (usize, u64) = (64, 1024 * 1024);
 
-/// Dead bytes in the journal, at least, before live messages of its oldest segment are written anew.
+/// Dead bytes in the journal, at least, before live messages of its oldest segment are written
+/// anew.
 pub const GARBAGE_MIN: u64 = 16 * 1024 * 1024;
+
+/// Time that a host which ends by itself takes at most to write down what it has in memory, in ms.
+pub const CLOSE_DOWN_MS: u64 = 5_000;

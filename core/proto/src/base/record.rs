@@ -54,8 +54,6 @@ pub enum Record {
         boot: [u8; 16],
         /// The hub's clock, in ms since 1970; never goes back.
         time_ms: u64,
-        /// Messages made so far, in the whole hub.
-        messages: u64,
     },
     /// A host ends by itself: from here on it writes down what it kept in memory, which replaces
     /// whatever an earlier host had handed over.
@@ -114,8 +112,8 @@ pub enum Record {
         /// Verdicts, in order.
         settled: Vec<Settled>,
     },
-    /// A message as it stands, with all that is known of it: written forward from an old segment, or
-    /// handed over from memory.
+    /// A message as it stands, with all that is known of it: written forward from an old segment,
+    /// or handed over from memory.
     Moved(Box<Stored>),
     /// A session has begun, or is stated anew.
     Session(Box<SessionState>),
@@ -361,4 +359,17 @@ pub enum Mark {
     Count(u64),
     /// Several messages were stored.
     Receipts(Vec<super::event::Receipt>),
+}
+
+/// What may be written down now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Everything.
+    Open,
+    /// New messages wait: the disk is behind.
+    Behind,
+    /// The disk is full: no new messages.
+    Settlements,
+    /// The disk is full to the last reserve.
+    Nothing,
 }

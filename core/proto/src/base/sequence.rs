@@ -33,6 +33,12 @@ impl<T> Marks<T> {
         }
     }
 
+    /// The window's first sequence, and every entry that there is.
+    pub fn iter(&self) -> (u64, impl Iterator<Item = (u64, &T)>) {
+        let entries = (self.oldest..).zip(&self.entries);
+        (self.oldest, entries.filter_map(|(sequence, entry)| Some((sequence, entry.as_ref()?))))
+    }
+
     /// The entry of `sequence`; an error if it lies outside of the window.
     pub fn entry(&mut self, sequence: u64) -> Result<&mut Option<T>, OutsideWindow> {
         let at = sequence.checked_sub(self.oldest).filter(|at| *at < PRODUCER_WINDOW);

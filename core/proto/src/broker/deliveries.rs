@@ -1,14 +1,17 @@
 //! Messages handed out: to consumers and receives, held until settled.
 //!
+//! Who takes a message holds it from the moment in which that is written down; it is handed over
+//! when that is written, so that the next host knows who had it.
+//!
 //! Floor: broker.
 
-use super::log::Staged;
+use super::log::{Level, Staged};
 use super::queues::{Entry, QueueRef};
-use super::sends::ChangeRef;
-use super::sessions::{Confirmation, Done, Marked, Ticket, sorted};
+use super::sessions::{Ticket, sorted};
 use super::{Broker, Due, Effect, NameId, SessionKey};
+use crate::base::record::{Delivered, Holder, Record, Room};
 use crate::base::timers::TimerKey;
-use crate::base::{Delivery, Error, Kind, Time, Verdict};
+use crate::base::{Delivery, Error, Kind, Time};
 
 /// Who can take a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,15 +33,15 @@ pub(super) struct Receive {
 /// A message that a session holds.
 #[derive(Debug)]
 pub(super) struct Held {
-    queue: QueueRef,
-    entry: Entry,
-    session: SessionKey,
-    registration: Option<usize>,
+    pub queue: QueueRef,
+    pub entry: Entry,
+    pub session: SessionKey,
+    pub registration: Option<usize>,
     /// The receive that took it, or the consumer's number.
-    id: u64,
-    is_receive: bool,
-    /// A verdict has been given and waits for its log position.
-    settling: bool,
+    pub id: u64,
+    pub is_receive: bool,
+    /// When it is taken back.
+    pub lease: Option<TimerKey>,
 }
 
 impl Held {
@@ -53,14 +56,6 @@ impl Held {
             self.registration = None;
         }
     }
-}
-
-/// A verdict on a held message.
-#[derive(Debug)]
-pub(super) struct Settlement {
-    change: ChangeRef,
-    token: u64,
-    verdict: Verdict,
 }
 
 impl Broker {
@@ -143,209 +138,238 @@ impl Broker {
         receives
     }
 
+    /// The queue in which a receive waits.
+    pub(super) fn queue_of_receive(&self, key: usize) -> usize {
+        self.receives[key].queue
+    }
+
     /// Hands ready messages to whoever can take more, each taker in turn.
-    pub(super) fn pump(&mut self, _now: Time, queue: usize) {
-        while self.queues[queue].has_ready() {
-            let Some(taker) = self.next_taker(queue) else {
-                return;
-            };
-            let Some(entry) = self.queues[queue].pop() else {
-                return;
-            };
-            if let Err(entry) = self.deliver(queue, entry, taker) {
+    pub(super) fn pump(&mut self, now: Time, queue: usize) {
+        if self.queues[queue].ready == 0 || self.queues[queue].takers.is_empty() {
+            return;
+        }
+        if self.is_journaled(queue) && self.room == Room::Nothing {
+            return;
+        }
+        self.pump_suspects(now, queue);
+        while self.queues[queue].front().is_some() {
+            if self.expire_front(now, queue) {
+                continue;
+            }
+            let Some(at) = self.next_taker(queue) else { return };
+            if self.queues[queue].front().is_some_and(|entry| entry.message.is_none()) {
+                return self.read_ahead(queue);
+            }
+            let Some(entry) = self.queues[queue].pop() else { return };
+            if let Err(entry) = self.deliver(now, queue, entry, at) {
                 return self.queues[queue].push(entry);
             }
         }
     }
 
-    /// The front of the takers, past those whose session cannot take more just now.
-    fn next_taker(&mut self, queue: usize) -> Option<Taker> {
-        loop {
-            let taker = *self.queues[queue].takers.front()?;
-            let session = match taker {
-                Taker::Consumer(key) => self.registrations[key].session,
-                Taker::Receive(key) => self.receives[key].session,
-            };
-            let has_credit = match taker {
-                Taker::Consumer(key) => {
-                    self.registrations[key].used < self.registrations[key].credit
-                }
-                Taker::Receive(_) => true,
-            };
-            if has_credit && self.sessions[session].takes_more() {
-                return Some(taker);
+    /// Suspects go to sessions that hold nothing else.
+    fn pump_suspects(&mut self, now: Time, queue: usize) {
+        while !self.queues[queue].suspects.is_empty() {
+            let takers = self.queues[queue].takers.iter();
+            let mut free = takers.enumerate().filter(|(_, taker)| {
+                let session = &self.sessions[self.session_of(**taker)];
+                session.held.is_empty() && session.takes_more() && self.has_credit(**taker)
+            });
+            let Some((at, _)) = free.next() else { return };
+            if self.queues[queue].suspects[0].message.is_none() {
+                return self.read_ahead(queue);
             }
-            self.queues[queue].takers.pop_front();
-            match taker {
-                Taker::Consumer(key) => self.registrations[key].ready = false,
-                Taker::Receive(key) => self.receives[key].ready = false,
+            let Some(entry) = self.queues[queue].suspects.pop_front() else { return };
+            self.queues[queue].ready -= 1;
+            if let Err(entry) = self.deliver(now, queue, entry, at) {
+                return self.queues[queue].push(entry);
             }
         }
     }
 
-    fn deliver(&mut self, queue: usize, entry: Entry, taker: Taker) -> Result<(), Entry> {
-        let (session, id, registration) = match taker {
-            Taker::Consumer(key) => {
-                let registration = &self.registrations[key];
-                (registration.session, registration.id, Some(key))
+    fn session_of(&self, taker: Taker) -> SessionKey {
+        match taker {
+            Taker::Consumer(key) => self.registrations[key].session,
+            Taker::Receive(key) => self.receives[key].session,
+        }
+    }
+
+    fn has_credit(&self, taker: Taker) -> bool {
+        match taker {
+            Taker::Consumer(key) => self.registrations[key].used < self.registrations[key].credit,
+            Taker::Receive(_) => true,
+        }
+    }
+
+    /// The place of the first taker that can take more; those before it whose session cannot are
+    /// taken out of the line. While suspects wait, one session is left to run empty for them.
+    fn next_taker(&mut self, queue: usize) -> Option<usize> {
+        let spared = self.spared_for_suspects(queue);
+        let mut at = 0;
+        loop {
+            let taker = *self.queues[queue].takers.get(at)?;
+            let session = self.session_of(taker);
+            if !self.has_credit(taker) || !self.sessions[session].takes_more() {
+                self.queues[queue].takers.remove(at);
+                match taker {
+                    Taker::Consumer(key) => self.registrations[key].ready = false,
+                    Taker::Receive(key) => self.receives[key].ready = false,
+                }
+            } else if spared == Some(session) {
+                at += 1;
+            } else {
+                return Some(at);
             }
-            Taker::Receive(key) => (self.receives[key].session, self.receives[key].ticket, None),
+        }
+    }
+
+    /// The session among the takers that holds least, if suspects wait for one that holds nothing.
+    fn spared_for_suspects(&self, queue: usize) -> Option<SessionKey> {
+        let queue = &self.queues[queue];
+        if queue.suspects.is_empty() {
+            return None;
+        }
+        let sessions = queue.takers.iter().map(|taker| self.session_of(*taker));
+        sessions.min_by_key(|session| self.sessions[*session].held.len())
+    }
+
+    /// Gives a message to the taker at this place of the line.
+    fn deliver(&mut self, now: Time, queue: usize, entry: Entry, at: usize) -> Result<(), Entry> {
+        let taker = self.queues[queue].takers[at];
+        let session = self.session_of(taker);
+        let (id, registration) = match taker {
+            Taker::Consumer(key) => (self.registrations[key].id, Some(key)),
+            Taker::Receive(key) => (self.receives[key].ticket, None),
         };
+        let (sequence, is_suspect) = (entry.sequence, entry.suspect);
+        let is_receive = registration.is_none();
         let held = Held {
             queue: self.queue_ref(queue),
             entry,
             session,
             registration,
             id,
-            is_receive: registration.is_none(),
-            settling: false,
+            is_receive,
+            lease: None,
         };
         let token = self.held.insert(held).map_err(|held| held.entry)?;
         self.sessions[session].held.insert(token);
+        if is_suspect {
+            self.sessions[session].alone = true;
+        }
         self.queues[queue].held += 1;
         match taker {
-            Taker::Consumer(key) => self.use_credit(queue, key),
+            Taker::Consumer(key) => self.use_credit(queue, key, at),
             Taker::Receive(key) => {
                 self.remove_receive(key);
                 self.sessions[session].tickets.insert(id, Ticket::Received);
             }
         }
-        self.send_delivery(token);
+        let mut level = Level::Now;
+        if self.is_journaled(queue) {
+            level = Level::Written;
+            let holder = Holder { session: self.sessions[session].id.0, token, id, is_receive };
+            let delivered = Delivered { queue: self.queues[queue].id, sequence, holder };
+            self.write(Level::Written, Record::Delivered(delivered));
+        }
+        self.stage(now, level, Staged::Deliver(token));
         Ok(())
     }
 
-    /// The consumer at the front has taken a message; it stays in line while it can take more.
-    fn use_credit(&mut self, queue: usize, key: usize) {
+    /// The consumer at this place has taken a message; it stays in line while it can take more.
+    fn use_credit(&mut self, queue: usize, key: usize, at: usize) {
         let registration = &mut self.registrations[key];
         registration.used += 1;
         registration.ready = registration.used < registration.credit;
         let ready = registration.ready;
         let takers = &mut self.queues[queue].takers;
-        takers.pop_front();
+        takers.remove(at);
         if ready {
             takers.push_back(Taker::Consumer(key));
         }
     }
 
-    fn send_delivery(&mut self, token: u64) {
-        let Some(held) = self.held.get(token) else {
+    /// Hands a message over to the session that holds it, if that is there.
+    pub(super) fn send_delivery(&mut self, now: Time, token: u64) {
+        let Some(held) = self.held.get(token).filter(|h| self.sessions[h.session].present()) else {
             return;
+        };
+        let (session, id) = (held.session, held.id);
+        let Some(message) = super::returns::as_delivered(&held.entry) else {
+            return self.read_held(token);
         };
         let delivery = Delivery {
             token,
             message_id: held.entry.message_id,
             failures: held.entry.failures,
             redelivered: held.entry.redelivered,
-            message: held.entry.message.clone(),
+            message,
         };
-        let (session, id) = (held.session, held.id);
+        self.begin_lease(now, token);
         self.effects.push_back(Effect::Deliver { session, id, delivery });
     }
 
     /// After a broken connection: deliveries that did not arrive are handed out again.
-    pub(super) fn deliver_again(&mut self, session: SessionKey, arrived: &[u64]) {
+    pub(super) fn deliver_again(&mut self, now: Time, session: SessionKey, arrived: &[u64]) {
         let arrived: std::collections::HashSet<u64> = arrived.iter().copied().collect();
         let held = self.sessions[session].held.iter();
         let mut lost: Vec<u64> = held.filter(|token| !arrived.contains(token)).copied().collect();
         // In the order of their queues; a token's number says nothing about that.
         lost.sort_by_key(|token| self.held.get(*token).map(Held::place));
         for token in lost {
-            let held = self.held.get_mut(token).filter(|held| !held.settling);
             // Nobody knows whether it arrived: the program may have given a verdict that did not.
-            if let Some(held) = held {
+            if let Some(held) = self.held.get_mut(token) {
                 held.entry.redelivered = true;
-                self.send_delivery(token);
+                self.send_delivery(now, token);
+            }
+        }
+        for token in sorted(self.sessions[session].held.iter().copied()) {
+            if arrived.contains(&token) {
+                self.begin_lease(now, token);
             }
         }
     }
 
-    /// A verdict on a held message.
-    pub fn settle(&mut self, now: Time, change: ChangeRef, token: u64, verdict: Verdict) {
-        let session = change.session.key;
-        let held = self.held.get(token).filter(|held| held.session == session && !held.settling);
-        let queue = held.map(|held| held.queue);
-        if queue.is_none_or(|queue| self.queue_at(queue).is_none()) {
-            let detail = "the session does not hold this delivery (any more)";
-            return self.refuse(change, Error::new(Kind::LeaseLost, detail));
-        }
-        self.held.get_mut(token).into_iter().for_each(|held| held.settling = true);
-        self.mark(change, Marked::Pending);
-        self.stage(now, Staged::Settle(Settlement { change, token, verdict }));
-    }
-
-    /// The verdict's log position is reached: it takes effect, and its program hears so.
-    pub(super) fn commit_settle(&mut self, now: Time, settlement: Settlement) {
-        let Settlement { change, token, verdict } = settlement;
-        self.confirm(Confirmation { change, outcome: Done::Empty });
-        let Some(mut held) = self.held.remove(token) else {
-            return;
-        };
-        if let Some(session) = self.sessions.get_mut(change.session) {
-            session.held.remove(&token);
-            if held.is_receive {
-                session.tickets.remove(&held.id);
+    /// Messages of a consumer that was registered anew, held since before, count against it.
+    pub(super) fn adopt_held(&mut self, session: SessionKey, key: usize, queue: usize) {
+        let id = self.registrations[key].id;
+        for token in &self.sessions[session].held {
+            let Some(held) = self.held.get_mut(*token) else { continue };
+            let is_its = held.id == id && !held.is_receive && held.queue.key == queue;
+            if is_its && held.registration.is_none() {
+                held.registration = Some(key);
+                self.registrations[key].used += 1;
             }
         }
-        if let Some(queue) = self.queue_at(held.queue) {
-            queue.held -= 1;
-            match verdict {
-                Verdict::Acknowledge => queue.acknowledged += 1,
-                Verdict::Reject => queue.rejected += 1,
-                Verdict::Requeue => {
-                    queue.requeued += 1;
-                    held.entry.failures += 1;
-                }
-                Verdict::Release => {}
-            }
-            match verdict {
-                Verdict::Acknowledge | Verdict::Reject => {
-                    self.free(held.queue.key, held.entry.message.size() as u64);
-                    self.admit_sends(now, held.queue.key);
-                }
-                Verdict::Requeue | Verdict::Release => {
-                    held.entry.redelivered = true;
-                    self.queues[held.queue.key].push(held.entry);
-                    self.pump(now, held.queue.key);
-                }
-            }
-        }
-        self.release_use(now, held.registration);
     }
 
     /// The queue goes away, and with it what is held of it: a verdict on that comes too late.
     pub(super) fn drop_held(&mut self, queue: usize) {
-        let queue = self.queue_ref(queue);
-        let held = self.held.iter().filter(|(_, held)| held.queue == queue && !held.settling);
+        let reference = self.queue_ref(queue);
+        let held = self.held.iter().filter(|(_, held)| held.queue == reference);
         let held: Vec<u64> = held.map(|(token, _)| token).collect();
         for token in held {
-            let Some(held) = self.held.remove(token) else { continue };
-            let session = &mut self.sessions[held.session];
-            session.held.remove(&token);
-            if held.is_receive {
-                session.tickets.remove(&held.id);
+            if let Some(held) = self.take_held(token) {
+                self.drop_entry(queue, &held.entry);
             }
         }
     }
 
-    /// The session that held these messages has ended: each goes back to its place, and only then
-    /// are any handed out again.
-    pub(super) fn put_back(&mut self, now: Time, tokens: &[u64]) {
-        let mut queues = Vec::new();
-        for token in tokens {
-            // A verdict that waits for its log position still counts.
-            if self.held.get(*token).is_none_or(|held| held.settling) {
-                continue;
-            }
-            let Some(mut held) = self.held.remove(*token) else { continue };
-            if let Some(queue) = self.queue_at(held.queue) {
-                queue.held -= 1;
-                held.entry.redelivered = true;
-                queue.push(held.entry);
-                queues.push(held.queue.key);
-            }
+    /// A message is no longer held; what becomes of it is the caller's.
+    pub(super) fn take_held(&mut self, token: u64) -> Option<Held> {
+        let held = self.held.remove(token)?;
+        if let Some(timer) = held.lease {
+            self.timers.remove(timer);
         }
-        for queue in sorted(queues) {
-            self.pump(now, queue);
+        let session = &mut self.sessions[held.session];
+        session.held.remove(&token);
+        session.alone &= !held.entry.suspect;
+        if held.is_receive {
+            session.tickets.remove(&held.id);
         }
+        if let Some(queue) = self.queue_at(held.queue) {
+            queue.held -= 1;
+        }
+        Some(held)
     }
 }

@@ -1,81 +1,191 @@
-//! Changes that wait for their place in the log: reserved, not yet visible, not yet confirmed.
+//! What is written down, and what waits for it.
 //!
-//! A queue kept in memory needs no log: its changes are committed as soon as they are reserved,
-//! unless positions are delayed on purpose.
+//! ```text
+//! change -> record, position N -> applied at once, in memory
+//!                              -> told, and a new message visible, when N is as safe as its queue
+//!                                 says: now (memory), written (os) or durable (disk)
+//! ```
+//! What one record brings about may rest on all records before it, since none survives without
+//! them. So only what leaves the hub has to wait.
 //!
 //! Floor: broker.
 
 use std::collections::VecDeque;
 
-use super::deliveries::Settlement;
-use super::sends::Reserved;
+use super::queues::{Entry, QueueRef};
 use super::sessions::{Confirmation, Marked};
-use super::{Broker, SessionKey};
-use crate::base::Time;
+use super::{Broker, Effect, SessionKey};
+use crate::base::record::{Place, Position, Record};
+use crate::base::{Durability, Time};
 
-/// A change with everything reserved that its commit needs, so that it cannot fail any more.
+/// How safe something must be before it leaves the hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    Now,
+    Written,
+    Durable,
+}
+
+impl From<Durability> for Level {
+    fn from(durability: Durability) -> Level {
+        match durability {
+            Durability::Memory => Level::Now,
+            Durability::Os => Level::Written,
+            Durability::Disk => Level::Durable,
+        }
+    }
+}
+
+/// What waits for its position.
 #[derive(Debug)]
 pub(super) enum Staged {
-    Send(Reserved),
-    Settle(Settlement),
+    /// A change is to be told of.
     Confirm(Confirmation),
+    /// A new message is to become visible.
+    Arrive(QueueRef, Entry),
+    /// A message that is held is to be handed over.
+    Deliver(u64),
+    /// A session may be greeted.
+    Welcome(SessionRef),
+}
+
+/// A record on its way to the journal.
+#[derive(Debug)]
+pub struct Logged {
+    /// Its position.
+    pub position: Position,
+    /// What it says.
+    pub record: Record,
+    /// Somebody waits for it to be durable.
+    pub sync: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct Log {
-    delayed: bool,
-    assigned: u64,
-    reached: u64,
-    staged: VecDeque<(u64, Staged)>,
+    /// A journal takes the records.
+    pub is_on: bool,
+    position: Position,
+    written: Position,
+    durable: Position,
+    records: VecDeque<Logged>,
+    waiting: [VecDeque<(Position, Staged)>; 2],
 }
 
 impl Log {
-    pub fn new(delayed: bool) -> Log {
-        Log { delayed, assigned: 0, reached: 0, staged: VecDeque::new() }
+    pub fn new(is_on: bool) -> Log {
+        Log {
+            is_on,
+            position: 0,
+            written: 0,
+            durable: 0,
+            records: VecDeque::new(),
+            waiting: Default::default(),
+        }
+    }
+
+    /// Goes on behind what another host has written, all of which is durable by now.
+    pub fn begin(&mut self, position: Position) {
+        (self.position, self.written, self.durable) = (position, position, position);
+    }
+
+    fn has_reached(&self, level: Level, position: Position) -> bool {
+        match level {
+            Level::Now => true,
+            Level::Written => position <= self.written,
+            Level::Durable => position <= self.durable,
+        }
+    }
+
+    fn queue(&mut self, level: Level) -> &mut VecDeque<(Position, Staged)> {
+        &mut self.waiting[usize::from(level == Level::Durable)]
+    }
+
+    fn next_reached(&mut self, level: Level) -> Option<Staged> {
+        let (position, _) = self.queue(level).front()?;
+        let position = *position;
+        if !self.has_reached(level, position) {
+            return None;
+        }
+        self.queue(level).pop_front().map(|(_, staged)| staged)
     }
 }
 
 impl Broker {
-    /// The last log position that a change waits for.
-    pub fn log_wanted(&self) -> u64 {
-        self.log.assigned
+    /// The next record for the journal. Tell where it lies by `handle_placed`, before the next.
+    pub fn poll_record(&mut self) -> Option<Logged> {
+        self.log.records.pop_front()
     }
 
-    /// The log has been written up to `position`.
-    pub fn handle_log(&mut self, now: Time, position: u64) {
-        self.log.reached = self.log.reached.max(position.min(self.log.assigned));
-        while self.log.staged.front().is_some_and(|(at, _)| *at <= self.log.reached) {
-            if let Some((_, staged)) = self.log.staged.pop_front() {
+    /// The record at `position` lies here: so do the messages in it.
+    pub fn handle_placed(&mut self, position: Position, place: Place) {
+        self.place_moved(position, place);
+        let Broker { log, usage, .. } = self;
+        for waiting in &mut log.waiting {
+            for (at, staged) in waiting.iter_mut().rev() {
+                if *at < position {
+                    break;
+                }
+                if let Staged::Arrive(_, entry) = staged
+                    && *at == position
+                {
+                    entry.place = place;
+                    usage.keep(place.segment, entry.size());
+                }
+            }
+        }
+    }
+
+    /// The journal is written up to one position and durable up to another.
+    pub fn handle_log(&mut self, now: Time, written: Position, durable: Position) {
+        self.log.written = self.log.written.max(written).min(self.log.position);
+        self.log.durable = self.log.durable.max(durable).min(self.log.position);
+        for level in [Level::Written, Level::Durable] {
+            while let Some(staged) = self.log.next_reached(level) {
                 self.commit(now, staged);
             }
         }
     }
 
-    /// Commits a reserved change once its log position is reached: now, if it needs none.
-    pub(super) fn stage(&mut self, now: Time, staged: Staged) {
-        if !self.log.delayed {
+    /// Writes something down; its position.
+    pub(super) fn write(&mut self, level: Level, record: Record) -> Position {
+        self.log.position += 1;
+        let sync = level == Level::Durable;
+        let position = self.log.position;
+        self.log.records.push_back(Logged { position, record, sync });
+        position
+    }
+
+    /// Lets something leave the hub as soon as all that was written so far is safe enough.
+    pub(super) fn stage(&mut self, now: Time, level: Level, staged: Staged) {
+        let position = self.log.position;
+        if self.log.has_reached(level, position) {
             return self.commit(now, staged);
         }
-        self.log.assigned += 1;
-        self.log.staged.push_back((self.log.assigned, staged));
+        self.log.queue(level).push_back((position, staged));
     }
 
     fn commit(&mut self, now: Time, staged: Staged) {
         match staged {
-            Staged::Send(reserved) => self.commit_send(now, reserved),
-            Staged::Settle(settlement) => self.commit_settle(now, settlement),
             Staged::Confirm(confirmation) => self.confirm(confirmation),
+            Staged::Arrive(queue, entry) => self.arrive(now, queue, entry),
+            Staged::Deliver(token) => self.send_delivery(now, token),
+            Staged::Welcome(session) => {
+                let key = session.key;
+                if self.sessions.get_mut(session).is_some_and(|session| session.linked()) {
+                    self.effects.push_back(Effect::Welcome { session: key });
+                }
+            }
         }
     }
 
     /// A change is done: its outcome is remembered, and told to its session if that is there.
-    pub(super) fn confirm(&mut self, confirmation: Confirmation) {
+    fn confirm(&mut self, confirmation: Confirmation) {
         let Confirmation { change, outcome } = confirmation;
         let Some(session) = self.sessions.get_mut(change.session) else {
             return;
         };
-        if let Ok(mark) = session.marks.entry(change.sequence) {
-            *mark = Some(Marked::Done(outcome));
+        if let Ok(mark) = session.marks.entry(change.numbers.sequence) {
+            *mark = Some(Marked::Done(outcome.clone()));
         }
         self.result(change.session.key, change.ticket, Ok(outcome.into()));
     }
@@ -85,7 +195,7 @@ impl Broker {
         let Some(session) = self.sessions.get_mut(change.session) else {
             return;
         };
-        if let Ok(mark) = session.marks.entry(change.sequence) {
+        if let Ok(mark) = session.marks.entry(change.numbers.sequence) {
             *mark = None;
         }
         self.result(change.session.key, change.ticket, Err(error));
@@ -97,4 +207,40 @@ impl Broker {
 pub struct SessionRef {
     pub(super) key: SessionKey,
     pub(super) id: super::SessionId,
+}
+
+/// Messages that lie in the journal's segments, as it changes.
+#[derive(Debug, Default)]
+pub(super) struct Usage(VecDeque<Used>);
+
+/// More messages, or fewer, lie in a segment and are needed.
+#[derive(Clone, Copy, Debug)]
+pub struct Used {
+    /// The segment.
+    pub segment: u32,
+    /// Bytes of the message.
+    pub size: u64,
+    /// One more, or one less.
+    pub more: bool,
+}
+
+impl Usage {
+    pub fn keep(&mut self, segment: u32, size: u64) {
+        if segment != 0 {
+            self.0.push_back(Used { segment, size, more: true });
+        }
+    }
+
+    pub fn release(&mut self, segment: u32, size: u64) {
+        if segment != 0 {
+            self.0.push_back(Used { segment, size, more: false });
+        }
+    }
+}
+
+impl Broker {
+    /// How what is needed of the journal's segments has changed, in order.
+    pub fn poll_usage(&mut self) -> Option<Used> {
+        self.usage.0.pop_front()
+    }
 }

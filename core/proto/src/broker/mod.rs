@@ -7,39 +7,59 @@
 //!   session --registrations--> registration --> service (line of calls, ready instances)
 //!      |                                   \--> queue   (lanes of messages, takers, line of sends)
 //!      |--tickets--> call, receive
-//!      |--held-----> delivery                 a change: reserve -> log position -> commit
+//!      |--held-----> delivery                 a change: record -> applied -> told when safe
 //! ```
 //!
+//! Of a hub with a directory, whatever is to outlive the host is written down as records in the
+//! moment in which it changes: `poll_record` (then `handle_placed`) after every input, `handle_log`
+//! when the journal is written or durable, `poll_fetch` for messages that have to be read.
+//!
 //! Invariants:
-//! - A message is in exactly one place: reserved, in a lane, or held by one session.
+//! - A message is in exactly one place: on its way to be visible, in a lane, aside, or held by one
+//!   session.
+//! - What is durable of the state is what the records say, applied in order.
 //! - A registration stands in its service's or queue's ready line exactly while it can take more.
 //! - A change that was refused leaves no mark; one that was applied leaves its outcome.
 //! - Nothing here waits: what can't be done now stands in a bounded line with a deadline.
 //!
 //! Floor: imports `base`.
 
+mod bodies;
 mod calls;
+mod declare;
 mod deliveries;
 mod log;
 mod names;
+mod past;
 mod queues;
 mod registrations;
+mod restate;
+mod restore;
+mod returns;
 mod sends;
 mod sessions;
+mod settles;
 
 use std::collections::{HashMap, VecDeque};
 
 use foldhash::fast::RandomState;
 use slab::Slab;
 
+use crate::base::random::Random;
+use crate::base::record::{Position, Room};
 use crate::base::slots::Slots;
 use crate::base::timers::Timers;
 use crate::base::{Delivery, Error, Outcome, Request, Time};
 
+pub use bodies::Fetch;
 pub use calls::Instance;
+pub use log::{Logged, Used};
 pub use names::NameId;
+pub use past::{Past, PastMessage};
+pub use restore::Restored;
 pub use sends::ChangeRef;
 pub use sessions::{Linger, SessionId, SessionKey};
+pub use settles::Part;
 
 type Map<K, V> = HashMap<K, V, RandomState>;
 type Set<K> = std::collections::HashSet<K, RandomState>;
@@ -49,12 +69,16 @@ type Set<K> = std::collections::HashSet<K, RandomState>;
 pub struct Config {
     /// Rises with every host of the hub.
     pub epoch: u64,
-    /// True for the hub of a directory: the default durability is `disk`.
+    /// True for the hub of a directory: there is a journal, and the default durability is `disk`.
     pub directory: bool,
     /// How long a remote session outlives its connection, in ms.
     pub session_grace_ms: u64,
-    /// Hold changes back until `handle_log` says that their position is reached.
-    pub log_delayed: bool,
+    /// The machine's boot id.
+    pub boot: [u8; 16],
+    /// The time, in ms since 1970.
+    pub time_ms: u64,
+    /// For jitter.
+    pub seed: u64,
 }
 
 /// What is to be sent to a session.
@@ -103,6 +127,11 @@ pub enum Effect {
         /// Which.
         id: u64,
     },
+    /// A new session may be greeted: it is written down.
+    Welcome {
+        /// Which.
+        session: SessionKey,
+    },
     /// A registration has ended.
     Ended {
         /// Whose.
@@ -121,6 +150,9 @@ enum Due {
     Receive(usize),
     Send(u64),
     Session(SessionKey),
+    Lease(u64, Time),
+    Retry(usize),
+    Expiry(queues::QueueRef),
     Recovered,
 }
 
@@ -134,13 +166,29 @@ pub struct Broker {
     services: Slab<calls::Service>,
     calls: Slots<calls::Call>,
     queues: Slab<queues::Queue>,
+    queue_ids: Map<u64, usize>,
+    delayed: Slab<returns::Delayed>,
     receives: Slab<deliveries::Receive>,
     held: Slots<deliveries::Held>,
     sends: Slots<sends::Waiting>,
     queue_count: u64,
+    /// Bytes of messages in queues kept in memory, and of sends that wait for room.
     bytes: u64,
+    /// Bytes of messages on disk that are in memory, too.
+    resident: u64,
     message_count: u64,
     log: log::Log,
+    /// What may be written down now.
+    room: Room,
+    usage: log::Usage,
+    fetches: VecDeque<Fetch>,
+    readers: Slab<bodies::Reader>,
+    /// Reads under way for messages that are to be written anew.
+    moving: usize,
+    moved: VecDeque<(Position, queues::QueueRef, u64)>,
+    memory_lost: bool,
+    random: Random,
+    begun: Time,
     timers: Timers<Due>,
     /// Until then names that nobody serves yet have a line, as their services may be coming back.
     recovering: bool,
@@ -162,13 +210,25 @@ impl Broker {
             services: Slab::new(),
             calls: Slots::new(config.epoch),
             queues: Slab::new(),
+            queue_ids: Map::default(),
+            delayed: Slab::new(),
             receives: Slab::new(),
             held: Slots::new(config.epoch),
             sends: Slots::new(config.epoch),
             queue_count: 0,
             bytes: 0,
+            resident: 0,
             message_count: 0,
-            log: log::Log::new(config.log_delayed),
+            log: log::Log::new(config.directory),
+            room: Room::Open,
+            usage: log::Usage::default(),
+            fetches: VecDeque::new(),
+            readers: Slab::new(),
+            moving: 0,
+            moved: VecDeque::new(),
+            memory_lost: false,
+            random: Random::new(config.seed),
+            begun: now,
             timers,
             recovering,
             effects: VecDeque::new(),
@@ -194,8 +254,25 @@ impl Broker {
                 Due::Receive(key) => self.receive_expired(key),
                 Due::Send(token) => self.send_expired(now, token),
                 Due::Session(key) => self.session_expired(now, key),
+                Due::Lease(token, end) => self.lease_ended(now, token, end),
+                Due::Retry(slot) => self.retry(now, slot),
+                Due::Expiry(queue) => self.expire_due(now, queue),
                 Due::Recovered => self.recovered(),
             }
+        }
+    }
+
+    /// What may be written down from now on.
+    pub fn handle_room(&mut self, now: Time, room: Room) {
+        if std::mem::replace(&mut self.room, room) == room {
+            return;
+        }
+        let queues: Vec<usize> = self.queues.iter().map(|(key, _)| key).collect();
+        for queue in queues {
+            if room == Room::Open {
+                self.admit_sends(now, queue);
+            }
+            self.pump(now, queue);
         }
     }
 

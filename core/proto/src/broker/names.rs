@@ -43,6 +43,10 @@ impl Names {
         Ok(NameId(key))
     }
 
+    pub fn find(&self, name: &Name) -> Option<NameId> {
+        self.by_name.get(name).copied().map(NameId)
+    }
+
     pub fn release(&mut self, id: NameId) {
         self.entries[id.0].references -= 1;
         self.forget_unused(id);

@@ -1,9 +1,12 @@
 //! Queues: how they are made, and how messages lie in them.
 //!
 //! ```text
+//! suspects, each for a session that   s s
+//! holds nothing else:
 //! lanes, highest priority first:   [9] m m m
 //!                                  [0] m m m m m     each in order of sequence; what is tried
 //!                                                    again goes back to its place
+//! aside: those that wait for their next attempt, and those found damaged on disk
 //! ```
 //!
 //! Floor: broker.
@@ -11,35 +14,46 @@
 use std::collections::VecDeque;
 
 use super::deliveries::Taker;
-use super::log::Staged;
-use super::registrations::Role;
-use super::sends::ChangeRef;
-use super::sessions::{Confirmation, Done, Marked};
-use super::{Broker, Effect, NameId};
-use crate::base::limits::NAMES_PER_HUB_MAX;
-use crate::base::{Durability, Error, Kind, Message, Name, Outcome, Overflow};
-use crate::base::{QueueInfo, QueueOptions, Time};
+use super::log::Level;
+use super::{Broker, NameId};
+use crate::base::record::{History, Place, QueueState, Stored};
+use crate::base::timers::TimerKey;
+use crate::base::{Durability, Error, Kind, Message, Name, Overflow, QueueInfo, QueueOptions};
 
 /// A queue that may have been deleted since: the key alone could name its successor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct QueueRef {
     pub key: usize,
-    id: u64,
+    pub id: u64,
 }
 
 #[derive(Debug)]
 pub(super) struct Queue {
-    id: u64,
-    name: Name,
-    name_id: NameId,
-    options: QueueOptions,
-    lanes: Vec<(u8, VecDeque<Entry>)>,
-    ready: u64,
+    pub id: u64,
+    pub name: Name,
+    pub name_id: NameId,
+    pub options: QueueOptions,
+    pub lanes: Vec<(u8, VecDeque<Entry>)>,
+    pub suspects: VecDeque<Entry>,
+    /// Messages whose record can't be read any more.
+    pub damaged: Vec<Entry>,
+    /// Messages in the lanes and among the suspects.
+    pub ready: u64,
     pub held: u64,
-    /// Messages reserved, ready and held, and their bytes.
-    length: u64,
-    bytes: u64,
-    sequence: u64,
+    /// Messages that wait for their next attempt.
+    pub delayed: u64,
+    /// Messages in any place, those on their way to be visible included, and their bytes.
+    pub length: u64,
+    pub bytes: u64,
+    pub sequence: u64,
+    /// What is on its way to be visible, up to this sequence, was purged.
+    pub purged: u64,
+    /// Reads of its messages that are under way.
+    pub reads: usize,
+    /// Looks that wait for them.
+    pub peeks: Vec<super::bodies::Peek>,
+    /// The next time at which a message may expire.
+    pub expiry: Option<TimerKey>,
     /// Who can take more, least recently served first.
     pub takers: VecDeque<Taker>,
     pub consumers: u64,
@@ -50,6 +64,7 @@ pub(super) struct Queue {
     pub acknowledged: u64,
     pub rejected: u64,
     pub requeued: u64,
+    pub dead_lettered: u64,
 }
 
 /// A message as it lies in a queue.
@@ -57,12 +72,101 @@ pub(super) struct Queue {
 pub(super) struct Entry {
     pub sequence: u64,
     pub message_id: u64,
+    /// Where it lies on disk, if it does.
+    pub place: Place,
+    /// Bytes of body, key and headers.
+    pub bytes: u32,
     pub failures: u32,
+    pub priority: u8,
     pub redelivered: bool,
-    pub message: Message,
+    pub suspect: bool,
+    /// `None`: it has to be read from disk.
+    pub message: Option<Message>,
+    /// What only few messages have.
+    pub more: Option<Box<More>>,
+}
+
+/// What is known beyond the usual.
+#[derive(Clone, Debug, Default)]
+pub(super) struct More {
+    /// When it was stored, by the hub's clock; 0 if that does not matter.
+    pub time_ms: u64,
+    pub history: History,
+}
+
+impl Entry {
+    /// A message that is new in its queue.
+    pub fn new(sequence: u64, message_id: u64, message: Message) -> Entry {
+        Entry {
+            sequence,
+            message_id,
+            place: Place::default(),
+            bytes: message.size() as u32,
+            failures: 0,
+            priority: message.priority(),
+            redelivered: false,
+            suspect: false,
+            message: Some(message),
+            more: None,
+        }
+    }
+
+    /// A message as an earlier host has written it down; its body stays on disk if it lies there.
+    pub fn restored(stored: Stored, place: Place) -> Entry {
+        let Stored { sent, failures, redelivered, suspect, history, .. } = stored;
+        let mut entry = Entry::new(sent.sequence, sent.message_id, sent.message.to_stored());
+        (entry.place, entry.failures) = (place, failures);
+        (entry.redelivered, entry.suspect) = (redelivered, suspect);
+        entry.more = Some(Box::new(More { time_ms: sent.time_ms, history }));
+        entry
+    }
+
+    /// Bytes of body, key and headers.
+    pub fn size(&self) -> u64 {
+        self.bytes.into()
+    }
+
+    pub fn more_mut(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    pub fn time_ms(&self) -> u64 {
+        self.more.as_ref().map_or(0, |more| more.time_ms)
+    }
 }
 
 impl Queue {
+    pub fn new(id: u64, name: Name, name_id: NameId, options: QueueOptions) -> Queue {
+        Queue {
+            id,
+            name,
+            name_id,
+            options,
+            lanes: Vec::new(),
+            suspects: VecDeque::new(),
+            damaged: Vec::new(),
+            ready: 0,
+            held: 0,
+            delayed: 0,
+            length: 0,
+            bytes: 0,
+            sequence: 0,
+            purged: 0,
+            reads: 0,
+            peeks: Vec::new(),
+            expiry: None,
+            takers: VecDeque::new(),
+            consumers: 0,
+            sends: VecDeque::new(),
+            sends_waiting: 0,
+            sent: 0,
+            acknowledged: 0,
+            rejected: 0,
+            requeued: 0,
+            dead_lettered: 0,
+        }
+    }
+
     pub fn has_room(&self, size: u64) -> bool {
         self.length < self.options.length_max && self.bytes + size <= self.options.bytes_max
     }
@@ -87,6 +191,10 @@ impl Queue {
         self.options.durability.unwrap_or(Durability::Memory)
     }
 
+    pub fn level(&self) -> Level {
+        self.durability().into()
+    }
+
     /// Takes room for a message, and its place in the order.
     pub fn reserve(&mut self, size: u64) -> u64 {
         self.length += 1;
@@ -95,32 +203,31 @@ impl Queue {
         self.sequence
     }
 
-    fn free(&mut self, size: u64) {
+    pub fn free(&mut self, size: u64) {
         self.length -= 1;
         self.bytes -= size;
-    }
-
-    pub fn has_ready(&self) -> bool {
-        self.ready > 0
     }
 
     /// Puts a message into its place.
     pub fn push(&mut self, entry: Entry) {
         self.ready += 1;
-        let priority = entry.message.priority();
-        let at = self.lanes.partition_point(|(other, _)| *other > priority);
-        if self.lanes.get(at).is_none_or(|(other, _)| *other != priority) {
-            self.lanes.insert(at, (priority, VecDeque::new()));
+        if entry.suspect {
+            return insert(&mut self.suspects, entry);
         }
-        let lane = &mut self.lanes[at].1;
-        if lane.back().is_none_or(|last| last.sequence < entry.sequence) {
-            return lane.push_back(entry);
+        let at = self.lanes.partition_point(|(other, _)| *other > entry.priority);
+        if self.lanes.get(at).is_none_or(|(other, _)| *other != entry.priority) {
+            self.lanes.insert(at, (entry.priority, VecDeque::new()));
         }
-        let place = lane.partition_point(|other| other.sequence < entry.sequence);
-        lane.insert(place, entry);
+        insert(&mut self.lanes[at].1, entry);
     }
 
-    /// Takes the next message.
+    /// The next message in the lanes.
+    pub fn front(&mut self) -> Option<&mut Entry> {
+        let mut lanes = self.lanes.iter_mut();
+        lanes.find_map(|(_, lane)| lane.front_mut())
+    }
+
+    /// Takes the next message from the lanes.
     pub fn pop(&mut self) -> Option<Entry> {
         loop {
             let (_, lane) = self.lanes.first_mut()?;
@@ -135,32 +242,121 @@ impl Queue {
         }
     }
 
-    fn info(&self) -> QueueInfo {
+    /// Takes every message that waits in the lanes or among the suspects.
+    pub fn take_ready(&mut self) -> Vec<Entry> {
+        self.ready = 0;
+        let lanes = std::mem::take(&mut self.lanes);
+        let mut all: Vec<Entry> = std::mem::take(&mut self.suspects).into();
+        all.extend(lanes.into_iter().flat_map(|(_, lane)| lane));
+        all
+    }
+
+    /// Every message that waits, in the order in which they would be handed out.
+    pub fn waiting(&self) -> impl Iterator<Item = &Entry> {
+        self.suspects.iter().chain(self.lanes.iter().flat_map(|(_, lane)| lane))
+    }
+
+    /// The message with this sequence, if it waits.
+    pub fn find(&mut self, sequence: u64) -> Option<&mut Entry> {
+        let lanes = self.lanes.iter_mut().map(|(_, lane)| lane);
+        lanes.chain([&mut self.suspects]).find_map(|lane| {
+            let at = lane.binary_search_by_key(&sequence, |entry| entry.sequence).ok()?;
+            lane.get_mut(at)
+        })
+    }
+
+    /// Takes the message with this sequence out, if it waits.
+    pub fn take(&mut self, sequence: u64) -> Option<Entry> {
+        let lanes = self.lanes.iter_mut().map(|(_, lane)| lane);
+        let found = lanes.chain([&mut self.suspects]).find_map(|lane| {
+            let at = lane.binary_search_by_key(&sequence, |entry| entry.sequence).ok()?;
+            lane.remove(at)
+        })?;
+        self.ready -= 1;
+        Some(found)
+    }
+
+    pub fn info(&self) -> QueueInfo {
         QueueInfo {
             ready: self.ready,
             held: self.held,
-            delayed: 0,
-            damaged: 0,
+            delayed: self.delayed,
+            damaged: self.damaged.len() as u64,
             bytes: self.bytes,
             sends_waiting: self.sends_waiting,
             consumers: self.consumers,
+            ..QueueView::of(&self.state())
+        }
+    }
+
+    /// The queue as it is written down.
+    pub fn state(&self) -> Box<QueueState> {
+        Box::new(QueueState {
+            id: self.id,
+            name: self.name.clone(),
+            options: self.options.clone(),
+            sequence: self.sequence,
             sent: self.sent,
             acknowledged: self.acknowledged,
             rejected: self.rejected,
             requeued: self.requeued,
-            dead_lettered: 0,
-            length_max: self.options.length_max,
-            bytes_max: self.options.bytes_max,
-            overflow: self.options.overflow,
-            durability: self.durability(),
-            max_attempts: self.options.max_attempts,
-            backoff_min_ms: self.options.backoff_min_ms,
-            backoff_max_ms: self.options.backoff_max_ms,
-            ack_deadline_ms: self.options.ack_deadline_ms,
-            ttl_ms: self.options.ttl_ms,
-            dead_letter: self.options.dead_letter_of(&self.name),
+            dead_lettered: self.dead_lettered,
+        })
+    }
+
+    /// Takes over what was written down.
+    pub fn restate(&mut self, state: &QueueState) {
+        self.options = state.options.clone();
+        self.sequence = state.sequence;
+        self.sent = state.sent;
+        self.acknowledged = state.acknowledged;
+        self.rejected = state.rejected;
+        self.requeued = state.requeued;
+        self.dead_lettered = state.dead_lettered;
+    }
+}
+
+/// A queue as programs see it.
+pub(super) struct QueueView;
+
+impl QueueView {
+    /// What is written down of a queue, with nothing in it.
+    pub fn of(state: &QueueState) -> QueueInfo {
+        let options = &state.options;
+        QueueInfo {
+            ready: 0,
+            held: 0,
+            delayed: 0,
+            damaged: 0,
+            bytes: 0,
+            sends_waiting: 0,
+            consumers: 0,
+            sent: state.sent,
+            acknowledged: state.acknowledged,
+            rejected: state.rejected,
+            requeued: state.requeued,
+            dead_lettered: state.dead_lettered,
+            length_max: options.length_max,
+            bytes_max: options.bytes_max,
+            overflow: options.overflow,
+            durability: options.durability.unwrap_or(Durability::Memory),
+            max_attempts: options.max_attempts,
+            backoff_min_ms: options.backoff_min_ms,
+            backoff_max_ms: options.backoff_max_ms,
+            ack_deadline_ms: options.ack_deadline_ms,
+            ttl_ms: options.ttl_ms,
+            dead_letter: options.dead_letter_of(&state.name),
         }
     }
+}
+
+/// Puts a message where its sequence belongs; usually that is the end.
+fn insert(lane: &mut VecDeque<Entry>, entry: Entry) {
+    if lane.back().is_none_or(|last| last.sequence < entry.sequence) {
+        return lane.push_back(entry);
+    }
+    let place = lane.partition_point(|other| other.sequence < entry.sequence);
+    lane.insert(place, entry);
 }
 
 impl Broker {
@@ -179,169 +375,30 @@ impl Broker {
         self.queues.get_mut(queue.key).filter(|found| found.id == queue.id)
     }
 
-    /// Makes a queue, or checks that it is as stated.
-    pub fn declare(&mut self, now: Time, change: ChangeRef, name: NameId, options: QueueOptions) {
-        match self.try_declare(name, options) {
-            Ok(()) => self.changed(now, change, Done::Empty),
-            Err(error) => self.refuse(change, error),
+    /// True if what happens in the queue is written down.
+    pub(super) fn is_journaled(&self, queue: usize) -> bool {
+        self.log.is_on && self.queues[queue].level() > Level::Now
+    }
+
+    /// A message of `size` bytes has come into a queue.
+    pub(super) fn count_in(&mut self, queue: usize, size: u64) {
+        if !self.is_journaled(queue) {
+            self.bytes += size;
         }
     }
 
-    fn try_declare(&mut self, name: NameId, options: QueueOptions) -> Result<(), Error> {
-        let default = if self.config.directory { Durability::Disk } else { Durability::Memory };
-        let options = options.resolved(default);
-        if options.durability != Some(Durability::Memory) {
-            return Err(Error::new(Kind::Unsupported, unsupported_durability(&options)));
-        }
-        if let Some(key) = self.names.queue(name) {
-            return match difference(&self.queues[key].options, &options) {
-                None => Ok(()),
-                Some(difference) => {
-                    let name = &self.queues[key].name;
-                    let detail = format!("the queue {name:?} has {difference}");
-                    Err(Error::new(Kind::Mismatch, detail))
-                }
-            };
-        }
-        if self.queues.len() >= NAMES_PER_HUB_MAX {
-            let detail = format!("the hub has {NAMES_PER_HUB_MAX} queues, its limit");
-            return Err(Error::new(Kind::Full, detail));
-        }
-        self.make_queue(name, options);
-        Ok(())
-    }
-
-    fn make_queue(&mut self, name: NameId, options: QueueOptions) {
-        self.queue_count += 1;
-        let key = self.queues.insert(Queue {
-            id: self.queue_count,
-            name: self.names.name(name).clone(),
-            name_id: name,
-            options,
-            lanes: Vec::new(),
-            ready: 0,
-            held: 0,
-            length: 0,
-            bytes: 0,
-            sequence: 0,
-            takers: VecDeque::new(),
-            consumers: 0,
-            sends: VecDeque::new(),
-            sends_waiting: 0,
-            sent: 0,
-            acknowledged: 0,
-            rejected: 0,
-            requeued: 0,
-        });
-        self.names.set_queue(name, Some(key));
-    }
-
-    /// Removes a queue with everything in it; whoever waits at it hears so.
-    pub fn delete(&mut self, now: Time, change: ChangeRef, name: NameId) {
-        let key = match self.find_queue(name) {
-            Ok(key) => key,
-            Err(error) => return self.refuse(change, error),
-        };
-        let error = Error::new(
-            Kind::NotFound,
-            format!("the queue {:?} was deleted", self.queues[key].name),
-        );
-        self.end_consumers(key, &error);
-        for (_, receive) in self.receives_of(key) {
-            let (session, ticket) = self.remove_receive(receive);
-            self.sessions[session].tickets.remove(&ticket);
-            self.result(session, ticket, Err(error.clone()));
-        }
-        for token in std::mem::take(&mut self.queues[key].sends) {
-            self.end_waiting_send(token, Some(error.clone()));
-        }
-        self.drop_held(key);
-        let queue = self.queues.remove(key);
-        self.bytes -= queue.bytes;
-        self.names.set_queue(queue.name_id, None);
-        self.changed(now, change, Done::Count(queue.length));
-    }
-
-    fn end_consumers(&mut self, queue: usize, error: &Error) {
-        let consumers = self.registrations.iter().filter(|(_, r)| r.role == Role::Consumer(queue));
-        let consumers: Vec<usize> = consumers.map(|(key, _)| key).collect();
-        for key in consumers {
-            let (session, id) = (self.registrations[key].session, self.registrations[key].id);
-            self.detach_uses(session, key);
-            self.remove_registration(key);
-            self.sessions[session].registrations.remove(&id);
-            if self.sessions[session].present() {
-                self.effects.push_back(Effect::Ended { session, id, error: error.clone() });
-            }
-        }
-    }
-
-    /// Removes the messages that nobody holds.
-    pub fn purge(&mut self, now: Time, change: ChangeRef, name: NameId) {
-        let key = match self.find_queue(name) {
-            Ok(key) => key,
-            Err(error) => return self.refuse(change, error),
-        };
-        let mut count = 0;
-        while let Some(entry) = self.queues[key].pop() {
-            self.free(key, entry.message.size() as u64);
-            count += 1;
-        }
-        self.changed(now, change, Done::Count(count));
-        self.admit_sends(now, key);
-    }
-
-    /// A queue's figures.
-    ///
-    /// # Errors
-    ///
-    /// `NOT_FOUND` without such a queue.
-    pub fn inspect(&self, name: NameId) -> Result<Outcome, Error> {
-        let key = self.find_queue(name)?;
-        let mut info = self.queues[key].info();
-        info.consumers += self.receives_of(key).len() as u64;
-        Ok(Outcome::Queue(Box::new(info)))
-    }
-
-    /// A message has left the queue for good.
-    pub(super) fn free(&mut self, queue: usize, size: u64) {
+    /// A message has left the queue, but not the hub.
+    pub(super) fn leave(&mut self, queue: usize, size: u64) {
         self.queues[queue].free(size);
-        self.bytes -= size;
-    }
-
-    /// A change has been applied and only waits for its log position.
-    fn changed(&mut self, now: Time, change: ChangeRef, outcome: Done) {
-        self.mark(change, Marked::Pending);
-        self.stage(now, Staged::Confirm(Confirmation { change, outcome }));
-    }
-}
-
-fn unsupported_durability(options: &QueueOptions) -> String {
-    let durability = match options.durability {
-        Some(Durability::Os) => "os",
-        _ => "disk",
-    };
-    format!(
-        "durability {durability} is not supported: this hub keeps queues in memory only; \
-         declare the queue with durability memory"
-    )
-}
-
-fn difference(has: &QueueOptions, wanted: &QueueOptions) -> Option<String> {
-    let mut differences = Vec::new();
-    let mut compare = |what: &str, has: u64, wanted: u64| {
-        if has != wanted {
-            differences.push(format!("{what} {has}, not {wanted}"));
+        if !self.is_journaled(queue) {
+            self.bytes -= size;
         }
-    };
-    compare("length_max", has.length_max, wanted.length_max);
-    compare("bytes_max", has.bytes_max, wanted.bytes_max);
-    if has.overflow != wanted.overflow {
-        let name = |overflow| {
-            if overflow == Overflow::Wait { "wait" } else { "reject" }
-        };
-        let (has, wanted) = (name(has.overflow), name(wanted.overflow));
-        differences.push(format!("overflow {has}, not {wanted}"));
     }
-    (!differences.is_empty()).then(|| differences.join("; "))
+
+    /// A message has left the hub for good.
+    pub(super) fn drop_entry(&mut self, queue: usize, entry: &Entry) {
+        self.leave(queue, entry.size());
+        self.forget_body(queue, entry);
+        self.usage.release(entry.place.segment, entry.size());
+    }
 }

@@ -15,6 +15,8 @@ pub(super) struct Registration {
     pub credit: u32,
     /// Of these, in use.
     pub used: u32,
+    /// Time in which a consumer settles, in ms; 0: the queue's.
+    pub ack_deadline_ms: u32,
     /// It stands in its service's or queue's ready line.
     pub ready: bool,
 }
@@ -23,6 +25,16 @@ pub(super) struct Registration {
 pub(super) enum Role {
     Service(usize),
     Consumer(usize),
+}
+
+impl Registration {
+    /// The queue of a consumer.
+    pub fn queue(&self) -> Option<usize> {
+        match self.role {
+            Role::Consumer(queue) => Some(queue),
+            Role::Service(_) => None,
+        }
+    }
 }
 
 impl Broker {
@@ -45,7 +57,8 @@ impl Broker {
         let service = self.service_of(name);
         self.services[service].instances += 1;
         self.services[service].line_max = instance.line_max as usize;
-        self.register(now, session, instance.id, Role::Service(service), instance.concurrency);
+        self.register(session, instance.id, Role::Service(service), instance.concurrency);
+        self.offer_new(now, session, instance.id);
         Ok(())
     }
 
@@ -59,7 +72,7 @@ impl Broker {
         now: Time,
         session: SessionKey,
         name: NameId,
-        (id, prefetch): (u64, u32),
+        (id, prefetch, ack_deadline_ms): (u64, u32, u32),
     ) -> Result<(), Error> {
         check_credit(prefetch)?;
         if self.is_registered(session, id)? {
@@ -71,7 +84,10 @@ impl Broker {
         }
         let queue = self.find_queue(name)?;
         self.queues[queue].consumers += 1;
-        self.register(now, session, id, Role::Consumer(queue), prefetch);
+        let key = self.register(session, id, Role::Consumer(queue), prefetch);
+        self.registrations[key].ack_deadline_ms = ack_deadline_ms;
+        self.adopt_held(session, key, queue);
+        self.offer_new(now, session, id);
         Ok(())
     }
 
@@ -119,12 +135,19 @@ impl Broker {
         Ok(false)
     }
 
-    fn register(&mut self, now: Time, session: SessionKey, id: u64, role: Role, credit: u32) {
-        let registration = Registration { session, id, role, credit, used: 0, ready: false };
+    fn register(&mut self, session: SessionKey, id: u64, role: Role, credit: u32) -> usize {
+        let (used, ack_deadline_ms, ready) = (0, 0, false);
+        let registration = Registration { session, id, role, credit, used, ack_deadline_ms, ready };
         let key = self.registrations.insert(registration);
         self.sessions[session].registrations.insert(id, key);
         self.effects.push_back(Effect::Started { session, id });
-        self.offer(now, key);
+        key
+    }
+
+    fn offer_new(&mut self, now: Time, session: SessionKey, id: u64) {
+        if let Some(key) = self.sessions[session].registrations.get(&id) {
+            self.offer(now, *key);
+        }
     }
 
     /// Puts a registration that can take more into its ready line, and gives it what waits.

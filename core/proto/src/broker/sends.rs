@@ -1,17 +1,19 @@
 //! Changes and their marks; sends, and their line at a full queue.
 //!
 //! ```text
-//! send -> room: reserved -> log position -> visible, confirmed
-//!      -> no room: waits in line (policy `wait`) -> reserved, or FULL at its deadline
+//! send -> room: written down -> as safe as its queue says: confirmed, visible
+//!      -> no room: waits in line (policy `wait`) -> written down, or FULL at its deadline
 //!               \-> FULL at once (policy `reject`)
 //! ```
 //!
 //! Floor: broker.
 
-use super::log::{SessionRef, Staged};
-use super::queues::{Entry, QueueRef};
+use super::declare::no_space;
+use super::log::{Level, SessionRef, Staged};
+use super::queues::Entry;
 use super::sessions::{Confirmation, Done, Marked, Ticket};
 use super::{Broker, Due, NameId, SessionKey};
+use crate::base::record::{Change, Record, Room, Sent};
 use crate::base::timers::TimerKey;
 use crate::base::{Error, Kind, Message, Overflow, Receipt, Time, limits};
 
@@ -20,16 +22,7 @@ use crate::base::{Error, Kind, Message, Overflow, Receipt, Time, limits};
 pub struct ChangeRef {
     pub(super) session: SessionRef,
     pub(super) ticket: u64,
-    pub(super) sequence: u64,
-}
-
-/// A send that has room and a place in the order.
-#[derive(Debug)]
-pub(super) struct Reserved {
-    change: ChangeRef,
-    queue: QueueRef,
-    sequence: u64,
-    message: Message,
+    pub(super) numbers: Change,
 }
 
 /// A send that waits for room.
@@ -53,8 +46,9 @@ impl Broker {
         &mut self,
         session: SessionKey,
         ticket: u64,
-        (producer, sequence, oldest): (u64, u64, u64),
+        numbers: Change,
     ) -> Result<Option<ChangeRef>, Error> {
+        let Change { producer, sequence, oldest } = numbers;
         let reference = self.sessions.reference(session);
         if producer != reference.id.0 {
             let detail = format!("the hub does not know producer {producer:#x} in this session");
@@ -71,21 +65,21 @@ impl Broker {
                 );
                 Err(Error::new(Kind::Protocol, detail))
             }
-            Ok(Some(Marked::Pending)) => Ok(None),
+            Ok(Some(Marked::Pending | Marked::Logged(_))) => Ok(None),
             Ok(Some(Marked::Done(outcome))) => {
-                let outcome = (*outcome).into();
+                let outcome = outcome.clone().into();
                 self.result(session, ticket, Ok(outcome));
                 Ok(None)
             }
             // It was refused, and said to be, after the program had set out to repeat it.
             Ok(None) if repeated => Ok(None),
-            Ok(None) => Ok(Some(ChangeRef { session: reference, ticket, sequence })),
+            Ok(None) => Ok(Some(ChangeRef { session: reference, ticket, numbers })),
         }
     }
 
     pub(super) fn mark(&mut self, change: ChangeRef, marked: Marked) {
         if let Some(session) = self.sessions.get_mut(change.session)
-            && let Ok(mark) = session.marks.entry(change.sequence)
+            && let Ok(mark) = session.marks.entry(change.numbers.sequence)
         {
             *mark = Some(marked);
         }
@@ -103,11 +97,7 @@ impl Broker {
         let size = message.size() as u64;
         match self.admit_send(now, change, name, deadline, size) {
             Err(error) => self.refuse(change, error),
-            Ok((queue, true)) => {
-                self.bytes += size;
-                self.mark(change, Marked::Pending);
-                self.reserve_send(now, queue, change, message.to_stored());
-            }
+            Ok((queue, true)) => self.store(now, queue, change, message.to_stored()),
             Ok((queue, false)) => {
                 self.bytes += size;
                 self.mark(change, Marked::Pending);
@@ -130,23 +120,8 @@ impl Broker {
         if deadline.is_some_and(|at| at <= now) {
             return Err(Error::new(Kind::Expired, "the time ran out on the way to the hub"));
         }
-        if size > queue.bytes_max() {
-            let detail = format!(
-                "the message has {size} bytes; the queue {:?} holds at most {}",
-                self.names.name(name),
-                queue.bytes_max()
-            );
-            return Err(Error::new(Kind::TooLarge, detail));
-        }
-        if self.bytes + size > limits::HUB_BYTES_MAX {
-            let detail = format!(
-                "the hub's queues hold {} bytes; at most {}",
-                self.bytes,
-                limits::HUB_BYTES_MAX
-            );
-            return Err(Error::new(Kind::Full, detail));
-        }
-        if queue.sends_waiting == 0 && queue.has_room(size) {
+        let room = self.room_for(key, size)?;
+        if queue.sends_waiting == 0 && queue.has_room(size) && room == Room::Open {
             return Ok((key, true));
         }
         let waiting = self.sessions[change.session.key].sends_waiting;
@@ -160,34 +135,82 @@ impl Broker {
         Ok((key, false))
     }
 
-    fn reserve_send(&mut self, now: Time, queue: usize, change: ChangeRef, message: Message) {
-        let sequence = self.queues[queue].reserve(message.size() as u64);
-        let queue = self.queue_ref(queue);
-        self.stage(now, Staged::Send(Reserved { change, queue, sequence, message }));
+    /// Whether a message of this size may be stored at all, apart from the queue's own room.
+    ///
+    /// # Errors
+    ///
+    /// `TOO_LARGE`, `FULL` for the whole hub, `NO_SPACE`.
+    pub(super) fn room_for(&self, key: usize, size: u64) -> Result<Room, Error> {
+        let queue = &self.queues[key];
+        if size > queue.bytes_max() {
+            let detail = format!(
+                "the message has {size} bytes; the queue {:?} holds at most {}",
+                queue.name,
+                queue.bytes_max()
+            );
+            return Err(Error::new(Kind::TooLarge, detail));
+        }
+        if self.is_journaled(key) {
+            return match self.room {
+                Room::Settlements | Room::Nothing => Err(no_space()),
+                room => Ok(room),
+            };
+        }
+        if self.bytes + size > limits::HUB_BYTES_MAX {
+            let detail = format!(
+                "the hub's queues in memory hold {} bytes; at most {}",
+                self.bytes,
+                limits::HUB_BYTES_MAX
+            );
+            return Err(Error::new(Kind::Full, detail));
+        }
+        Ok(Room::Open)
     }
 
-    /// The send's log position is reached: it becomes visible, and its program hears so.
-    pub(super) fn commit_send(&mut self, now: Time, reserved: Reserved) {
+    /// Stores a message that has room.
+    fn store(&mut self, now: Time, queue: usize, change: ChangeRef, message: Message) {
+        let (sent, entry) = self.take_in(now, queue, message);
+        let level = if self.is_journaled(queue) { self.queues[queue].level() } else { Level::Now };
+        if let Some(sent) = sent {
+            self.write(level, Record::Sent { change: Some(change.numbers), sent });
+        }
+        let durability = self.queues[queue].durability();
+        let outcome = Done::Receipt(Receipt { message_id: entry.message_id, durability });
+        self.mark(change, Marked::Logged(outcome.clone()));
+        let queue = self.queue_ref(queue);
+        self.stage(now, level, Staged::Confirm(Confirmation { change, outcome }));
+        self.stage(now, level, Staged::Arrive(queue, entry));
+    }
+
+    /// Gives a message its place in the order, its room and its id; with what is to be written down
+    /// of it.
+    pub(super) fn take_in(
+        &mut self,
+        now: Time,
+        key: usize,
+        message: Message,
+    ) -> (Option<Sent>, Entry) {
+        let size = message.size() as u64;
         self.message_count += 1;
         let message_id = (self.config.epoch << 40) + self.message_count;
-        let mut durability = crate::base::Durability::Memory;
-        // If the queue was deleted in between, the message was in it and is gone with it.
-        let queue = self.queue_at(reserved.queue).map(|queue| {
-            durability = queue.durability();
-            queue.sent += 1;
-            queue.push(Entry {
-                sequence: reserved.sequence,
-                message_id,
-                failures: 0,
-                redelivered: false,
-                message: reserved.message,
-            });
+        self.count_in(key, size);
+        let is_journaled = self.is_journaled(key);
+        let time_ms = self.time_ms(now);
+        let queue = &mut self.queues[key];
+        let sequence = queue.reserve(size);
+        queue.sent += 1;
+        let sent = is_journaled.then(|| Sent {
+            queue: queue.id,
+            sequence,
+            message_id,
+            time_ms,
+            message: message.clone(),
         });
-        let outcome = Done::Receipt(Receipt { message_id, durability });
-        self.confirm(Confirmation { change: reserved.change, outcome });
-        if queue.is_some() {
-            self.pump(now, reserved.queue.key);
+        let mut entry = Entry::new(sequence, message_id, message);
+        if queue.options.ttl_ms > 0 {
+            entry.more_mut().time_ms = time_ms;
         }
+        (sent, entry)
     }
 
     fn wait_for_room(
@@ -220,13 +243,13 @@ impl Broker {
     pub(super) fn admit_sends(&mut self, now: Time, queue: usize) {
         while let Some(token) = self.queues[queue].sends.front().copied() {
             if let Some(waiting) = self.sends.get(token) {
-                if !self.queues[queue].has_room(waiting.message.size() as u64) {
+                let size = waiting.message.size() as u64;
+                let room = self.room_for(queue, size).unwrap_or(Room::Behind);
+                if !self.queues[queue].has_room(size) || room != Room::Open {
                     return;
                 }
-                let size = waiting.message.size() as u64;
                 if let Some(waiting) = self.end_waiting_send(token, None) {
-                    self.bytes += size;
-                    self.reserve_send(now, queue, waiting.change, waiting.message);
+                    self.store(now, queue, waiting.change, waiting.message);
                 }
             }
             // The line may have been taken up while the send was delivered on.
@@ -244,7 +267,10 @@ impl Broker {
         };
         waiting.timer = None;
         let queue = waiting.queue;
-        let error = self.queues[queue].full();
+        let error = match self.room_for(queue, 0) {
+            Err(error) => error,
+            Ok(_) => self.queues[queue].full(),
+        };
         self.end_waiting_send(token, Some(error));
         self.admit_sends(now, queue);
     }
@@ -255,7 +281,7 @@ impl Broker {
             return;
         };
         if let Some(session) = self.sessions.get_mut(waiting.change.session)
-            && let Ok(mark) = session.marks.entry(waiting.change.sequence)
+            && let Ok(mark) = session.marks.entry(waiting.change.numbers.sequence)
         {
             *mark = None;
         }

@@ -10,9 +10,10 @@ use std::ops::{Index, IndexMut};
 
 use slab::Slab;
 
-use super::log::SessionRef;
+use super::log::{Level, SessionRef, Staged};
 use super::sends::ChangeRef;
 use super::{Broker, Due, Effect, Map, Set};
+use crate::base::record::{Process, Record, SessionState};
 use crate::base::sequence::Marks;
 use crate::base::timers::TimerKey;
 use crate::base::{Error, Kind, Outcome, Receipt, Time, limits};
@@ -35,8 +36,10 @@ pub struct SessionId(pub u64);
 /// What becomes of a session whose connection broke without a goodbye.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Linger {
-    /// Its process is gone: it ends now.
+    /// It ends now, as after a goodbye.
     Ended,
+    /// Its process is gone without a goodbye: it ends now, and what it held is suspect.
+    Died,
     /// It ends after the grace time unless it resumes.
     Grace,
     /// It lasts until its process is known to be gone.
@@ -44,19 +47,23 @@ pub enum Linger {
 }
 
 /// What a hub remembers of a change that may be repeated.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Marked {
-    /// It waits for room, or for its place in the log.
+    /// It waits for room.
     Pending,
+    /// It is written down, and not safe enough yet to be told of.
+    Logged(Done),
+    /// It was told of.
     Done(Done),
 }
 
 /// The outcome of a change.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Done {
     Empty,
     Receipt(Receipt),
     Count(u64),
+    Receipts(Box<[Receipt]>),
 }
 
 impl From<Done> for Outcome {
@@ -65,6 +72,7 @@ impl From<Done> for Outcome {
             Done::Empty => Outcome::Empty,
             Done::Receipt(receipt) => Outcome::Receipt(receipt),
             Done::Count(count) => Outcome::Count(count),
+            Done::Receipts(receipts) => Outcome::Receipts(receipts.into()),
         }
     }
 }
@@ -91,11 +99,16 @@ type CallResult = Result<Outcome, Error>;
 #[derive(Debug)]
 pub(super) struct Session {
     pub id: SessionId,
-    token: [u8; 16],
+    pub token: [u8; 16],
+    /// Its program is on the hub's machine.
+    pub local: bool,
+    pub process: Option<Process>,
     linked: bool,
     present: bool,
     congested: bool,
-    grace: Option<TimerKey>,
+    /// It holds a suspect message, and is to hold nothing else.
+    pub alone: bool,
+    pub grace: Option<TimerKey>,
     pub marks: Marks<Marked>,
     pub tickets: Map<u64, Ticket>,
     pub registrations: Map<u64, usize>,
@@ -115,6 +128,30 @@ pub(super) struct Session {
 }
 
 impl Session {
+    fn new(id: SessionId, token: [u8; 16]) -> Session {
+        Session {
+            id,
+            token,
+            local: false,
+            process: None,
+            linked: true,
+            present: true,
+            congested: false,
+            alone: false,
+            grace: None,
+            marks: Marks::default(),
+            tickets: Map::default(),
+            registrations: Map::default(),
+            held: Set::default(),
+            requests: 0,
+            sends_waiting: 0,
+            answered: 0,
+            kept: VecDeque::new(),
+            kept_first: 0,
+            repeated: Set::default(),
+        }
+    }
+
     /// A connection carries it.
     pub fn linked(&self) -> bool {
         self.linked
@@ -127,7 +164,7 @@ impl Session {
 
     /// Something new may be handed to it.
     pub fn takes_more(&self) -> bool {
-        self.present && !self.congested
+        self.present && !self.congested && !self.alone
     }
 }
 
@@ -147,6 +184,21 @@ impl Sessions {
 
     pub fn get_mut(&mut self, session: SessionRef) -> Option<&mut Session> {
         self.slab.get_mut(session.key.0).filter(|found| found.id == session.id)
+    }
+
+    /// Every session, in order.
+    pub fn keys(&self) -> Vec<SessionKey> {
+        self.slab.iter().map(|(key, _)| SessionKey(key)).collect()
+    }
+
+    /// A session that an earlier host had; nothing carries it yet.
+    pub fn restore(&mut self, state: &SessionState) -> SessionKey {
+        let mut session = Session::new(SessionId(state.id), state.token);
+        (session.local, session.process) = (state.local, state.process);
+        (session.linked, session.present) = (false, false);
+        let key = SessionKey(self.slab.insert(session));
+        self.by_id.insert(SessionId(state.id), key);
+        key
     }
 
     pub fn reference(&self, key: SessionKey) -> SessionRef {
@@ -169,37 +221,37 @@ impl IndexMut<SessionKey> for Sessions {
 }
 
 impl Broker {
-    /// A new session, carried by a connection from the start.
+    /// A new session, carried by a connection from the start; an effect says when it may be
+    /// greeted.
     ///
     /// # Errors
     ///
     /// `BUSY` if the hub has as many as it may.
-    pub fn start_session(&mut self, token: [u8; 16]) -> Result<SessionKey, Error> {
+    pub fn start_session(
+        &mut self,
+        now: Time,
+        token: [u8; 16],
+        local: bool,
+        process: Option<Process>,
+    ) -> Result<SessionKey, Error> {
         if self.sessions.slab.len() >= limits::SESSIONS_MAX {
             let detail = format!("the hub has {} sessions, its limit", limits::SESSIONS_MAX);
             return Err(Error::new(Kind::Busy, detail));
         }
         let id = SessionId(self.sessions.next_id);
         self.sessions.next_id += 1;
-        let key = SessionKey(self.sessions.slab.insert(Session {
-            id,
-            token,
-            linked: true,
-            present: true,
-            congested: false,
-            grace: None,
-            marks: Marks::default(),
-            tickets: Map::default(),
-            registrations: Map::default(),
-            held: Set::default(),
-            requests: 0,
-            sends_waiting: 0,
-            answered: 0,
-            kept: VecDeque::new(),
-            kept_first: 0,
-            repeated: Set::default(),
-        }));
+        let mut session = Session::new(id, token);
+        (session.local, session.process) = (local, process);
+        let key = SessionKey(self.sessions.slab.insert(session));
         self.sessions.by_id.insert(id, key);
+        let mut level = Level::Now;
+        if self.log.is_on {
+            level = Level::Written;
+            let state = Box::new(self.session_state(key));
+            self.write(level, Record::Session(state));
+        }
+        let reference = self.sessions.reference(key);
+        self.stage(now, level, Staged::Welcome(reference));
         Ok(key)
     }
 
@@ -212,6 +264,11 @@ impl Broker {
     /// The session with this id.
     pub fn session_by_id(&self, id: SessionId) -> Option<SessionKey> {
         self.sessions.by_id.get(&id).copied()
+    }
+
+    /// What the session's program proves itself with.
+    pub fn session_token(&self, key: SessionKey) -> [u8; 16] {
+        self.sessions[key].token
     }
 
     /// The session's id.
@@ -264,7 +321,7 @@ impl Broker {
         };
         session.repeated = open.into_iter().filter(known).collect();
         session.present = true;
-        self.deliver_again(key, deliveries);
+        self.deliver_again(now, key, deliveries);
         self.request_again(now, key, requests);
         self.offer_all(now, key);
     }
@@ -294,7 +351,8 @@ impl Broker {
         session.linked = false;
         session.present = false;
         match linger {
-            Linger::Ended => self.end_session(now, key),
+            Linger::Ended => self.end_session(now, key, false),
+            Linger::Died => self.end_session(now, key, true),
             Linger::Process => {}
             Linger::Grace => {
                 let deadline = now.plus_ms(self.config.session_grace_ms);
@@ -302,16 +360,17 @@ impl Broker {
                 self.sessions[key].grace = Some(timer);
             }
         }
-        linger != Linger::Ended
+        !matches!(linger, Linger::Ended | Linger::Died)
     }
 
     pub(super) fn session_expired(&mut self, now: Time, key: SessionKey) {
         self.sessions[key].grace = None;
-        self.end_session(now, key);
+        self.end_session(now, key, false);
     }
 
-    /// The session ends: what it held goes back, what it waited for is dropped.
-    pub fn end_session(&mut self, now: Time, key: SessionKey) {
+    /// The session ends: what it held goes back, what it waited for is dropped. `died`: its process
+    /// is gone without a goodbye, so that what it held is suspect.
+    pub fn end_session(&mut self, now: Time, key: SessionKey, died: bool) {
         let session = &mut self.sessions[key];
         session.linked = false;
         session.present = false;
@@ -321,7 +380,7 @@ impl Broker {
         let id = session.id;
         let tickets = std::mem::take(&mut session.tickets);
         let registrations = std::mem::take(&mut session.registrations);
-        let held = std::mem::take(&mut session.held);
+        let held = session.held.clone();
         // In a fixed order, so that the same history always goes on in the same way.
         let requests = self.requests_of(key);
         let held = sorted(held);
@@ -347,7 +406,11 @@ impl Broker {
             }
         }
         requests.into_iter().for_each(|token| self.handler_left(now, token));
-        self.put_back(now, &held);
+        self.put_back(now, &held, died);
+        self.forget_peeks(key);
+        if self.log.is_on {
+            self.write(Level::Written, Record::SessionGone { session: id.0 });
+        }
         self.sessions.by_id.remove(&id);
         let session = self.sessions.slab.remove(key.0);
         self.sessions.kept -= session.kept.len();

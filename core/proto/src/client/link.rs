@@ -164,6 +164,16 @@ impl Client {
             self.fail(&Error::new(Kind::Unsupported, detail));
             return self.links.push_back(Link::Disconnect);
         }
+        if let Some(known) = self.hub
+            && known.hub_id == welcome.hub_id
+            && known.epoch > welcome.epoch
+        {
+            let detail = format!(
+                "the host has epoch {}, and the hub has been at {} already",
+                welcome.epoch, known.epoch
+            );
+            return self.drop_link(now, &detail);
+        }
         self.link = State::Open;
         self.clock_shared = welcome.clock_shared;
         self.backoff.reset();
@@ -175,8 +185,11 @@ impl Client {
         });
         self.token = welcome.token;
         match before {
-            Some(_) if welcome.resumed => self.resume(now, welcome.answered),
-            before => self.begin_session(now, before),
+            Some(before) if welcome.resumed && before.epoch == welcome.epoch => {
+                self.resume(now, welcome.answered);
+            }
+            Some(_) if welcome.resumed => self.resume_elsewhere(now, welcome.memory_lost),
+            before => self.begin_session(now, before, welcome.memory_lost),
         }
         self.write_waiting(now);
         if let (Some(opening), Some(hub)) = (self.opening.take(), self.hub) {
@@ -193,8 +206,36 @@ impl Client {
         let mut requests: Vec<u64> = self.requests.keys().copied().collect();
         requests.extend(self.answers.requests());
         requests.sort_unstable();
+        self.say_again(now, &requests);
+        self.notice(Notice::Resumed);
+    }
+
+    /// The same session, with another host. It knows what was written down: deliveries, and what
+    /// has become of changes. Calls and requests were the old host's own.
+    fn resume_elsewhere(&mut self, now: Time, memory_lost: bool) {
+        let Some(hub) = self.hub else { return };
+        let error = host_lost(hub.epoch);
+        self.forget_counts();
+        self.notice(Notice::HubChanged { epoch: hub.epoch, memory_lost });
+        // What is written in the meantime would come before what is said here.
+        self.link = State::Connecting;
+        self.withdraw_all();
+        self.drop_answers(&error);
+        self.end_calls(now, &error);
+        self.link = State::Open;
+        self.say_again(now, &[]);
+    }
+
+    fn forget_counts(&mut self) {
+        self.received = 0;
+        self.received_told = 0;
+        self.received_bytes = 0;
+    }
+
+    /// Says what the program holds and has open, and everything that has no verdict yet.
+    fn say_again(&mut self, now: Time, requests: &[u64]) {
         self.write_held(now, HeldKind::Deliveries, &self.held.tokens());
-        self.write_held(now, HeldKind::Requests, &requests);
+        self.write_held(now, HeldKind::Requests, requests);
         let mut open = self.written_tickets();
         open.extend(self.registrations.keys());
         self.write_held(now, HeldKind::Open, &open);
@@ -203,7 +244,6 @@ impl Client {
         self.register_again(now);
         self.answer_again(now);
         self.write_again(now);
-        self.notice(Notice::Resumed);
     }
 
     fn write_held(&mut self, now: Time, what: HeldKind, tokens: &[u64]) {
@@ -213,19 +253,19 @@ impl Client {
     }
 
     /// A new session; whatever an earlier one had at the hub is gone.
-    fn begin_session(&mut self, now: Time, before: Option<HubInfo>) {
-        self.received = 0;
-        self.received_told = 0;
-        self.received_bytes = 0;
+    fn begin_session(&mut self, now: Time, before: Option<HubInfo>, lost_with_host: bool) {
+        self.forget_counts();
         if let (Some(before), Some(hub)) = (before, self.hub) {
-            let memory_lost = (before.hub_id, before.epoch) != (hub.hub_id, hub.epoch);
-            let detail = if memory_lost {
-                format!("another host, of epoch {}, has taken over the hub", hub.epoch)
+            let is_other = (before.hub_id, before.epoch) != (hub.hub_id, hub.epoch);
+            let error = if is_other {
+                host_lost(hub.epoch)
             } else {
-                String::from("the hub has ended the session: its connection was broken too long")
+                let detail = "the hub has ended the session: its connection was broken too long";
+                Error::new(Kind::HostLost, detail)
             };
+            // A hub without a directory has nothing else than its memory.
+            let memory_lost = is_other && (lost_with_host || hub.memory_only);
             self.notice(Notice::HubChanged { epoch: hub.epoch, memory_lost });
-            let error = Error::new(Kind::HostLost, detail);
             self.held.clear();
             self.withdraw_all();
             self.drop_answers(&error);
@@ -274,4 +314,9 @@ impl Client {
             self.events.push_back(event);
         }
     }
+}
+
+fn host_lost(epoch: u64) -> Error {
+    let detail = format!("another host, of epoch {epoch}, has taken over the hub");
+    Error::new(Kind::HostLost, detail)
 }

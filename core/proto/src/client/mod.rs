@@ -174,7 +174,7 @@ impl Client {
         for (at, delivery) in deliveries.iter().enumerate() {
             if let Err(error) = self.held.begin_settle(*delivery, self.hub) {
                 deliveries[..at].iter().for_each(|before| self.held.undo_settle(*before));
-                return Err(error);
+                return Err(tickets::of_part(command, *delivery, error));
             }
         }
         Ok(())

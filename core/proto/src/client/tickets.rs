@@ -175,11 +175,9 @@ impl Client {
             Part::Send { queue, message } => {
                 BatchPart::Send { name: self.name_ref(now, queue), message: message.clone() }
             }
-            Part::Settle { delivery, verdict, reason } => BatchPart::Settle {
-                delivery: *delivery,
-                verdict: *verdict,
-                reason: reason.clone(),
-            },
+            Part::Settle { delivery, verdict, reason } => {
+                BatchPart::Settle { delivery: *delivery, verdict: *verdict, reason: reason.clone() }
+            }
         }
     }
 
@@ -316,6 +314,16 @@ impl Client {
         self.sequence = 0;
     }
 
+    /// Another host goes on with the session: calls that were written have an unknown end.
+    pub(super) fn end_calls(&mut self, now: Time, error: &Error) {
+        for id in self.written_tickets() {
+            let is_call = |pending: &Pending| matches!(pending.command, Command::Call { .. });
+            if self.pending.get(&id).is_some_and(is_call) {
+                self.give_up(now, id, error);
+            }
+        }
+    }
+
     /// Every ticket ends.
     pub(super) fn end_all(&mut self, error: &Error) {
         let mut all: Vec<Id> = self.pending.keys().copied().collect();
@@ -338,6 +346,15 @@ pub(super) fn settled_by(command: &Command) -> impl Iterator<Item = u64> {
         Part::Send { .. } => None,
     });
     one.into_iter().chain(several)
+}
+
+/// Why a command can't settle a delivery; of a batch, with the part that was to do it.
+pub(super) fn of_part(command: &Command, delivery: u64, error: Error) -> Error {
+    let Command::Batch { parts } = command else { return error };
+    let is_it = |part: &Part| matches!(part, Part::Settle { delivery: of, .. } if *of == delivery);
+    // Of one that is settled twice, it is the second that is wrong.
+    let at = parts.iter().rposition(is_it).unwrap_or(0);
+    Error::new(error.kind(), format!("part {at} of the batch: {}", error.detail()))
 }
 
 /// True if nothing of a batch took effect: what it was to settle is still held.

@@ -13,6 +13,10 @@ impl Hub {
     pub(super) fn carry_out(&mut self, now: Time) {
         while let Some(effect) = self.broker.poll_effect() {
             let (session, frame) = match effect {
+                Effect::Welcome { session } => {
+                    self.welcome(now, session, false);
+                    continue;
+                }
                 Effect::Result { session, ticket, result, counted } => {
                     (session, result_frame(ticket, result, counted))
                 }

@@ -2,10 +2,10 @@
 //!
 //! Floor: hub.
 
-use super::{Hub, PortId};
+use super::{Connection, Hub, Peer, PortId};
 use crate::base::{Error, Kind, Time, limits};
-use crate::broker::{ChangeRef, Instance, NameId, SessionId, SessionKey};
-use crate::wire::{self, Change, Frame, HeldKind, Hello, Malformed, NameRef, Welcome};
+use crate::broker::{ChangeRef, Instance, NameId, Part, SessionId, SessionKey};
+use crate::wire::{self, BatchPart, Change, Frame, HeldKind, Hello, Malformed, NameRef, Welcome};
 
 impl Hub {
     pub(super) fn handle_frame(&mut self, now: Time, port: PortId, frame: Frame) {
@@ -40,24 +40,42 @@ impl Hub {
             );
             return self.close(now, port, Some(Error::new(Kind::Unsupported, detail)));
         }
-        let known = hello.hub_id == self.config.hub_id && hello.epoch == self.config.epoch;
+        // A session goes on with another host of the same hub, never with an earlier one.
+        let known = hello.hub_id == self.config.hub_id && hello.epoch <= self.config.epoch;
         let found = self.broker.find_session(SessionId(hello.session_id), &hello.token);
         let resumed = found.filter(|_| known);
         let session = match resumed {
             Some(session) => session,
-            None => match self.broker.start_session(self.connections[port.0].token) {
-                Ok(session) => session,
-                Err(error) => return self.close(now, port, Some(error)),
-            },
+            None => {
+                let Connection { token, peer, .. } = self.connections[port.0];
+                let (local, process) = match peer {
+                    Peer::Local(process) => (true, process),
+                    Peer::Remote => (false, None),
+                };
+                match self.broker.start_session(now, token, local, process) {
+                    Ok(session) => session,
+                    Err(error) => return self.close(now, port, Some(error)),
+                }
+            }
         };
         self.carry(now, session, port);
-        let welcome = self.welcome(port, session, hello, resumed.is_some());
+        self.connections[port.0].port.greeted();
+        self.connections[port.0].clock = hello.clock;
+        if resumed.is_some() {
+            self.welcome(now, session, true);
+            // Results are counted anew by each host.
+            let received = if hello.epoch == self.config.epoch { hello.received } else { 0 };
+            self.broker.resume(session, received);
+        }
+    }
+
+    /// Answers the greeting of the program that carries a session.
+    pub(super) fn welcome(&mut self, now: Time, session: SessionKey, resumed: bool) {
+        let Some(port) = self.carrier(session) else { return };
+        let welcome = self.greeting(port, session, resumed);
         let clock_shared = welcome.clock_shared;
         self.push(now, port, &Frame::Welcome(Box::new(welcome)));
         self.connections[port.0].port.open(clock_shared);
-        if resumed.is_some() {
-            self.broker.resume(session, hello.received);
-        }
     }
 
     /// The session is carried by this connection from now on, and by no other.
@@ -76,21 +94,23 @@ impl Hub {
         self.connections[port.0].answered_due = None;
     }
 
-    fn welcome(&self, port: PortId, session: SessionKey, hello: &Hello, resumed: bool) -> Welcome {
+    fn greeting(&self, port: PortId, session: SessionKey, resumed: bool) -> Welcome {
         let connection = &self.connections[port.0];
-        let local = connection.local;
+        let local = matches!(connection.peer, Peer::Local(_));
+        let clock = connection.clock;
         let grace_ms = u32::try_from(self.config.session_grace_ms).unwrap_or(u32::MAX - 1);
         Welcome {
             version: wire::VERSION,
             authentication: 0,
             resumed,
-            clock_shared: local && hello.clock == self.config.clock && hello.clock != [0; 16],
-            memory_only: true,
+            clock_shared: local && clock == self.config.clock && clock != [0; 16],
+            memory_only: self.journal.is_none(),
+            memory_lost: self.broker.memory_lost(),
             features: 0,
             hub_id: self.config.hub_id,
             epoch: self.config.epoch,
             session_id: self.broker.session_id(session).0,
-            token: if resumed { hello.token } else { connection.token },
+            token: self.broker.session_token(session),
             answered: connection.answered_told,
             frame_size_max: limits::FRAME_SIZE_MAX as u32,
             names_max: limits::NAMES_PER_CONNECTION_MAX as u32,
@@ -102,7 +122,7 @@ impl Hub {
     fn leave(&mut self, now: Time, port: PortId) {
         if let Some(session) = self.connections[port.0].session.take() {
             self.carriers[session.index()] = None;
-            self.broker.end_session(now, session);
+            self.broker.end_session(now, session, false);
         }
         self.close(now, port, None);
     }
@@ -138,6 +158,18 @@ impl Hub {
                 let frame = super::effects::result_frame(ticket, result, false);
                 self.push(now, port, &frame);
             }
+            Frame::Peek { ticket, name, count } => {
+                let name = self.name(port, name)?;
+                self.broker.peek(session, ticket, name, count);
+            }
+            Frame::List { ticket, after } => {
+                let queues = self.broker.list(after.as_ref());
+                self.push(now, port, &super::effects::result_frame(ticket, Ok(queues), false));
+            }
+            Frame::Extend { ticket, delivery, ms } => {
+                let result = self.broker.extend(now, session, delivery, ms);
+                self.push(now, port, &super::effects::result_frame(ticket, result, false));
+            }
             Frame::Cancel { ticket } => self.broker.cancel(now, session, ticket),
             Frame::Stop { id } => self.broker.stop(session, id),
             Frame::Open { name_ref, name } => self.open_name(now, port, name_ref, &name)?,
@@ -165,9 +197,10 @@ impl Hub {
                 let instance = Instance { id, concurrency, line_max };
                 (id, self.broker.serve(now, session, name, instance))
             }
-            Frame::Consume { id, name, prefetch, .. } => {
+            Frame::Consume { id, name, prefetch, ack_deadline_ms } => {
                 let name = self.name(port, name)?;
-                (id, self.broker.consume(now, session, name, (id, prefetch)))
+                let numbers = (id, prefetch, ack_deadline_ms);
+                (id, self.broker.consume(now, session, name, numbers))
             }
             Frame::Credit { id, prefetch } => (id, self.broker.credit(now, session, id, prefetch)),
             _ => return Ok(()),
@@ -192,15 +225,21 @@ impl Hub {
                     self.broker.send(now, change, name, deadline, &message);
                 }
             }
-            Frame::Settle { ticket, change, delivery, verdict, .. } => {
+            Frame::Settle { ticket, change, delivery, verdict, reason } => {
                 if let Some(change) = self.begin(now, port, session, (ticket, change))? {
-                    self.broker.settle(now, change, delivery, verdict);
+                    self.broker.settle(now, change, delivery, (verdict, reason));
+                }
+            }
+            Frame::Batch { ticket, change, parts } => {
+                let parts = self.batch_parts(port, parts)?;
+                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
+                    self.broker.batch(now, change, &parts);
                 }
             }
             Frame::Declare { ticket, change, name, options } => {
                 let name = self.name(port, name)?;
                 if let Some(change) = self.begin(now, port, session, (ticket, change))? {
-                    self.broker.declare(now, change, name, *options);
+                    self.broker.declare(now, change, name, &options);
                 }
             }
             Frame::Delete { ticket, change, name } => {
@@ -220,6 +259,18 @@ impl Hub {
         Ok(())
     }
 
+    fn batch_parts(&self, port: PortId, parts: Vec<BatchPart>) -> Result<Vec<Part>, Malformed> {
+        let part = |part| {
+            Ok(match part {
+                BatchPart::Send { name, message } => Part::Send(self.name(port, name)?, message),
+                BatchPart::Settle { delivery, verdict, reason } => {
+                    Part::Settle(delivery, verdict, reason)
+                }
+            })
+        };
+        parts.into_iter().map(part).collect()
+    }
+
     /// `None` for a repeat, and for a change that was refused here.
     fn begin(
         &mut self,
@@ -228,8 +279,7 @@ impl Hub {
         session: SessionKey,
         (ticket, change): (u64, Change),
     ) -> Result<Option<ChangeRef>, Malformed> {
-        let numbers = (change.producer, change.sequence, change.oldest);
-        match self.broker.begin_change(session, ticket, numbers) {
+        match self.broker.begin_change(session, ticket, change) {
             Ok(change) => Ok(change),
             Err(error) if error.kind() == Kind::Protocol => {
                 Err(Malformed::new(error.detail().to_owned()))

@@ -1,13 +1,16 @@
 //! A hub: the broker and a port for each connection, joined.
 //!
 //! Order of calls: append to `inbox(port)`, `handle_received`; then `poll_effect` until it is
-//! empty, writing each `outbox` that it names; `handle_written` after writing.
+//! empty, writing each `outbox` that it names; `handle_written` after writing. With a journal:
+//! `flush` at the end of a turn, `poll_disk` until it is empty, `handle_disk` for what has come of
+//! it.
 //!
 //! What never happens here: input and output, waiting, decisions about messages (the broker's) or
 //! about bytes (the port's).
 //!
-//! Floor: imports `base`, `wire`, `port` and `broker`.
+//! Floor: imports `base`, `wire`, `port`, `broker` and `journal`.
 
+mod disk;
 mod effects;
 mod frames;
 
@@ -16,13 +19,16 @@ use std::collections::VecDeque;
 use bytes::BytesMut;
 use slab::Slab;
 
+use crate::base::record::Process;
 use crate::base::timers::{TimerKey, Timers};
 use crate::base::{Error, Time, limits};
-use crate::broker::{self, Broker, NameId, SessionKey};
+use crate::broker::{Broker, NameId, SessionKey};
+use crate::journal::Journal;
 use crate::port::Port;
 use crate::wire::{Frame, Outbox};
 
 pub use crate::broker::{Linger, SessionId};
+pub use disk::{Beginning, DiskDone};
 
 /// What a hub is told at its start.
 #[derive(Clone, Debug)]
@@ -35,10 +41,19 @@ pub struct Config {
     pub clock: [u8; 16],
     /// How long a remote session outlives its connection, in ms.
     pub session_grace_ms: u64,
-    /// True for the hub of a directory: the default durability is `disk`.
-    pub directory: bool,
-    /// Hold changes back until `handle_log` says that their position is reached.
-    pub log_delayed: bool,
+    /// The time, in ms since 1970.
+    pub time_ms: u64,
+    /// For jitter.
+    pub seed: u64,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// A program on another machine, or one that may be.
+    Remote,
+    /// A program on this machine, with its process if it is known.
+    Local(Option<Process>),
 }
 
 /// Names a connection while it lasts; used again after it.
@@ -63,8 +78,9 @@ pub enum Effect {
 struct Connection {
     port: Port<NameId>,
     session: Option<SessionKey>,
-    /// The other end is on this machine.
-    local: bool,
+    peer: Peer,
+    /// The boot id that the program has stated.
+    clock: [u8; 16],
     /// For the session that may begin here.
     token: [u8; 16],
     /// Something has come since the greeting.
@@ -85,6 +101,8 @@ struct Connection {
 pub struct Hub {
     config: Config,
     broker: Broker,
+    /// Of a hub with a directory.
+    journal: Option<Journal>,
     connections: Slab<Connection>,
     /// By session: the connection that carries it.
     carriers: Vec<Option<PortId>>,
@@ -95,14 +113,14 @@ pub struct Hub {
 impl Hub {
     /// A hub with nothing in it.
     pub fn new(config: Config, now: Time) -> Hub {
-        let broker = broker::Config {
-            epoch: config.epoch,
-            directory: config.directory,
-            session_grace_ms: config.session_grace_ms,
-            log_delayed: config.log_delayed,
-        };
+        let broker = Broker::new(config.broker(false), now);
+        Hub::with(config, broker, None)
+    }
+
+    fn with(config: Config, broker: Broker, journal: Option<Journal>) -> Hub {
         Hub {
-            broker: Broker::new(broker, now),
+            broker,
+            journal,
             connections: Slab::new(),
             carriers: Vec::new(),
             timers: Timers::default(),
@@ -111,13 +129,19 @@ impl Hub {
         }
     }
 
-    /// A connection has been made. `local`: its other end is on this machine. `token`: 16 bytes
-    /// that nobody can guess, for the session that may begin on it.
-    pub fn connect(&mut self, now: Time, local: bool, token: [u8; 16]) -> PortId {
+    /// The host's epoch.
+    pub fn epoch(&self) -> u64 {
+        self.config.epoch
+    }
+
+    /// A connection has been made. `token`: 16 bytes that nobody can guess, for the session that
+    /// may begin on it.
+    pub fn connect(&mut self, now: Time, peer: Peer, token: [u8; 16]) -> PortId {
         let id = PortId(self.connections.insert(Connection {
             port: Port::new(now),
             session: None,
-            local,
+            peer,
+            clock: [0; 16],
             token,
             used: false,
             dirty: false,
@@ -141,7 +165,7 @@ impl Hub {
         self.connections[port.0].port.handle_received(now);
         while let Some(frame) = self.connections[port.0].port.poll_frame(now) {
             self.handle_frame(now, port, frame);
-            self.carry_out(now);
+            self.after_input(now);
         }
         self.note_answered(now, port);
         if let Some(fault) = self.connections[port.0].port.take_fault() {
@@ -175,7 +199,7 @@ impl Hub {
         let id = self.broker.session_id(session);
         self.carriers[session.index()] = None;
         let lingers = self.broker.handle_unlinked(now, session, linger);
-        self.carry_out(now);
+        self.after_input(now);
         lingers.then_some(id)
     }
 
@@ -185,15 +209,18 @@ impl Hub {
             return;
         };
         if self.carrier(key).is_none() {
-            self.broker.end_session(now, key);
-            self.carry_out(now);
+            self.broker.end_session(now, key, true);
+            self.after_input(now);
         }
     }
 
     /// Deadlines may have come.
     pub fn handle_timeout(&mut self, now: Time) {
         self.broker.handle_timeout(now);
-        self.carry_out(now);
+        if let Some(journal) = &mut self.journal {
+            journal.handle_timeout(now);
+        }
+        self.after_input(now);
         while let Some(port) = self.timers.pop(now) {
             let connection = &mut self.connections[port.0];
             connection.timer = None;
@@ -211,7 +238,8 @@ impl Hub {
 
     /// When `handle_timeout` wants to be called.
     pub fn poll_timeout(&self) -> Option<Time> {
-        [self.broker.poll_timeout(), self.timers.next()].into_iter().flatten().min()
+        let journal = self.journal.as_ref().and_then(Journal::poll_timeout);
+        [self.broker.poll_timeout(), self.timers.next(), journal].into_iter().flatten().min()
     }
 
     /// Bytes to be written to a connection; `handle_written` after advancing it.
@@ -227,7 +255,7 @@ impl Hub {
             self.effects.push_back(Effect::Resume(port));
             if let Some(session) = connection.session {
                 self.broker.handle_congestion(now, session, false);
-                self.carry_out(now);
+                self.after_input(now);
             }
         }
     }
@@ -239,17 +267,6 @@ impl Hub {
             self.connections[port.0].dirty = false;
         }
         Some(effect)
-    }
-
-    /// The last log position that a change waits for.
-    pub fn log_wanted(&self) -> u64 {
-        self.broker.log_wanted()
-    }
-
-    /// The log has been written up to `position`.
-    pub fn handle_log(&mut self, now: Time, position: u64) {
-        self.broker.handle_log(now, position);
-        self.carry_out(now);
     }
 
     fn carrier(&self, session: SessionKey) -> Option<PortId> {

@@ -6,7 +6,8 @@
 //!
 //! Order of calls: append to `inbox()`, `handle_received`, `poll_frame` until it is empty, `push`.
 //!
-//! Invariant: before the greeting nothing but a greeting is taken, and no frame over 4 KiB.
+//! Invariant: before the greeting is answered nothing but one greeting is taken, and no frame over
+//! 4 KiB.
 //!
 //! Floor: imports `base` and `wire`.
 
@@ -21,6 +22,8 @@ use crate::wire::{Clock, Frame, Frames, Inbox, Malformed, NameRef, Outbox, decod
 enum State {
     /// Nothing but a greeting is taken.
     Greeting,
+    /// It has come and is not answered yet: nothing is taken.
+    Greeted,
     /// Everything else is.
     Open,
     /// Nothing is taken any more.
@@ -133,6 +136,11 @@ impl<N: Copy> Port<N> {
         self.fault.take()
     }
 
+    /// The greeting has come: nothing more is taken until it is answered.
+    pub fn greeted(&mut self) {
+        self.state = State::Greeted;
+    }
+
     /// The greeting was answered: operations may come.
     pub fn open(&mut self, clock_shared: bool) {
         self.state = State::Open;
@@ -219,7 +227,7 @@ impl<N: Copy> Port<N> {
 
     fn frame_size_max(&self) -> usize {
         match self.state {
-            State::Greeting => limits::HANDSHAKE_FRAME_SIZE_MAX,
+            State::Greeting | State::Greeted => limits::HANDSHAKE_FRAME_SIZE_MAX,
             _ => limits::FRAME_SIZE_MAX,
         }
     }
@@ -227,7 +235,7 @@ impl<N: Copy> Port<N> {
     fn in_order(&self, frame: &Frame) -> bool {
         match frame {
             Frame::Hello(_) => self.state == State::Greeting,
-            Frame::Goodbye => true,
+            Frame::Goodbye => self.state != State::Greeted,
             Frame::Welcome(_)
             | Frame::Bye { .. }
             | Frame::Reply { .. }

@@ -5,8 +5,8 @@
 use bytes::Bytes;
 
 use super::encode::flag;
-use super::frame::{BatchPart, Change, Frame, FrameKind, HeldKind, Hello, NameRef, Welcome};
-use super::{Clock, HEADER_SIZE, MAGIC, Malformed, Whole};
+use super::frame::{BatchPart, Change, Frame, FrameKind, HeldKind, NameRef};
+use super::{Clock, HEADER_SIZE, Malformed, Whole};
 use crate::base::limits;
 use crate::base::{Delivery, Durability, Error, Headers, Kind, Message, Name};
 use crate::base::{Properties, Receipt, Request, Time, Trace, Verdict};
@@ -103,9 +103,7 @@ impl Reader<'_> {
             FrameKind::Inspect => Frame::Inspect { ticket, name: self.name_ref()? },
             FrameKind::Received => Frame::Received { count: id },
             FrameKind::Goodbye => Frame::Goodbye,
-            FrameKind::Extend => {
-                Frame::Extend { ticket, delivery: self.u64()?, ms: self.u64()? }
-            }
+            FrameKind::Extend => Frame::Extend { ticket, delivery: self.u64()?, ms: self.u64()? },
             FrameKind::Peek => {
                 Frame::Peek { ticket, name: self.name_ref()?, count: self.padded_u32()? }
             }
@@ -165,9 +163,7 @@ impl Reader<'_> {
             },
             FrameKind::Reply => Frame::Reply { ticket, message: self.message()?.0 },
             FrameKind::Done => Frame::Done { ticket },
-            FrameKind::Receipt => {
-                Frame::Receipt { ticket, receipt: self.receipt()? }
-            }
+            FrameKind::Receipt => Frame::Receipt { ticket, receipt: self.receipt()? },
             FrameKind::Receipts => {
                 let count = self.count(limits::BATCH_PARTS_MAX)?;
                 let receipts = (0..count).map(|_| self.receipt()).collect::<Decoded<_>>()?;
@@ -200,7 +196,8 @@ impl Reader<'_> {
     fn flags(&self, flags: u8) -> Decoded<()> {
         let known = match self.kind {
             FrameKind::Failed | FrameKind::Bye => 3,
-            FrameKind::Held | FrameKind::Welcome => 7,
+            FrameKind::Held => 7,
+            FrameKind::Welcome => 15,
             FrameKind::Delivery => 1,
             _ => 0,
         };
@@ -218,7 +215,7 @@ impl Reader<'_> {
     }
 
     #[inline]
-    fn array<const N: usize>(&mut self) -> Decoded<[u8; N]> {
+    pub(super) fn array<const N: usize>(&mut self) -> Decoded<[u8; N]> {
         Ok(*self.bytes(N)?.first_chunk().expect("as many bytes as were asked for"))
     }
 
@@ -456,48 +453,6 @@ impl Reader<'_> {
             Ok(text) => Ok(text.to_owned()),
             Err(_) => self.fail("has a text that is not UTF-8"),
         }
-    }
-
-    fn magic(&mut self) -> Decoded<()> {
-        if self.array()? == MAGIC { Ok(()) } else { self.fail("is not Telpher's") }
-    }
-
-    fn hello(&mut self) -> Decoded<Hello> {
-        self.magic()?;
-        Ok(Hello {
-            versions: (self.u16()?, self.u16()?),
-            features: self.u64()?,
-            session_id: self.u64()?,
-            token: self.array()?,
-            hub_id: self.array()?,
-            epoch: self.u64()?,
-            clock: self.array()?,
-            received: self.u64()?,
-        })
-    }
-
-    fn welcome(&mut self, flags: u8) -> Decoded<Welcome> {
-        self.magic()?;
-        let version = self.u16()?;
-        let authentication = self.u8()?;
-        self.zero(1)?;
-        Ok(Welcome {
-            version,
-            authentication,
-            resumed: flags & flag::WELCOME_RESUMED != 0,
-            clock_shared: flags & flag::WELCOME_CLOCK_SHARED != 0,
-            memory_only: flags & flag::WELCOME_MEMORY_ONLY != 0,
-            features: self.u64()?,
-            hub_id: self.array()?,
-            epoch: self.u64()?,
-            session_id: self.u64()?,
-            token: self.array()?,
-            answered: self.u64()?,
-            frame_size_max: self.u32()?,
-            names_max: self.u32()?,
-            window: self.u32()?,
-            grace_ms: self.u32()?,
-        })
     }
 }
 

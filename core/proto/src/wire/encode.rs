@@ -4,8 +4,8 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::frame::{BatchPart, Change, Frame, FrameKind, Hello, NameRef, Welcome};
-use super::{Clock, MAGIC, Outbox};
+use super::frame::{BatchPart, Change, Frame, FrameKind, NameRef};
+use super::{Clock, Outbox};
 use crate::base::{Delivery, Error, Message, Receipt, Reply, Time, limits};
 
 /// Flags of single frames; every other bit is zero.
@@ -15,6 +15,7 @@ pub(super) mod flag {
     pub const WELCOME_RESUMED: u8 = 1;
     pub const WELCOME_CLOCK_SHARED: u8 = 2;
     pub const WELCOME_MEMORY_ONLY: u8 = 4;
+    pub const WELCOME_MEMORY_LOST: u8 = 8;
     pub const FAILED_MAYBE_EXECUTED: u8 = 1;
     pub const FAILED_COUNTED: u8 = 2;
     pub const DELIVERY_REDELIVERED: u8 = 1;
@@ -106,7 +107,13 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    pub(super) fn frame(&mut self, kind: FrameKind, flags: u8, id: u64, body: impl FnOnce(&mut Self)) {
+    pub(super) fn frame(
+        &mut self,
+        kind: FrameKind,
+        flags: u8,
+        id: u64,
+        body: impl FnOnce(&mut Self),
+    ) {
         let start = self.out.len();
         self.out.put_u32_le(0);
         self.out.put_slice(&[kind as u8, flags, 0, 0]);
@@ -343,42 +350,5 @@ impl Writer<'_> {
                 self.verdict(*verdict, reason);
             }
         }
-    }
-
-    fn hello(&mut self, hello: &Hello) {
-        self.frame(FrameKind::Hello, 0, 0, |w| {
-            w.out.put_slice(&MAGIC);
-            w.out.put_u16_le(hello.versions.0);
-            w.out.put_u16_le(hello.versions.1);
-            w.out.put_u64_le(hello.features);
-            w.out.put_u64_le(hello.session_id);
-            w.out.put_slice(&hello.token);
-            w.out.put_slice(&hello.hub_id);
-            w.out.put_u64_le(hello.epoch);
-            w.out.put_slice(&hello.clock);
-            w.out.put_u64_le(hello.received);
-        });
-    }
-
-    fn welcome(&mut self, welcome: &Welcome) {
-        let flags = if welcome.resumed { flag::WELCOME_RESUMED } else { 0 }
-            | if welcome.clock_shared { flag::WELCOME_CLOCK_SHARED } else { 0 }
-            | if welcome.memory_only { flag::WELCOME_MEMORY_ONLY } else { 0 };
-        self.frame(FrameKind::Welcome, flags, 0, |w| {
-            w.out.put_slice(&MAGIC);
-            w.out.put_u16_le(welcome.version);
-            w.out.put_u8(welcome.authentication);
-            w.out.put_u8(0);
-            w.out.put_u64_le(welcome.features);
-            w.out.put_slice(&welcome.hub_id);
-            w.out.put_u64_le(welcome.epoch);
-            w.out.put_u64_le(welcome.session_id);
-            w.out.put_slice(&welcome.token);
-            w.out.put_u64_le(welcome.answered);
-            w.out.put_u32_le(welcome.frame_size_max);
-            w.out.put_u32_le(welcome.names_max);
-            w.out.put_u32_le(welcome.window);
-            w.out.put_u32_le(welcome.grace_ms);
-        });
     }
 }

@@ -156,8 +156,10 @@ pub struct Welcome {
     pub resumed: bool,
     /// Both ends share a monotonic clock.
     pub clock_shared: bool,
-    /// Queues are kept in memory only.
+    /// The hub has no directory: queues are kept in memory only.
     pub memory_only: bool,
+    /// What queues held in memory was lost with the host before this one.
+    pub memory_lost: bool,
     /// Feature bits; none are defined yet.
     pub features: u64,
     /// The hub.

@@ -14,6 +14,7 @@
 mod decode;
 mod encode;
 mod frame;
+mod greeting;
 mod inbox;
 mod outbox;
 mod queues;

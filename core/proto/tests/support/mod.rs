@@ -1,12 +1,17 @@
 //! Clients and a hub joined by pipes that a test can cut, under a clock that a test turns.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+#[path = "disk.rs"]
+mod disk;
+
 use telpher_proto::base::{
     Command, Error, Event, Id, Kind, Message, Name, Notice, Outcome, QueueOptions, Time, Verdict,
     What,
 };
 use telpher_proto::client::{self, Client, Link};
-use telpher_proto::hub::{self, Effect, Hub, Linger, PortId};
+use telpher_proto::hub::{self, Beginning, Effect, Hub, Linger, Peer, PortId};
+
+pub use disk::Disk;
 
 pub const CLOCK: [u8; 16] = [7; 16];
 
@@ -14,9 +19,9 @@ pub struct World {
     pub now: Time,
     pub hub: Hub,
     pub programs: Vec<Program>,
-    epoch: u64,
+    pub epoch: u64,
+    pub disk: Disk,
     tokens: u8,
-    pub log_delayed: bool,
 }
 
 pub struct Program {
@@ -31,31 +36,65 @@ pub struct Program {
 }
 
 impl World {
+    /// The hub of a directory, with its disk.
     pub fn new() -> World {
-        World::with(false)
-    }
-
-    pub fn with(log_delayed: bool) -> World {
         let now = Time::from_nanos(1_000_000_000);
-        World {
-            now,
-            hub: hub(1, log_delayed, now),
-            programs: Vec::new(),
-            epoch: 1,
-            tokens: 0,
-            log_delayed,
-        }
+        let mut disk = Disk::default();
+        let hub = host(1, now, &mut disk).expect("an empty disk");
+        World { now, hub, programs: Vec::new(), epoch: 1, disk, tokens: 0 }
     }
 
-    /// Another host takes over; nothing is left of the first.
+    /// A hub without a directory.
+    pub fn in_memory() -> World {
+        let mut world = World::new();
+        world.hub = Hub::new(config(1), world.now);
+        world
+    }
+
+    /// The host is killed, and another takes over.
     pub fn change_host(&mut self) {
+        self.disk.forget_work();
+        self.take_over().expect("an undamaged disk");
+    }
+
+    /// The machine loses its power. The same programs, as if on another machine, go on.
+    pub fn cut_power(&mut self) {
+        self.disk.cut_power();
+        self.take_over().expect("an undamaged disk");
+    }
+
+    /// The host ends by itself, and another takes over.
+    pub fn hand_over(&mut self) {
+        let last = self.hub.close_down(self.now);
+        let mut synced = 0;
+        while let Some(effect) = self.hub.poll_disk() {
+            self.disk.waiting.push_back(effect);
+        }
+        loop {
+            let done = self.disk.next();
+            if done.is_empty() {
+                break;
+            }
+            for done in done {
+                if let hub::DiskDone::Synced(position) = done {
+                    synced = position;
+                }
+            }
+        }
+        assert!(last.is_some_and(|last| last <= synced), "what was handed over is durable");
+        self.take_over().expect("an undamaged disk");
+    }
+
+    /// Another host takes over from what is on the disk.
+    pub fn take_over(&mut self) -> Result<(), Error> {
         self.epoch += 1;
-        self.hub = hub(self.epoch, self.log_delayed, self.now);
+        self.hub = host(self.epoch, self.now, &mut self.disk)?;
         for program in &mut self.programs {
             program.port = None;
             program.client.handle_disconnected(self.now, "the host was killed");
         }
         self.settle();
+        Ok(())
     }
 
     /// A program that has opened the hub.
@@ -117,7 +156,10 @@ impl World {
 
     /// Everybody does what can be done without time passing.
     pub fn settle(&mut self) {
-        while self.turn_hub() | (0..self.programs.len()).any(|program| self.turn(program)) {}
+        while self.turn_hub()
+            | self.turn_disk()
+            | (0..self.programs.len()).any(|program| self.turn(program))
+        {}
     }
 
     /// The connection breaks; the session lingers.
@@ -128,7 +170,7 @@ impl World {
 
     /// The process is killed.
     pub fn kill(&mut self, program: usize) {
-        self.drop_port(program, Linger::Ended);
+        self.drop_port(program, Linger::Died);
         self.programs[program].cut = true;
         self.settle();
     }
@@ -159,7 +201,8 @@ impl World {
             match link {
                 Link::Connect => {
                     self.tokens += 1;
-                    program.port = Some(self.hub.connect(now, true, [self.tokens; 16]));
+                    program.port =
+                        Some(self.hub.connect(now, Peer::Local(None), [self.tokens; 16]));
                     program.client.handle_connected(now);
                 }
                 Link::Disconnect => {
@@ -172,6 +215,19 @@ impl World {
         while let Some(event) = program.client.poll_event() {
             program.events.push(event);
             moved = true;
+        }
+        moved
+    }
+
+    fn turn_disk(&mut self) -> bool {
+        self.hub.flush(self.now);
+        while let Some(effect) = self.hub.poll_disk() {
+            self.disk.waiting.push_back(effect);
+        }
+        let done = self.disk.next();
+        let moved = !done.is_empty();
+        for done in done {
+            self.hub.handle_disk(self.now, done);
         }
         moved
     }
@@ -281,16 +337,26 @@ impl World {
     }
 }
 
-fn hub(epoch: u64, log_delayed: bool, now: Time) -> Hub {
-    let config = hub::Config {
+fn config(epoch: u64) -> hub::Config {
+    hub::Config {
         hub_id: [9; 16],
         epoch,
         clock: CLOCK,
         session_grace_ms: 5_000,
-        directory: epoch > 1,
-        log_delayed,
-    };
-    Hub::new(config, now)
+        time_ms: 1_000_000,
+        seed: epoch,
+    }
+}
+
+fn host(epoch: u64, now: Time, disk: &mut Disk) -> Result<Hub, Error> {
+    let files = disk.files();
+    let mut read = |number| disk.read(number);
+    let path = |number| format!("journal.{number:08}");
+    let begun = Hub::recover(config(epoch), now, &files, &mut read, &path)?;
+    let Beginning { hub, segment: (number, size, content), obsolete, .. } = begun;
+    disk.make((number, size, &content));
+    obsolete.into_iter().for_each(|number| disk.remove(number));
+    Ok(hub)
 }
 
 fn take(outbox: &mut telpher_proto::wire::Outbox) -> Vec<u8> {
@@ -326,6 +392,11 @@ pub fn declare(queue: &str, options: QueueOptions) -> Command {
     Command::Declare { queue: name(queue), options: QueueOptions { durability, ..options } }
 }
 
+/// A queue that is as safe as the hub's default says.
+pub fn declare_on_disk(queue: &str, options: QueueOptions) -> Command {
+    Command::Declare { queue: name(queue), options }
+}
+
 pub fn send(queue: &str, body: &str) -> Command {
     Command::Send { queue: name(queue), message: Message::new(body.as_bytes().to_vec()) }
 }
@@ -335,9 +406,9 @@ pub fn receive(queue: &str) -> Command {
 }
 
 pub fn consume(queue: &str, prefetch: u32) -> Command {
-    Command::Consume { queue: name(queue), prefetch }
+    Command::Consume { queue: name(queue), prefetch, ack_deadline_ms: 0 }
 }
 
 pub fn settle(delivery: u64, verdict: Verdict) -> Command {
-    Command::Settle { delivery, verdict }
+    Command::Settle { delivery, verdict, reason: String::new() }
 }

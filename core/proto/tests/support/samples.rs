@@ -1,10 +1,10 @@
 //! One frame of every kind, with every field set to something of its own.
 
 use telpher_proto::base::{
-    Delivery, Durability, Error, HeadersBuilder, Kind, Message, Name, Overflow, Properties,
+    Delivery, Durability, Error, HeadersBuilder, Kind, Message, Name, Overflow, Peeked, Properties,
     QueueInfo, QueueOptions, Receipt, Request, Time, Trace, Verdict,
 };
-use telpher_proto::wire::{Change, Frame, HeldKind, Hello, NameRef, Welcome};
+use telpher_proto::wire::{BatchPart, Change, Frame, HeldKind, Hello, NameRef, Welcome};
 
 const NAME: NameRef = NameRef { number: 17, generation: 3 };
 const CHANGE: Change = Change { producer: 0x0102_0304_0506_0708, sequence: 99, oldest: 90 };
@@ -27,6 +27,7 @@ pub fn full_message() -> Message {
 /// A name for each sample, and the frame.
 pub fn samples() -> Vec<(&'static str, Frame)> {
     let mut samples = said_by_programs();
+    samples.extend(changes());
     samples.extend(said_by_hubs());
     samples
 }
@@ -35,14 +36,23 @@ fn plain() -> Message {
     Message::new("plain")
 }
 
-fn said_by_programs() -> Vec<(&'static str, Frame)> {
-    let name = Name::parse("orders.eu").unwrap();
-    let options = QueueOptions {
+fn options() -> QueueOptions {
+    QueueOptions {
         durability: Some(Durability::Memory),
         length_max: 1_000,
         bytes_max: 65_536,
         overflow: Overflow::Reject,
-    };
+        max_attempts: 3,
+        backoff_min_ms: 4,
+        backoff_max_ms: 5,
+        ack_deadline_ms: 6,
+        ttl_ms: 7,
+        dead_letter: Some(Name::parse("dead").unwrap()),
+    }
+}
+
+fn said_by_programs() -> Vec<(&'static str, Frame)> {
+    let name = Name::parse("orders.eu").unwrap();
     vec![
         ("hello", Frame::Hello(Box::new(hello()))),
         ("open", Frame::Open { name_ref: NAME, name }),
@@ -63,9 +73,14 @@ fn said_by_programs() -> Vec<(&'static str, Frame)> {
             Frame::Answer { ticket: 13, request: 14, reply: Err(Error::remote(-5, "no")) },
         ),
         ("receive", Frame::Receive { ticket: 15, name: NAME, deadline: Some(DEADLINE) }),
-        ("consume", Frame::Consume { id: 16, name: NAME, prefetch: 64 }),
+        ("consume", Frame::Consume { id: 16, name: NAME, prefetch: 64, ack_deadline_ms: 250 }),
         ("credit", Frame::Credit { id: 16, prefetch: 0 }),
         ("inspect", Frame::Inspect { ticket: 18, name: NAME }),
+    ]
+}
+
+fn changes() -> Vec<(&'static str, Frame)> {
+    vec![
         (
             "send",
             Frame::Send {
@@ -78,13 +93,35 @@ fn said_by_programs() -> Vec<(&'static str, Frame)> {
         ),
         (
             "settle",
-            Frame::Settle { ticket: 20, change: CHANGE, delivery: 0x77, verdict: Verdict::Requeue },
+            Frame::Settle {
+                ticket: 20,
+                change: CHANGE,
+                delivery: 0x77,
+                verdict: Verdict::Requeue,
+                reason: "why".into(),
+            },
         ),
-        ("declare", Frame::Declare { ticket: 21, change: CHANGE, name: NAME, options }),
+        (
+            "declare",
+            Frame::Declare { ticket: 21, change: CHANGE, name: NAME, options: Box::new(options()) },
+        ),
         ("delete", Frame::Delete { ticket: 22, change: CHANGE, name: NAME }),
         ("purge", Frame::Purge { ticket: 23, change: CHANGE, name: NAME }),
         ("received", Frame::Received { count: 24 }),
         ("goodbye", Frame::Goodbye),
+        ("extend", Frame::Extend { ticket: 40, delivery: 0x77, ms: 41 }),
+        ("batch", Frame::Batch { ticket: 42, change: CHANGE, parts: parts() }),
+        ("peek", Frame::Peek { ticket: 43, name: NAME, count: 44 }),
+        ("list", Frame::List { ticket: 45, after: None }),
+        ("list behind a name", Frame::List { ticket: 46, after: Name::parse("orders").ok() }),
+    ]
+}
+
+fn parts() -> Vec<BatchPart> {
+    let (verdict, reason) = (Verdict::Reject, String::from("no"));
+    vec![
+        BatchPart::Send { name: NAME, message: full_message() },
+        BatchPart::Settle { delivery: 0x77, verdict, reason },
     ]
 }
 
@@ -118,13 +155,35 @@ fn said_by_hubs() -> Vec<(&'static str, Frame)> {
         ("delivery", Frame::Delivery { id: 36, delivery }),
         ("answered", Frame::Answered { count: 37 }),
         ("started", Frame::Started { id: 38 }),
+        ("receipts", Frame::Receipts { ticket: 47, receipts: receipts() }),
+        ("peeked", Frame::Peeked { ticket: 48, messages: vec![peeked()] }),
+        (
+            "queues",
+            Frame::Queues {
+                ticket: 49,
+                queues: vec![(Name::parse("orders").unwrap(), queue_info())],
+            },
+        ),
     ]
+}
+
+fn receipts() -> Vec<Receipt> {
+    vec![
+        Receipt { message_id: 50, durability: Durability::Disk },
+        Receipt { message_id: 51, durability: Durability::Disk },
+    ]
+}
+
+fn peeked() -> Peeked {
+    Peeked { message_id: 52, failures: 1, redelivered: true, message: plain() }
 }
 
 fn queue_info() -> QueueInfo {
     QueueInfo {
         ready: 1,
         held: 2,
+        delayed: 12,
+        damaged: 13,
         bytes: 3,
         sends_waiting: 4,
         consumers: 5,
@@ -132,10 +191,17 @@ fn queue_info() -> QueueInfo {
         acknowledged: 7,
         rejected: 8,
         requeued: 9,
+        dead_lettered: 14,
         length_max: 10,
         bytes_max: 11,
         overflow: Overflow::Reject,
         durability: Durability::Memory,
+        max_attempts: 15,
+        backoff_min_ms: 16,
+        backoff_max_ms: 17,
+        ack_deadline_ms: 18,
+        ttl_ms: 19,
+        dead_letter: Some(Name::parse("dead").unwrap()),
     }
 }
 
@@ -167,6 +233,7 @@ fn welcome() -> Welcome {
         resumed: true,
         clock_shared: true,
         memory_only: true,
+        memory_lost: false,
         features: 0,
         hub_id: [0xdd; 16],
         epoch: 1,

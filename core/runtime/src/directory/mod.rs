@@ -3,7 +3,9 @@
 //! ```text
 //! VERSION   "telpher directory 1": what the rest looks like
 //! LOCK      locked by the process that hosts the hub, whose number it holds
-//! HUB       the hub's id, and the epoch that rises with every host
+//! HUB       the hub's id, the epoch that rises with every host, the last one's first segment
+//! journal.* what every host has written down
+//! reserve   room on a full disk for the next host
 //! hub.sock  where the host listens
 //! ```
 //! Only its owner may get in (0700). A directory that is not a hub's is never taken over, and one
@@ -13,6 +15,7 @@
 
 mod lock;
 mod record;
+mod segments;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -25,6 +28,7 @@ use telpher_proto::base::{Error, Kind};
 use crate::descriptors::Descriptor;
 
 pub(crate) use lock::{Lock, Locked};
+pub(crate) use segments::{Filling, SegmentFile, is_full, read_frame};
 
 const VERSION: &[u8] = b"telpher directory 1\n";
 const FILE_SIZE_MAX: usize = 4 * 1024;
@@ -137,7 +141,9 @@ impl Directory {
             let name = entry.file_name().to_string_lossy().into_owned();
             let ours = ["VERSION", "LOCK", "HUB", "hub.sock"];
             let is_ours =
-                ours.iter().any(|own| name == *own || name.starts_with(&format!("{own}.")));
+                ours.iter().any(|own| name == *own || name.starts_with(&format!("{own}.")))
+                    || name.starts_with(segments::PREFIX)
+                    || name.starts_with(segments::RESERVE);
             if !is_ours && name != "." && name != ".." {
                 return Ok(Some(name));
             }

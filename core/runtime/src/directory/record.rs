@@ -1,4 +1,5 @@
-//! What a directory remembers of its hub: its id, and how many hosts it has had.
+//! What a directory remembers of its hub: its id, how many hosts it has had, and with which segment
+//! of the journal the last one began. So it is noticed if that is missing.
 //!
 //! Floor: directory.
 
@@ -14,6 +15,8 @@ const NAME: &str = "HUB";
 pub(crate) struct Record {
     pub(crate) hub_id: [u8; 16],
     pub(crate) epoch: u64,
+    /// The first segment of the last host that began; 0: none has.
+    pub(crate) segment: u32,
 }
 
 impl Directory {
@@ -23,32 +26,54 @@ impl Directory {
     ///
     /// `IO` if the file can't be written, or is damaged; then it is left as it is.
     pub(crate) fn raise_epoch(&self) -> Result<Record, Error> {
-        let record = match self.read(NAME)? {
-            None => Record { hub_id: clock::random(), epoch: 1 },
-            Some(text) => {
-                let known = Record::parse(&text).ok_or_else(|| {
-                    let path = self.path().join(NAME);
-                    Error::new(Kind::Io, format!("{} is damaged", path.display()))
-                })?;
-                Record { epoch: known.epoch + 1, ..known }
-            }
+        let record = match self.record()? {
+            None => Record { hub_id: clock::random(), epoch: 1, segment: 0 },
+            Some(known) => Record { epoch: known.epoch + 1, ..known },
         };
-        self.replace(NAME, record.text().as_bytes())?;
+        self.note(record)?;
         Ok(record)
+    }
+
+    /// Writes the record down, durably.
+    ///
+    /// # Errors
+    ///
+    /// `IO` with the system's words.
+    pub(crate) fn note(&self, record: Record) -> Result<(), Error> {
+        self.replace(NAME, record.text().as_bytes())
+    }
+
+    /// The record as it stands; `None` if the directory has had no host.
+    ///
+    /// # Errors
+    ///
+    /// `CORRUPT` if it is damaged.
+    pub(crate) fn record(&self) -> Result<Option<Record>, Error> {
+        let Some(text) = self.read(NAME)? else { return Ok(None) };
+        let damaged = || {
+            let path = self.path().join(NAME);
+            Error::new(Kind::Corrupt, format!("{} is damaged at offset 0", path.display()))
+        };
+        Record::parse(&text).ok_or_else(damaged).map(Some)
     }
 }
 
 impl Record {
     fn text(self) -> String {
-        format!("hub {:032x}\nepoch {}\n", u128::from_be_bytes(self.hub_id), self.epoch)
+        let Record { hub_id, epoch, segment } = self;
+        let text =
+            format!("hub {:032x}\nepoch {epoch}\nsegment {segment}\n", u128::from_be_bytes(hub_id));
+        format!("{text}check {:08x}\n", crc32c::crc32c(text.as_bytes()))
     }
 
     fn parse(text: &[u8]) -> Option<Record> {
         let text = std::str::from_utf8(text).ok()?;
-        let (hub, epoch) = text.strip_suffix('\n')?.split_once('\n')?;
-        let hub_id = u128::from_str_radix(hub.strip_prefix("hub ")?, 16).ok()?.to_be_bytes();
-        let epoch = epoch.strip_prefix("epoch ")?.parse().ok()?;
-        let record = Record { hub_id, epoch };
+        let mut lines = text.lines();
+        let mut field = |name| lines.next()?.strip_prefix(name);
+        let hub_id = u128::from_str_radix(field("hub ")?, 16).ok()?.to_be_bytes();
+        let epoch = field("epoch ")?.parse().ok()?;
+        let segment = field("segment ")?.parse().ok()?;
+        let record = Record { hub_id, epoch, segment };
         (record.text() == text && epoch < u64::MAX).then_some(record)
     }
 }
@@ -59,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_record_is_read_as_it_was_written_and_a_cut_one_is_not() {
-        let record = Record { hub_id: [0xa5; 16], epoch: 42 };
+        let record = Record { hub_id: [0xa5; 16], epoch: 42, segment: 7 };
         let text = record.text();
         assert_eq!(Record::parse(text.as_bytes()), Some(record));
         for cut in 0..text.len() {

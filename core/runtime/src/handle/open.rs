@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 use telpher_proto::base::{Error, Id, Kind, limits};
 use telpher_proto::client::{Client, Config};
 use telpher_proto::election::{Election, Role};
+use telpher_proto::hub::Hub;
 
 use super::admission::Admission;
 use super::dispatch::{Hosting, Place, Target};
@@ -241,7 +242,8 @@ fn inline(
         let detail = format!("{} is hosted by another handle of this process", hosting.url);
         return Err(Error::new(Kind::Mismatch, detail));
     }
-    let mut core = Core::new(hosting.plan(None).config(), mailbox, clock::now());
+    let hub = Hub::new(hosting.plan(None).config(), clock::now());
+    let mut core = Core::new(hub, mailbox, None);
     for listener in listeners {
         core.listen(poller, listener).map_err(|error| no_resources(&hosting.url, &error))?;
     }

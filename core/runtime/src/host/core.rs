@@ -15,10 +15,12 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use foldhash::HashMap;
 use slab::Slab;
-use telpher_proto::base::Time;
 use telpher_proto::base::limits::{self, SESSIONS_MAX};
-use telpher_proto::hub::{Config, Effect, Hub, PortId};
+use telpher_proto::base::record::Process;
+use telpher_proto::base::{Error, Time};
+use telpher_proto::hub::{self, DiskDone, Effect, Hub, PortId, SessionId};
 
+use super::disk::Disk;
 use super::peer::Peer;
 use super::process::{Watched, judge};
 use super::{Mail, Mailbox};
@@ -41,6 +43,9 @@ struct Door {
 /// A hub and everything that is connected to it.
 pub(crate) struct Core {
     hub: Hub,
+    disk: Option<Disk>,
+    /// Why nothing more can be written down.
+    disk_failure: Option<Error>,
     peers: Slab<Peer>,
     ports: HashMap<PortId, usize>,
     doors: Slab<Door>,
@@ -58,9 +63,12 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(config: Config, mailbox: Arc<Mailbox>, now: Time) -> Core {
+    /// A core around a hub; with the disk that carries out what its journal wants, if it has one.
+    pub(crate) fn new(hub: Hub, mailbox: Arc<Mailbox>, disk: Option<Disk>) -> Core {
         Core {
-            hub: Hub::new(config, now),
+            hub,
+            disk,
+            disk_failure: None,
             peers: Slab::new(),
             ports: HashMap::default(),
             doors: Slab::new(),
@@ -148,6 +156,7 @@ impl Core {
             if self.hub.poll_timeout().is_some_and(|at| at <= now) {
                 self.hub.handle_timeout(now);
             }
+            self.flush(now);
             self.take_effects(now);
             let wrote = self.write(poller, now);
             self.close_due(poller, now);
@@ -157,6 +166,70 @@ impl Core {
             worked = true;
         }
         worked
+    }
+
+    /// What has gathered in this round goes to the disk together.
+    fn flush(&mut self, now: Time) {
+        let Some(disk) = &self.disk else { return };
+        self.hub.flush(now);
+        while let Some(effect) = self.hub.poll_disk() {
+            disk.carry_out(effect);
+        }
+    }
+
+    /// Why the hub can't go on: nothing more can be written down.
+    pub(crate) fn take_disk_failure(&mut self) -> Option<Error> {
+        self.disk_failure.take()
+    }
+
+    /// The host ends by itself: writes down what was in memory only, and waits for that until
+    /// `deadline`. Whatever goes wrong is no worse than ending without it.
+    pub(crate) fn close_down(&mut self, poller: &mut Poller, deadline: Time) {
+        let mut now = clock::now();
+        let Some(last) = self.hub.close_down(now) else { return };
+        self.flush(now);
+        let (mut mail, mut ready) = (Vec::new(), Vec::new());
+        while now < deadline {
+            poller.alarm().arm();
+            let until = if self.mailbox.has_mail() { now } else { deadline };
+            if poller.wait(Some(until), now, &mut ready).is_err() {
+                return;
+            }
+            ready.clear();
+            now = clock::now();
+            self.mailbox.take(&mut mail);
+            for message in mail.drain(..) {
+                match message {
+                    Mail::Disk(DiskDone::Synced(position)) if position >= last => return,
+                    Mail::DiskFailed(error) => {
+                        return tracing::error!(%error, "the hub was not handed over");
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Sessions that an earlier host has left, each to be ended with its process.
+    pub(crate) fn watch(&mut self, poller: &Poller, sessions: Vec<(SessionId, Process)>) {
+        for (session, process) in sessions {
+            match super::process::find(session, process) {
+                Some(watched) => self.watch_process(poller, watched),
+                None => self.hub.handle_process_ended(clock::now(), session),
+            }
+        }
+    }
+
+    fn watch_process(&mut self, poller: &Poller, watched: Watched) {
+        let session = watched.session;
+        let entry = self.watched.vacant_entry();
+        match poller.add_reader(&watched, Source::Process(entry.key())) {
+            Ok(()) => drop(entry.insert(watched)),
+            Err(error) => {
+                tracing::warn!(%error, "can't watch a local process; its session ends");
+                self.hub.handle_process_ended(clock::now(), session);
+            }
+        }
     }
 
     /// True if a turn would find something to do at once.
@@ -189,6 +262,11 @@ impl Core {
                         tracing::error!(%error, "can't accept connections");
                     }
                 }
+                Mail::Disk(done) => self.hub.handle_disk(now, done),
+                Mail::DiskFailed(error) => {
+                    self.is_stopped = true;
+                    self.disk_failure.get_or_insert(error);
+                }
                 Mail::Stop => self.is_stopped = true,
             }
         }
@@ -200,13 +278,18 @@ impl Core {
             ring.set_reason(&format!("the hub has {SESSIONS_MAX} connections, and allows no more"));
             return;
         }
-        let port = self.hub.connect(now, true, clock::random());
+        let port = self.hub.connect(now, self.local(), clock::random());
         let entry = self.peers.vacant_entry();
         let key = entry.key();
         ring.set_key(key);
         entry.insert(Peer::new(port, Link::Ring(ring), false));
         self.ports.insert(port, key);
         self.mark_ready(key);
+    }
+
+    /// A program in this process; it is named only where another host may have to find it.
+    fn local(&self) -> hub::Peer {
+        hub::Peer::Local(self.disk.as_ref().and_then(|_| super::process::own()))
     }
 
     fn accept(&mut self, poller: &Poller, now: Time) {
@@ -246,8 +329,11 @@ impl Core {
             tracing::warn!(%error, "a connection was refused");
             return;
         }
-        let port = self.hub.connect(now, is_unix, clock::random());
-        entry.insert(Peer::new(port, Link::Socket(socket), is_unix));
+        let link = Link::Socket(socket);
+        let process = self.disk.as_ref().and_then(|_| super::process::of_peer(&link));
+        let peer = if is_unix { hub::Peer::Local(process) } else { hub::Peer::Remote };
+        let port = self.hub.connect(now, peer, clock::random());
+        entry.insert(Peer::new(port, link, is_unix));
         self.ports.insert(port, key);
     }
 
@@ -369,15 +455,8 @@ impl Core {
         let (linger, process) = judge(&peer.link, peer.is_unix);
         let session = self.hub.handle_disconnected(now, peer.port, linger);
         drop(peer);
-        let (Some(session), Some(process)) = (session, process) else { return };
-        let entry = self.watched.vacant_entry();
-        let watched = Watched::new(session, process);
-        match poller.add_reader(&watched, Source::Process(entry.key())) {
-            Ok(()) => drop(entry.insert(watched)),
-            Err(error) => {
-                tracing::warn!(%error, "can't watch a local process; its session ends");
-                self.hub.handle_process_ended(now, session);
-            }
+        if let (Some(session), Some(process)) = (session, process) {
+            self.watch_process(poller, Watched::new(session, process));
         }
     }
 

@@ -12,6 +12,7 @@
 //! Floor: link, directory, poller.
 
 mod core;
+mod disk;
 mod peer;
 mod process;
 mod registry;
@@ -21,7 +22,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use telpher_proto::base::Time;
+use telpher_proto::base::{Error, Time};
+use telpher_proto::hub::DiskDone;
 
 pub(crate) use self::core::Core;
 pub(crate) use registry::{Key, find, find_or_start, insert};
@@ -40,6 +42,10 @@ pub(crate) enum Mail {
     Ring(usize),
     /// Accept connections here, too.
     Listen(Listener),
+    /// The disk has done something.
+    Disk(DiskDone),
+    /// The disk has failed, for good.
+    DiskFailed(Error),
     /// The last handle has let go.
     Stop,
 }

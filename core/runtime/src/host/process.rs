@@ -5,6 +5,8 @@
 use std::os::fd::{AsRawFd, RawFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{PidfdFlags, pidfd_open};
+use telpher_proto::base::record::Process;
 use telpher_proto::hub::{Linger, SessionId};
 
 use crate::clock;
@@ -38,8 +40,8 @@ pub(super) fn judge(link: &Link, is_unix: bool) -> (Linger, Option<Descriptor>) 
         Link::Socket(socket) => socket,
     };
     match system::peer_process(socket.descriptor()) {
-        Ok(None) => (Linger::Ended, None),
-        Ok(Some(process)) if has_ended(&process) => (Linger::Ended, None),
+        Ok(None) => (Linger::Died, None),
+        Ok(Some(process)) if has_ended(&process) => (Linger::Died, None),
         Ok(Some(process)) => (Linger::Process, Some(process)),
         Err(error) => {
             tracing::warn!(%error, "can't watch a local process; its session gets the grace time");
@@ -48,8 +50,58 @@ pub(super) fn judge(link: &Link, is_unix: bool) -> (Linger, Option<Descriptor>) 
     }
 }
 
+/// This process, as it can be found again by another host.
+pub(super) fn own() -> Option<Process> {
+    identify(std::process::id())
+}
+
+/// The process at the other end of a Unix socket.
+pub(super) fn of_peer(link: &Link) -> Option<Process> {
+    let Link::Socket(socket) = link else { return None };
+    let peer = rustix::net::sockopt::socket_peercred(socket.descriptor()).ok()?;
+    identify(u32::try_from(peer.pid.as_raw_nonzero().get()).ok()?)
+}
+
+/// A process by its number, with the time at which it began.
+fn identify(pid: u32) -> Option<Process> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(Process { pid, started: started(&stat)? })
+}
+
+/// The 22nd field; the second, a name in brackets, may hold anything.
+fn started(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+/// A process that a session waits for, to be watched; `None` if it is gone.
+pub(super) fn find(session: SessionId, process: Process) -> Option<Watched> {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(process.pid).ok()?)?;
+    let open = || Ok(pidfd_open(pid, PidfdFlags::empty())?);
+    let found = Descriptor::make(open).ok()?;
+    // It may be another process by now; and as long as this one is open, it can't become one.
+    let is_same = identify(process.pid) == Some(process);
+    (is_same && !has_ended(&found)).then(|| Watched::new(session, found))
+}
+
 fn has_ended(process: &Descriptor) -> bool {
     let mut set = [PollFd::new(process, PollFlags::IN)];
     let now = clock::timespec(std::time::Duration::ZERO);
     matches!(poll(&mut set, Some(&now)), Ok(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_a_process_began_is_read_past_any_name() {
+        let numbers: Vec<String> = (3..=52).map(|number| number.to_string()).collect();
+        let stat = format!("77 (a) b (c) {}", numbers.join(" "));
+        assert_eq!(started(&stat), Some(22));
+        assert_eq!(
+            identify(std::process::id()).map(|process| process.pid),
+            Some(std::process::id())
+        );
+    }
 }

@@ -10,9 +10,10 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use telpher_proto::base::{Error, Kind};
-use telpher_proto::hub::Config;
+use telpher_proto::base::{Error, Kind, limits};
+use telpher_proto::hub::{Beginning, Config, Hub};
 
+use super::disk::Disk;
 use super::{Core, Host, Mailbox};
 use crate::directory::{Directory, Lock};
 use crate::link::listen::Listener;
@@ -38,8 +39,8 @@ impl Plan {
             epoch: 1,
             clock: clock::boot_id(),
             session_grace_ms: self.session_grace_ms,
-            directory: false,
-            log_delayed: false,
+            time_ms: clock::wall_ms(),
+            seed: clock::seed(),
         }
     }
 }
@@ -75,26 +76,38 @@ pub(crate) fn start(plan: Plan) -> Result<Arc<Host>, Error> {
 }
 
 fn run(plan: Plan, mut poller: Poller, mailbox: Arc<Mailbox>) -> Result<(), Error> {
-    let mut config = plan.config();
+    let config = plan.config();
     let Plan { url, directory, mut listeners, .. } = plan;
+    let (mut hub, mut disk, mut watched) = (None, None, Vec::new());
     if let Some((directory, lock)) = &directory {
         directory.sign(lock)?;
-        let record = directory.raise_epoch()?;
-        (config.hub_id, config.epoch, config.directory) = (record.hub_id, record.epoch, true);
+        let begun = take_over(directory, config.clone())?;
+        (hub, watched) = (Some(begun.hub), begun.watched);
+        disk = Some(Disk::start(directory, &mailbox).map_err(|error| {
+            Error::new(Kind::Io, format!("can't start the threads of the disk: {error}"))
+        })?);
         let socket = directory.socket();
         let listener = Listener::replace_unix(&socket).map_err(|error| {
             Error::new(Kind::Io, format!("can't listen at {}: {error}", socket.display()))
         })?;
         listeners.push(listener);
     }
-    tracing::info!(%url, epoch = config.epoch, "hosting");
-    let mut core = Core::new(config, mailbox, clock::now());
+    let hub = hub.unwrap_or_else(|| Hub::new(config, clock::now()));
+    tracing::info!(%url, epoch = hub.epoch(), "hosting");
+    let mut core = Core::new(hub, mailbox, disk);
+    core.watch(&poller, watched);
     for listener in listeners {
         core.listen(&poller, listener)
             .map_err(|error| Error::new(Kind::Io, format!("can't accept connections: {error}")))?;
     }
     let result = turn_until_stopped(&mut core, &mut poller);
-    core.stop("the hub was closed");
+    match &result {
+        Ok(()) => {
+            core.close_down(&mut poller, clock::now().plus_ms(limits::CLOSE_DOWN_MS));
+            core.stop("the hub was closed");
+        }
+        Err(error) => core.stop(error.detail()),
+    }
     drop(core);
     // Only now may another process take over.
     drop(directory);
@@ -120,7 +133,40 @@ fn turn_until_stopped(core: &mut Core, poller: &mut Poller) -> Result<(), Error>
             core.handle_ready(now, &ready);
         }
     }
+    if let Some(error) = core.take_disk_failure() {
+        return Err(error);
+    }
     // What the last handles have sent is still taken in, and answered.
     core.turn(poller, clock::now());
     Ok(())
+}
+
+/// Makes this host the next of its directory: from here on its epoch is the highest, everything
+/// that was written down is durable, and nothing of an earlier host counts any more but that.
+fn take_over(directory: &Directory, config: Config) -> Result<Beginning, Error> {
+    let begun = clock::now();
+    let mut record = directory.raise_epoch()?;
+    let config = Config { hub_id: record.hub_id, epoch: record.epoch, ..config };
+    let files = directory.segments()?;
+    if files.last().map_or(0, |last| last.number) < record.segment {
+        let path = directory.segment_text(record.segment);
+        return Err(Error::new(Kind::Corrupt, format!("{path} is missing")));
+    }
+    let mut read = |number| directory.read_segment(number);
+    let path = |number| directory.segment_text(number);
+    let beginning = Hub::recover(config, clock::now(), &files, &mut read, &path)?;
+    let failed = |error: io::Error| {
+        let path = directory.path().display();
+        Error::new(Kind::Io, format!("can't tidy up {path}: {error}"))
+    };
+    directory.drop_temporaries().map_err(failed)?;
+    let (number, size, content) = &beginning.segment;
+    directory.make_first((*number, *size, content))?;
+    for obsolete in &beginning.obsolete {
+        directory.remove_segment(*obsolete).map_err(failed)?;
+    }
+    record.segment = *number;
+    directory.note(record)?;
+    tracing::debug!(took = ?clock::now().since(begun), "recovered");
+    Ok(beginning)
 }

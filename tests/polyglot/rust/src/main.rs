@@ -159,7 +159,7 @@ fn produce(hub: &Hub, queue: &Name, count: usize) -> Result<(), Failure> {
 }
 
 fn consume(hub: &Hub, queue: Name, count: usize) -> Result<(), Failure> {
-    let command = Command::Consume { queue, prefetch: 16 };
+    let command = Command::Consume { queue, prefetch: 16, ack_deadline_ms: 0 };
     let id = hub.start(command, Timeout::Never, Done::Wait).map_err(text)?;
     let mut seen = HashSet::new();
     while seen.len() < count {
@@ -181,6 +181,7 @@ fn consume(hub: &Hub, queue: Name, count: usize) -> Result<(), Failure> {
 
 fn acknowledge(hub: &Hub, delivery: &Delivery) -> Result<(), Failure> {
     let verdict = Verdict::Acknowledge;
-    let id = start(hub, &Command::Settle { delivery: delivery.token, verdict })?;
+    let (delivery, reason) = (delivery.token, String::new());
+    let id = start(hub, &Command::Settle { delivery, verdict, reason })?;
     outcome(hub, id).map(drop)
 }

@@ -4,6 +4,7 @@ The hub is turned by the event loop it was opened on, without a thread; it is fo
 that loop, except `Request.reply`, which any thread may call.
 """
 
+from telpher.aio._batch import Batch
 from telpher.aio._consumer import Consumer
 from telpher.aio._hub import Hub
 from telpher.aio._job import Job
@@ -11,4 +12,4 @@ from telpher.aio._open import open
 from telpher.aio._queue import Queue
 from telpher.aio._service import Service
 
-__all__ = ["Consumer", "Hub", "Job", "Queue", "Service", "open"]
+__all__ = ["Batch", "Consumer", "Hub", "Job", "Queue", "Service", "open"]

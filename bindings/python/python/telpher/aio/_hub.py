@@ -9,6 +9,7 @@ from telpher._hub import LEAVE_TIME
 from telpher._options import Body
 from telpher._request import Request, inherited
 from telpher._telpher import Command, HubInfo, Stats
+from telpher.aio._batch import Batch
 from telpher.aio._opening import Opening
 from telpher.aio._queue import Queue
 from telpher.aio._service import Service
@@ -73,6 +74,14 @@ class Hub:
     def queue(self, name: str) -> Queue:
         """The queue of this name; nothing is asked of the hub yet."""
         return Queue(self._starter, name)
+
+    def batch(self, *, timeout: float | None = None) -> Batch:
+        """Sends and settlements that are done all or not at all.
+
+        `async with hub.batch() as batch:` submits it at the end of the block; it must be done
+        within `timeout` seconds (None: 30).
+        """
+        return Batch(self._starter, timeout)
 
     def flush(self) -> None:
         """Send what has been started now, not at the end of this tick."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from telpher._options import Body, Durability, Overflow
+from telpher._options import Body, Durability, Overflow, QueueOptions
 from telpher._telpher import Command, QueueInfo, Receipt
 from telpher.aio._consumer import Consumer
 from telpher.aio._job import Job
@@ -25,17 +25,51 @@ class Queue:
         length_max: int = 0,
         bytes_max: int = 0,
         overflow: Overflow = "wait",
+        max_attempts: int = 0,
+        backoff_min: float | None = None,
+        backoff_max: float | None = None,
+        ack_deadline: float | None = None,
+        ttl: float | None = None,
+        dead_letter: str | None = None,
         timeout: float | None = None,
     ) -> asyncio.Future[None]:
         """Make the queue, or check that it is as stated (`Mismatch` names a difference).
 
-        - `durability`: how safe a confirmed message is; None is the hub's default.
+        - `durability`: how safe a confirmed message is: `memory`, lost with the process that hosts
+          the hub; `os`, survives the processes; `disk`, survives the machine. None is `disk` where
+          the hub has a directory, else `memory`, and then the others are `Unsupported`.
         - `length_max`: messages, waiting and held; 0 is the default of 1,000,000.
-        - `bytes_max`: bytes of bodies, keys and headers; 0 is the default of 256 MiB.
+        - `bytes_max`: bytes of bodies, keys and headers; 0 is the default of 256 MiB. At most 1 GiB
+          in memory, else 1 TiB.
         - `overflow`: at a bound a send waits for room, or is rejected (`Full`).
+        - `max_attempts`: failed attempts after which a message goes to the dead-letter queue, 1 to
+          1,000; 0 is the default of 20.
+        - `backoff_min`, `backoff_max`: the pause after the first failed attempt (None: 0.1), which
+          doubles with each further one, and the longest (None: 60). Each is drawn at random between
+          half and all of its value.
+        - `ack_deadline`: time after which a message that was handed over and not settled is taken
+          back as a failed attempt; None: never.
+        - `ttl`: time after which a message that nobody holds goes to the dead-letter queue; None:
+          never.
+        - `dead_letter`: the queue of dead letters, made when it is first needed; None is this name
+          with `.dead` behind it, and then this name has at most 250 bytes. A queue whose name ends
+          with `.dead` has none if none is stated: what is rejected there is gone.
+
+        Times are in seconds, from 0.001, and at most a day except for `ttl`.
         """
-        command = Command.declare(self.name, durability, length_max, bytes_max, overflow)
-        return self._starter.start(command, timeout)
+        options = QueueOptions(
+            durability=durability,
+            length_max=length_max,
+            bytes_max=bytes_max,
+            overflow=overflow,
+            max_attempts=max_attempts,
+            backoff_min=backoff_min,
+            backoff_max=backoff_max,
+            ack_deadline=ack_deadline,
+            ttl=ttl,
+            dead_letter=dead_letter,
+        )
+        return self._starter.start(Command.declare(self.name, options), timeout)
 
     def send(
         self,
@@ -64,9 +98,21 @@ class Queue:
         if not future.cancelled() and future.exception() is None:
             self._starter.fire(Command.settle(future.result()[0], "release"))
 
-    def consume(self, *, prefetch: int | None = None, timeout: float | None = None) -> Consumer:
-        """Take messages as they come: an asynchronous iterator that holds `prefetch` (None: 64)."""
-        return Consumer(self._starter, Command.consume(self.name, prefetch), timeout)
+    def consume(
+        self,
+        *,
+        prefetch: int | None = None,
+        ack_deadline: float | None = None,
+        timeout: float | None = None,
+    ) -> Consumer:
+        """Take messages as they come: an asynchronous iterator that holds `prefetch` (None: 64).
+
+        `ack_deadline`: seconds, at most a day, after which a message that was handed over and not
+        settled is taken back as a failed attempt; None is the queue's. Messages that wait in the
+        iterator count as handed over, so that a short one wants a small `prefetch`.
+        """
+        command = Command.consume(self.name, prefetch, ack_deadline)
+        return Consumer(self._starter, command, timeout)
 
     def inspect(self, *, timeout: float | None = None) -> asyncio.Future[QueueInfo]:
         """The queue's figures."""

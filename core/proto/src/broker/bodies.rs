@@ -1,0 +1,219 @@
+//! Which messages of queues on disk are in memory, and reading those that are not.
+//!
+//! ```text
+//! waiting:  [ in memory ][ in memory ][ on disk ][ on disk ] ...
+//!            what is next is read ahead      beyond the budget only its place is kept
+//! ```
+//! What is damaged is put aside and never handed out.
+//!
+//! Floor: broker.
+
+use super::queues::{Entry, QueueRef};
+use super::{Broker, SessionKey};
+use crate::base::record::{Place, Record};
+use crate::base::{Error, Message, Outcome, Peeked, Time, limits};
+
+/// A record that is to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Fetch {
+    /// For the answer.
+    pub id: u64,
+    /// Where it lies.
+    pub place: Place,
+}
+
+/// What is read for.
+#[derive(Debug)]
+pub(super) enum Reader {
+    /// A message that waits.
+    Waiting(QueueRef, u64),
+    /// One that is held, and is to be handed over again.
+    Held(u64),
+    /// One that is to be written anew.
+    Moving(QueueRef, u64, u64),
+}
+
+/// A look into a queue that waits for messages to be read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peek {
+    session: SessionKey,
+    ticket: u64,
+    count: usize,
+}
+
+impl Broker {
+    /// The next record to be read; then `handle_read`.
+    pub fn poll_fetch(&mut self) -> Option<Fetch> {
+        self.fetches.pop_front()
+    }
+
+    pub(super) fn fetch(&mut self, place: Place, reader: Reader) {
+        let id = self.readers.insert(reader) as u64;
+        self.fetches.push_back(Fetch { id, place });
+    }
+
+    /// A new message has become visible: beyond the budget its body stays on disk.
+    pub(super) fn settle_body(&mut self, key: usize, entry: &mut Entry) {
+        if entry.place.segment == 0 {
+            return;
+        }
+        let is_next = self.queues[key].ready == 0;
+        if is_next || self.resident + entry.size() <= limits::RESIDENT_MAX {
+            self.resident += entry.size();
+        } else {
+            entry.message = None;
+        }
+    }
+
+    /// A message leaves memory with its body.
+    pub(super) fn forget_body(&mut self, _queue: usize, entry: &Entry) {
+        if entry.place.segment != 0 && entry.message.is_some() {
+            self.resident = self.resident.saturating_sub(entry.size());
+        }
+    }
+
+    /// Reads the next messages of a queue, unless that is under way.
+    pub(super) fn read_ahead(&mut self, key: usize) {
+        if self.queues[key].reads > 0 {
+            return;
+        }
+        let (count, size) = limits::READ_AHEAD;
+        self.read_some(key, count, size);
+    }
+
+    fn read_some(&mut self, key: usize, count: usize, size_max: u64) {
+        let mut size = 0;
+        let queue = &self.queues[key];
+        let next = queue.waiting().take(count).filter(|entry| entry.message.is_none());
+        let next = next.take_while(|entry| {
+            size += entry.size();
+            size == entry.size() || size <= size_max
+        });
+        let next: Vec<(u64, Place)> = next.map(|entry| (entry.sequence, entry.place)).collect();
+        let reference = self.queue_ref(key);
+        self.queues[key].reads += next.len();
+        for (sequence, place) in next {
+            self.fetch(place, Reader::Waiting(reference, sequence));
+        }
+    }
+
+    /// Reads a message that is held.
+    pub(super) fn read_held(&mut self, token: u64) {
+        if let Some(place) = self.held.get(token).map(|held| held.entry.place) {
+            self.fetch(place, Reader::Held(token));
+        }
+    }
+
+    /// A record has been read; `None` if it is damaged.
+    pub fn handle_read(&mut self, now: Time, id: u64, record: Option<&Record>) {
+        let Some(reader) = self.readers.try_remove(id as usize) else { return };
+        match reader {
+            Reader::Waiting(queue, sequence) => self.waiting_read(now, queue, sequence, record),
+            Reader::Held(token) => {
+                let Some(held) = self.held.get_mut(token) else { return };
+                if let Some(message) = record.and_then(|r| message_in(r, held.entry.message_id)) {
+                    if held.entry.message.is_none() {
+                        self.resident += held.entry.size();
+                    }
+                    held.entry.message = Some(message);
+                    self.send_delivery(now, token);
+                }
+            }
+            Reader::Moving(queue, sequence, message_id) => {
+                let message = record.and_then(|record| message_in(record, message_id));
+                self.moving_read(queue, sequence, message);
+            }
+        }
+    }
+
+    fn waiting_read(&mut self, now: Time, queue: QueueRef, sequence: u64, record: Option<&Record>) {
+        let Some(found) = self.queue_at(queue) else { return };
+        found.reads -= 1;
+        if let Some(entry) = found.find(sequence)
+            && entry.message.is_none()
+        {
+            match record.and_then(|record| message_in(record, entry.message_id)) {
+                Some(message) => {
+                    entry.message = Some(message);
+                    self.resident += self.queues[queue.key].find(sequence).map_or(0, |e| e.size());
+                }
+                None => {
+                    let damaged = found.take(sequence);
+                    found.damaged.extend(damaged);
+                }
+            }
+        }
+        if self.queues[queue.key].reads == 0 {
+            self.peek_again(queue.key);
+            self.pump(now, queue.key);
+        }
+    }
+
+    /// Looks at messages that wait: their copies, or an error.
+    pub fn peek(&mut self, session: SessionKey, ticket: u64, name: super::NameId, count: u32) {
+        let key = match self.find_queue(name) {
+            Ok(key) => key,
+            Err(error) => return self.result(session, ticket, Err(error)),
+        };
+        let count = count.min(limits::PEEK_MAX) as usize;
+        self.look(key, Peek { session, ticket, count });
+    }
+
+    fn look(&mut self, key: usize, peek: Peek) {
+        let mut size = 0;
+        let queue = &self.queues[key];
+        let shown = queue.waiting().take(peek.count).take_while(|entry| {
+            size += entry.bytes as usize;
+            size == entry.bytes as usize || size <= limits::PEEK_SIZE_MAX
+        });
+        let shown: Option<Vec<Peeked>> = shown.map(peeked).collect();
+        if let Some(shown) = shown {
+            return self.result(peek.session, peek.ticket, Ok(Outcome::Peeked(shown)));
+        }
+        self.queues[key].peeks.push(peek);
+        if self.queues[key].reads == 0 {
+            self.read_some(key, peek.count, limits::PEEK_SIZE_MAX as u64);
+        }
+    }
+
+    fn peek_again(&mut self, key: usize) {
+        for peek in std::mem::take(&mut self.queues[key].peeks) {
+            self.look(key, peek);
+        }
+    }
+
+    /// The queue goes away: whoever looks at it hears so.
+    pub(super) fn end_peeks(&mut self, key: usize, error: &Error) {
+        for peek in std::mem::take(&mut self.queues[key].peeks) {
+            self.result(peek.session, peek.ticket, Err(error.clone()));
+        }
+    }
+
+    /// A session ends: it looks at nothing any more.
+    pub(super) fn forget_peeks(&mut self, session: SessionKey) {
+        for (_, queue) in &mut self.queues {
+            queue.peeks.retain(|peek| peek.session != session);
+        }
+    }
+}
+
+/// `None` if the message has to be read first.
+fn peeked(entry: &Entry) -> Option<Peeked> {
+    Some(Peeked {
+        message_id: entry.message_id,
+        failures: entry.failures,
+        redelivered: entry.redelivered,
+        message: super::returns::as_delivered(entry)?,
+    })
+}
+
+/// The message with this id in a record, as a copy of its own.
+fn message_in(record: &Record, message_id: u64) -> Option<Message> {
+    let sent = match record {
+        Record::Sent { sent, .. } => Some(sent),
+        Record::Batch { sent, .. } => sent.iter().find(|sent| sent.message_id == message_id),
+        Record::Moved(stored) => Some(&stored.sent),
+        _ => None,
+    };
+    sent.filter(|sent| sent.message_id == message_id).map(|sent| sent.message.to_stored())
+}

@@ -1,0 +1,345 @@
+//! What earlier hosts have written down, applied record by record.
+//!
+//! A plain table of queues, messages and sessions: a broker begins from it, and whoever looks into
+//! a directory that nobody hosts reads it.
+//!
+//! Floor: broker.
+
+use std::collections::BTreeMap;
+
+use super::Map;
+use super::queues::{Entry, QueueView};
+use super::returns::{become_dead_letter, note_failure};
+use crate::base::record::{
+    Change, DeadTo, Failure, Holder, Mark, Place, QueueState, Record, Returned, Sent, SessionState,
+    Settled, Stored, Why,
+};
+use crate::base::sequence::Marks;
+use crate::base::{Durability, Name, QueueInfo, Receipt, Verdict};
+
+/// What earlier hosts have written down.
+#[derive(Debug, Default)]
+pub struct Past {
+    pub(super) queues: BTreeMap<u64, PastQueue>,
+    pub(super) sessions: BTreeMap<u64, PastSession>,
+    /// The last host has ended by itself, and handed over what it had in memory.
+    pub(super) is_closed: bool,
+    /// The machine's boot in which the last host began.
+    pub(super) boot: [u8; 16],
+    /// The latest time that was written down.
+    pub(super) time_ms: u64,
+}
+
+/// A queue as it was.
+#[derive(Debug, Default)]
+pub(super) struct PastQueue {
+    /// Unknown while only records of a freed segment have said it; a later one states it anew.
+    pub state: Option<QueueState>,
+    pub entries: Map<u64, PastEntry>,
+}
+
+#[derive(Debug)]
+pub(super) struct PastEntry {
+    pub entry: Entry,
+    pub holder: Option<Holder>,
+}
+
+#[derive(Debug)]
+pub(super) struct PastSession {
+    pub state: SessionState,
+    pub marks: Marks<Mark>,
+}
+
+/// One message of a queue that nobody hosts.
+#[derive(Clone, Copy, Debug)]
+pub struct PastMessage {
+    /// Its id.
+    pub message_id: u64,
+    /// Where it lies; nowhere if it is gone with its host's memory.
+    pub place: Place,
+    /// Failed attempts.
+    pub failures: u32,
+    /// Somebody held it before.
+    pub redelivered: bool,
+}
+
+impl PastQueue {
+    fn durability(&self) -> Durability {
+        let options = self.state.as_ref().map(|state| &state.options);
+        options.and_then(|options| options.durability).unwrap_or(Durability::Disk)
+    }
+
+    pub fn is_memory(&self) -> bool {
+        self.durability() == Durability::Memory
+    }
+
+    /// True if dead letters are meant to be gone.
+    fn has_no_dead_letters(&self) -> bool {
+        let state = self.state.as_ref();
+        state.is_some_and(|state| state.options.dead_letter_of(&state.name).is_none())
+    }
+}
+
+impl Past {
+    /// Applies one record, which lies at `place`.
+    pub fn apply(&mut self, record: Record, place: Place) {
+        self.is_closed = false;
+        match record {
+            Record::Opened { boot, time_ms, .. } => {
+                self.boot = boot;
+                self.note_time(time_ms);
+            }
+            Record::Closing => {
+                let memory = self.queues.values_mut().filter(|queue| queue.is_memory());
+                memory.for_each(|queue| queue.entries.clear());
+            }
+            Record::Closed => self.is_closed = true,
+            Record::Queue { change, state } => {
+                self.mark(change, Mark::Empty);
+                let queue = self.queues.entry(state.id).or_default();
+                queue.state = Some(*state);
+            }
+            Record::QueueGone { change, queue, count } => {
+                self.mark(change, Mark::Count(count));
+                self.queues.remove(&queue);
+            }
+            Record::Purged { change, queue, count } => {
+                self.mark(change, Mark::Count(count));
+                let queue = self.queues.entry(queue).or_default();
+                queue.entries.retain(|_, entry| entry.holder.is_some());
+            }
+            Record::Sent { change, sent } => {
+                let receipt = self.store(sent, place);
+                self.mark(change, Mark::Receipt(receipt));
+            }
+            Record::Delivered(delivered) => {
+                if let Some(entry) = self.entry(delivered.queue, delivered.sequence) {
+                    entry.holder = Some(delivered.holder);
+                }
+            }
+            Record::Settled { change, settled } => {
+                self.mark(change, Mark::Empty);
+                self.settle(settled);
+            }
+            Record::Returned(returned) => self.take_back(returned),
+            Record::Batch { change, sent, settled } => self.batch(change, sent, settled, place),
+            Record::Moved(stored) => self.restate(*stored, place),
+            Record::Session(state) => {
+                let mut marks = Marks::default();
+                marks.advance(state.oldest);
+                for (sequence, mark) in &state.marks {
+                    if let Ok(entry) = marks.entry(*sequence) {
+                        *entry = Some(mark.clone());
+                    }
+                }
+                self.sessions.insert(state.id, PastSession { state: *state, marks });
+            }
+            Record::SessionGone { session } => {
+                self.sessions.remove(&session);
+            }
+            Record::Freed { .. } => {}
+        }
+    }
+
+    fn note_time(&mut self, time_ms: u64) {
+        self.time_ms = self.time_ms.max(time_ms);
+    }
+
+    fn mark(&mut self, change: Option<Change>, mark: Mark) {
+        let Some(change) = change else { return };
+        if let Some(session) = self.sessions.get_mut(&change.producer) {
+            session.marks.advance(change.oldest);
+            if let Ok(entry) = session.marks.entry(change.sequence) {
+                *entry = Some(mark);
+            }
+        }
+    }
+
+    fn entry(&mut self, queue: u64, sequence: u64) -> Option<&mut PastEntry> {
+        self.queues.get_mut(&queue)?.entries.get_mut(&sequence)
+    }
+
+    fn store(&mut self, sent: Sent, place: Place) -> Receipt {
+        self.note_time(sent.time_ms);
+        let queue = self.queues.entry(sent.queue).or_default();
+        let receipt = Receipt { message_id: sent.message_id, durability: queue.durability() };
+        if let Some(state) = &mut queue.state {
+            state.sequence = state.sequence.max(sent.sequence);
+            state.sent += 1;
+        }
+        let sequence = sent.sequence;
+        let entry = on_disk(sent, place);
+        queue.entries.insert(sequence, PastEntry { entry, holder: None });
+        receipt
+    }
+
+    fn batch(
+        &mut self,
+        change: Option<Change>,
+        sent: Vec<Sent>,
+        settled: Vec<Settled>,
+        place: Place,
+    ) {
+        let queues = sent.iter().map(|sent| sent.queue).chain(settled.iter().map(|s| s.queue));
+        let levels = queues.filter_map(|queue| Some(self.queues.get(&queue)?.durability()));
+        let durability = levels.max().unwrap_or(Durability::Disk);
+        let stored = sent.into_iter().map(|sent| self.store(sent, place).message_id);
+        let receipts = stored.map(|message_id| Receipt { message_id, durability });
+        let receipts = receipts.collect();
+        settled.into_iter().for_each(|settled| self.settle(settled));
+        self.mark(change, Mark::Receipts(receipts));
+    }
+
+    /// A message as it stands; one of a queue in memory is kept as a whole.
+    fn restate(&mut self, stored: Stored, place: Place) {
+        let queue = self.queues.entry(stored.sent.queue).or_default();
+        let (sequence, holder) = (stored.sent.sequence, stored.holder);
+        let is_memory = queue.is_memory();
+        let mut entry = Entry::restored(stored, if is_memory { Place::default() } else { place });
+        if !is_memory {
+            entry.message = None;
+        }
+        queue.entries.insert(sequence, PastEntry { entry, holder });
+    }
+
+    fn settle(&mut self, settled: Settled) {
+        self.note_time(settled.time_ms);
+        let Some(queue) = self.queues.get_mut(&settled.queue) else { return };
+        let Some(mut found) = queue.entries.remove(&settled.sequence) else { return };
+        found.holder = None;
+        found.entry.suspect = false;
+        let why = match settled.verdict {
+            Verdict::Acknowledge => {
+                if let Some(state) = &mut queue.state {
+                    state.acknowledged += 1;
+                }
+                return;
+            }
+            Verdict::Release => {
+                found.entry.redelivered = true;
+                queue.entries.insert(settled.sequence, found);
+                return;
+            }
+            Verdict::Reject => Why::Rejected,
+            Verdict::Requeue => Why::Requeued,
+        };
+        if why == Why::Rejected {
+            found.entry.failures += 1;
+            if let Some(state) = &mut queue.state {
+                state.rejected += 1;
+            }
+        }
+        let time_ms = settled.time_ms;
+        let failure = Failure { time_ms, why, reason: settled.reason };
+        self.end_attempt((settled.queue, settled.sequence), found, failure, settled.dead);
+    }
+
+    fn take_back(&mut self, returned: Returned) {
+        self.note_time(returned.time_ms);
+        let Some(queue) = self.queues.get_mut(&returned.queue) else { return };
+        let Some(mut found) = queue.entries.remove(&returned.sequence) else { return };
+        found.holder = None;
+        let why = returned.why;
+        found.entry.suspect = matches!(why, Why::Crashed | Why::Suspect);
+        if !why.is_failure() && why != Why::Expired {
+            found.entry.redelivered = true;
+            queue.entries.insert(returned.sequence, found);
+            return;
+        }
+        let failure = Failure { time_ms: returned.time_ms, why, reason: String::new() };
+        self.end_attempt((returned.queue, returned.sequence), found, failure, returned.dead);
+    }
+
+    /// An attempt has failed, or the message has died: back to its queue, to another, or gone.
+    fn end_attempt(
+        &mut self,
+        (id, sequence): (u64, u64),
+        mut found: PastEntry,
+        failure: Failure,
+        dead: Option<DeadTo>,
+    ) {
+        let why = failure.why;
+        note_failure(&mut found.entry, failure);
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        if why.is_failure() {
+            found.entry.failures += 1;
+            if let Some(state) = &mut queue.state {
+                state.requeued += 1;
+            }
+        }
+        let Some(to) = dead else {
+            if why.is_failure() || !queue.has_no_dead_letters() {
+                found.entry.redelivered = true;
+                queue.entries.insert(sequence, found);
+            }
+            return;
+        };
+        let name = match &mut queue.state {
+            Some(state) => {
+                state.dead_lettered += 1;
+                state.name.clone()
+            }
+            None => return,
+        };
+        become_dead_letter(&mut found.entry, &name, why, to);
+        let target = self.queues.entry(to.queue).or_default();
+        if let Some(state) = &mut target.state {
+            state.sent += 1;
+            state.sequence = state.sequence.max(to.sequence);
+        }
+        target.entries.insert(to.sequence, found);
+    }
+
+    /// True if the last host has ended by itself.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// Every queue and its figures, by name.
+    pub fn queues(&self) -> Vec<(Name, QueueInfo)> {
+        let known = self.queues.values().filter_map(|queue| Some((queue, queue.state.as_ref()?)));
+        let mut all: Vec<_> = known.map(|(queue, state)| self.figures(queue, state)).collect();
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        all
+    }
+
+    fn figures(&self, queue: &PastQueue, state: &QueueState) -> (Name, QueueInfo) {
+        let mut info = QueueView::of(state);
+        if !queue.is_memory() || self.is_closed {
+            for found in queue.entries.values() {
+                info.bytes += found.entry.size();
+                match found.holder {
+                    Some(_) => info.held += 1,
+                    None => info.ready += 1,
+                }
+            }
+        }
+        (state.name.clone(), info)
+    }
+
+    /// The messages of a queue that wait, in the order in which they would be handed out; `None` if
+    /// there is no such queue.
+    pub fn messages(&self, name: &Name) -> Option<Vec<PastMessage>> {
+        let is_it = |queue: &&PastQueue| queue.state.as_ref().is_some_and(|s| s.name == *name);
+        let queue = self.queues.values().find(is_it)?;
+        let waiting = queue.entries.values().filter(|found| found.holder.is_none());
+        let mut waiting: Vec<&PastEntry> = waiting.collect();
+        waiting.sort_by_key(|found| (u8::MAX - found.entry.priority, found.entry.sequence));
+        let shown = waiting.into_iter().map(|found| PastMessage {
+            message_id: found.entry.message_id,
+            place: found.entry.place,
+            failures: found.entry.failures,
+            redelivered: found.entry.redelivered,
+        });
+        Some(shown.collect())
+    }
+}
+
+/// A message of which only its place is kept.
+fn on_disk(sent: Sent, place: Place) -> Entry {
+    let mut entry = Entry::new(sent.sequence, sent.message_id, sent.message);
+    entry.place = place;
+    entry.message = None;
+    entry.more_mut().time_ms = sent.time_ms;
+    entry
+}

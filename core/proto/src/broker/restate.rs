@@ -1,0 +1,218 @@
+//! What stands is written down anew: in each new segment, so that older ones can go; forward from
+//! a segment that holds little; and at a clean end, what was in memory only.
+//!
+//! Floor: broker.
+
+use super::bodies::Reader;
+use super::log::Level;
+use super::queues::{Entry, QueueRef};
+use super::sessions::{Done, Marked};
+use super::{Broker, SessionKey};
+use crate::base::Message;
+use crate::base::record::{Holder, Mark, Place, Position, Record, Sent, SessionState, Stored};
+
+/// Where a message is.
+#[derive(Clone, Copy, Debug)]
+enum Where {
+    Waiting,
+    Held(u64),
+    Delayed(usize),
+}
+
+impl Broker {
+    /// States every queue and session anew. Call it only between two inputs, with all records
+    /// taken.
+    pub fn restate(&mut self) {
+        let queues: Vec<_> = self.queues.iter().map(|(_, queue)| queue.state()).collect();
+        for state in queues {
+            self.write(Level::Written, Record::Queue { change: None, state });
+        }
+        self.restate_sessions();
+    }
+
+    fn restate_sessions(&mut self) {
+        for key in self.sessions.keys() {
+            let state = Box::new(self.session_state(key));
+            self.write(Level::Written, Record::Session(state));
+        }
+    }
+
+    /// A session as it is written down.
+    pub(super) fn session_state(&self, key: SessionKey) -> SessionState {
+        let session = &self.sessions[key];
+        let (oldest, marks) = session.marks.iter();
+        let mark = |marked: &Marked| match marked {
+            Marked::Pending => None,
+            Marked::Logged(done) | Marked::Done(done) => Some(match done {
+                Done::Empty => Mark::Empty,
+                Done::Receipt(receipt) => Mark::Receipt(*receipt),
+                Done::Count(count) => Mark::Count(*count),
+                Done::Receipts(receipts) => Mark::Receipts(receipts.to_vec()),
+            }),
+        };
+        let marks = marks.filter_map(|(sequence, marked)| Some((sequence, mark(marked)?)));
+        SessionState {
+            id: session.id.0,
+            token: session.token,
+            local: session.local,
+            process: session.process,
+            oldest,
+            marks: marks.collect(),
+        }
+    }
+
+    /// Segments up to `through` hold nothing that is needed: the record that says so.
+    pub fn note_freed(&mut self, through: u32) -> Position {
+        self.write(Level::Durable, Record::Freed { through })
+    }
+
+    /// The host ends by itself: everything that was in memory only is written down. Once that is
+    /// durable, the next host goes on as if nothing had happened.
+    pub fn close_down(&mut self) {
+        self.write(Level::Written, Record::Closing);
+        let memory = self.queues.iter().filter(|(key, _)| !self.is_journaled(*key));
+        let memory: Vec<usize> = memory.map(|(key, _)| key).collect();
+        for key in memory {
+            let state = self.queues[key].state();
+            self.write(Level::Written, Record::Queue { change: None, state });
+            for stored in self.contents(key) {
+                self.write(Level::Written, Record::Moved(Box::new(stored)));
+            }
+        }
+        self.restate_sessions();
+        self.write(Level::Durable, Record::Closed);
+    }
+
+    /// Every message of a queue that is in memory.
+    fn contents(&self, key: usize) -> Vec<Stored> {
+        let reference = self.queue_ref(key);
+        let queue = &self.queues[key];
+        let stored =
+            |entry: &Entry, holder| Some(stored(queue.id, entry, entry.message.clone()?, holder));
+        let mut all: Vec<Stored> = queue.waiting().filter_map(|e| stored(e, None)).collect();
+        let delayed = self.delayed.iter().filter(|(_, delayed)| delayed.queue == reference);
+        all.extend(delayed.filter_map(|(_, delayed)| stored(&delayed.entry, None)));
+        let held = self.held.iter().filter(|(_, held)| held.queue == reference);
+        all.extend(held.filter_map(|(token, held)| stored(&held.entry, Some(self.holder(token)?))));
+        all
+    }
+
+    fn holder(&self, token: u64) -> Option<Holder> {
+        let held = self.held.get(token)?;
+        let session = self.sessions[held.session].id.0;
+        Some(Holder { session, token, id: held.id, is_receive: held.is_receive })
+    }
+
+    /// Begins to write messages that lie in a segment anew, at most so many of them. Does nothing
+    /// while some are still being read for that.
+    pub fn move_from(&mut self, segment: u32, count: usize) {
+        if self.moving > 0 {
+            return;
+        }
+        let mut found: Vec<(QueueRef, u64)> = Vec::new();
+        for (key, queue) in &self.queues {
+            let reference = self.queue_ref(key);
+            let here = queue.waiting().filter(|entry| entry.place.segment == segment);
+            found.extend(here.take(count - found.len()).map(|e| (reference, e.sequence)));
+            if found.len() == count {
+                break;
+            }
+        }
+        let aside = self.delayed.iter().map(|(_, delayed)| (delayed.queue, &delayed.entry));
+        let held = self.held.iter().map(|(_, held)| (held.queue, &held.entry));
+        let aside = aside.chain(held).filter(|(_, entry)| entry.place.segment == segment);
+        let left = count - found.len();
+        found.extend(aside.take(left).map(|(queue, entry)| (queue, entry.sequence)));
+        for (queue, sequence) in found {
+            self.move_entry(queue, sequence, None);
+        }
+    }
+
+    /// Writes a message anew, or has it read first.
+    fn move_entry(&mut self, queue: QueueRef, sequence: u64, read: Option<Message>) {
+        let Some(at) = self.locate(queue, sequence) else { return };
+        let holder = match at {
+            Where::Held(token) => self.holder(token),
+            _ => None,
+        };
+        let Some(entry) = self.entry_at(queue, sequence, at) else { return };
+        let Some(message) = read.or_else(|| entry.message.clone()) else {
+            let (place, message_id) = (entry.place, entry.message_id);
+            self.moving += 1;
+            return self.fetch(place, Reader::Moving(queue, sequence, message_id));
+        };
+        let stored = stored(queue.id, entry, message, holder);
+        let position = self.write(Level::Written, Record::Moved(Box::new(stored)));
+        self.moved.push_back((position, queue, sequence));
+    }
+
+    /// A message that is to be written anew has been read; a damaged one stays where it is.
+    pub(super) fn moving_read(&mut self, queue: QueueRef, sequence: u64, read: Option<Message>) {
+        self.moving -= 1;
+        match read {
+            Some(message) => self.move_entry(queue, sequence, Some(message)),
+            None => {
+                if let Some(found) = self.queue_at(queue)
+                    && let Some(entry) = found.take(sequence)
+                {
+                    found.damaged.push(entry);
+                }
+            }
+        }
+    }
+
+    /// A message that was written anew lies here from now on.
+    pub(super) fn place_moved(&mut self, position: Position, place: Place) {
+        while let Some((at, queue, sequence)) = self.moved.front().copied()
+            && at <= position
+        {
+            self.moved.pop_front();
+            let Some(at) = self.locate(queue, sequence) else { continue };
+            let Some(entry) = self.entry_at(queue, sequence, at) else { continue };
+            let (before, size) = (entry.place.segment, entry.size());
+            entry.place = place;
+            self.usage.release(before, size);
+            self.usage.keep(place.segment, size);
+        }
+    }
+
+    fn locate(&mut self, queue: QueueRef, sequence: u64) -> Option<Where> {
+        if self.queue_at(queue)?.find(sequence).is_some() {
+            return Some(Where::Waiting);
+        }
+        let is_it = |of: QueueRef, entry: &Entry| of == queue && entry.sequence == sequence;
+        let mut held = self.held.iter();
+        if let Some((token, _)) = held.find(|(_, held)| is_it(held.queue, &held.entry)) {
+            return Some(Where::Held(token));
+        }
+        let mut delayed = self.delayed.iter();
+        let found = delayed.find(|(_, delayed)| is_it(delayed.queue, &delayed.entry));
+        found.map(|(slot, _)| Where::Delayed(slot))
+    }
+
+    fn entry_at(&mut self, queue: QueueRef, sequence: u64, at: Where) -> Option<&mut Entry> {
+        match at {
+            Where::Waiting => self.queue_at(queue)?.find(sequence),
+            Where::Held(token) => self.held.get_mut(token).map(|held| &mut held.entry),
+            Where::Delayed(slot) => self.delayed.get_mut(slot).map(|delayed| &mut delayed.entry),
+        }
+    }
+}
+
+fn stored(queue: u64, entry: &Entry, message: Message, holder: Option<Holder>) -> Stored {
+    let sent = Sent {
+        queue,
+        sequence: entry.sequence,
+        message_id: entry.message_id,
+        time_ms: entry.time_ms(),
+        message,
+    };
+    Stored {
+        sent,
+        failures: entry.failures,
+        redelivered: entry.redelivered,
+        suspect: entry.suspect,
+        holder,
+        history: entry.more.as_ref().map(|more| more.history.clone()).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,163 @@
+//! A broker that goes on from what earlier hosts have written down.
+//!
+//! What belonged to processes that are gone with an earlier boot is dealt with at once; sessions of
+//! other programs linger until they resume, or their time or process is over.
+//!
+//! Floor: broker.
+
+use super::deliveries::Held;
+use super::log::Level;
+use super::past::{Past, PastEntry, PastQueue, PastSession};
+use super::queues::QueueRef;
+use super::sessions::{Done, Marked, Ticket};
+use super::{Broker, Config, Due, SessionId, SessionKey};
+use crate::base::record::{Holder, Mark, Position, Process, Record};
+use crate::base::{Error, Kind, Time};
+
+/// What becomes of the past.
+#[derive(Debug)]
+pub struct Restored {
+    /// The broker.
+    pub broker: Broker,
+    /// Sessions of local programs, to be ended with their processes.
+    pub watched: Vec<(SessionId, Process)>,
+}
+
+impl Broker {
+    /// A broker that goes on behind `position`.
+    ///
+    /// # Errors
+    ///
+    /// `CORRUPT` if the records speak of something that none of them states.
+    pub fn restore(
+        mut config: Config,
+        past: Past,
+        position: Position,
+        now: Time,
+    ) -> Result<Restored, Error> {
+        config.time_ms = config.time_ms.max(past.time_ms);
+        let mut broker = Broker::new(config, now);
+        broker.log.begin(position);
+        let (epoch, boot) = (broker.config.epoch, broker.config.boot);
+        let time_ms = broker.config.time_ms;
+        broker.write(Level::Written, Record::Opened { epoch, boot, time_ms });
+        let is_same_boot = past.boot == broker.config.boot;
+        let is_closed = past.is_closed;
+        for session in past.sessions.into_values() {
+            broker.restore_session(session);
+        }
+        for queue in past.queues.into_values() {
+            broker.restore_queue(now, queue, is_closed)?;
+        }
+        let watched = broker.leave_lingering(now, is_same_boot);
+        Ok(Restored { broker, watched })
+    }
+
+    fn restore_session(&mut self, past: PastSession) {
+        let PastSession { state, marks } = past;
+        let key = self.sessions.restore(&state);
+        let (oldest, known) = marks.iter();
+        self.sessions[key].marks.advance(oldest);
+        for (sequence, mark) in known {
+            if let Ok(entry) = self.sessions[key].marks.entry(sequence) {
+                *entry = Some(Marked::Done(match mark {
+                    Mark::Empty => Done::Empty,
+                    Mark::Receipt(receipt) => Done::Receipt(*receipt),
+                    Mark::Count(count) => Done::Count(*count),
+                    Mark::Receipts(receipts) => Done::Receipts(receipts.clone().into()),
+                }));
+            }
+        }
+    }
+
+    fn restore_queue(&mut self, now: Time, past: PastQueue, is_closed: bool) -> Result<(), Error> {
+        let is_memory = past.is_memory();
+        let Some(state) = past.state else {
+            let detail = "the journal has messages of a queue that no record states";
+            return Err(Error::new(Kind::Corrupt, detail));
+        };
+        let name = self.names.open(&state.name)?;
+        let made = self.make_queue(name, state.options.clone());
+        self.names.release(name);
+        let key = made?;
+        self.rename_queue(key, state.id);
+        self.queues[key].restate(&state);
+        if is_memory && !is_closed {
+            self.memory_lost = true;
+            return Ok(());
+        }
+        let mut entries: Vec<PastEntry> = past.entries.into_values().collect();
+        entries.sort_unstable_by_key(|found| found.entry.sequence);
+        for found in entries {
+            self.restore_entry(now, key, found);
+        }
+        self.watch_expiry(now, key);
+        Ok(())
+    }
+
+    fn restore_entry(&mut self, now: Time, key: usize, found: PastEntry) {
+        let PastEntry { mut entry, holder } = found;
+        let size = entry.size();
+        self.usage.keep(entry.place.segment, size);
+        self.queues[key].length += 1;
+        self.queues[key].bytes += size;
+        self.count_in(key, size);
+        let session = holder.and_then(|by| self.session_by_id(SessionId(by.session)));
+        if let (Some(holder), Some(session)) = (holder, session) {
+            let held = Held {
+                queue: self.queue_ref(key),
+                entry,
+                session,
+                registration: None,
+                id: holder.id,
+                is_receive: holder.is_receive,
+                lease: None,
+            };
+            return self.restore_held(session, holder, held);
+        }
+        entry.redelivered |= holder.is_some();
+        if entry.failures > 0 {
+            return self.delay(now, key, entry);
+        }
+        self.queues[key].push(entry);
+    }
+
+    fn restore_held(&mut self, session: SessionKey, holder: Holder, held: Held) {
+        let QueueRef { key, .. } = held.queue;
+        let is_suspect = held.entry.suspect;
+        if !self.held.restore(holder.token, held) {
+            return;
+        }
+        self.queues[key].held += 1;
+        let session = &mut self.sessions[session];
+        session.held.insert(holder.token);
+        session.alone |= is_suspect;
+        if holder.is_receive {
+            session.tickets.insert(holder.id, Ticket::Received);
+        }
+    }
+
+    /// Sessions whose machine has been started anew end; the others have time to resume. Returns
+    /// those that last as long as their process.
+    fn leave_lingering(&mut self, now: Time, is_same_boot: bool) -> Vec<(SessionId, Process)> {
+        let mut watched = Vec::new();
+        for key in self.sessions.keys() {
+            let session = &self.sessions[key];
+            match (session.local, session.process) {
+                (true, _) if !is_same_boot => self.end_session(now, key, false),
+                (true, Some(process)) => watched.push((session.id, process)),
+                _ => {
+                    let end = now.plus_ms(self.config.session_grace_ms);
+                    let timer = self.timers.insert(end, Due::Session(key));
+                    self.sessions[key].grace = Some(timer);
+                }
+            }
+        }
+        watched
+    }
+
+    /// True if what queues held in memory was lost with the last host.
+    pub fn memory_lost(&self) -> bool {
+        self.memory_lost
+    }
+}

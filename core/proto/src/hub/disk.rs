@@ -1,0 +1,213 @@
+//! The hub and its journal: what is written down, and what comes of it.
+//!
+//! Records go to the journal after every input, before anything else is let in: so between two
+//! inputs the journal says all that the broker's durable state is, and a new segment may begin.
+//!
+//! Floor: hub.
+
+use bytes::Bytes;
+
+use super::{Config, Hub, SessionId};
+use crate::base::record::{Place, Position, Process};
+use crate::base::{Error, Time};
+use crate::broker::{self, Broker, Past, Restored};
+use crate::journal::{self, Effect, File, Journal};
+
+/// Messages of a sparse segment that are written anew at a time.
+const MOVES: usize = 64;
+
+/// What the disk has done.
+#[derive(Clone, Debug)]
+pub enum DiskDone {
+    /// Everything up to this position is written.
+    Written(Position),
+    /// Everything up to this position is durable.
+    Synced(Position),
+    /// The next segment has been made, with this size; `None` if the disk is full.
+    Prepared(Option<u64>),
+    /// A record's frame has been read: its bytes, as many as there are.
+    Read {
+        /// From the effect.
+        id: u64,
+        /// Where it lies.
+        place: Place,
+        /// The frame.
+        bytes: Bytes,
+    },
+}
+
+/// How a host of a directory begins.
+#[derive(Debug)]
+pub struct Beginning {
+    /// The hub.
+    pub hub: Hub,
+    /// The segment to be made: number, size, and its first bytes. Once it is durable, with its
+    /// name, the hub may serve.
+    pub segment: (u32, u64, Bytes),
+    /// Segments that are to be removed after that.
+    pub obsolete: Vec<u32>,
+    /// Sessions of local programs, to be ended with their processes.
+    pub watched: Vec<(SessionId, Process)>,
+}
+
+impl Config {
+    pub(super) fn broker(&self, directory: bool) -> broker::Config {
+        broker::Config {
+            epoch: self.epoch,
+            directory,
+            session_grace_ms: self.session_grace_ms,
+            boot: self.clock,
+            time_ms: self.time_ms,
+            seed: self.seed,
+        }
+    }
+}
+
+impl Hub {
+    /// A hub that goes on from a directory's journal. `read` gives the content of a segment, `path`
+    /// its name for texts.
+    ///
+    /// # Errors
+    ///
+    /// `CORRUPT` naming file and offset; what `read` says. Nothing has been changed then.
+    pub fn recover(
+        config: Config,
+        now: Time,
+        files: &[File],
+        read: &mut dyn FnMut(u32) -> Result<Bytes, Error>,
+        path: &dyn Fn(u32) -> String,
+    ) -> Result<Beginning, Error> {
+        let mut past = Past::default();
+        let mut sink = |record, place| {
+            past.apply(record, place);
+            Ok(())
+        };
+        let mut found = journal::recover(config.hub_id, files, read, path, &mut sink)?;
+        let tail = std::mem::take(&mut found.tail);
+        let obsolete = std::mem::take(&mut found.obsolete);
+        let (last, size) = (found.last, tail_size(&tail));
+        let own = journal::Config { hub_id: config.hub_id, epoch: config.epoch };
+        let mut journal = Journal::new(own, found, size);
+        for (position, record) in tail {
+            let place = journal.append(position, &record, false);
+            past.apply(record, place);
+        }
+        let Restored { broker, watched } = Broker::restore(config.broker(true), past, last, now)?;
+        let mut hub = Hub::with(config, broker, Some(journal));
+        hub.broker.restate();
+        hub.write_down();
+        let segment = hub.journal.as_mut().map(Journal::take_beginning).unwrap_or_default();
+        hub.note_reached(now);
+        let obsolete = obsolete.into_iter().filter(|number| *number != segment.0).collect();
+        Ok(Beginning { hub, segment, obsolete, watched })
+    }
+
+    /// Hands all records to the journal, and carries out what may leave the hub.
+    pub(super) fn after_input(&mut self, now: Time) {
+        if self.journal.is_some() {
+            self.write_down();
+            self.keep_house(now);
+        }
+        self.carry_out(now);
+    }
+
+    fn write_down(&mut self) {
+        let Some(journal) = &mut self.journal else { return };
+        while let Some(logged) = self.broker.poll_record() {
+            let place = journal.append(logged.position, &logged.record, logged.sync);
+            self.broker.handle_placed(logged.position, place);
+        }
+        while let Some(used) = self.broker.poll_usage() {
+            match used.more {
+                true => journal.keep(used.segment, used.size),
+                false => journal.release(used.segment, used.size),
+            }
+        }
+    }
+
+    /// Between two inputs: a new segment begins with everything stated anew, and old ones go.
+    fn keep_house(&mut self, now: Time) {
+        let Some(journal) = &mut self.journal else { return };
+        if journal.needs_roll() {
+            journal.roll(now);
+            self.broker.restate();
+            self.write_down();
+        }
+        let Some(journal) = &mut self.journal else { return };
+        if let Some(through) = journal.dead() {
+            let position = self.broker.note_freed(through);
+            journal.free(through, position);
+            self.write_down();
+        } else if let Some(sparse) = journal.sparse() {
+            self.broker.move_from(sparse, MOVES);
+            self.write_down();
+        }
+        let room = self.journal.as_ref().map(Journal::room);
+        if let Some(room) = room {
+            self.broker.handle_room(now, room);
+            self.write_down();
+        }
+    }
+
+    /// The end of a turn: what has gathered goes to the disk.
+    pub fn flush(&mut self, now: Time) {
+        if let Some(journal) = &mut self.journal {
+            journal.seal(now);
+        }
+    }
+
+    /// What the disk is to do next; `handle_disk` tells what came of it.
+    pub fn poll_disk(&mut self) -> Option<Effect> {
+        let journal = self.journal.as_mut()?;
+        if let Some(effect) = journal.poll_effect() {
+            return Some(effect);
+        }
+        let fetch = self.broker.poll_fetch()?;
+        Some(Effect::Read { id: fetch.id, place: fetch.place })
+    }
+
+    /// The disk has done something.
+    pub fn handle_disk(&mut self, now: Time, done: DiskDone) {
+        let Some(journal) = &mut self.journal else { return };
+        match done {
+            DiskDone::Written(position) => journal.handle_written(position),
+            DiskDone::Synced(position) => journal.handle_synced(now, position),
+            DiskDone::Prepared(size) => journal.handle_prepared(now, size),
+            DiskDone::Read { id, place, bytes } => {
+                let record = journal::read_frame(&self.config.hub_id, place, &bytes).ok();
+                self.broker.handle_read(now, id, record.as_ref());
+            }
+        }
+        self.note_reached(now);
+        self.after_input(now);
+    }
+
+    fn note_reached(&mut self, now: Time) {
+        if let Some(journal) = &self.journal {
+            let (written, durable) = journal.reached();
+            self.broker.handle_log(now, written, durable);
+        }
+    }
+
+    /// The host ends by itself: what was in memory only is written down. The directory may be given
+    /// back when the position that is returned is durable.
+    pub fn close_down(&mut self, now: Time) -> Option<Position> {
+        self.journal.as_ref()?;
+        self.broker.close_down();
+        self.write_down();
+        self.flush(now);
+        self.journal.as_ref().map(Journal::last)
+    }
+}
+
+/// Bytes that the tail will take, roughly.
+fn tail_size(tail: &[(Position, crate::base::record::Record)]) -> u64 {
+    use crate::base::record::Record;
+    let size = |record: &Record| match record {
+        Record::Sent { sent, .. } => sent.message.size() as u64 + 256,
+        Record::Batch { sent, .. } => sent.iter().map(|s| s.message.size() as u64 + 256).sum(),
+        Record::Moved(stored) => stored.sent.message.size() as u64 + 1024,
+        _ => 256,
+    };
+    tail.iter().map(|(_, record)| size(record)).sum()
+}

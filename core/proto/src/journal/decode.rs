@@ -1,0 +1,300 @@
+//! Bytes to records. A body whose checksum was right and that can't be read all the same was
+//! written by a faulty or newer library: that is damage, too, and never a panic.
+//!
+//! Floor: imports `base`.
+
+use bytes::Bytes;
+
+use crate::base::record::{
+    Change, DeadTo, Delivered, Failure, History, Holder, Mark, Origin, Process, QueueState, Record,
+    Returned, Sent, SessionState, Settled, Stored, Why,
+};
+use crate::base::{
+    Durability, Headers, Message, Name, Overflow, Properties, QueueOptions, Receipt,
+};
+use crate::base::{Trace, Verdict};
+
+/// Reads the body of a frame of `kind`; `None` if it is not one.
+pub fn decode(kind: u8, body: Bytes) -> Option<Record> {
+    let mut reader = Reader { rest: body };
+    let record = reader.record(kind)?;
+    reader.rest.is_empty().then_some(record)
+}
+
+struct Reader {
+    rest: Bytes,
+}
+
+impl Reader {
+    fn record(&mut self, kind: u8) -> Option<Record> {
+        Some(match kind {
+            1 => Record::Opened { epoch: self.u64()?, boot: self.array()?, time_ms: self.u64()? },
+            2 => Record::Closing,
+            3 => Record::Closed,
+            4 => Record::Queue { change: self.change()?, state: Box::new(self.queue()?) },
+            5 => {
+                Record::QueueGone { change: self.change()?, queue: self.u64()?, count: self.u64()? }
+            }
+            6 => Record::Purged { change: self.change()?, queue: self.u64()?, count: self.u64()? },
+            7 => Record::Sent { change: self.change()?, sent: self.sent()? },
+            8 => Record::Delivered(Delivered {
+                queue: self.u64()?,
+                sequence: self.u64()?,
+                holder: self.holder()?,
+            }),
+            9 => Record::Settled { change: self.change()?, settled: self.settled()? },
+            10 => Record::Returned(self.returned()?),
+            11 => self.batch()?,
+            12 => Record::Moved(Box::new(self.stored()?)),
+            13 => Record::Session(Box::new(self.session()?)),
+            14 => Record::SessionGone { session: self.u64()? },
+            15 => Record::Freed { through: self.u32()? },
+            _ => return None,
+        })
+    }
+
+    fn batch(&mut self) -> Option<Record> {
+        let change = self.change()?;
+        let (sent, settled) = (self.u32()?, self.u32()?);
+        Some(Record::Batch {
+            change,
+            sent: (0..sent).map(|_| self.sent()).collect::<Option<_>>()?,
+            settled: (0..settled).map(|_| self.settled()).collect::<Option<_>>()?,
+        })
+    }
+
+    fn take(&mut self, size: usize) -> Option<Bytes> {
+        (size <= self.rest.len()).then(|| self.rest.split_to(size))
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.first_chunk().copied()
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        Some(self.array::<1>()?[0])
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        Some(u16::from_le_bytes(self.array()?))
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.array()?))
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.array()?))
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.u8()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    fn sized(&mut self) -> Option<Bytes> {
+        let size = self.u32()? as usize;
+        self.take(size)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        String::from_utf8(self.sized()?.to_vec()).ok()
+    }
+
+    fn name(&mut self) -> Option<Name> {
+        Name::parse(&self.text()?).ok()
+    }
+
+    fn change(&mut self) -> Option<Option<Change>> {
+        let producer = self.u64()?;
+        if producer == 0 {
+            return Some(None);
+        }
+        let sequence = self.u64()?;
+        let oldest = sequence.checked_sub(self.u16()?.into())?;
+        Some(Some(Change { producer, sequence, oldest }))
+    }
+
+    fn queue(&mut self) -> Option<QueueState> {
+        Some(QueueState {
+            id: self.u64()?,
+            name: self.name()?,
+            options: self.options()?,
+            sequence: self.u64()?,
+            sent: self.u64()?,
+            acknowledged: self.u64()?,
+            rejected: self.u64()?,
+            requeued: self.u64()?,
+            dead_lettered: self.u64()?,
+        })
+    }
+
+    fn durability(&mut self) -> Option<Durability> {
+        match self.u8()? {
+            1 => Some(Durability::Memory),
+            2 => Some(Durability::Os),
+            3 => Some(Durability::Disk),
+            _ => None,
+        }
+    }
+
+    fn options(&mut self) -> Option<QueueOptions> {
+        let durability = Some(self.durability()?);
+        let overflow = match self.u8()? {
+            0 => Overflow::Wait,
+            1 => Overflow::Reject,
+            _ => return None,
+        };
+        Some(QueueOptions {
+            durability,
+            overflow,
+            max_attempts: self.u32()?,
+            length_max: self.u64()?,
+            bytes_max: self.u64()?,
+            backoff_min_ms: self.u64()?,
+            backoff_max_ms: self.u64()?,
+            ack_deadline_ms: self.u64()?,
+            ttl_ms: self.u64()?,
+            dead_letter: match self.text()? {
+                none if none.is_empty() => None,
+                name => Some(Name::parse(&name).ok()?),
+            },
+        })
+    }
+
+    fn sent(&mut self) -> Option<Sent> {
+        Some(Sent {
+            queue: self.u64()?,
+            sequence: self.u64()?,
+            message_id: self.u64()?,
+            time_ms: self.u64()?,
+            message: self.message()?,
+        })
+    }
+
+    fn message(&mut self) -> Option<Message> {
+        let size = self.u32()? as usize;
+        let flags = self.u8()?;
+        let properties = match flags {
+            0 => None,
+            1 | 3 => Some(Box::new(self.properties(flags == 3)?)),
+            _ => return None,
+        };
+        Some(Message { body: self.take(size)?, properties })
+    }
+
+    fn properties(&mut self, traced: bool) -> Option<Properties> {
+        let priority = self.u8()?;
+        let timestamp_ms = self.u64()?;
+        let trace = match traced {
+            true => {
+                Some(Trace { trace_id: self.array()?, span_id: self.array()?, flags: self.u8()? })
+            }
+            false => None,
+        };
+        let key = self.sized()?;
+        let headers = Headers::from_encoded(self.sized()?)?;
+        Some(Properties { key, headers, priority, trace, timestamp_ms })
+    }
+
+    fn holder(&mut self) -> Option<Holder> {
+        Some(Holder {
+            session: self.u64()?,
+            token: self.u64()?,
+            id: self.u64()?,
+            is_receive: self.flag()?,
+        })
+    }
+
+    fn settled(&mut self) -> Option<Settled> {
+        let (queue, sequence) = (self.u64()?, self.u64()?);
+        let verdict = match self.u8()? {
+            1 => Verdict::Acknowledge,
+            2 => Verdict::Reject,
+            3 => Verdict::Requeue,
+            4 => Verdict::Release,
+            _ => return None,
+        };
+        let (time_ms, dead) = (self.u64()?, self.dead()?);
+        Some(Settled { queue, sequence, verdict, reason: self.text()?, time_ms, dead })
+    }
+
+    fn returned(&mut self) -> Option<Returned> {
+        Some(Returned {
+            queue: self.u64()?,
+            sequence: self.u64()?,
+            why: self.why()?,
+            time_ms: self.u64()?,
+            dead: self.dead()?,
+        })
+    }
+
+    fn why(&mut self) -> Option<Why> {
+        let byte = self.u8()?;
+        Why::ALL.into_iter().find(|why| *why as u8 == byte)
+    }
+
+    fn dead(&mut self) -> Option<Option<DeadTo>> {
+        Some(match self.flag()? {
+            false => None,
+            true => Some(DeadTo { queue: self.u64()?, sequence: self.u64()? }),
+        })
+    }
+
+    fn stored(&mut self) -> Option<Stored> {
+        let sent = self.sent()?;
+        let failures = self.u32()?;
+        let flags = self.u8().filter(|flags| *flags < 4)?;
+        let holder = if self.flag()? { Some(self.holder()?) } else { None };
+        let (redelivered, suspect) = (flags & 1 != 0, flags & 2 != 0);
+        Some(Stored { sent, failures, redelivered, suspect, holder, history: self.history()? })
+    }
+
+    fn history(&mut self) -> Option<History> {
+        let origin = match self.flag()? {
+            false => None,
+            true => Some(Origin { queue: self.name()?, why: self.why()?, failures: self.u32()? }),
+        };
+        let count = self.u32()?;
+        let failure = |reader: &mut Self| {
+            let (time_ms, why) = (reader.u64()?, reader.why()?);
+            Some(Failure { time_ms, why, reason: reader.text()? })
+        };
+        let failures = (0..count).map(|_| failure(self)).collect::<Option<_>>()?;
+        Some(History { origin, failures })
+    }
+
+    fn session(&mut self) -> Option<SessionState> {
+        let (id, token) = (self.u64()?, self.array()?);
+        let flags = self.u8().filter(|flags| *flags < 4)?;
+        let process = match flags & 2 != 0 {
+            true => Some(Process { pid: self.u32()?, started: self.u64()? }),
+            false => None,
+        };
+        let oldest = self.u64()?;
+        let count = self.u32()?;
+        let mark = |reader: &mut Self| Some((reader.u64()?, reader.mark()?));
+        let marks = (0..count).map(|_| mark(self)).collect::<Option<_>>()?;
+        Some(SessionState { id, token, local: flags & 1 != 0, process, oldest, marks })
+    }
+
+    fn mark(&mut self) -> Option<Mark> {
+        Some(match self.u8()? {
+            0 => Mark::Empty,
+            1 => Mark::Receipt(self.receipt()?),
+            2 => Mark::Count(self.u64()?),
+            3 => {
+                let count = self.u32()?;
+                Mark::Receipts((0..count).map(|_| self.receipt()).collect::<Option<_>>()?)
+            }
+            _ => return None,
+        })
+    }
+
+    fn receipt(&mut self) -> Option<Receipt> {
+        Some(Receipt { message_id: self.u64()?, durability: self.durability()? })
+    }
+}

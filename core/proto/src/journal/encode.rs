@@ -1,0 +1,255 @@
+//! Records to bytes: fixed fields, little-endian, texts and bodies behind their sizes.
+//!
+//! Floor: imports `base`.
+
+use bytes::{BufMut, BytesMut};
+
+use crate::base::record::{
+    Change, DeadTo, Delivered, History, Holder, Mark, QueueState, Record, Returned, Sent,
+    SessionState, Settled, Stored,
+};
+use crate::base::{Message, QueueOptions, Receipt};
+
+/// The kind of frame that a record makes.
+pub fn kind(record: &Record) -> u8 {
+    match record {
+        Record::Opened { .. } => 1,
+        Record::Closing => 2,
+        Record::Closed => 3,
+        Record::Queue { .. } => 4,
+        Record::QueueGone { .. } => 5,
+        Record::Purged { .. } => 6,
+        Record::Sent { .. } => 7,
+        Record::Delivered(_) => 8,
+        Record::Settled { .. } => 9,
+        Record::Returned(_) => 10,
+        Record::Batch { .. } => 11,
+        Record::Moved(_) => 12,
+        Record::Session(_) => 13,
+        Record::SessionGone { .. } => 14,
+        Record::Freed { .. } => 15,
+    }
+}
+
+/// Appends the record's body.
+pub fn encode(record: &Record, out: &mut BytesMut) {
+    match record {
+        Record::Opened { epoch, boot, time_ms } => {
+            out.put_u64_le(*epoch);
+            out.put_slice(boot);
+            out.put_u64_le(*time_ms);
+        }
+        Record::Closing | Record::Closed => {}
+        Record::Queue { change: by, state } => {
+            change(*by, out);
+            queue(state, out);
+        }
+        Record::QueueGone { change: by, queue, count }
+        | Record::Purged { change: by, queue, count } => {
+            change(*by, out);
+            out.put_u64_le(*queue);
+            out.put_u64_le(*count);
+        }
+        Record::Sent { change: by, sent: what } => {
+            change(*by, out);
+            sent(what, out);
+        }
+        Record::Delivered(what) => delivered(what, out),
+        Record::Settled { change: by, settled: what } => {
+            change(*by, out);
+            settled(what, out);
+        }
+        Record::Returned(what) => returned(what, out),
+        Record::Batch { change: by, sent: all, settled: verdicts } => {
+            change(*by, out);
+            out.put_u32_le(all.len() as u32);
+            out.put_u32_le(verdicts.len() as u32);
+            all.iter().for_each(|what| sent(what, out));
+            verdicts.iter().for_each(|what| settled(what, out));
+        }
+        Record::Moved(what) => stored(what, out),
+        Record::Session(what) => session(what, out),
+        Record::SessionGone { session } => out.put_u64_le(*session),
+        Record::Freed { through } => out.put_u32_le(*through),
+    }
+}
+
+/// A producer of 0 is none.
+fn change(change: Option<Change>, out: &mut BytesMut) {
+    let change = change.unwrap_or_default();
+    out.put_u64_le(change.producer);
+    if change.producer != 0 {
+        out.put_u64_le(change.sequence);
+        out.put_u16_le((change.sequence - change.oldest) as u16);
+    }
+}
+
+fn queue(state: &QueueState, out: &mut BytesMut) {
+    out.put_u64_le(state.id);
+    text(state.name.as_str(), out);
+    options(&state.options, out);
+    for figure in [
+        state.sequence,
+        state.sent,
+        state.acknowledged,
+        state.rejected,
+        state.requeued,
+        state.dead_lettered,
+    ] {
+        out.put_u64_le(figure);
+    }
+}
+
+fn options(options: &QueueOptions, out: &mut BytesMut) {
+    out.put_u8(options.durability.map_or(0, |durability| durability as u8));
+    out.put_u8(options.overflow as u8);
+    out.put_u32_le(options.max_attempts);
+    for value in [
+        options.length_max,
+        options.bytes_max,
+        options.backoff_min_ms,
+        options.backoff_max_ms,
+        options.ack_deadline_ms,
+        options.ttl_ms,
+    ] {
+        out.put_u64_le(value);
+    }
+    text(options.dead_letter.as_ref().map_or("", |name| name.as_str()), out);
+}
+
+fn sent(sent: &Sent, out: &mut BytesMut) {
+    out.put_u64_le(sent.queue);
+    out.put_u64_le(sent.sequence);
+    out.put_u64_le(sent.message_id);
+    out.put_u64_le(sent.time_ms);
+    message(&sent.message, out);
+}
+
+fn message(message: &Message, out: &mut BytesMut) {
+    out.put_u32_le(message.body.len() as u32);
+    match &message.properties {
+        None => out.put_u8(0),
+        Some(properties) => {
+            out.put_u8(1 | if properties.trace.is_some() { 2 } else { 0 });
+            out.put_u8(properties.priority);
+            out.put_u64_le(properties.timestamp_ms);
+            if let Some(trace) = &properties.trace {
+                out.put_slice(&trace.trace_id);
+                out.put_slice(&trace.span_id);
+                out.put_u8(trace.flags);
+            }
+            sized(&properties.key, out);
+            sized(properties.headers.encoded(), out);
+        }
+    }
+    out.put_slice(&message.body);
+}
+
+fn delivered(delivered: &Delivered, out: &mut BytesMut) {
+    out.put_u64_le(delivered.queue);
+    out.put_u64_le(delivered.sequence);
+    holder(&delivered.holder, out);
+}
+
+fn holder(holder: &Holder, out: &mut BytesMut) {
+    out.put_u64_le(holder.session);
+    out.put_u64_le(holder.token);
+    out.put_u64_le(holder.id);
+    out.put_u8(holder.is_receive.into());
+}
+
+fn settled(settled: &Settled, out: &mut BytesMut) {
+    out.put_u64_le(settled.queue);
+    out.put_u64_le(settled.sequence);
+    out.put_u8(settled.verdict as u8);
+    out.put_u64_le(settled.time_ms);
+    dead(settled.dead, out);
+    text(&settled.reason, out);
+}
+
+fn returned(returned: &Returned, out: &mut BytesMut) {
+    out.put_u64_le(returned.queue);
+    out.put_u64_le(returned.sequence);
+    out.put_u8(returned.why as u8);
+    out.put_u64_le(returned.time_ms);
+    dead(returned.dead, out);
+}
+
+fn dead(dead: Option<DeadTo>, out: &mut BytesMut) {
+    out.put_u8(dead.is_some().into());
+    if let Some(dead) = dead {
+        out.put_u64_le(dead.queue);
+        out.put_u64_le(dead.sequence);
+    }
+}
+
+fn stored(stored: &Stored, out: &mut BytesMut) {
+    sent(&stored.sent, out);
+    out.put_u32_le(stored.failures);
+    out.put_u8(u8::from(stored.redelivered) | u8::from(stored.suspect) << 1);
+    out.put_u8(stored.holder.is_some().into());
+    if let Some(by) = &stored.holder {
+        holder(by, out);
+    }
+    history(&stored.history, out);
+}
+
+fn history(history: &History, out: &mut BytesMut) {
+    out.put_u8(history.origin.is_some().into());
+    if let Some(origin) = &history.origin {
+        text(origin.queue.as_str(), out);
+        out.put_u8(origin.why as u8);
+        out.put_u32_le(origin.failures);
+    }
+    out.put_u32_le(history.failures.len() as u32);
+    for failure in &history.failures {
+        out.put_u64_le(failure.time_ms);
+        out.put_u8(failure.why as u8);
+        text(&failure.reason, out);
+    }
+}
+
+fn session(state: &SessionState, out: &mut BytesMut) {
+    out.put_u64_le(state.id);
+    out.put_slice(&state.token);
+    out.put_u8(u8::from(state.local) | u8::from(state.process.is_some()) << 1);
+    if let Some(process) = state.process {
+        out.put_u32_le(process.pid);
+        out.put_u64_le(process.started);
+    }
+    out.put_u64_le(state.oldest);
+    out.put_u32_le(state.marks.len() as u32);
+    for (sequence, mark) in &state.marks {
+        out.put_u64_le(*sequence);
+        match mark {
+            Mark::Empty => out.put_u8(0),
+            Mark::Receipt(of) => {
+                out.put_u8(1);
+                receipt(of, out);
+            }
+            Mark::Count(count) => {
+                out.put_u8(2);
+                out.put_u64_le(*count);
+            }
+            Mark::Receipts(receipts) => {
+                out.put_u8(3);
+                out.put_u32_le(receipts.len() as u32);
+                receipts.iter().for_each(|of| receipt(of, out));
+            }
+        }
+    }
+}
+
+fn receipt(receipt: &Receipt, out: &mut BytesMut) {
+    out.put_u64_le(receipt.message_id);
+    out.put_u8(receipt.durability as u8);
+}
+
+fn text(text: &str, out: &mut BytesMut) {
+    sized(text.as_bytes(), out);
+}
+
+fn sized(bytes: &[u8], out: &mut BytesMut) {
+    out.put_u32_le(bytes.len() as u32);
+    out.put_slice(bytes);
+}

@@ -1,0 +1,468 @@
+//! The journal: records as groups of checksummed frames in numbered segments, as logic.
+//!
+//! ```text
+//! append -> open group -> seal -> Write -> written up to N -> (Sync) -> durable up to N
+//!
+//! segments:  [3 ####.####] [4 #########] [5 ####......]  [6 zeros]
+//!             oldest                      active          next, prepared ahead
+//! ```
+//! Order of calls: `append` whatever has come of one input, then `seal`; between two inputs, where
+//! the state that is written down is whole, `needs_roll` and the rest. `poll_effect` says what the
+//! disk is to do, `handle_*` tells what it has done.
+//!
+//! Invariants:
+//! - What is appended gets its place at once and never moves.
+//! - A group is whole in one segment, and counts only with its commit.
+//! - A segment is freed only if all before it are, nothing in it is needed, and a later one states
+//!   everything that is not a message anew.
+//!
+//! Floor: imports `base`.
+
+mod decode;
+mod encode;
+pub mod format;
+mod recover;
+
+use std::collections::VecDeque;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::base::record::{Place, Position, Record, Room};
+use crate::base::{Time, limits};
+
+use format::{Commit, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader};
+
+pub use recover::{File, Recovered, Unreadable, read_frame, recover};
+
+/// What a journal is told at its start.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// The hub, for ever.
+    pub hub_id: [u8; 16],
+    /// The host's epoch.
+    pub epoch: u64,
+}
+
+/// What the disk is to do.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Write, then `handle_written`; with `sync` make it durable with all before it, then
+    /// `handle_synced`.
+    Write {
+        /// The segment.
+        segment: u32,
+        /// Where in it.
+        offset: u64,
+        /// What.
+        bytes: Bytes,
+        /// The position that is then written.
+        last: Position,
+        /// Somebody waits for it to be durable.
+        sync: bool,
+    },
+    /// Make a segment: filled with zeros and durable before it has its name. Then
+    /// `handle_prepared`.
+    Prepare {
+        /// Its number.
+        segment: u32,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// Remove a segment.
+    Free {
+        /// Its number.
+        segment: u32,
+    },
+    /// Read a record's frame; then the hub's `handle_read`.
+    Read {
+        /// For the answer.
+        id: u64,
+        /// Which.
+        place: Place,
+    },
+}
+
+/// A segment that may still be needed.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    number: u32,
+    size: u64,
+    used: u64,
+    /// Messages in it that are still needed, and their bytes.
+    live: (u64, u64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    None,
+    Preparing,
+    Ready(u64),
+    /// The disk was full; it is asked again at this moment.
+    Full(Time),
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    bytes: BytesMut,
+    count: u32,
+    crc: u32,
+    sync: bool,
+}
+
+/// The journal of one host.
+#[derive(Debug)]
+pub struct Journal {
+    config: Config,
+    /// Oldest first; the last is the active one.
+    segments: VecDeque<Segment>,
+    seed: Seed,
+    group: Group,
+    last: Position,
+    written: Position,
+    synced: Position,
+    /// The durable position that the last commit told of.
+    told: Position,
+    /// Bytes handed to the disk and not written yet.
+    pending: VecDeque<(Position, usize)>,
+    pending_size: usize,
+    /// Bytes written since a sync was last asked for.
+    unsynced: u64,
+    next: Next,
+    /// The segment in which everything but messages was last stated anew.
+    restated: u32,
+    /// Segments to be freed once this position is durable.
+    freeing: Option<(u32, Position)>,
+    freed: u32,
+    idle_at: Option<Time>,
+    effects: VecDeque<Effect>,
+}
+
+impl Segment {
+    fn remaining(&self) -> u64 {
+        self.size.saturating_sub(self.used)
+    }
+
+    /// Bytes that are left free at the end, so that what one input brings never has to grow the
+    /// file: an eighth of a large segment, a quarter of a small one.
+    fn slack(&self) -> u64 {
+        (self.size / 4).min(limits::FRAME_SIZE_MAX as u64 + 64 * 1024)
+    }
+}
+
+/// Bytes that settling on a full disk leaves untouched: what closing and a last commit need.
+const LAST_RESERVE: u64 = 16 * 1024;
+
+impl Journal {
+    /// A journal that goes on in a new segment behind `found`.
+    pub fn new(config: Config, found: Recovered, size_hint: u64) -> Journal {
+        let Recovered { mut segments, last, durable, .. } = found;
+        let number = segments.back().map_or(1, |last| last.number + 1);
+        let size = limits::SEGMENT_SIZE.0.max((size_hint * 2).next_power_of_two());
+        let oldest = segments.front().map_or(number, |first| first.number);
+        segments.push_back(Segment { number, size, used: 0, live: (0, 0) });
+        let mut journal = Journal {
+            config,
+            segments,
+            seed: Seed::new(&config.hub_id, number),
+            group: Group::default(),
+            last: durable.min(last),
+            written: last,
+            synced: durable.min(last),
+            told: durable.min(last),
+            pending: VecDeque::new(),
+            pending_size: 0,
+            unsynced: 0,
+            next: Next::None,
+            restated: number,
+            freeing: None,
+            freed: oldest - 1,
+            idle_at: None,
+            effects: VecDeque::new(),
+        };
+        journal.begin_segment();
+        journal
+    }
+
+    /// All that was appended so far, for a new segment that is written as a whole and durable
+    /// before anything else is done; with its number and size.
+    pub fn take_beginning(&mut self) -> (u32, u64, Bytes) {
+        self.append_commit();
+        let bytes = std::mem::take(&mut self.group.bytes).freeze();
+        self.group = Group::default();
+        self.written = self.last;
+        self.synced = self.last;
+        let active = self.active_mut();
+        active.size = active.size.max(active.used.next_multiple_of(4096));
+        (active.number, active.size, bytes)
+    }
+
+    /// Appends a record; `sync` if somebody waits for it to be durable.
+    pub fn append(&mut self, position: Position, record: &Record, sync: bool) -> Place {
+        if self.group.bytes.len() > limits::GROUP_SIZE_MAX {
+            self.seal_group();
+        }
+        let start = self.group.bytes.len();
+        self.group.bytes.put_bytes(0, FRAME_HEADER_SIZE);
+        encode::encode(record, &mut self.group.bytes);
+        let size = (self.group.bytes.len() - start - FRAME_HEADER_SIZE) as u32;
+        let segment = self.active().number;
+        let offset = self.complete_frame(encode::kind(record), position, start);
+        self.last = position;
+        self.group.count += 1;
+        self.group.sync |= sync;
+        Place { segment, offset: (offset / 8) as u32, size }
+    }
+
+    /// Completes the frame that begins at `start` in the open group; returns its offset.
+    fn complete_frame(&mut self, kind: u8, position: Position, start: usize) -> u64 {
+        let offset = self.active().used;
+        let epoch = self.config.epoch as u32;
+        let header = FrameHeader { kind, size: 0, position, epoch, body_crc: 0, crc: 0 };
+        let crc = header.complete(self.seed, offset, &mut self.group.bytes, start);
+        self.group.crc = crc32c::crc32c_append(self.group.crc, &crc.to_le_bytes());
+        let size = (self.group.bytes.len() - start) as u64;
+        self.active_mut().used += size;
+        offset
+    }
+
+    /// Hands what was appended to the disk.
+    pub fn seal(&mut self, now: Time) {
+        if self.group.count > 0 {
+            self.seal_group();
+            self.idle_at = Some(now.plus_ms(limits::IDLE_COMMIT_MS));
+        }
+    }
+
+    fn append_commit(&mut self) {
+        let commit = Commit {
+            count: self.group.count,
+            crc: self.group.crc,
+            written: self.written,
+            durable: self.synced,
+        };
+        self.told = self.synced;
+        let start = self.group.bytes.len();
+        self.group.bytes.put_bytes(0, FRAME_HEADER_SIZE);
+        self.group.bytes.put_slice(&commit.encode());
+        self.complete_frame(format::COMMIT, self.last, start);
+    }
+
+    fn seal_group(&mut self) {
+        self.append_commit();
+        let Group { bytes, sync, .. } = std::mem::take(&mut self.group);
+        let active = self.active();
+        let (segment, offset) = (active.number, active.used - bytes.len() as u64);
+        self.unsynced += bytes.len() as u64;
+        let sync = sync || self.unsynced > limits::UNSYNCED_MAX;
+        if sync {
+            self.unsynced = 0;
+        }
+        self.pending.push_back((self.last, bytes.len()));
+        self.pending_size += bytes.len();
+        let bytes = bytes.freeze();
+        self.effects.push_back(Effect::Write { segment, offset, bytes, last: self.last, sync });
+        self.prepare_next();
+    }
+
+    fn prepare_next(&mut self) {
+        let active = self.active();
+        if self.next == Next::None && active.used > active.size / 2 {
+            self.next = Next::Preparing;
+            self.ask_for_next();
+        }
+    }
+
+    fn ask_for_next(&mut self) {
+        let active = self.active();
+        let size = (active.size * 4).clamp(limits::SEGMENT_SIZE.0, limits::SEGMENT_SIZE.1);
+        self.effects.push_back(Effect::Prepare { segment: active.number + 1, size });
+    }
+
+    /// A segment has been made, with this size; or the disk was full.
+    pub fn handle_prepared(&mut self, now: Time, size: Option<u64>) {
+        self.next = match size {
+            Some(size) => Next::Ready(size),
+            None => Next::Full(now.plus_ms(limits::SPACE_RETRY_MS)),
+        };
+    }
+
+    /// Everything up to `position` has been written.
+    pub fn handle_written(&mut self, position: Position) {
+        self.written = self.written.max(position);
+        while self.pending.front().is_some_and(|(last, _)| *last <= position) {
+            if let Some((_, size)) = self.pending.pop_front() {
+                self.pending_size -= size;
+            }
+        }
+    }
+
+    /// Everything up to `position` is durable.
+    pub fn handle_synced(&mut self, now: Time, position: Position) {
+        self.handle_written(position);
+        self.synced = self.synced.max(position);
+        self.idle_at = Some(now.plus_ms(limits::IDLE_COMMIT_MS));
+        if let Some((through, at)) = self.freeing
+            && at <= self.synced
+        {
+            self.freeing = None;
+            while self.segments.front().is_some_and(|segment| segment.number <= through) {
+                if let Some(segment) = self.segments.pop_front() {
+                    self.effects.push_back(Effect::Free { segment: segment.number });
+                }
+            }
+            if matches!(self.next, Next::Full(_)) {
+                self.next = Next::Preparing;
+                self.ask_for_next();
+            }
+        }
+    }
+
+    /// Deadlines may have come.
+    pub fn handle_timeout(&mut self, now: Time) {
+        if self.idle_at.is_some_and(|at| at <= now) {
+            self.idle_at = None;
+            // Nothing follows by which recovery could tell damage in the last group from a torn
+            // write; an empty commit does.
+            if self.told < self.synced && self.group.count == 0 {
+                self.seal_group();
+            }
+        }
+        if let Next::Full(at) = self.next
+            && at <= now
+        {
+            self.next = Next::Preparing;
+            self.ask_for_next();
+        }
+    }
+
+    /// When `handle_timeout` wants to be called.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        let idle = self.idle_at.filter(|_| self.told < self.synced);
+        let full = match self.next {
+            Next::Full(at) => Some(at),
+            _ => None,
+        };
+        [idle, full].into_iter().flatten().min()
+    }
+
+    /// What the disk is to do next.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// What may be written now.
+    pub fn room(&self) -> Room {
+        let active = self.active();
+        match self.next {
+            Next::Full(_) if active.remaining() < LAST_RESERVE => Room::Nothing,
+            Next::Full(_) => Room::Settlements,
+            Next::Preparing if active.remaining() < active.slack() => Room::Behind,
+            _ if self.pending_size > limits::JOURNAL_PENDING_MAX => Room::Behind,
+            _ => Room::Open,
+        }
+    }
+
+    /// True if the next segment is to be begun: `roll`, and then state everything anew.
+    pub fn needs_roll(&self) -> bool {
+        let active = self.active();
+        matches!(self.next, Next::Ready(_)) && active.remaining() < active.slack()
+    }
+
+    /// Begins the next segment.
+    pub fn roll(&mut self, now: Time) {
+        let Next::Ready(size) = self.next else { return };
+        self.seal(now);
+        let number = self.active().number + 1;
+        self.segments.push_back(Segment { number, size, used: 0, live: (0, 0) });
+        self.seed = Seed::new(&self.config.hub_id, number);
+        self.next = Next::None;
+        self.restated = number;
+        self.begin_segment();
+    }
+
+    fn begin_segment(&mut self) {
+        let active = self.active();
+        let header = SegmentHeader {
+            segment: active.number,
+            epoch: self.config.epoch,
+            first: self.last + 1,
+            durable: self.synced,
+            oldest: self.freed + 1,
+            pages: (active.size / 4096) as u32,
+        };
+        header.encode(&self.config.hub_id, &mut self.group.bytes);
+        self.active_mut().used = SEGMENT_HEADER_SIZE as u64;
+    }
+
+    /// A message of `size` bytes lies in `segment` and is needed.
+    pub fn keep(&mut self, segment: u32, size: u64) {
+        if let Some(segment) = self.segment(segment) {
+            segment.live.0 += 1;
+            segment.live.1 += size;
+        }
+    }
+
+    /// A message of `size` bytes in `segment` is no longer needed.
+    pub fn release(&mut self, segment: u32, size: u64) {
+        if let Some(segment) = self.segment(segment) {
+            segment.live.0 -= 1;
+            segment.live.1 -= size;
+        }
+    }
+
+    /// The last of the segments from which nothing is needed any more; then append a `Freed` record
+    /// and call `free`.
+    pub fn dead(&self) -> Option<u32> {
+        if self.freeing.is_some() {
+            return None;
+        }
+        let dead = |segment: &&Segment| segment.number < self.restated && segment.live.0 == 0;
+        self.segments.iter().take_while(dead).last().map(|segment| segment.number)
+    }
+
+    /// Segments up to `through` go as soon as `position` is durable.
+    pub fn free(&mut self, through: u32, position: Position) {
+        self.freeing = Some((through, position));
+        self.freed = through;
+    }
+
+    /// The oldest segment, if so much of the journal is dead that its live messages are to be
+    /// written anew.
+    pub fn sparse(&self) -> Option<u32> {
+        let oldest = self.segments.front().filter(|oldest| oldest.number < self.restated)?;
+        let used: u64 = self.segments.iter().map(|segment| segment.used).sum();
+        let live: u64 = self.segments.iter().map(|segment| segment.live.1).sum();
+        let garbage = used.saturating_sub(live);
+        let sparse = garbage > live.max(limits::GARBAGE_MIN) && self.room() == Room::Open;
+        (sparse && oldest.live.0 > 0).then_some(oldest.number)
+    }
+
+    /// The last position appended.
+    pub fn last(&self) -> Position {
+        self.last
+    }
+
+    /// The last position written, and the last one durable.
+    pub fn reached(&self) -> (Position, Position) {
+        (self.written, self.synced)
+    }
+
+    /// Bytes of all segments, and of messages in them that are needed.
+    pub fn sizes(&self) -> (u64, u64) {
+        let used = self.segments.iter().map(|segment| segment.used).sum();
+        (used, self.segments.iter().map(|segment| segment.live.1).sum())
+    }
+
+    fn active(&self) -> &Segment {
+        self.segments.back().expect("there is always an active segment")
+    }
+
+    fn active_mut(&mut self) -> &mut Segment {
+        self.segments.back_mut().expect("there is always an active segment")
+    }
+
+    fn segment(&mut self, number: u32) -> Option<&mut Segment> {
+        let first = self.segments.front()?.number;
+        self.segments.get_mut(number.checked_sub(first)? as usize)
+    }
+}

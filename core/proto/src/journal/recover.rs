@@ -1,0 +1,348 @@
+//! What a journal's segments say, after whatever has happened to them.
+//!
+//! A frame that is damaged or missing is *corruption* if it is known to have been durable: some
+//! commit or segment header behind it says so. Otherwise it is a torn tail: nothing from it on was
+//! ever confirmed, and it counts for nothing, whatever valid frames follow, since unsynced pages
+//! reach the disk in any order.
+//!
+//! ```text
+//!   durable up to W          W+1 ... last commit      torn
+//! |------------------------|----------------------|~~~~~~~~~
+//!   stays where it is        is written anew by     ignored
+//!                            the next host
+//! ```
+//! A segment whose header says that it begins at position P makes void what earlier segments hold
+//! from P on: it was begun by a host that had written that anew.
+//!
+//! Floor: imports `base`.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::format::{
+    COMMIT, Commit, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader,
+    frame_size,
+};
+use super::{Segment, decode};
+use crate::base::record::{Place, Position, Record};
+use crate::base::{Error, Kind};
+
+/// A segment's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct File {
+    /// The segment's number.
+    pub number: u32,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Segments that are still needed, oldest first.
+    pub segments: VecDeque<Segment>,
+    /// The last position.
+    pub last: Position,
+    /// The last position that was known to be durable.
+    pub durable: Position,
+    /// What came after it, to be written anew.
+    pub tail: Vec<(Position, Record)>,
+    /// Files that hold nothing that is needed: to be removed once the new segment is durable.
+    pub obsolete: Vec<u32>,
+}
+
+/// Why bytes at a place are no record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What is wrong.
+    pub what: &'static str,
+}
+
+/// Zeros that are passed over at once.
+const ZEROS: usize = 64;
+
+#[derive(Clone, Copy, Debug)]
+struct Fault {
+    segment: u32,
+    offset: u64,
+    /// The first position that is missing.
+    expected: Position,
+    what: &'static str,
+}
+
+type Sink<'a> = &'a mut dyn FnMut(Record, Place) -> Result<(), Error>;
+
+struct Scan<'a> {
+    hub_id: [u8; 16],
+    path: &'a dyn Fn(u32) -> String,
+    sink: Sink<'a>,
+    segments: VecDeque<Segment>,
+    epoch: u64,
+    last: Position,
+    durable: Position,
+    /// Groups that are not known to be durable yet.
+    waiting: VecDeque<(Position, Record, Place)>,
+    fault: Option<Fault>,
+    /// The oldest segment that is still needed, as far as anything says.
+    oldest: u32,
+}
+
+/// Reads segments in order; hands to `sink` each record that is known to be durable, with its
+/// place.
+///
+/// `read` gives a segment's whole content, `path` its name for texts.
+///
+/// # Errors
+///
+/// `CORRUPT` naming a file and an offset; whatever `read` and `sink` say.
+pub fn recover(
+    hub_id: [u8; 16],
+    files: &[File],
+    read: &mut dyn FnMut(u32) -> Result<Bytes, Error>,
+    path: &dyn Fn(u32) -> String,
+    sink: &mut dyn FnMut(Record, Place) -> Result<(), Error>,
+) -> Result<Recovered, Error> {
+    let mut files = files.to_vec();
+    files.sort_unstable_by_key(|file| file.number);
+    let first = unbroken(&files);
+    let mut scan = Scan {
+        hub_id,
+        path,
+        sink,
+        segments: VecDeque::new(),
+        epoch: 0,
+        last: 0,
+        durable: 0,
+        waiting: VecDeque::new(),
+        fault: None,
+        oldest: 1,
+    };
+    for file in &files[first..] {
+        let content = read(file.number)?;
+        scan.segment(file.number, &content)?;
+    }
+    scan.finish(&files)
+}
+
+/// The first of the files that follow each other without a gap up to the last one.
+fn unbroken(files: &[File]) -> usize {
+    let gap = |pair: &[File]| pair[0].number + 1 != pair[1].number;
+    files.windows(2).rposition(gap).map_or(0, |at| at + 1)
+}
+
+impl Scan<'_> {
+    fn segment(&mut self, number: u32, content: &Bytes) -> Result<(), Error> {
+        let seed = Seed::new(&self.hub_id, number);
+        let Some(header) = SegmentHeader::decode(&self.hub_id, number, content) else {
+            let what = "the segment's header is damaged";
+            self.begin_fault(number, 0, what);
+            return self.look_for_watermarks(seed, content, 0);
+        };
+        // What an earlier host has left behind after another took over counts for nothing.
+        if header.epoch < self.epoch {
+            return Ok(());
+        }
+        self.known_durable(header.durable)?;
+        if (content.len() as u64) < u64::from(header.pages) * 4096 {
+            let (offset, expected) = (content.len() as u64, header.first);
+            let what = "the file is shorter than it was made";
+            return Err(self.corrupt(&Fault { segment: number, offset, expected, what }));
+        }
+        if header.first > self.last + 1 {
+            self.begin_fault(number, 0, "records before this segment are missing");
+            return self.look_for_watermarks(seed, content, SEGMENT_HEADER_SIZE);
+        }
+        self.supersede(number, header)?;
+        self.segments.push_back(Segment {
+            number,
+            size: content.len() as u64,
+            used: 0,
+            live: (0, 0),
+        });
+        let end = self.frames(seed, header, content)?;
+        if let Some(segment) = self.segments.back_mut() {
+            segment.used = end as u64;
+        }
+        if end < content.len() {
+            let what = "a frame is damaged or missing";
+            self.begin_fault(number, end as u64, what);
+            self.look_for_watermarks(seed, content, end)?;
+        }
+        Ok(())
+    }
+
+    /// The segment begins at its first position: what earlier ones hold from there on is void.
+    fn supersede(&mut self, number: u32, header: SegmentHeader) -> Result<(), Error> {
+        let first = header.first;
+        if first <= self.durable {
+            let what = "the segment begins before what is known to be durable";
+            let fault = Fault { segment: number, offset: 0, expected: first, what };
+            return Err(self.corrupt(&fault));
+        }
+        self.epoch = header.epoch;
+        self.oldest = self.oldest.max(header.oldest);
+        self.last = first - 1;
+        while self.waiting.back().is_some_and(|(position, ..)| *position >= first) {
+            self.waiting.pop_back();
+        }
+        if self.fault.is_some_and(|fault| fault.expected >= first) {
+            self.fault = None;
+        }
+        Ok(())
+    }
+
+    /// Takes in groups until one is not whole; returns where that is.
+    fn frames(
+        &mut self,
+        seed: Seed,
+        header: SegmentHeader,
+        content: &Bytes,
+    ) -> Result<usize, Error> {
+        let mut group = Vec::new();
+        let (mut start, mut at, mut crc) = (SEGMENT_HEADER_SIZE, SEGMENT_HEADER_SIZE, 0);
+        while let Some(frame) = FrameHeader::decode(seed, at as u64, &content[at..]) {
+            let expected = self.last + group.len() as u64 + u64::from(frame.kind != COMMIT);
+            let belongs = frame.position == expected && frame.epoch == header.epoch as u32;
+            if !belongs || !frame.check_body(seed, at as u64, &content[at..]) {
+                break;
+            }
+            let body_at = at + FRAME_HEADER_SIZE;
+            let body = content.slice(body_at..body_at + frame.size as usize);
+            let next = at + frame_size(frame.size as usize);
+            if frame.kind == COMMIT {
+                let Some(commit) = Commit::decode(&body) else { break };
+                if commit.count as usize != group.len() || commit.crc != crc {
+                    break;
+                }
+                self.take_group(&mut group, commit)?;
+                (start, crc) = (next, 0);
+            } else {
+                let Some(record) = decode::decode(frame.kind, body) else {
+                    let what = "a record can't be read";
+                    let offset = at as u64;
+                    let (segment, expected) = (header.segment, frame.position);
+                    return Err(self.corrupt(&Fault { segment, offset, expected, what }));
+                };
+                let place =
+                    Place { segment: header.segment, offset: (at / 8) as u32, size: frame.size };
+                group.push((frame.position, record, place));
+                crc = crc32c::crc32c_append(crc, &frame.crc.to_le_bytes());
+            }
+            at = next;
+        }
+        Ok(start)
+    }
+
+    fn take_group(
+        &mut self,
+        group: &mut Vec<(Position, Record, Place)>,
+        commit: Commit,
+    ) -> Result<(), Error> {
+        if let Some((position, ..)) = group.last() {
+            self.last = *position;
+        }
+        self.waiting.extend(group.drain(..));
+        self.known_durable(commit.durable)
+    }
+
+    /// Everything up to `position` is known to be durable.
+    fn known_durable(&mut self, position: Position) -> Result<(), Error> {
+        if let Some(fault) = self.fault.filter(|fault| fault.expected <= position) {
+            return Err(self.corrupt(&fault));
+        }
+        self.durable = self.durable.max(position);
+        while self.waiting.front().is_some_and(|(at, ..)| *at <= self.durable) {
+            let Some((_, record, place)) = self.waiting.pop_front() else { break };
+            if let Record::Freed { through } = record {
+                self.oldest = self.oldest.max(through + 1);
+            }
+            (self.sink)(record, place)?;
+        }
+        Ok(())
+    }
+
+    fn begin_fault(&mut self, segment: u32, offset: u64, what: &'static str) {
+        if self.fault.is_none() {
+            let expected = self.last + 1;
+            self.fault = Some(Fault { segment, offset, expected, what });
+        }
+    }
+
+    /// Behind a fault: does anything say that what is missing was durable?
+    fn look_for_watermarks(
+        &mut self,
+        seed: Seed,
+        content: &Bytes,
+        from: usize,
+    ) -> Result<(), Error> {
+        let mut at = from.next_multiple_of(8);
+        while at + FRAME_HEADER_SIZE <= content.len() {
+            if content[at..].first_chunk() == Some(&[0u8; ZEROS]) {
+                at += ZEROS;
+                continue;
+            }
+            let frame = FrameHeader::decode(seed, at as u64, &content[at..]);
+            let frame = frame.filter(|frame| {
+                frame.kind == COMMIT && frame.check_body(seed, at as u64, &content[at..])
+            });
+            let body = frame.map(|_| &content[at + FRAME_HEADER_SIZE..]);
+            let commit =
+                body.and_then(|body| Commit::decode(body.get(..super::format::COMMIT_SIZE)?));
+            if let Some(commit) = commit {
+                self.known_durable(commit.durable)?;
+            }
+            at += 8;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, files: &[File]) -> Result<Recovered, Error> {
+        let first = self.segments.front().map_or(1, |segment| segment.number);
+        if self.oldest < first {
+            let missing = first - 1;
+            let detail = format!("{} is missing", (self.path)(missing));
+            return Err(Error::new(Kind::Corrupt, detail));
+        }
+        while self.segments.front().is_some_and(|segment| segment.number < self.oldest) {
+            self.segments.pop_front();
+        }
+        // A segment of which nothing counts is one that was never begun.
+        while self.segments.back().is_some_and(|s| s.used <= SEGMENT_HEADER_SIZE as u64) {
+            self.segments.pop_back();
+        }
+        let kept = |file: &&File| self.segments.iter().all(|kept| kept.number != file.number);
+        Ok(Recovered {
+            last: self.last,
+            durable: self.durable,
+            obsolete: files.iter().filter(kept).map(|file| file.number).collect(),
+            tail: self.waiting.into_iter().map(|(at, record, _)| (at, record)).collect(),
+            segments: self.segments,
+        })
+    }
+
+    fn corrupt(&self, fault: &Fault) -> Error {
+        let Fault { segment, offset, expected, what } = fault;
+        let path = (self.path)(*segment);
+        let detail = format!("{path} is damaged at offset {offset}: {what} (record {expected})");
+        Error::new(Kind::Corrupt, detail)
+    }
+}
+
+/// Reads the record at a place from the bytes of its frame.
+///
+/// # Errors
+///
+/// If they are not that record's.
+pub fn read_frame(hub_id: &[u8; 16], place: Place, bytes: &Bytes) -> Result<Record, Unreadable> {
+    let seed = Seed::new(hub_id, place.segment);
+    let offset = u64::from(place.offset) * 8;
+    let header = FrameHeader::decode(seed, offset, bytes)
+        .filter(|header| header.size == place.size)
+        .ok_or(Unreadable { what: "the frame's header is damaged" })?;
+    if !header.check_body(seed, offset, bytes) {
+        return Err(Unreadable { what: "the frame's body is damaged" });
+    }
+    let body = bytes.slice(FRAME_HEADER_SIZE..FRAME_HEADER_SIZE + place.size as usize);
+    decode::decode(header.kind, body).ok_or(Unreadable { what: "the record can't be read" })
+}

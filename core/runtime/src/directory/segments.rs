@@ -1,0 +1,248 @@
+//! The journal's files.
+//!
+//! ```text
+//! journal.00000007      a segment
+//! journal.00000008.tmp  one that is being made: filled with zeros and synced before it is renamed
+//! reserve               room on a full disk for the next host's first segment
+//! ```
+//! Everything here goes through the system's C library, so that a test can put itself between.
+//!
+//! Floor: directory.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use bytes::{Bytes, BytesMut};
+use telpher_proto::base::limits::RESERVE_SIZE;
+use telpher_proto::base::record::Place;
+use telpher_proto::base::{Error, Kind};
+use telpher_proto::journal::{self, format};
+
+use super::Directory;
+use crate::descriptors::Tracked;
+
+/// What the names of segments begin with.
+pub(super) const PREFIX: &str = "journal.";
+
+/// The file that keeps room.
+pub(super) const RESERVE: &str = "reserve";
+
+/// Zeros written at a time.
+const CHUNK_SIZE: usize = 1024 * 1024;
+
+static ZEROS: [u8; CHUNK_SIZE] = [0; CHUNK_SIZE];
+
+/// An open file of the directory.
+pub(crate) type SegmentFile = Tracked<File>;
+
+/// A segment that is being filled with zeros.
+pub(crate) struct Filling {
+    file: SegmentFile,
+    temporary: PathBuf,
+    path: PathBuf,
+    size: u64,
+    filled: u64,
+}
+
+/// The name of a segment's file.
+pub(crate) fn segment_name(number: u32) -> String {
+    format!("{PREFIX}{number:08}")
+}
+
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<SegmentFile> {
+    let options = options.custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC).mode(0o600);
+    Tracked::make(|| options.open(path))
+}
+
+impl Directory {
+    fn segment_path(&self, number: u32) -> PathBuf {
+        self.path().join(segment_name(number))
+    }
+
+    /// The path of a segment, for texts.
+    pub(crate) fn segment_text(&self, number: u32) -> String {
+        self.segment_path(number).display().to_string()
+    }
+
+    /// Every segment that there is.
+    ///
+    /// # Errors
+    ///
+    /// `IO` with the system's words.
+    pub(crate) fn segments(&self) -> Result<Vec<journal::File>, Error> {
+        let failed = |error: io::Error| self.failed_at("", &error);
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(self.path()).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            let digits = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+            let digits = digits.filter(|digits| digits.len() == 8);
+            if let Some(number) = digits.and_then(|digits| digits.parse().ok()) {
+                let size = entry.metadata().map_err(failed)?.len();
+                found.push(journal::File { number, size });
+            }
+        }
+        found.sort_unstable_by_key(|file| file.number);
+        Ok(found)
+    }
+
+    /// A segment's whole content.
+    ///
+    /// # Errors
+    ///
+    /// `IO` with the system's words.
+    pub(crate) fn read_segment(&self, number: u32) -> Result<Bytes, Error> {
+        let failed = |error: io::Error| self.failed_at(&segment_name(number), &error);
+        let file = self.open_segment(number, false).map_err(failed)?;
+        let size = file.metadata().map_err(failed)?.len() as usize;
+        let mut content = BytesMut::zeroed(size);
+        file.read_exact_at(&mut content, 0).map_err(failed)?;
+        Ok(content.freeze())
+    }
+
+    /// Opens a segment.
+    pub(crate) fn open_segment(&self, number: u32, write: bool) -> io::Result<SegmentFile> {
+        open(&self.segment_path(number), OpenOptions::new().read(true).write(write))
+    }
+
+    /// Begins to make a segment.
+    pub(crate) fn begin_segment(&self, number: u32, size: u64) -> io::Result<Filling> {
+        let path = self.segment_path(number);
+        let temporary = path.with_extension(format!("{number:08}.tmp"));
+        let made = open(&temporary, OpenOptions::new().write(true).create(true).truncate(true));
+        Ok(Filling { file: made?, temporary, path, size, filled: 0 })
+    }
+
+    /// Makes the segment with which a host begins; on a full disk out of what was kept for that.
+    ///
+    /// # Errors
+    ///
+    /// `NO_SPACE`, or `IO` with the system's words.
+    pub(crate) fn make_first(
+        &self,
+        (number, size, content): (u32, u64, &Bytes),
+    ) -> Result<(), Error> {
+        let made = self.make_whole(number, size, content).or_else(|error| {
+            let _ = self.drop_temporaries();
+            if is_full(&error) { self.make_from_reserve(number, content) } else { Err(error) }
+        });
+        made.map_err(|error| {
+            if is_full(&error) {
+                let path = self.segment_text(number);
+                return Error::new(Kind::NoSpace, format!("no room on the disk for {path}"));
+            }
+            self.failed_at(&segment_name(number), &error)
+        })
+    }
+
+    fn make_whole(&self, number: u32, size: u64, content: &Bytes) -> io::Result<()> {
+        let mut filling = self.begin_segment(number, size)?;
+        while !filling.fill()? {}
+        filling.file.write_all_at(content, 0)?;
+        filling.finish(self)
+    }
+
+    fn make_from_reserve(&self, number: u32, content: &Bytes) -> io::Result<()> {
+        let reserve = self.path().join(RESERVE);
+        let file = open(&reserve, OpenOptions::new().write(true))?;
+        if file.metadata()?.len() < (content.len() as u64).max(RESERVE_SIZE) {
+            return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+        }
+        file.write_all_at(content, 0)?;
+        file.sync_all()?;
+        std::fs::rename(&reserve, self.segment_path(number))?;
+        self.sync()
+    }
+
+    /// Sees to it that there is room for the next host's first segment, if that can be had.
+    pub(crate) fn keep_reserve(&self) -> io::Result<()> {
+        let path = self.path().join(RESERVE);
+        if std::fs::metadata(&path).is_ok_and(|found| found.len() == RESERVE_SIZE) {
+            return Ok(());
+        }
+        let temporary = path.with_extension("tmp");
+        let made = open(&temporary, OpenOptions::new().write(true).create(true).truncate(true));
+        let file = made?;
+        let (size, filled) = (RESERVE_SIZE, 0);
+        let mut filling = Filling { file, temporary, path, size, filled };
+        while !filling.fill()? {}
+        filling.finish(self)
+    }
+
+    /// Removes a segment; that it is gone already is fine.
+    pub(crate) fn remove_segment(&self, number: u32) -> io::Result<()> {
+        match std::fs::remove_file(self.segment_path(number)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes what hosts have left half made.
+    pub(crate) fn drop_temporaries(&self) -> io::Result<()> {
+        for entry in std::fs::read_dir(self.path())? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let is_ours = name.starts_with(PREFIX) || name.starts_with(RESERVE);
+            if is_ours && name.ends_with(".tmp") {
+                std::fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the directory's own entries durable.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        File::open(self.path())?.sync_all()
+    }
+}
+
+impl Filling {
+    /// Writes some more zeros; true when that was the last.
+    pub(crate) fn fill(&mut self) -> io::Result<bool> {
+        let left = self.size - self.filled;
+        let part = left.min(CHUNK_SIZE as u64) as usize;
+        (&*self.file).write_all(&ZEROS[..part])?;
+        self.filled += part as u64;
+        Ok(self.filled == self.size)
+    }
+
+    /// The file is durable, then has its name.
+    pub(crate) fn finish(self, directory: &Directory) -> io::Result<()> {
+        self.file.sync_all()?;
+        std::fs::rename(&self.temporary, &self.path)?;
+        directory.sync()
+    }
+
+    /// Removes what was made so far.
+    pub(crate) fn give_up(self) {
+        let _ = std::fs::remove_file(&self.temporary);
+    }
+
+    /// The segment's size in bytes.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+}
+
+/// Reads the frame of a record; fewer bytes than it has if the file is too short.
+pub(crate) fn read_frame(file: &SegmentFile, place: Place) -> io::Result<Bytes> {
+    let mut frame = BytesMut::zeroed(format::frame_size(place.size as usize));
+    let mut at = 0;
+    while at < frame.len() {
+        match file.read_at(&mut frame[at..], u64::from(place.offset) * 8 + at as u64) {
+            Ok(0) => break,
+            Ok(count) => at += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    frame.truncate(at);
+    Ok(frame.freeze())
+}
+
+/// True if there was no room.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT))
+}

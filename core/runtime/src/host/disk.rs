@@ -1,0 +1,276 @@
+//! The disk of a hosted directory: two threads that do what the hub's journal wants.
+//!
+//! ```text
+//! hub's thread --Write----------------> journal thread: write all that waits, one sync for it
+//!       ^      --Prepare, Free, Read--> files thread:   zeros a segment ahead, reads, removes
+//!       +------ mailbox: done, or why not ------+
+//! ```
+//! While a sync runs, the next writes gather; so many are made durable together without any timer.
+//! The first failure is the last thing that a disk says: nothing is ever tried again on files whose
+//! state nobody knows.
+//!
+//! Floor: directory, host/mod.
+
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use telpher_proto::base::record::{Place, Position};
+use telpher_proto::base::{Error, Kind};
+use telpher_proto::hub::DiskDone;
+use telpher_proto::journal::Effect;
+
+use super::{Mail, Mailbox};
+use crate::directory::{Directory, Filling, SegmentFile, is_full, read_frame};
+use crate::system;
+
+struct Write {
+    segment: u32,
+    offset: u64,
+    bytes: Bytes,
+    last: Position,
+    sync: bool,
+}
+
+enum Task {
+    Prepare(u32, u64),
+    Free(u32),
+    Read(u64, Place),
+}
+
+/// What does the work of a journal.
+pub(crate) struct Disk {
+    writes: Option<Sender<Write>>,
+    tasks: Option<Sender<Task>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Disk {
+    /// Starts the threads.
+    pub(crate) fn start(directory: &Arc<Directory>, mailbox: &Arc<Mailbox>) -> io::Result<Disk> {
+        let (writes, to_write) = channel();
+        let (tasks, to_do) = channel();
+        let (own, mail) = (Arc::clone(directory), Arc::clone(mailbox));
+        let writer = Writer { directory: own, mailbox: mail, open: None, is_dirty: false };
+        let (own, mail) = (Arc::clone(directory), Arc::clone(mailbox));
+        let files = Files { directory: own, mailbox: mail, filling: None, open: Vec::new() };
+        let journal = system::spawn("telpher-journal", move || writer.run(&to_write))?;
+        let files = system::spawn("telpher-files", move || files.run(&to_do))?;
+        let threads = vec![journal, files];
+        Ok(Disk { writes: Some(writes), tasks: Some(tasks), threads })
+    }
+
+    /// Does what the journal wants; what comes of it is mailed.
+    pub(crate) fn carry_out(&self, effect: Effect) {
+        let (Some(writes), Some(tasks)) = (&self.writes, &self.tasks) else { return };
+        // A thread that has ended has mailed why.
+        let _ = match effect {
+            Effect::Write { segment, offset, bytes, last, sync } => {
+                let write = Write { segment, offset, bytes, last, sync };
+                return drop(writes.send(write));
+            }
+            Effect::Prepare { segment, size } => tasks.send(Task::Prepare(segment, size)),
+            Effect::Free { segment } => tasks.send(Task::Free(segment)),
+            Effect::Read { id, place } => tasks.send(Task::Read(id, place)),
+        };
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        self.writes = None;
+        self.tasks = None;
+        for thread in self.threads.drain(..) {
+            // Whatever it ended with, it has mailed.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn failure(directory: &Directory, segment: u32, what: &str, error: &io::Error) -> Error {
+    let path = directory.segment_text(segment);
+    Error::new(Kind::Io, format!("can't {what} {path}: {error}"))
+}
+
+struct Writer {
+    directory: Arc<Directory>,
+    mailbox: Arc<Mailbox>,
+    open: Option<(u32, SegmentFile)>,
+    /// Something was written to the open segment since it was last synced.
+    is_dirty: bool,
+}
+
+impl Writer {
+    fn run(mut self, writes: &Receiver<Write>) {
+        while let Ok(first) = writes.recv() {
+            if let Err(error) = self.write_all(first, writes) {
+                return self.mailbox.post(Mail::DiskFailed(error));
+            }
+        }
+    }
+
+    /// Writes all that waits, and syncs once if anybody wants that.
+    fn write_all(&mut self, first: Write, writes: &Receiver<Write>) -> Result<(), Error> {
+        let mut next = Some(first);
+        let (mut last, mut sync) = (0, false);
+        while let Some(write) = next {
+            self.write(&write)?;
+            last = write.last;
+            sync |= write.sync;
+            next = match writes.try_recv() {
+                Ok(write) => Some(write),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+            };
+        }
+        self.mailbox.post(Mail::Disk(DiskDone::Written(last)));
+        if sync {
+            self.sync()?;
+            self.mailbox.post(Mail::Disk(DiskDone::Synced(last)));
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, write: &Write) -> Result<(), Error> {
+        let segment = write.segment;
+        let directory = Arc::clone(&self.directory);
+        let failed = |error: io::Error| failure(&directory, segment, "write to", &error);
+        let open = self.open.as_ref().filter(|(number, _)| *number == segment);
+        if open.is_none() {
+            self.sync()?;
+            let file = self.directory.open_segment(segment, true).map_err(failed)?;
+            self.open = Some((segment, file));
+        }
+        if let Some((_, file)) = &self.open {
+            file.write_all_at(&write.bytes, write.offset).map_err(failed)?;
+            self.is_dirty = true;
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), Error> {
+        let Some((segment, file)) = self.open.as_ref().filter(|_| self.is_dirty) else {
+            return Ok(());
+        };
+        let failed = |error: io::Error| failure(&self.directory, *segment, "sync", &error);
+        file.sync_data().map_err(failed)?;
+        self.is_dirty = false;
+        Ok(())
+    }
+}
+
+struct Files {
+    directory: Arc<Directory>,
+    mailbox: Arc<Mailbox>,
+    /// The segment that is being made, and its number.
+    filling: Option<(u32, Filling)>,
+    /// Segments that are open for reading, most recently used last.
+    open: Vec<(u32, SegmentFile)>,
+}
+
+/// Segments that are kept open for reading.
+const OPEN_MAX: usize = 8;
+
+impl Files {
+    fn run(mut self, tasks: &Receiver<Task>) {
+        // Nobody waits for it; without it only a full disk is harder to get over.
+        if let Err(error) = self.directory.keep_reserve() {
+            tracing::debug!(%error, "no room is kept for a full disk");
+        }
+        loop {
+            let task = match self.filling {
+                None => tasks.recv().map_err(|_| TryRecvError::Disconnected),
+                Some(_) => tasks.try_recv(),
+            };
+            let done = match task {
+                Ok(task) => self.carry_out(task),
+                Err(TryRecvError::Empty) => self.fill(),
+                Err(TryRecvError::Disconnected) => break,
+            };
+            if let Err(error) = done {
+                self.mailbox.post(Mail::DiskFailed(error));
+                break;
+            }
+        }
+        if let Some((_, filling)) = self.filling.take() {
+            filling.give_up();
+        }
+    }
+
+    fn carry_out(&mut self, task: Task) -> Result<(), Error> {
+        match task {
+            Task::Prepare(segment, size) => self.prepare(segment, size),
+            Task::Free(segment) => {
+                self.open.retain(|(number, _)| *number != segment);
+                self.directory
+                    .remove_segment(segment)
+                    .map_err(|error| failure(&self.directory, segment, "remove", &error))
+            }
+            Task::Read(id, place) => self.read(id, place),
+        }
+    }
+
+    fn prepare(&mut self, segment: u32, size: u64) -> Result<(), Error> {
+        match self.directory.begin_segment(segment, size) {
+            Ok(filling) => {
+                self.filling = Some((segment, filling));
+                Ok(())
+            }
+            Err(error) => self.not_prepared(segment, &error),
+        }
+    }
+
+    /// A full disk is no failure: it is asked again.
+    fn not_prepared(&mut self, segment: u32, error: &io::Error) -> Result<(), Error> {
+        if let Some((_, filling)) = self.filling.take() {
+            filling.give_up();
+        }
+        if is_full(error) {
+            self.mailbox.post(Mail::Disk(DiskDone::Prepared(None)));
+            return Ok(());
+        }
+        Err(failure(&self.directory, segment, "make", error))
+    }
+
+    fn fill(&mut self) -> Result<(), Error> {
+        let Some((segment, filling)) = &mut self.filling else { return Ok(()) };
+        let segment = *segment;
+        match filling.fill() {
+            Ok(false) => Ok(()),
+            Err(error) => self.not_prepared(segment, &error),
+            Ok(true) => self.finish(segment),
+        }
+    }
+
+    fn finish(&mut self, segment: u32) -> Result<(), Error> {
+        let Some((_, filling)) = self.filling.take() else { return Ok(()) };
+        let size = filling.size();
+        match filling.finish(&self.directory) {
+            Ok(()) => {
+                self.mailbox.post(Mail::Disk(DiskDone::Prepared(Some(size))));
+                Ok(())
+            }
+            Err(error) => Err(failure(&self.directory, segment, "make", &error)),
+        }
+    }
+
+    fn read(&mut self, id: u64, place: Place) -> Result<(), Error> {
+        let segment = place.segment;
+        let failed = |error: io::Error| failure(&self.directory, segment, "read", &error);
+        if !self.open.iter().any(|(number, _)| *number == segment) {
+            let file = self.directory.open_segment(segment, false).map_err(failed)?;
+            if self.open.len() >= OPEN_MAX {
+                self.open.remove(0);
+            }
+            self.open.push((segment, file));
+        }
+        let Some((_, file)) = self.open.iter().find(|(number, _)| *number == segment) else {
+            return Ok(());
+        };
+        let bytes = read_frame(file, place).map_err(failed)?;
+        self.mailbox.post(Mail::Disk(DiskDone::Read { id, place, bytes }));
+        Ok(())
+    }
+}
