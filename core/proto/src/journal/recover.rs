@@ -143,16 +143,21 @@ impl Scan<'_> {
         if header.epoch < self.epoch {
             return Ok(());
         }
-        self.known_durable(header.durable)?;
         if (content.len() as u64) < u64::from(header.pages) * 4096 {
             let (offset, expected) = (content.len() as u64, header.first);
             let what = "the file is shorter than it was made";
             return Err(self.corrupt(&Fault { segment: number, offset, expected, what }));
         }
+        if self.segments.is_empty() && self.fault.is_none() {
+            // Whether earlier ones are missed, whatever is still needed says in the end.
+            self.last = header.first - 1;
+        }
         if header.first > self.last + 1 {
             self.begin_fault(number, 0, "records before this segment are missing");
+            self.known_durable(header.durable)?;
             return self.look_for_watermarks(seed, content, SEGMENT_HEADER_SIZE);
         }
+        self.known_durable(header.durable)?;
         self.supersede(number, header)?;
         self.segments.push_back(Segment {
             number,
@@ -298,6 +303,12 @@ impl Scan<'_> {
     }
 
     fn finish(mut self, files: &[File]) -> Result<Recovered, Error> {
+        // What the tail frees may be gone already: it was durable, though nothing says so.
+        for (_, record, _) in &self.waiting {
+            if let Record::Freed { through } = record {
+                self.oldest = self.oldest.max(through + 1);
+            }
+        }
         let first = self.segments.front().map_or(1, |segment| segment.number);
         if self.oldest < first {
             let missing = first - 1;
