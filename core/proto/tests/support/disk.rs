@@ -1,6 +1,7 @@
 //! A disk in memory that does what a hub's journal wants when a test lets it.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
@@ -14,6 +15,9 @@ pub struct Disk {
     pub files: BTreeMap<u32, Vec<u8>>,
     /// What survives a power cut.
     pub durable: BTreeMap<u32, Vec<u8>>,
+    pub checkpoint: Option<Bytes>,
+    /// Segments that were read as a whole.
+    pub reads: RefCell<Vec<u32>>,
     pub waiting: VecDeque<Effect>,
     pub is_full: bool,
     /// Nothing is done until this is cleared.
@@ -33,6 +37,7 @@ impl Disk {
     }
 
     pub fn read(&self, number: u32) -> Result<Bytes, Error> {
+        self.reads.borrow_mut().push(number);
         let file = self.files.get(&number);
         file.map(|bytes| Bytes::copy_from_slice(bytes))
             .ok_or_else(|| Error::new(Kind::Io, format!("there is no segment {number}")))
@@ -91,6 +96,10 @@ impl Disk {
             }
             Some(Effect::Free { segment }) => {
                 self.remove(segment);
+                self.next()
+            }
+            Some(Effect::Checkpoint { bytes }) => {
+                self.checkpoint = Some(bytes);
                 self.next()
             }
             Some(Effect::Read { id, place }) => {
