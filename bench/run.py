@@ -48,8 +48,10 @@ def comparisons(wanted: argparse.Namespace, folder: str, kept: str) -> list:
     found += memory(places(), folder, CONNECTIONS_SCALE[wanted.full])
     why = disk.refused(kept)
     if why is None:
-        found += durable(places(), kept, folder)
-        found += durable_python(places(), kept)
+        kept_ones = durable(places(), kept, folder) + durable_python(places(), kept)
+        for comparison in kept_ones:
+            comparison.on_disk = True
+        found += kept_ones
         found += takeover(places(), kept, BACKLOG_MIB[wanted.full])
     else:
         print(f"left out: all that is durable: {why}", file=sys.stderr)
@@ -78,6 +80,8 @@ def main() -> int:
         for number, comparison in enumerate(chosen, 1):
             print(f"{number}/{len(chosen)} {comparison.name} [{comparison.place.name}]",
                   file=sys.stderr)
+            if comparison.on_disk:
+                disk.settle(kept)
             if wanted.peers:
                 print("\n".join(comparison.measure_others(wanted.rounds)))
                 continue

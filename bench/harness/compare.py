@@ -33,6 +33,7 @@ class Comparison:
     place: Place
     telpher: Side
     others: list[Other]
+    on_disk: bool = False
 
     def measure(self, rounds: int, counting: bool) -> list["Row"]:
         """The rows of the table: one for each of the others."""

@@ -38,6 +38,7 @@ class Takeover:
     place: Place
     folder: str
     backlog: int
+    on_disk: bool = True
 
     @property
     def name(self) -> str:

@@ -144,12 +144,13 @@ class QueueSide(Side):
 
     def counted_round(self) -> dict:
         with tempfile.TemporaryDirectory() as folder:
-            files = [os.path.join(folder, name) for name in ("producer", "consumer", "servers")]
+            roles = ["producer", "consumer"] + ["servers"] * bool(self.running)
+            files = [os.path.join(folder, role) for role in roles]
             producer = process.counted([], files[0])
-            pids = [server.pid for server in self.running]
-            producer = process.counting(pids, files[2], producer)
+            if self.running:
+                pids = [server.pid for server in self.running]
+                producer = process.counting(pids, files[2], producer)
             self.pass_messages(producer, process.counted([], files[1]))
-            roles = ("producer", "consumer", "servers")
             return {role: per_message(file, self.count) for role, file in zip(roles, files)}
 
 
