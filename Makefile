@@ -21,7 +21,7 @@ export CARGO_TARGET_DIR PYTHON
 -include bench/bench.mk
 -include examples/flights/flights.mk
 
-.PHONY: help build demo test check install simulate bench clean prerequisites tools
+.PHONY: help build demo test check install simulate bench bench-full clean prerequisites tools
 .PHONY: command-build rust-test simulate-test polyglot readme-test format-check lint tidy
 
 help: ## Say what there is
@@ -46,6 +46,8 @@ simulate: prerequisites ## Run the simulator (SEEDS= how many, or SEED= one of t
 	cargo run --quiet --release -p telpher-sim -- $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 bench: prerequisites ## Measure against other systems and print the table
+
+bench-full: prerequisites ## The same with a backlog of 1 GiB and more of everything
 
 clean: ## Remove everything that was built or installed for building
 	cargo clean
