@@ -22,8 +22,8 @@ export CARGO_TARGET_DIR PYTHON
 -include bench/bench.mk
 -include examples/flights/flights.mk
 
-.PHONY: help build demo test check install simulate crash bench clean prerequisites tools
-.PHONY: command-build rust-test simulate-test polyglot readme-test format-check lint tidy
+.PHONY: help build demo test check install simulate crash bench bench-full clean
+.PHONY: prerequisites tools command-build rust-test simulate-test polyglot readme-test format-check lint tidy
 
 help: ## Say what there is
 	@echo 'make TARGET, where TARGET is one of:'
@@ -49,6 +49,8 @@ simulate: prerequisites ## Run the simulator (SEEDS= how many, or SEED= one of t
 crash: prerequisites ## Kill programs that share a hub (CYCLES= how often, SEED= the same again)
 
 bench: prerequisites ## Measure against other systems and print the table
+
+bench-full: prerequisites ## The same with a backlog of 1 GiB and more of everything
 
 clean: ## Remove everything that was built or installed for building
 	cargo clean

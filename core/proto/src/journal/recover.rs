@@ -21,12 +21,12 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::format::{
-    COMMIT, Commit, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader,
+    COMMIT, Commit, END, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader,
     frame_size,
 };
-use super::{Segment, decode};
+use super::{Checkpoint, Segment, decode};
 use crate::base::record::{Place, Position, Record};
-use crate::base::{Error, Kind};
+use crate::base::{Error, Kind, limits};
 
 /// A segment's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct Recovered {
     pub last: Position,
     /// The last position that was known to be durable.
     pub durable: Position,
+    /// The highest epoch of any host that began a segment.
+    pub epoch: u64,
     /// What came after it, to be written anew.
     pub tail: Vec<(Position, Record)>,
     /// Files that hold nothing that is needed: to be removed once the new segment is durable.
@@ -59,8 +61,8 @@ pub struct Unreadable {
     pub what: &'static str,
 }
 
-/// Zeros that are passed over at once.
-const ZEROS: usize = 64;
+/// Zeros that are passed over at once: most of a segment, and what is left between frames.
+const ZEROS: (usize, usize) = (4096, 64);
 
 #[derive(Clone, Copy, Debug)]
 struct Fault {
@@ -86,23 +88,34 @@ struct Scan<'a> {
     fault: Option<Fault>,
     /// The oldest segment that is still needed, as far as anything says.
     oldest: u32,
+    /// The last segment says that it goes on in the next.
+    goes_on: bool,
+}
+
+/// What there is to recover from.
+pub struct Source<'a> {
+    /// The segments' files.
+    pub files: &'a [File],
+    /// The last checkpoint's file, if there is one.
+    pub checkpoint: Option<Bytes>,
+    /// Gives a segment's whole content.
+    pub read: &'a mut dyn FnMut(u32) -> Result<Bytes, Error>,
+    /// Gives a segment's name, for texts.
+    pub path: &'a dyn Fn(u32) -> String,
 }
 
 /// Reads segments in order; hands to `sink` each record that is known to be durable, with its
-/// place.
-///
-/// `read` gives a segment's whole content, `path` its name for texts.
+/// place. With a checkpoint, what it lists comes first, and only what was written after it.
 ///
 /// # Errors
 ///
 /// `CORRUPT` naming a file and an offset; whatever `read` and `sink` say.
 pub fn recover(
     hub_id: [u8; 16],
-    files: &[File],
-    read: &mut dyn FnMut(u32) -> Result<Bytes, Error>,
-    path: &dyn Fn(u32) -> String,
+    source: Source<'_>,
     sink: &mut dyn FnMut(Record, Place) -> Result<(), Error>,
 ) -> Result<Recovered, Error> {
+    let Source { files, checkpoint, read, path } = source;
     let mut files = files.to_vec();
     files.sort_unstable_by_key(|file| file.number);
     let first = unbroken(&files);
@@ -117,9 +130,20 @@ pub fn recover(
         waiting: VecDeque::new(),
         fault: None,
         oldest: 1,
+        goes_on: false,
     };
-    for file in &files[first..] {
+    let mut checkpoint = checkpoint.and_then(|bytes| Checkpoint::decode(&hub_id, &bytes));
+    let from = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.segment);
+    let start = files.iter().position(|file| file.number == from).filter(|at| *at >= first);
+    for (at, file) in files.iter().enumerate().skip(start.unwrap_or(first)) {
         let content = read(file.number)?;
+        if let (true, Some(checkpoint)) = (Some(at) == start, checkpoint.take()) {
+            if !scan.begin_behind(checkpoint, &files[first..at], &content)? {
+                // It fits nothing: as if there were none.
+                let files = &files;
+                return recover(hub_id, Source { files, checkpoint: None, read, path }, scan.sink);
+            }
+        }
         scan.segment(file.number, &content)?;
     }
     scan.finish(&files)
@@ -132,8 +156,37 @@ fn unbroken(files: &[File]) -> usize {
 }
 
 impl Scan<'_> {
+    /// Takes in what a checkpoint lists, if it ends where this segment begins.
+    fn begin_behind(
+        &mut self,
+        checkpoint: Checkpoint,
+        earlier: &[File],
+        content: &Bytes,
+    ) -> Result<bool, Error> {
+        let header = SegmentHeader::decode(&self.hub_id, checkpoint.segment, content);
+        if header.is_none_or(|header| header.first != checkpoint.position + 1) {
+            return Ok(false);
+        }
+        self.last = checkpoint.position;
+        self.durable = checkpoint.position;
+        for file in earlier {
+            let (number, size) = (file.number, file.size);
+            self.segments.push_back(Segment { number, first: 0, size, used: size, live: (0, 0) });
+        }
+        for record in checkpoint.records {
+            (self.sink)(record, Place::default())?;
+        }
+        Ok(true)
+    }
+
     fn segment(&mut self, number: u32, content: &Bytes) -> Result<(), Error> {
         let seed = Seed::new(&self.hub_id, number);
+        self.goes_on = false;
+        if (content.len() as u64) < limits::SEGMENT_SIZE.0 {
+            let (offset, expected) = (content.len() as u64, self.last + 1);
+            let what = "the file is shorter than any segment";
+            return Err(self.corrupt(&Fault { segment: number, offset, expected, what }));
+        }
         let Some(header) = SegmentHeader::decode(&self.hub_id, number, content) else {
             let what = "the segment's header is damaged";
             self.begin_fault(number, 0, what);
@@ -161,6 +214,7 @@ impl Scan<'_> {
         self.supersede(number, header)?;
         self.segments.push_back(Segment {
             number,
+            first: header.first,
             size: content.len() as u64,
             used: 0,
             live: (0, 0),
@@ -207,7 +261,8 @@ impl Scan<'_> {
         let mut group = Vec::new();
         let (mut start, mut at, mut crc) = (SEGMENT_HEADER_SIZE, SEGMENT_HEADER_SIZE, 0);
         while let Some(frame) = FrameHeader::decode(seed, at as u64, &content[at..]) {
-            let expected = self.last + group.len() as u64 + u64::from(frame.kind != COMMIT);
+            let is_record = !matches!(frame.kind, COMMIT | END);
+            let expected = self.last + group.len() as u64 + u64::from(is_record);
             let belongs = frame.position == expected && frame.epoch == header.epoch as u32;
             if !belongs || !frame.check_body(seed, at as u64, &content[at..]) {
                 break;
@@ -222,6 +277,8 @@ impl Scan<'_> {
                 }
                 self.take_group(&mut group, commit)?;
                 (start, crc) = (next, 0);
+            } else if frame.kind == END {
+                self.goes_on = true;
             } else {
                 let Some(record) = decode::decode(frame.kind, body) else {
                     let what = "a record can't be read";
@@ -283,8 +340,12 @@ impl Scan<'_> {
     ) -> Result<(), Error> {
         let mut at = from.next_multiple_of(8);
         while at + FRAME_HEADER_SIZE <= content.len() {
-            if content[at..].first_chunk() == Some(&[0u8; ZEROS]) {
-                at += ZEROS;
+            if content[at..].first_chunk() == Some(&[0u8; ZEROS.0]) {
+                at += ZEROS.0;
+                continue;
+            }
+            if content[at..].first_chunk() == Some(&[0u8; ZEROS.1]) {
+                at += ZEROS.1;
                 continue;
             }
             let frame = FrameHeader::decode(seed, at as u64, &content[at..]);
@@ -310,22 +371,29 @@ impl Scan<'_> {
             }
         }
         let first = self.segments.front().map_or(1, |segment| segment.number);
-        if self.oldest < first {
-            let missing = first - 1;
+        let missing = match files.last().map(|last| last.number + 1) {
+            _ if self.oldest < first => Some(first - 1),
+            // The next segment had its name before this one was ended.
+            next if self.goes_on => next,
+            _ => None,
+        };
+        if let Some(missing) = missing {
             let detail = format!("{} is missing", (self.path)(missing));
             return Err(Error::new(Kind::Corrupt, detail));
         }
         while self.segments.front().is_some_and(|segment| segment.number < self.oldest) {
             self.segments.pop_front();
         }
-        // A segment of which nothing counts is one that was never begun.
-        while self.segments.back().is_some_and(|s| s.used <= SEGMENT_HEADER_SIZE as u64) {
+        // What a segment holds that begins behind all that is durable, if it was begun at all, is
+        // written anew as a whole.
+        while self.segments.back().is_some_and(|segment| segment.first > self.durable) {
             self.segments.pop_back();
         }
         let kept = |file: &&File| self.segments.iter().all(|kept| kept.number != file.number);
         Ok(Recovered {
             last: self.last,
             durable: self.durable,
+            epoch: self.epoch,
             obsolete: files.iter().filter(kept).map(|file| file.number).collect(),
             tail: self.waiting.into_iter().map(|(at, record, _)| (at, record)).collect(),
             segments: self.segments,
