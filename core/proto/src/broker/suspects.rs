@@ -52,7 +52,7 @@ impl Broker {
         }
     }
 
-    /// Sessions that are left to run empty: of each queue in which suspects wait, the one that holds
+    /// Sessions that are left to run empty: of each queue where suspects wait, the one that holds
     /// least.
     pub(super) fn spared_for_suspects(&self) -> Vec<SessionKey> {
         let queues = self.suspicion.waiting.iter().filter_map(|key| self.queues.get(*key));
