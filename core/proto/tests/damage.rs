@@ -16,7 +16,7 @@ use bytes::Bytes;
 use support::*;
 use telpher_proto::base::record::{Place, Record};
 use telpher_proto::base::{Command, Kind, Outcome, Part, QueueOptions, Verdict};
-use telpher_proto::journal::{File, format, read_frame, recover};
+use telpher_proto::journal::{File, Source, format, read_frame, recover};
 
 type Files = BTreeMap<u32, Vec<u8>>;
 
@@ -73,7 +73,8 @@ fn read(files: &Files) -> Result<(Vec<Record>, Vec<Place>), telpher_proto::base:
         places.push(place);
         Ok(())
     };
-    let found = recover(HUB_ID, &listed, &mut content, &path, &mut sink)?;
+    let source = Source { files: &listed, checkpoint: None, read: &mut content, path: &path };
+    let found = recover(HUB_ID, source, &mut sink)?;
     records.extend(found.tail.into_iter().map(|(_, record)| record));
     assert_eq!(records.len() as u64, found.last, "every position has its record");
     Ok((records, places))

@@ -419,3 +419,40 @@ fn looking_at_messages_takes_nothing() {
     let Ok(Outcome::Queues(queues)) = world.outcome(consumer, listed) else { panic!("nothing") };
     assert_eq!((queues[0].0.as_str(), queues[0].1.ready), ("jobs", 3));
 }
+
+#[test]
+fn a_checkpoint_saves_reading_and_one_that_is_damaged_is_as_good_as_none() {
+    let options = QueueOptions { backoff_min_ms: 10, ..on(Durability::Disk) };
+    let (mut world, producer, consumer) = world_with(options);
+    for number in 0..40 {
+        world.run(producer, big("jobs", number, 60_000));
+        if number % 3 == 0 {
+            let received = world.run(consumer, receive("jobs"));
+            let (token, ..) = world.deliveries(consumer, received)[0];
+            let verdict = [Verdict::Acknowledge, Verdict::Reject, Verdict::Requeue][number / 3 % 3];
+            world.run(consumer, settle(token, verdict));
+        }
+    }
+    let held = world.run(consumer, receive("jobs"));
+    assert_eq!(world.deliveries(consumer, held).len(), 1);
+    let checkpoint = world.disk.checkpoint.clone().expect("a segment was begun");
+    let files = world.disk.files.clone();
+    let mut seen = Vec::new();
+    for (kept, damaged) in [(true, false), (true, true), (false, false)] {
+        world.disk.files.clone_from(&files);
+        world.disk.durable.clone_from(&files);
+        let mut bytes = checkpoint.to_vec();
+        bytes[checkpoint.len() / 2] ^= u8::from(damaged);
+        world.disk.checkpoint = kept.then(|| bytes.into());
+        world.disk.reads.borrow_mut().clear();
+        world.change_host();
+        let reads = world.disk.reads.borrow().clone();
+        assert_eq!(reads.contains(&1), !kept || damaged, "{reads:?}");
+        world.pass(50);
+        let (jobs, dead) =
+            (info(&mut world, producer, "jobs"), info(&mut world, producer, "jobs.dead"));
+        seen.push(((jobs.ready, jobs.held, jobs.sent, jobs.acknowledged), (dead.ready, dead.sent)));
+    }
+    assert_eq!(seen[0].0.1, 1);
+    assert!(seen.iter().all(|other| *other == seen[0]), "{seen:?}");
+}

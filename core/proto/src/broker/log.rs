@@ -88,6 +88,14 @@ impl Log {
         (self.position, self.written, self.durable) = (position, position, position);
     }
 
+    /// Messages on their way to be visible.
+    pub fn arriving(&self) -> impl Iterator<Item = (&QueueRef, &Entry)> {
+        self.waiting.iter().flatten().filter_map(|(_, staged)| match staged {
+            Staged::Arrive(queue, entry) => Some((queue, entry)),
+            _ => None,
+        })
+    }
+
     fn has_reached(&self, level: Level, position: Position) -> bool {
         match level {
             Level::Now => true,

@@ -138,6 +138,13 @@ impl Past {
                 self.sessions.remove(&session);
             }
             Record::Freed { .. } => {}
+            Record::Listed { queue, messages } => {
+                let queue = self.queues.entry(queue).or_default();
+                queue.entries.extend(messages.into_iter().map(|listed| {
+                    let holder = listed.holder;
+                    (listed.sequence, PastEntry { entry: Entry::listed(listed), holder })
+                }));
+            }
         }
     }
 
@@ -168,7 +175,8 @@ impl Past {
             state.sent += 1;
         }
         let sequence = sent.sequence;
-        let entry = on_disk(sent, place);
+        let ttl_ms = queue.state.as_ref().map_or(1, |state| state.options.ttl_ms);
+        let entry = on_disk(sent, place, ttl_ms > 0);
         queue.entries.insert(sequence, PastEntry { entry, holder: None });
         receipt
     }
@@ -336,10 +344,12 @@ impl Past {
 }
 
 /// A message of which only its place is kept.
-fn on_disk(sent: Sent, place: Place) -> Entry {
+fn on_disk(sent: Sent, place: Place, time_matters: bool) -> Entry {
     let mut entry = Entry::new(sent.sequence, sent.message_id, sent.message);
     entry.place = place;
     entry.message = None;
-    entry.more_mut().time_ms = sent.time_ms;
+    if time_matters {
+        entry.more_mut().time_ms = sent.time_ms;
+    }
     entry
 }

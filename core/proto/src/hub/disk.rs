@@ -11,7 +11,7 @@ use super::{Config, Hub, SessionId};
 use crate::base::record::{Place, Position, Process};
 use crate::base::{Error, Kind, Time};
 use crate::broker::{self, Broker, Past, Restored};
-use crate::journal::{self, Effect, File, Journal};
+use crate::journal::{self, Effect, Journal, Source};
 
 /// Messages of a sparse segment that are written anew at a time.
 const MOVES: usize = 64;
@@ -64,25 +64,18 @@ impl Config {
 }
 
 impl Hub {
-    /// A hub that goes on from a directory's journal. `read` gives the content of a segment, `path`
-    /// its name for texts.
+    /// A hub that goes on from a directory's journal.
     ///
     /// # Errors
     ///
-    /// `CORRUPT` naming file and offset; what `read` says. Nothing has been changed then.
-    pub fn recover(
-        config: Config,
-        now: Time,
-        files: &[File],
-        read: &mut dyn FnMut(u32) -> Result<Bytes, Error>,
-        path: &dyn Fn(u32) -> String,
-    ) -> Result<Beginning, Error> {
+    /// `CORRUPT` naming file and offset; what reading says. Nothing has been changed then.
+    pub fn recover(config: Config, now: Time, source: Source<'_>) -> Result<Beginning, Error> {
         let mut past = Past::default();
         let mut sink = |record, place| {
             past.apply(record, place);
             Ok(())
         };
-        let mut found = journal::recover(config.hub_id, files, read, path, &mut sink)?;
+        let mut found = journal::recover(config.hub_id, source, &mut sink)?;
         if found.epoch >= config.epoch {
             let detail = format!(
                 "the journal was begun by host {}, and this is to be host {}: what counts them is \
@@ -138,6 +131,7 @@ impl Hub {
         let Some(journal) = &mut self.journal else { return };
         if journal.needs_roll() {
             journal.roll(now);
+            journal.keep_checkpoint(self.broker.snapshot());
             self.broker.restate(now);
             self.write_down();
         }

@@ -6,8 +6,8 @@
 use bytes::Bytes;
 
 use crate::base::record::{
-    Change, DeadTo, Delivered, Failure, History, Holder, Mark, Origin, Process, QueueState, Record,
-    Returned, Sent, SessionState, Settled, Stored, Why,
+    Change, DeadTo, Delivered, Failure, History, Holder, Listed, Mark, Origin, Place, Process,
+    QueueState, Record, Returned, Sent, SessionState, Settled, Stored, Why,
 };
 use crate::base::{
     Durability, Headers, Message, Name, Overflow, Properties, QueueOptions, Receipt,
@@ -49,6 +49,11 @@ impl Reader {
             13 => Record::Session(Box::new(self.session()?)),
             14 => Record::SessionGone { session: self.u64()? },
             15 => Record::Freed { through: self.u32()? },
+            16 => {
+                let (queue, count) = (self.u64()?, self.u32()?);
+                let messages = (0..count).map(|_| self.listed()).collect::<Option<_>>()?;
+                Record::Listed { queue, messages }
+            }
             _ => return None,
         })
     }
@@ -251,6 +256,29 @@ impl Reader {
         let holder = if self.flag()? { Some(self.holder()?) } else { None };
         let (redelivered, suspect) = (flags & 1 != 0, flags & 2 != 0);
         Some(Stored { sent, failures, redelivered, suspect, holder, history: self.history()? })
+    }
+
+    fn listed(&mut self) -> Option<Listed> {
+        let (sequence, message_id, time_ms) = (self.u64()?, self.u64()?, self.u64()?);
+        let place = Place { segment: self.u32()?, offset: self.u32()?, size: self.u32()? };
+        let (bytes, failures, priority) = (self.u32()?, self.u32()?, self.u8()?);
+        let flags = self.u8().filter(|flags| *flags < 16)?;
+        let holder = if flags & 4 != 0 { Some(self.holder()?) } else { None };
+        let history = if flags & 8 != 0 { self.history()? } else { History::default() };
+        let (redelivered, suspect) = (flags & 1 != 0, flags & 2 != 0);
+        Some(Listed {
+            sequence,
+            message_id,
+            time_ms,
+            place,
+            bytes,
+            priority,
+            failures,
+            redelivered,
+            suspect,
+            holder,
+            history,
+        })
     }
 
     fn history(&mut self) -> Option<History> {

@@ -5,7 +5,7 @@
 use bytes::{BufMut, BytesMut};
 
 use crate::base::record::{
-    Change, DeadTo, Delivered, History, Holder, Mark, QueueState, Record, Returned, Sent,
+    Change, DeadTo, Delivered, History, Holder, Listed, Mark, QueueState, Record, Returned, Sent,
     SessionState, Settled, Stored,
 };
 use crate::base::{Message, QueueOptions, Receipt};
@@ -28,6 +28,7 @@ pub fn kind(record: &Record) -> u8 {
         Record::Session(_) => 13,
         Record::SessionGone { .. } => 14,
         Record::Freed { .. } => 15,
+        Record::Listed { .. } => 16,
     }
 }
 
@@ -71,6 +72,11 @@ pub fn encode(record: &Record, out: &mut BytesMut) {
         Record::Session(what) => session(what, out),
         Record::SessionGone { session } => out.put_u64_le(*session),
         Record::Freed { through } => out.put_u32_le(*through),
+        Record::Listed { queue, messages } => {
+            out.put_u64_le(*queue);
+            out.put_u32_le(messages.len() as u32);
+            messages.iter().for_each(|message| listed(message, out));
+        }
     }
 }
 
@@ -192,6 +198,32 @@ fn stored(stored: &Stored, out: &mut BytesMut) {
         holder(by, out);
     }
     history(&stored.history, out);
+}
+
+/// Most messages have neither a holder nor a history.
+fn listed(listed: &Listed, out: &mut BytesMut) {
+    out.put_u64_le(listed.sequence);
+    out.put_u64_le(listed.message_id);
+    out.put_u64_le(listed.time_ms);
+    out.put_u32_le(listed.place.segment);
+    out.put_u32_le(listed.place.offset);
+    out.put_u32_le(listed.place.size);
+    out.put_u32_le(listed.bytes);
+    out.put_u32_le(listed.failures);
+    let has_history = listed.history.origin.is_some() || !listed.history.failures.is_empty();
+    out.put_u8(listed.priority);
+    out.put_u8(
+        u8::from(listed.redelivered)
+            | u8::from(listed.suspect) << 1
+            | u8::from(listed.holder.is_some()) << 2
+            | u8::from(has_history) << 3,
+    );
+    if let Some(by) = &listed.holder {
+        holder(by, out);
+    }
+    if has_history {
+        history(&listed.history, out);
+    }
 }
 
 fn history(history: &History, out: &mut BytesMut) {

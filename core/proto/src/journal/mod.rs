@@ -18,6 +18,7 @@
 //!
 //! Floor: imports `base`.
 
+mod checkpoint;
 mod decode;
 mod encode;
 pub mod format;
@@ -32,7 +33,8 @@ use crate::base::{Time, limits};
 
 use format::{Commit, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader};
 
-pub use recover::{File, Recovered, Unreadable, read_frame, recover};
+pub use checkpoint::Checkpoint;
+pub use recover::{File, Recovered, Source, Unreadable, read_frame, recover};
 
 /// What a journal is told at its start.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +74,12 @@ pub enum Effect {
     Free {
         /// Its number.
         segment: u32,
+    },
+    /// Put a checkpoint in the place of the last one. It is a cache: nothing waits for it, and it
+    /// need not be durable.
+    Checkpoint {
+        /// The file's content.
+        bytes: Bytes,
     },
     /// Read a record's frame; then the hub's `handle_read`.
     Read {
@@ -135,6 +143,8 @@ pub struct Journal {
     /// Segments to be freed once this position is durable.
     freeing: Option<(u32, Position)>,
     freed: u32,
+    /// A checkpoint, to be kept once its position is durable.
+    checkpoint: Option<Checkpoint>,
     idle_at: Option<Time>,
     effects: VecDeque<Effect>,
 }
@@ -179,6 +189,7 @@ impl Journal {
             restated: number,
             freeing: None,
             freed: oldest - 1,
+            checkpoint: None,
             idle_at: None,
             effects: VecDeque::new(),
         };
@@ -327,6 +338,10 @@ impl Journal {
         self.handle_written(position);
         self.synced = self.synced.max(position);
         self.idle_at = Some(now.plus_ms(limits::IDLE_COMMIT_MS));
+        if let Some(checkpoint) = self.checkpoint.take_if(|c| c.position <= self.synced) {
+            let bytes = checkpoint.encode(&self.config.hub_id);
+            self.effects.push_back(Effect::Checkpoint { bytes });
+        }
         if let Some((through, at)) = self.freeing
             && at <= self.synced
         {
@@ -390,6 +405,13 @@ impl Journal {
     pub fn needs_roll(&self) -> bool {
         let active = self.active();
         matches!(self.next, Next::Ready(_)) && active.remaining() < active.slack()
+    }
+
+    /// Keeps what stands where the active segment begins, once that is durable; called right after
+    /// `roll`.
+    pub fn keep_checkpoint(&mut self, records: Vec<Record>) {
+        let (segment, position) = (self.active().number, self.last);
+        self.checkpoint = Some(Checkpoint { segment, position, records });
     }
 
     /// Begins the next segment.

@@ -24,7 +24,7 @@ use super::format::{
     COMMIT, Commit, END, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader,
     frame_size,
 };
-use super::{Segment, decode};
+use super::{Checkpoint, Segment, decode};
 use crate::base::record::{Place, Position, Record};
 use crate::base::{Error, Kind, limits};
 
@@ -92,21 +92,30 @@ struct Scan<'a> {
     goes_on: bool,
 }
 
+/// What there is to recover from.
+pub struct Source<'a> {
+    /// The segments' files.
+    pub files: &'a [File],
+    /// The last checkpoint's file, if there is one.
+    pub checkpoint: Option<Bytes>,
+    /// Gives a segment's whole content.
+    pub read: &'a mut dyn FnMut(u32) -> Result<Bytes, Error>,
+    /// Gives a segment's name, for texts.
+    pub path: &'a dyn Fn(u32) -> String,
+}
+
 /// Reads segments in order; hands to `sink` each record that is known to be durable, with its
-/// place.
-///
-/// `read` gives a segment's whole content, `path` its name for texts.
+/// place. With a checkpoint, what it lists comes first, and only what was written after it.
 ///
 /// # Errors
 ///
 /// `CORRUPT` naming a file and an offset; whatever `read` and `sink` say.
 pub fn recover(
     hub_id: [u8; 16],
-    files: &[File],
-    read: &mut dyn FnMut(u32) -> Result<Bytes, Error>,
-    path: &dyn Fn(u32) -> String,
+    source: Source<'_>,
     sink: &mut dyn FnMut(Record, Place) -> Result<(), Error>,
 ) -> Result<Recovered, Error> {
+    let Source { files, checkpoint, read, path } = source;
     let mut files = files.to_vec();
     files.sort_unstable_by_key(|file| file.number);
     let first = unbroken(&files);
@@ -123,8 +132,18 @@ pub fn recover(
         oldest: 1,
         goes_on: false,
     };
-    for file in &files[first..] {
+    let mut checkpoint = checkpoint.and_then(|bytes| Checkpoint::decode(&hub_id, &bytes));
+    let from = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.segment);
+    let start = files.iter().position(|file| file.number == from).filter(|at| *at >= first);
+    for (at, file) in files.iter().enumerate().skip(start.unwrap_or(first)) {
         let content = read(file.number)?;
+        if let (true, Some(checkpoint)) = (Some(at) == start, checkpoint.take()) {
+            if !scan.begin_behind(checkpoint, &files[first..at], &content)? {
+                // It fits nothing: as if there were none.
+                let files = &files;
+                return recover(hub_id, Source { files, checkpoint: None, read, path }, scan.sink);
+            }
+        }
         scan.segment(file.number, &content)?;
     }
     scan.finish(&files)
@@ -137,6 +156,29 @@ fn unbroken(files: &[File]) -> usize {
 }
 
 impl Scan<'_> {
+    /// Takes in what a checkpoint lists, if it ends where this segment begins.
+    fn begin_behind(
+        &mut self,
+        checkpoint: Checkpoint,
+        earlier: &[File],
+        content: &Bytes,
+    ) -> Result<bool, Error> {
+        let header = SegmentHeader::decode(&self.hub_id, checkpoint.segment, content);
+        if header.is_none_or(|header| header.first != checkpoint.position + 1) {
+            return Ok(false);
+        }
+        self.last = checkpoint.position;
+        self.durable = checkpoint.position;
+        for file in earlier {
+            let (number, size) = (file.number, file.size);
+            self.segments.push_back(Segment { number, first: 0, size, used: size, live: (0, 0) });
+        }
+        for record in checkpoint.records {
+            (self.sink)(record, Place::default())?;
+        }
+        Ok(true)
+    }
+
     fn segment(&mut self, number: u32, content: &Bytes) -> Result<(), Error> {
         let seed = Seed::new(&self.hub_id, number);
         self.goes_on = false;

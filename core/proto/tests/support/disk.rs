@@ -2,6 +2,7 @@
 //! wants that.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
@@ -15,6 +16,9 @@ pub struct Disk {
     pub files: BTreeMap<u32, Vec<u8>>,
     /// What survives a power cut.
     pub durable: BTreeMap<u32, Vec<u8>>,
+    pub checkpoint: Option<Bytes>,
+    /// Segments that were read as a whole.
+    pub reads: RefCell<Vec<u32>>,
     pub waiting: VecDeque<Effect>,
     pub is_full: bool,
     /// Nothing is done until this is cleared.
@@ -63,6 +67,7 @@ impl Disk {
 
     pub fn read(&mut self, number: u32) -> Result<Bytes, Error> {
         self.step()?;
+        self.reads.borrow_mut().push(number);
         let file = self.files.get(&number);
         file.map(|bytes| Bytes::copy_from_slice(bytes))
             .ok_or_else(|| Error::new(Kind::Io, format!("there is no segment {number}")))
@@ -137,6 +142,11 @@ impl Disk {
             }
             Some(Effect::Free { segment }) => {
                 self.remove(segment)?;
+                return self.next();
+            }
+            Some(Effect::Checkpoint { bytes }) => {
+                self.step()?;
+                self.checkpoint = Some(bytes);
                 return self.next();
             }
             Some(Effect::Read { id, place }) => {

@@ -11,6 +11,8 @@ use telpher_proto::base::{
 use telpher_proto::client::{self, Client, Link};
 use telpher_proto::hub::{self, Beginning, Effect, Hub, Linger, Peer, PortId};
 
+use telpher_proto::journal::Source;
+
 pub use disk::{Disk, Faults};
 
 pub const CLOCK: [u8; 16] = [7; 16];
@@ -404,7 +406,9 @@ fn host(config: hub::Config, now: Time, disk: &mut Disk) -> Result<Hub, Error> {
     let files = disk.files()?;
     let mut read = |number| disk.read(number);
     let path = |number| format!("journal.{number:08}");
-    let begun = Hub::recover(config, now, &files, &mut read, &path)?;
+    let checkpoint = disk.checkpoint.clone();
+    let source = Source { files: &files, checkpoint, read: &mut read, path: &path };
+    let begun = Hub::recover(config, now, source)?;
     let Beginning { hub, segment: (number, size, content), obsolete, .. } = begun;
     disk.make((number, size, &content))?;
     obsolete.into_iter().try_for_each(|number| disk.remove(number))?;

@@ -3,6 +3,7 @@
 //! ```text
 //! journal.00000007      a segment
 //! journal.00000008.tmp  one that is being made: filled with zeros and synced before it is renamed
+//! checkpoint            what stood at the beginning of a segment: a cache
 //! reserve               room on a full disk for the next host's first segment
 //! ```
 //! Everything here goes through the system's C library, so that a test can put itself between.
@@ -28,6 +29,9 @@ pub(super) const PREFIX: &str = "journal.";
 
 /// The file that keeps room.
 pub(super) const RESERVE: &str = "reserve";
+
+/// The last checkpoint.
+pub(super) const CHECKPOINT: &str = "checkpoint";
 
 /// Zeros written at a time.
 const CHUNK_SIZE: usize = 1024 * 1024;
@@ -100,6 +104,20 @@ impl Directory {
         let mut content = BytesMut::zeroed(size);
         file.read_exact_at(&mut content, 0).map_err(failed)?;
         Ok(content.freeze())
+    }
+
+    /// The last checkpoint, if it can be had.
+    pub(crate) fn read_checkpoint(&self) -> Option<Bytes> {
+        std::fs::read(self.path().join(CHECKPOINT)).ok().map(Bytes::from)
+    }
+
+    /// Puts a checkpoint in the place of the last one. It need not be durable.
+    pub(crate) fn write_checkpoint(&self, content: &Bytes) -> io::Result<()> {
+        let path = self.path().join(CHECKPOINT);
+        let temporary = path.with_extension("tmp");
+        let made = open(&temporary, OpenOptions::new().write(true).create(true).truncate(true));
+        made?.write_all_at(content, 0)?;
+        std::fs::rename(&temporary, &path)
     }
 
     /// Opens a segment.
@@ -184,7 +202,7 @@ impl Directory {
         for entry in std::fs::read_dir(self.path())? {
             let path = entry?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let is_ours = name.starts_with(PREFIX) || name.starts_with(RESERVE);
+            let is_ours = [PREFIX, RESERVE, CHECKPOINT].iter().any(|own| name.starts_with(own));
             if is_ours && name.ends_with(".tmp") {
                 std::fs::remove_file(&path)?;
             }

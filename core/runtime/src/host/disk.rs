@@ -38,6 +38,7 @@ struct Write {
 enum Task {
     Prepare(u32, u64),
     Free(u32),
+    Checkpoint(Bytes),
     Read(u64, Place),
 }
 
@@ -74,6 +75,7 @@ impl Disk {
             }
             Effect::Prepare { segment, size } => tasks.send(Task::Prepare(segment, size)),
             Effect::Free { segment } => tasks.send(Task::Free(segment)),
+            Effect::Checkpoint { bytes } => tasks.send(Task::Checkpoint(bytes)),
             Effect::Read { id, place } => tasks.send(Task::Read(id, place)),
         };
     }
@@ -207,6 +209,12 @@ impl Files {
                 self.directory
                     .remove_segment(segment)
                     .map_err(|error| failure(&self.directory, segment, "remove", &error))
+            }
+            Task::Checkpoint(bytes) => {
+                if let Err(error) = self.directory.write_checkpoint(&bytes) {
+                    tracing::debug!(%error, "no checkpoint was written");
+                }
+                Ok(())
             }
             Task::Read(id, place) => self.read(id, place),
         }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use telpher_proto::base::{Error, Kind, limits};
 use telpher_proto::hub::{Beginning, Config, Hub};
+use telpher_proto::journal::Source;
 
 use super::disk::Disk;
 use super::{Core, Host, Mailbox};
@@ -154,7 +155,9 @@ fn take_over(directory: &Directory, config: Config) -> Result<Beginning, Error> 
     }
     let mut read = |number| directory.read_segment(number);
     let path = |number| directory.segment_text(number);
-    let beginning = Hub::recover(config, clock::now(), &files, &mut read, &path)?;
+    let checkpoint = directory.read_checkpoint();
+    let source = Source { files: &files, checkpoint, read: &mut read, path: &path };
+    let beginning = Hub::recover(config, clock::now(), source)?;
     let failed = |error: io::Error| {
         let path = directory.path().display();
         Error::new(Kind::Io, format!("can't tidy up {path}: {error}"))
