@@ -59,9 +59,8 @@ impl Disk {
 
     pub fn files(&mut self) -> Result<Vec<File>, Error> {
         self.step()?;
-        let file = |(number, bytes): (&u32, &Vec<u8>)| {
-            File { number: *number, size: bytes.len() as u64 }
-        };
+        let file =
+            |(number, bytes): (&u32, &Vec<u8>)| File { number: *number, size: bytes.len() as u64 };
         Ok(self.files.iter().map(file).collect())
     }
 

@@ -205,7 +205,8 @@ impl Ledger {
             let there = bodies.iter().filter(|body| found.contains_key(*body)).count();
             assert!(there == 0 || there == bodies.len(), "half a batch is there");
             let both = there > 0 && found.contains_key(settled);
-            let none = there == 0 && self.confirmed.contains(settled) && !found.contains_key(settled);
+            let none =
+                there == 0 && self.confirmed.contains(settled) && !found.contains_key(settled);
             assert!(!both && !none, "a batch was done in part");
         }
     }

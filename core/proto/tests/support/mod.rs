@@ -403,10 +403,9 @@ fn config(hub_id: [u8; 16], epoch: u64) -> hub::Config {
 }
 
 fn host(config: hub::Config, now: Time, disk: &mut Disk) -> Result<Hub, Error> {
-    let files = disk.files()?;
+    let (files, checkpoint) = (disk.files()?, disk.checkpoint.clone());
     let mut read = |number| disk.read(number);
     let path = |number| format!("journal.{number:08}");
-    let checkpoint = disk.checkpoint.clone();
     let source = Source { files: &files, checkpoint, read: &mut read, path: &path };
     let begun = Hub::recover(config, now, source)?;
     let Beginning { hub, segment: (number, size, content), obsolete, .. } = begun;
