@@ -122,7 +122,10 @@ export class Hub extends EventEmitter {
   private constructor()
   /** Which hub this is. */
   readonly info: HubInfo
-  /** What the hub can do, by name: `calls`, `queues.memory`, ... */
+  /**
+   * What the hub can do, by name: `calls`, `queues.memory`, `queues.os`, `queues.disk`, `batches`,
+   * `dead_letters`. Without `queues.os` and `queues.disk` it keeps queues in memory only.
+   */
   readonly capabilities: string[]
   /** See {@link open}. */
   static open(url: string, options?: OpenOptions): Promise<Hub>

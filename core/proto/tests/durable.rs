@@ -47,6 +47,17 @@ fn big(queue: &str, number: usize, size: usize) -> Command {
 }
 
 #[test]
+fn declaring_a_queue_that_exists_ends_though_nothing_more_is_written_for_it() {
+    let (mut world, producer, _) = world_with(on(Durability::Disk));
+    world.run(producer, send("jobs", "nothing of this waits"));
+    world.pass(50);
+    // Its session is written down, and nobody waits for that to be durable.
+    let late = world.program();
+    let declared = world.run(late, declare_on_disk("jobs", on(Durability::Disk)));
+    assert!(world.outcome(late, declared).is_ok());
+}
+
+#[test]
 fn what_was_confirmed_outlives_its_host_and_says_how_safe_it_is() {
     for (durability, survives_power) in [(Durability::Os, false), (Durability::Disk, true)] {
         let (mut world, producer, consumer) = world_with(on(durability));
@@ -444,9 +455,9 @@ fn a_checkpoint_saves_reading_and_one_that_is_damaged_is_as_good_as_none() {
         let mut bytes = checkpoint.to_vec();
         bytes[checkpoint.len() / 2] ^= u8::from(damaged);
         world.disk.checkpoint = kept.then(|| bytes.into());
-        world.disk.reads.borrow_mut().clear();
+        world.disk.reads.clear();
         world.change_host();
-        let reads = world.disk.reads.borrow().clone();
+        let reads = world.disk.reads.clone();
         assert_eq!(reads.contains(&1), !kept || damaged, "{reads:?}");
         world.pass(50);
         let (jobs, dead) =

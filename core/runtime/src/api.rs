@@ -341,9 +341,16 @@ impl Hub {
         self.shared().admission.stats()
     }
 
-    /// What the hub can do, by name: `calls`, `queues.memory`, ...
+    /// What the hub can do, by name: `calls`, `queues.memory`, `queues.os`, `queues.disk`,
+    /// `batches`, `dead_letters`; without `queues.os` and `queues.disk` it keeps queues in memory
+    /// only. Until the hub is reached, this is what every hub at such a URL can.
     pub fn capabilities(&self) -> &'static [&'static str] {
-        &["calls", "queues.memory"]
+        match self.shared().keeps_queues.load(Ordering::SeqCst) {
+            true => {
+                &["calls", "queues.memory", "queues.os", "queues.disk", "batches", "dead_letters"]
+            }
+            false => &["calls", "queues.memory", "batches", "dead_letters"],
+        }
     }
 
     /// True if the calling process is a fork of the one that opened the handle.

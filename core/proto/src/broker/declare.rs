@@ -32,6 +32,7 @@ impl Broker {
         if options.durability != Some(Durability::Memory) && !self.log.is_on {
             return Err(Error::new(Kind::Unsupported, unsupported_durability(&options)));
         }
+        options.check_bytes()?;
         if let Some(key) = self.names.queue(name) {
             return match difference(&self.queues[key].options, &options) {
                 None => Ok(self.queues[key].level()),

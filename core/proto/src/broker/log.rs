@@ -68,6 +68,9 @@ pub(super) struct Log {
     written: Position,
     durable: Position,
     records: VecDeque<Logged>,
+    /// What is to be durable: the last position for which that was asked, and whether the journal
+    /// is still to be told, since the record had been taken before.
+    asked: (Position, bool),
     waiting: [VecDeque<(Position, Staged)>; 2],
 }
 
@@ -79,6 +82,7 @@ impl Log {
             written: 0,
             durable: 0,
             records: VecDeque::new(),
+            asked: (0, false),
             waiting: Default::default(),
         }
     }
@@ -101,6 +105,17 @@ impl Log {
             Level::Now => true,
             Level::Written => position <= self.written,
             Level::Durable => position <= self.durable,
+        }
+    }
+
+    /// Somebody waits for the last record to be durable, who may not have written it.
+    fn ask_for_sync(&mut self) {
+        if self.asked.0 < self.position {
+            self.asked.0 = self.position;
+            match self.records.back_mut() {
+                Some(last) => last.sync = true,
+                None => self.asked.1 = true,
+            }
         }
     }
 
@@ -143,6 +158,11 @@ impl Broker {
         }
     }
 
+    /// True once if the records that were taken are to be made durable as well.
+    pub fn poll_sync(&mut self) -> bool {
+        std::mem::take(&mut self.log.asked.1)
+    }
+
     /// The journal is written up to one position and durable up to another.
     pub fn handle_log(&mut self, now: Time, written: Position, durable: Position) {
         self.log.written = self.log.written.max(written).min(self.log.position);
@@ -160,6 +180,9 @@ impl Broker {
         let sync = level == Level::Durable;
         let position = self.log.position;
         self.log.records.push_back(Logged { position, record, sync });
+        if sync {
+            self.log.asked.0 = position;
+        }
         position
     }
 
@@ -168,6 +191,9 @@ impl Broker {
         let position = self.log.position;
         if self.log.has_reached(level, position) {
             return self.commit(now, staged);
+        }
+        if level == Level::Durable {
+            self.log.ask_for_sync();
         }
         self.log.queue(level).push_back((position, staged));
     }

@@ -79,6 +79,8 @@ pub struct Config {
     pub time_ms: u64,
     /// For jitter.
     pub seed: u64,
+    /// Bytes of messages on disk that stay in memory, too.
+    pub resident_max: u64,
 }
 
 /// What is to be sent to a session.

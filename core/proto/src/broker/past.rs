@@ -271,7 +271,7 @@ impl Past {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         if why.is_failure() {
             found.entry.failures += 1;
-            if let Some(state) = &mut queue.state {
+            if let Some(state) = queue.state.as_mut().filter(|_| dead.is_none()) {
                 state.requeued += 1;
             }
         }

@@ -59,6 +59,7 @@ impl Config {
             boot: self.clock,
             time_ms: self.time_ms,
             seed: self.seed,
+            resident_max: self.sizes.resident_max,
         }
     }
 }
@@ -87,7 +88,11 @@ impl Hub {
         let tail = std::mem::take(&mut found.tail);
         let obsolete = std::mem::take(&mut found.obsolete);
         let (last, size) = (found.last, tail_size(&tail));
-        let own = journal::Config { hub_id: config.hub_id, epoch: config.epoch };
+        let own = journal::Config {
+            hub_id: config.hub_id,
+            epoch: config.epoch,
+            sizes: config.sizes,
+        };
         let mut journal = Journal::new(own, found, size);
         for (position, record) in tail {
             let place = journal.append(position, &record, false);
@@ -107,7 +112,7 @@ impl Hub {
     pub(super) fn after_input(&mut self, now: Time) {
         if self.journal.is_some() {
             self.write_down();
-            self.keep_house(now);
+            self.roll_if_full(now);
         }
         self.carry_out(now);
     }
@@ -118,6 +123,9 @@ impl Hub {
             let place = journal.append(logged.position, &logged.record, logged.sync);
             self.broker.handle_placed(logged.position, place);
         }
+        if self.broker.poll_sync() {
+            journal.sync();
+        }
         while let Some(used) = self.broker.poll_usage() {
             match used.more {
                 true => journal.keep(used.segment, used.size),
@@ -126,22 +134,13 @@ impl Hub {
         }
     }
 
-    /// Between two inputs: a new segment begins with everything stated anew, and old ones go.
-    fn keep_house(&mut self, now: Time) {
+    /// Between two inputs a new segment may begin, with everything stated anew.
+    fn roll_if_full(&mut self, now: Time) {
         let Some(journal) = &mut self.journal else { return };
         if journal.needs_roll() {
             journal.roll(now);
             journal.keep_checkpoint(self.broker.snapshot());
             self.broker.restate(now);
-            self.write_down();
-        }
-        let Some(journal) = &mut self.journal else { return };
-        if let Some(through) = journal.dead() {
-            let position = self.broker.note_freed(through);
-            journal.free(through, position);
-            self.write_down();
-        } else if let Some(sparse) = journal.sparse() {
-            self.broker.move_from(sparse, MOVES);
             self.write_down();
         }
         let room = self.journal.as_ref().map(Journal::room);
@@ -151,8 +150,21 @@ impl Hub {
         }
     }
 
+    /// Old segments go, if nothing in them is needed, or so little that it is written anew.
+    fn keep_house(&mut self) {
+        let Some(journal) = &mut self.journal else { return };
+        if let Some(through) = journal.dead() {
+            let position = self.broker.note_freed(through);
+            journal.free(through, position);
+        } else if let Some(sparse) = journal.sparse() {
+            self.broker.move_from(sparse, MOVES);
+        }
+        self.write_down();
+    }
+
     /// The end of a turn: what has gathered goes to the disk.
     pub fn flush(&mut self, now: Time) {
+        self.keep_house();
         if let Some(journal) = &mut self.journal {
             journal.seal(now);
         }

@@ -29,7 +29,7 @@ use std::collections::VecDeque;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::base::record::{Place, Position, Record, Room};
-use crate::base::{Time, limits};
+use crate::base::{Time, limits, limits::Sizes};
 
 use format::{Commit, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader};
 
@@ -43,6 +43,8 @@ pub struct Config {
     pub hub_id: [u8; 16],
     /// The host's epoch.
     pub epoch: u64,
+    /// When segments change.
+    pub sizes: Sizes,
 }
 
 /// What the disk is to do.
@@ -169,7 +171,7 @@ impl Journal {
     pub fn new(config: Config, found: Recovered, size_hint: u64) -> Journal {
         let Recovered { mut segments, last, durable, .. } = found;
         let number = segments.back().map_or(1, |last| last.number + 1);
-        let size = limits::SEGMENT_SIZE.0.max((size_hint * 2).next_power_of_two());
+        let size = config.sizes.segment.0.max((size_hint * 2).next_power_of_two());
         let oldest = segments.front().map_or(number, |first| first.number);
         let first = durable.min(last) + 1;
         segments.push_back(Segment { number, first, size, used: 0, live: (0, 0) });
@@ -224,7 +226,7 @@ impl Journal {
 
     /// Appends a record; `sync` if somebody waits for it to be durable.
     pub fn append(&mut self, position: Position, record: &Record, sync: bool) -> Place {
-        if self.group.bytes.len() > limits::GROUP_SIZE_MAX {
+        if self.group.bytes.len() > self.config.sizes.group_max {
             self.seal_group();
         }
         let start = self.group.bytes.len();
@@ -237,6 +239,15 @@ impl Journal {
         self.group.count += 1;
         self.group.sync |= sync;
         Place { segment, offset: (offset / 8) as u32, size }
+    }
+
+    /// Somebody waits for what was appended before to be durable, though it was not so then.
+    pub fn sync(&mut self) {
+        self.group.sync = true;
+        if self.group.count == 0 {
+            // It was handed to the disk already: an empty commit makes it so.
+            self.seal_group();
+        }
     }
 
     /// Completes the frame that begins at `start` in the open group; returns its offset.
@@ -290,7 +301,7 @@ impl Journal {
         let active = self.active();
         let (segment, offset) = (active.number, active.used - bytes.len() as u64);
         self.unsynced += bytes.len() as u64;
-        let sync = sync || self.unsynced > limits::UNSYNCED_MAX;
+        let sync = sync || self.unsynced > self.config.sizes.unsynced_max;
         if sync {
             self.unsynced = 0;
         }
@@ -311,7 +322,8 @@ impl Journal {
 
     fn ask_for_next(&mut self) {
         let active = self.active();
-        let size = (active.size * 4).clamp(limits::SEGMENT_SIZE.0, limits::SEGMENT_SIZE.1);
+        let (least, most) = self.config.sizes.segment;
+        let size = (active.size * 4).clamp(least, most);
         self.effects.push_back(Effect::Prepare { segment: active.number + 1, size });
     }
 
@@ -396,7 +408,7 @@ impl Journal {
             Next::Full(_) if active.remaining() < LAST_RESERVE => Room::Nothing,
             Next::Full(_) => Room::Settlements,
             Next::Preparing if active.remaining() < active.slack() => Room::Behind,
-            _ if self.pending_size > limits::JOURNAL_PENDING_MAX => Room::Behind,
+            _ if self.pending_size > self.config.sizes.pending_max => Room::Behind,
             _ => Room::Open,
         }
     }
@@ -490,7 +502,7 @@ impl Journal {
         let used: u64 = self.segments.iter().map(|segment| segment.used).sum();
         let live: u64 = self.segments.iter().map(|segment| segment.live.1).sum();
         let garbage = used.saturating_sub(live);
-        let sparse = garbage > live.max(limits::GARBAGE_MIN) && self.room() == Room::Open;
+        let sparse = garbage > live.max(self.config.sizes.garbage_min) && self.room() == Room::Open;
         (sparse && oldest.live.0 > 0).then_some(oldest.number)
     }
 

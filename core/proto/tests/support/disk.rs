@@ -2,7 +2,6 @@
 //! wants that.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
@@ -18,7 +17,7 @@ pub struct Disk {
     pub durable: BTreeMap<u32, Vec<u8>>,
     pub checkpoint: Option<Bytes>,
     /// Segments that were read as a whole.
-    pub reads: RefCell<Vec<u32>>,
+    pub reads: Vec<u32>,
     pub waiting: VecDeque<Effect>,
     pub is_full: bool,
     /// Nothing is done until this is cleared.
@@ -66,7 +65,7 @@ impl Disk {
 
     pub fn read(&mut self, number: u32) -> Result<Bytes, Error> {
         self.step()?;
-        self.reads.borrow_mut().push(number);
+        self.reads.push(number);
         let file = self.files.get(&number);
         file.map(|bytes| Bytes::copy_from_slice(bytes))
             .ok_or_else(|| Error::new(Kind::Io, format!("there is no segment {number}")))
@@ -144,8 +143,10 @@ impl Disk {
                 return self.next();
             }
             Some(Effect::Checkpoint { bytes }) => {
-                self.step()?;
-                self.checkpoint = Some(bytes);
+                // Nobody misses one that could not be written.
+                if self.step().is_ok() {
+                    self.checkpoint = Some(bytes);
+                }
                 return self.next();
             }
             Some(Effect::Read { id, place }) => {

@@ -399,11 +399,13 @@ fn config(hub_id: [u8; 16], epoch: u64) -> hub::Config {
         session_grace_ms: 5_000,
         time_ms: 1_000_000,
         seed: epoch,
+        sizes: Default::default(),
     }
 }
 
 fn host(config: hub::Config, now: Time, disk: &mut Disk) -> Result<Hub, Error> {
-    let (files, checkpoint) = (disk.files()?, disk.checkpoint.clone());
+    let files = disk.files()?;
+    let checkpoint = disk.checkpoint.clone();
     let mut read = |number| disk.read(number);
     let path = |number| format!("journal.{number:08}");
     let source = Source { files: &files, checkpoint, read: &mut read, path: &path };

@@ -17,6 +17,7 @@ use telpher_proto::journal::Source;
 use super::disk::Disk;
 use super::{Core, Host, Mailbox};
 use crate::directory::{Directory, Lock};
+use crate::link::Farewell;
 use crate::link::listen::Listener;
 use crate::poller::{Poller, Readiness};
 use crate::{clock, system};
@@ -42,6 +43,7 @@ impl Plan {
             session_grace_ms: self.session_grace_ms,
             time_ms: clock::wall_ms(),
             seed: clock::seed(),
+            sizes: limits::Sizes::default(),
         }
     }
 }
@@ -61,13 +63,14 @@ pub(crate) fn start(plan: Plan) -> Result<Arc<Host>, Error> {
     let url = plan.url.clone();
     let body = move || {
         let mailbox_of_thread = Arc::clone(&mailbox);
-        let reason = match catch_unwind(AssertUnwindSafe(|| run(plan, poller, mailbox_of_thread))) {
-            Ok(Ok(())) => "the hub was closed".to_owned(),
-            Ok(Err(error)) => error.detail().to_owned(),
-            Err(_) => "a fault in Telpher itself ended the hub".to_owned(),
+        let why = match catch_unwind(AssertUnwindSafe(|| run(plan, poller, mailbox_of_thread))) {
+            Ok(Ok(())) => Farewell::ended("the hub was closed"),
+            Ok(Err(error)) => Farewell::Failed(error),
+            Err(_) => Farewell::ended("a fault in Telpher itself ended the hub"),
         };
-        tracing::info!(%reason, "no longer hosting");
-        mailbox.close(&reason);
+        tracing::info!(reason = why.text(), "no longer hosting");
+        // A hub that has served has said why it ended, and this is passed over.
+        mailbox.close(why);
         ended.set();
     };
     let thread = system::spawn("telpher-hub", body)
