@@ -88,11 +88,8 @@ impl Hub {
         let tail = std::mem::take(&mut found.tail);
         let obsolete = std::mem::take(&mut found.obsolete);
         let (last, size) = (found.last, tail_size(&tail));
-        let own = journal::Config {
-            hub_id: config.hub_id,
-            epoch: config.epoch,
-            sizes: config.sizes,
-        };
+        let own =
+            journal::Config { hub_id: config.hub_id, epoch: config.epoch, sizes: config.sizes };
         let mut journal = Journal::new(own, found, size);
         for (position, record) in tail {
             let place = journal.append(position, &record, false);

@@ -149,7 +149,13 @@ impl Queues {
     }
 
     /// A message as the hub tells of it: somebody has sent it, and it is stored once.
-    fn known(&mut self, context: &Context, queue: &Name, id: u64, message: &Message) -> Result<u64, String> {
+    fn known(
+        &mut self,
+        context: &Context,
+        queue: &Name,
+        id: u64,
+        message: &Message,
+    ) -> Result<u64, String> {
         let number = number(&message.body).ok_or("nobody sent this")?;
         let ends = self.ends;
         let body = self.bodies.get_mut(&number).ok_or("nobody sent this")?;
