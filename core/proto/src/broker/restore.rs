@@ -83,11 +83,7 @@ impl Broker {
             self.memory_lost = true;
             return Ok(());
         }
-        let mut entries: Vec<PastEntry> = past.entries.into_values().collect();
-        if !entries.is_sorted_by_key(|found| found.entry.sequence) {
-            entries.sort_unstable_by_key(|found| found.entry.sequence);
-        }
-        for found in entries {
+        for found in past.entries.into_values() {
             self.restore_entry(now, key, found);
         }
         self.watch_expiry(now, key);
