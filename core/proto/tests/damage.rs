@@ -256,7 +256,7 @@ fn a_file_that_is_cut_off_is_found_wherever_that_is() {
 
 #[test]
 fn blocks_that_belong_elsewhere_are_found() {
-    let golden = closed();
+    let mut golden = closed();
     let mut other = small([8; 16]);
     other.end_host().unwrap();
     let mut random = Random::new();
@@ -278,7 +278,15 @@ fn blocks_that_belong_elsewhere_are_found() {
         if case % 4 == 0 {
             files.get_mut(&from).unwrap()[start..start + size].copy_from_slice(&swapped);
         }
+        // A block that holds the last group and the commit behind it takes away all that tells.
+        let last = *golden.files.keys().last().unwrap();
+        let touched = [(to, at), (from, start)];
+        let end = golden.used(last) / 512 * 512;
+        let is_end = |(number, at): (u32, usize)| number == last && at + size > end - 512;
+        let durable = golden.durable;
+        golden.durable = if touched.into_iter().any(is_end) { 0 } else { durable };
         golden.judge(&files, &format!("{size} bytes at {at} of {to} from {start} of {from}"));
+        golden.durable = durable;
     }
 }
 

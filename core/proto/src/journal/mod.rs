@@ -34,7 +34,7 @@ use crate::base::{Time, limits, limits::Sizes};
 use format::{Commit, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader};
 
 pub use checkpoint::Checkpoint;
-pub use recover::{File, Recovered, Source, Unreadable, read_frame, recover};
+pub use recover::{File, Recovered, Source, Unreadable, has_begun, read_frame, recover};
 
 /// What a journal is told at its start.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +107,8 @@ pub struct Segment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     None,
-    Preparing,
+    /// Its size.
+    Preparing(u64),
     Ready(u64),
     /// The disk was full; it is asked again at this moment.
     Full(Time),
@@ -315,24 +316,29 @@ impl Journal {
     fn prepare_next(&mut self) {
         let active = self.active();
         if self.next == Next::None && active.used > active.size / 2 {
-            self.next = Next::Preparing;
-            self.ask_for_next();
+            self.ask_for_next(self.size_of_next());
         }
     }
 
-    fn ask_for_next(&mut self) {
-        let active = self.active();
-        let (least, most) = self.config.sizes.segment;
-        let size = (active.size * 4).clamp(least, most);
-        self.effects.push_back(Effect::Prepare { segment: active.number + 1, size });
+    fn size_of_next(&self) -> u64 {
+        (self.active().size * 4).clamp(limits::SEGMENT_SIZE.0, limits::SEGMENT_SIZE.1)
     }
 
-    /// A segment has been made, with this size; or the disk was full.
+    fn ask_for_next(&mut self, size: u64) {
+        self.next = Next::Preparing(size);
+        let segment = self.active().number + 1;
+        self.effects.push_back(Effect::Prepare { segment, size });
+    }
+
+    /// A segment has been made, with this size; or the disk was full. Then a smaller one may fit.
     pub fn handle_prepared(&mut self, now: Time, size: Option<u64>) {
-        self.next = match size {
-            Some(size) => Next::Ready(size),
-            None => Next::Full(now.plus_ms(limits::SPACE_RETRY_MS)),
-        };
+        match (size, self.next) {
+            (Some(size), _) => self.next = Next::Ready(size),
+            (None, Next::Preparing(asked)) if asked > limits::SEGMENT_SIZE.0 => {
+                self.ask_for_next((asked / 4).max(limits::SEGMENT_SIZE.0));
+            }
+            (None, _) => self.next = Next::Full(now.plus_ms(limits::SPACE_RETRY_MS)),
+        }
     }
 
     /// Everything up to `position` has been written.
@@ -364,8 +370,7 @@ impl Journal {
                 }
             }
             if matches!(self.next, Next::Full(_)) {
-                self.next = Next::Preparing;
-                self.ask_for_next();
+                self.ask_for_next(self.size_of_next());
             }
         }
     }
@@ -381,8 +386,7 @@ impl Journal {
         if let Next::Full(at) = self.next
             && at <= now
         {
-            self.next = Next::Preparing;
-            self.ask_for_next();
+            self.ask_for_next(self.size_of_next());
         }
     }
 
@@ -407,7 +411,7 @@ impl Journal {
         match self.next {
             Next::Full(_) if active.remaining() < LAST_RESERVE => Room::Nothing,
             Next::Full(_) => Room::Settlements,
-            Next::Preparing if active.remaining() < active.slack() => Room::Behind,
+            Next::Preparing(_) if active.remaining() < active.slack() => Room::Behind,
             _ if self.pending_size > self.config.sizes.pending_max => Room::Behind,
             _ => Room::Open,
         }
@@ -463,18 +467,18 @@ impl Journal {
         self.active_mut().used = SEGMENT_HEADER_SIZE as u64;
     }
 
-    /// A message of `size` bytes lies in `segment` and is needed.
-    pub fn keep(&mut self, segment: u32, size: u64) {
+    /// So many messages, of `size` bytes together, lie in `segment` and are needed.
+    pub fn keep(&mut self, segment: u32, count: u64, size: u64) {
         if let Some(segment) = self.segment(segment) {
-            segment.live.0 += 1;
+            segment.live.0 += count;
             segment.live.1 += size;
         }
     }
 
-    /// A message of `size` bytes in `segment` is no longer needed.
-    pub fn release(&mut self, segment: u32, size: u64) {
+    /// So many messages, of `size` bytes together, in `segment` are no longer needed.
+    pub fn release(&mut self, segment: u32, count: u64, size: u64) {
         if let Some(segment) = self.segment(segment) {
-            segment.live.0 -= 1;
+            segment.live.0 -= count;
             segment.live.1 -= size;
         }
     }

@@ -408,6 +408,17 @@ impl Scan<'_> {
     }
 }
 
+/// True if a segment begins with a header and a record. With those of which that is known it is
+/// damage if they do not, though nothing that they hold says so.
+pub fn has_begun(hub_id: &[u8; 16], segment: u32, content: &Bytes) -> bool {
+    let first = content.get(SEGMENT_HEADER_SIZE..).and_then(|frame| {
+        let (seed, offset) = (Seed::new(hub_id, segment), SEGMENT_HEADER_SIZE as u64);
+        FrameHeader::decode(seed, offset, frame)
+            .filter(|header| header.check_body(seed, offset, frame))
+    });
+    SegmentHeader::decode(hub_id, segment, content).is_some() && first.is_some()
+}
+
 /// Reads the record at a place from the bytes of its frame.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use telpher_proto::base::{Error, Kind, limits};
 use telpher_proto::hub::{Beginning, Config, Hub};
-use telpher_proto::journal::Source;
+use telpher_proto::journal::{self, Source};
 
 use super::disk::Disk;
 use super::{Core, Host, Mailbox};
@@ -82,12 +82,13 @@ pub(crate) fn start(plan: Plan) -> Result<Arc<Host>, Error> {
 fn run(plan: Plan, mut poller: Poller, mailbox: Arc<Mailbox>) -> Result<(), Error> {
     let config = plan.config();
     let Plan { url, directory, mut listeners, .. } = plan;
+    let directory = directory.map(|(directory, lock)| (directory, Arc::new(lock)));
     let (mut hub, mut disk, mut watched) = (None, None, Vec::new());
     if let Some((directory, lock)) = &directory {
-        directory.sign(lock)?;
+        directory.sign(lock);
         let begun = take_over(directory, config.clone())?;
         (hub, watched) = (Some(begun.hub), begun.watched);
-        disk = Some(Disk::start(directory, &mailbox).map_err(|error| {
+        disk = Some(Disk::start((directory, lock), &mailbox).map_err(|error| {
             Error::new(Kind::Io, format!("can't start the threads of the disk: {error}"))
         })?);
         let socket = directory.socket();
@@ -156,7 +157,15 @@ fn take_over(directory: &Directory, config: Config) -> Result<Beginning, Error> 
         let path = directory.segment_text(record.segment);
         return Err(Error::new(Kind::Corrupt, format!("{path} is missing")));
     }
-    let mut read = |number| directory.read_segment(number);
+    let mut read = |number| {
+        let content = directory.read_segment(number)?;
+        if number == record.segment && !journal::has_begun(&record.hub_id, number, &content) {
+            let path = directory.segment_text(number);
+            let detail = format!("{path} is damaged at offset 0: it does not begin as it did");
+            return Err(Error::new(Kind::Corrupt, detail));
+        }
+        Ok(content)
+    };
     let path = |number| directory.segment_text(number);
     let checkpoint = directory.read_checkpoint();
     let source = Source { files: &files, checkpoint, read: &mut read, path: &path };
