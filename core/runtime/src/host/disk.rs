@@ -123,6 +123,8 @@ impl Writer {
     fn write_all(&mut self, first: Write, writes: &Receiver<Write>) -> Result<(), Error> {
         let mut next = Some(first);
         let (mut last, mut sync) = (0, false);
+        // Before, so that the next host's journal is left alone; after, before anything is told.
+        self.check_lock()?;
         while let Some(write) = next {
             self.write(&write)?;
             last = write.last;
