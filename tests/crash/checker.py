@@ -73,7 +73,7 @@ class Checker:
         self.runs: Counter[str] = Counter()
         self.deaths: set[str] = set()
         self.wrong: list[str] = []
-        self._open: dict[tuple[str, str, str], Verdict] = {}
+        self._open: dict[tuple[str, str, str], list[Verdict]] = defaultdict(list)
         for line in lines:
             if line.process == HARNESS:
                 self._harness(line)
@@ -114,11 +114,12 @@ class Checker:
         queue, _, number, verdict = line.fields
         made = Verdict(line.at_us, line.process, queue, verdict)
         self.messages[number].verdicts.append(made)
-        self._open[line.process, number, verdict] = made
+        # What one thread gives back may come to another of its process before it hears so.
+        self._open[line.process, number, verdict].append(made)
 
     def _settled(self, line: Line) -> None:
         queue, _, number, verdict, status, maybe = line.fields
-        made = self._open.pop((line.process, number, verdict))
+        made = self._open[line.process, number, verdict].pop(0)
         made.status, made.maybe, made.ended_us = status, maybe == "1", line.at_us
         if queue.startswith(SAFE) and status not in HARMLESS | {"OK"}:
             self.wrong.append(f"{verdict} of {number} in {queue} ended as {status}")

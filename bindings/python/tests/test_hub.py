@@ -29,6 +29,19 @@ def test_a_path_is_a_url(tmp_path: pathlib.Path) -> None:
         assert {"queues.os", "queues.disk"} < hub.capabilities
 
 
+def test_a_damaged_directory_is_corrupt_at_once(run: Run, tmp_path: pathlib.Path) -> None:
+    telpher.open(tmp_path / "hub").close()
+    (tmp_path / "hub" / "HUB").write_text("hub zzz\n")
+    with pytest.raises(telpher.Corrupt, match="HUB is damaged at offset 0"):
+        telpher.open(tmp_path / "hub")
+
+    async def main() -> None:
+        with pytest.raises(telpher.Corrupt):
+            await telpher.aio.open(tmp_path / "hub")
+
+    run(main())
+
+
 def test_who_may_not_host_finds_no_host(directory: str) -> None:
     with pytest.raises(telpher.NoHost):
         telpher.open(directory, host="never", timeout=0.2)

@@ -139,6 +139,18 @@ fn the_last_attempt_counts_as_a_dead_letter_and_not_as_requeued_also_for_the_nex
 }
 
 #[test]
+fn stating_the_dead_letter_queue_that_is_the_default_is_no_difference() {
+    let (mut world, program, _) = world_with_queue(QueueOptions::default());
+    let to = |queue: &str| QueueOptions { dead_letter: Some(name(queue)), ..Default::default() };
+    let same = world.run(program, declare("jobs", to("jobs.dead")));
+    assert!(world.outcome(program, same).is_ok());
+    let other = world.run(program, declare("jobs", to("graves")));
+    let error = world.outcome(program, other).unwrap_err();
+    assert_eq!(error.kind(), Kind::Mismatch);
+    assert!(error.detail().contains("dead_letter \"jobs.dead\", not \"graves\""), "{error}");
+}
+
+#[test]
 fn the_bound_on_bytes_is_that_of_where_they_are_kept_also_where_that_is_the_default() {
     let mut world = World::in_memory();
     let program = world.program();

@@ -130,7 +130,10 @@ impl Hub {
         &self.inner.shared
     }
 
-    /// Starts to open a hub; never blocks. The ticket ends with [`crate::Outcome::Opened`].
+    /// Starts to open a hub; never blocks. The ticket ends with [`crate::Outcome::Opened`], or with
+    /// `NO_HOST` or `HOST_UNRESPONSIVE` if the hub was not reached in time, or why this process
+    /// could not host a directory: `CORRUPT` with file and offset, `NO_SPACE`, `IO`. Once the hub
+    /// was reached, such a failure is logged and tried again.
     /// `notices` (not `Wait`) gets `Notice` and `Ready` events.
     ///
     /// # Errors

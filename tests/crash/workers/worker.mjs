@@ -12,9 +12,11 @@ const QUEUES = {
   'os.out': 'os',
   spice: 'memory',
 }
+const DECLARED = { ...QUEUES, poison: 'disk' }
 const OPTIONS = { lengthMax: 300, maxAttempts: 3, backoffMinMs: 5, backoffMaxMs: 50 }
 const WINDOW = 8
 const KEPT_MAX = 2
+const PACE_MS = 2
 
 const [url, name, seed, ...roles] = process.argv.slice(2)
 let ends = false
@@ -36,8 +38,8 @@ function chanceOf(start) {
 function bodyOf(number) {
   const count = Number(number.slice(number.lastIndexOf('-') + 1))
   let size = count % 90
-  if (count % 101 === 0) size = 70_000
-  else if (count % 11 === 0) size = (count * 37) % 6_000
+  if (count % 17 === 0) size = 70_000
+  else if (count % 5 === 0) size = (count * 37) % 6_000
   return `${number}:${String.fromCharCode(97 + (count % 26)).repeat(size)}`
 }
 
@@ -54,7 +56,7 @@ async function outcome(promise) {
   }
 }
 
-const declare = (queue) => hub.queue(queue).declare({ durability: QUEUES[queue], ...OPTIONS })
+const declare = (queue) => hub.queue(queue).declare({ durability: DECLARED[queue], ...OPTIONS })
 
 async function produce(chance) {
   const open = []
@@ -196,6 +198,7 @@ async function call(chance) {
     say('call', number)
     open.push(called(number, [1_000, 5_000][chance(2)]))
     if (open.length >= WINDOW / 2) await open.shift()
+    await new Promise((resolve) => setTimeout(resolve, PACE_MS))
   }
   await Promise.all(open)
 }
@@ -236,7 +239,7 @@ const stopped = new Promise((resolve) => {
 })
 process.on('unhandledRejection', (error) => fault('unhandled', error))
 hub = await open(url, { timeoutMs: 30_000 })
-for (const queue of Object.keys(QUEUES)) await declare(queue)
+for (const queue of Object.keys(DECLARED)) await declare(queue)
 say('open', hub.info.epoch)
 const play = { produce, consume, move, serve, call, poison }
 const playing = roles.map((role, at) =>

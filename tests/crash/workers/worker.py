@@ -16,9 +16,11 @@ from collections import deque
 import telpher
 
 QUEUES = {"disk.in": "disk", "os.in": "os", "disk.out": "disk", "os.out": "os", "spice": "memory"}
+DECLARED = {**QUEUES, "poison": "disk"}
 OPTIONS = {"length_max": 300, "max_attempts": 3, "backoff_min": 0.005, "backoff_max": 0.05}
 WINDOW = 8
 KEPT_MAX = 2
+PACE_S = 0.002
 POISON = "poison"
 
 
@@ -31,7 +33,8 @@ def say(*fields: object) -> None:
 def body_of(number: str) -> bytes:
     """The one body that a number has, as every program makes it."""
     count = int(number.rpartition("-")[2])
-    size = 70_000 if count % 101 == 0 else count * 37 % 6_000 if count % 11 == 0 else count % 90
+    # Some large, so that the journal's segments, of a megabyte at first, come and go.
+    size = 70_000 if count % 17 == 0 else count * 37 % 6_000 if count % 5 == 0 else count % 90
     return f"{number}:".encode() + bytes([ord("a") + count % 26]) * size
 
 
@@ -51,7 +54,7 @@ class Worker:
 
     def declare(self, queue: str) -> None:
         """Make a queue; one in memory is gone when its host was killed."""
-        self.hub.queue(queue).declare(durability=QUEUES[queue], **OPTIONS)
+        self.hub.queue(queue).declare(durability=DECLARED[queue], **OPTIONS)
 
     def numbers(self, letter: str):
         """Numbers that no other program has."""
@@ -138,7 +141,10 @@ class Worker:
         """Take from one queue and send to another, in one batch."""
         fresh = self.numbers("b")
         for count in itertools.count(1):
-            queue, target = chance.choice(["disk.in", "os.in"]), chance.choice(["disk.out", "os.out"])
+            queue, target = (
+                chance.choice(["disk.in", "os.in"]),
+                chance.choice(["disk.out", "os.out"]),
+            )
             jobs: list[telpher.Job] = []
             while len(jobs) < 1 + chance.randrange(3) and not self.ends.is_set():
                 try:
@@ -196,9 +202,13 @@ class Worker:
                 break
             say("call", number)
             timeout = chance.choice([1, 5])
-            open_calls.append((number, self.hub.start.call("echo", number.encode(), timeout=timeout)))
+            open_calls.append(
+                (number, self.hub.start.call("echo", number.encode(), timeout=timeout))
+            )
             if len(open_calls) >= WINDOW // 2:
                 called(*open_calls.popleft())
+            # Calls are cheap: without a pause they would leave the machine to nobody else.
+            self.ends.wait(PACE_S)
         for each in open_calls:
             called(*each)
 
@@ -239,7 +249,7 @@ def main() -> None:
     url, name, seed, *roles = sys.argv[1:]
     with telpher.open(url, timeout=30) as hub:
         worker = Worker(hub, name, int(seed))
-        for queue in QUEUES:
+        for queue in DECLARED:
             worker.declare(queue)
         say("open", hub.info.epoch)
         threads = []

@@ -143,8 +143,6 @@ pub struct Listed {
     pub sequence: u64,
     /// Its id, unique in the hub.
     pub message_id: u64,
-    /// When it was stored, by the hub's clock; 0 if that does not matter.
-    pub time_ms: u64,
     /// Where it lies.
     pub place: Place,
     /// Bytes of body, key and headers.
@@ -157,6 +155,15 @@ pub struct Listed {
     pub redelivered: bool,
     /// A process died that held it.
     pub suspect: bool,
+    /// What only few messages have.
+    pub more: Option<Box<ListedMore>>,
+}
+
+/// What a checkpoint lists of few messages.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ListedMore {
+    /// When it was stored, by the hub's clock; 0 if that does not matter.
+    pub time_ms: u64,
     /// Who holds it.
     pub holder: Option<Holder>,
     /// Its attempts.

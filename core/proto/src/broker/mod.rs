@@ -28,6 +28,7 @@ mod bodies;
 mod calls;
 mod declare;
 mod deliveries;
+mod entries;
 mod log;
 mod names;
 mod past;

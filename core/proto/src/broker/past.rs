@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Map;
+use super::entries::Entries;
 use super::queues::{Entry, QueueView};
 use super::returns::{become_dead_letter, note_failure};
 use crate::base::record::{
@@ -35,13 +35,13 @@ pub struct Past {
 pub(super) struct PastQueue {
     /// Unknown while only records of a freed segment have said it; a later one states it anew.
     pub state: Option<QueueState>,
-    pub entries: Map<u64, PastEntry>,
+    pub entries: Entries<PastEntry>,
 }
 
 #[derive(Debug)]
 pub(super) struct PastEntry {
     pub entry: Entry,
-    pub holder: Option<Holder>,
+    pub holder: Option<Box<Holder>>,
 }
 
 #[derive(Debug)]
@@ -106,7 +106,7 @@ impl Past {
             Record::Purged { change, queue, count } => {
                 self.mark(change, Mark::Count(count));
                 let queue = self.queues.entry(queue).or_default();
-                queue.entries.retain(|_, entry| entry.holder.is_some());
+                queue.entries.retain(|entry| entry.holder.is_some());
             }
             Record::Sent { change, sent } => {
                 let receipt = self.store(sent, place);
@@ -114,7 +114,7 @@ impl Past {
             }
             Record::Delivered(delivered) => {
                 if let Some(entry) = self.entry(delivered.queue, delivered.sequence) {
-                    entry.holder = Some(delivered.holder);
+                    entry.holder = Some(Box::new(delivered.holder));
                 }
             }
             Record::Settled { change, settled } => {
@@ -140,10 +140,12 @@ impl Past {
             Record::Freed { .. } => {}
             Record::Listed { queue, messages } => {
                 let queue = self.queues.entry(queue).or_default();
-                queue.entries.extend(messages.into_iter().map(|listed| {
-                    let holder = listed.holder;
-                    (listed.sequence, PastEntry { entry: Entry::listed(listed), holder })
-                }));
+                for mut listed in messages {
+                    let holder = listed.more.as_mut().and_then(|more| more.holder.take());
+                    let holder = holder.map(Box::new);
+                    let (sequence, entry) = (listed.sequence, Entry::listed(listed));
+                    queue.entries.insert(sequence, PastEntry { entry, holder });
+                }
             }
         }
     }
@@ -163,7 +165,7 @@ impl Past {
     }
 
     fn entry(&mut self, queue: u64, sequence: u64) -> Option<&mut PastEntry> {
-        self.queues.get_mut(&queue)?.entries.get_mut(&sequence)
+        self.queues.get_mut(&queue)?.entries.get_mut(sequence)
     }
 
     fn store(&mut self, sent: Sent, place: Place) -> Receipt {
@@ -201,7 +203,7 @@ impl Past {
     /// A message as it stands; one of a queue in memory is kept as a whole.
     fn restate(&mut self, stored: Stored, place: Place) {
         let queue = self.queues.entry(stored.sent.queue).or_default();
-        let (sequence, holder) = (stored.sent.sequence, stored.holder);
+        let (sequence, holder) = (stored.sent.sequence, stored.holder.map(Box::new));
         let is_memory = queue.is_memory();
         let mut entry = Entry::restored(stored, if is_memory { Place::default() } else { place });
         if !is_memory {
@@ -213,7 +215,7 @@ impl Past {
     fn settle(&mut self, settled: Settled) {
         self.note_time(settled.time_ms);
         let Some(queue) = self.queues.get_mut(&settled.queue) else { return };
-        let Some(mut found) = queue.entries.remove(&settled.sequence) else { return };
+        let Some(mut found) = queue.entries.remove(settled.sequence) else { return };
         found.holder = None;
         found.entry.suspect = false;
         let why = match settled.verdict {
@@ -245,7 +247,7 @@ impl Past {
     fn take_back(&mut self, returned: Returned) {
         self.note_time(returned.time_ms);
         let Some(queue) = self.queues.get_mut(&returned.queue) else { return };
-        let Some(mut found) = queue.entries.remove(&returned.sequence) else { return };
+        let Some(mut found) = queue.entries.remove(returned.sequence) else { return };
         found.holder = None;
         let why = returned.why;
         found.entry.suspect = why.is_suspicious().unwrap_or(found.entry.suspect);

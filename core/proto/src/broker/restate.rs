@@ -9,7 +9,7 @@ use super::queues::{Entry, QueueRef};
 use super::sessions::{Done, Marked};
 use super::{Broker, SessionKey};
 use crate::base::record::{
-    Holder, Listed, Mark, Place, Position, Record, Sent, SessionState, Stored,
+    Holder, Listed, ListedMore, Mark, Place, Position, Record, Sent, SessionState, Stored,
 };
 use crate::base::{Message, Time};
 
@@ -249,18 +249,21 @@ impl Broker {
 const LISTED: usize = 4_096;
 
 fn listed(entry: &Entry, holder: Option<Holder>) -> Listed {
+    let more = (entry.more.is_some() || holder.is_some()).then(|| {
+        let history = entry.more.as_ref().map(|more| more.history.clone());
+        let history = history.unwrap_or_default();
+        Box::new(ListedMore { time_ms: entry.time_ms(), holder, history })
+    });
     Listed {
         sequence: entry.sequence,
         message_id: entry.message_id,
-        time_ms: entry.time_ms(),
         place: entry.place,
         bytes: entry.bytes,
         priority: entry.priority,
         failures: entry.failures,
         redelivered: entry.redelivered,
         suspect: entry.suspect,
-        holder,
-        history: entry.more.as_ref().map(|more| more.history.clone()).unwrap_or_default(),
+        more,
     }
 }
 

@@ -125,8 +125,8 @@ impl Hub {
         }
         while let Some(used) = self.broker.poll_usage() {
             match used.more {
-                true => journal.keep(used.segment, used.size),
-                false => journal.release(used.segment, used.size),
+                true => journal.keep(used.segment, used.count, used.size),
+                false => journal.release(used.segment, used.count, used.size),
             }
         }
     }

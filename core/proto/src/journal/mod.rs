@@ -467,18 +467,18 @@ impl Journal {
         self.active_mut().used = SEGMENT_HEADER_SIZE as u64;
     }
 
-    /// A message of `size` bytes lies in `segment` and is needed.
-    pub fn keep(&mut self, segment: u32, size: u64) {
+    /// So many messages, of `size` bytes together, lie in `segment` and are needed.
+    pub fn keep(&mut self, segment: u32, count: u64, size: u64) {
         if let Some(segment) = self.segment(segment) {
-            segment.live.0 += 1;
+            segment.live.0 += count;
             segment.live.1 += size;
         }
     }
 
-    /// A message of `size` bytes in `segment` is no longer needed.
-    pub fn release(&mut self, segment: u32, size: u64) {
+    /// So many messages, of `size` bytes together, in `segment` are no longer needed.
+    pub fn release(&mut self, segment: u32, count: u64, size: u64) {
         if let Some(segment) = self.segment(segment) {
-            segment.live.0 -= 1;
+            segment.live.0 -= count;
             segment.live.1 -= size;
         }
     }
