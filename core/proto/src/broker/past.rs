@@ -24,6 +24,8 @@ pub struct Past {
     pub(super) sessions: BTreeMap<u64, PastSession>,
     /// The last host has ended by itself, and handed over what it had in memory.
     pub(super) is_closed: bool,
+    /// The hub that the last host was of.
+    pub(super) hub: [u8; 16],
     /// The machine's boot in which the last host began.
     pub(super) boot: [u8; 16],
     /// The latest time that was written down.
@@ -85,7 +87,8 @@ impl Past {
     pub fn apply(&mut self, record: Record, place: Place) {
         self.is_closed = false;
         match record {
-            Record::Opened { boot, time_ms, .. } => {
+            Record::Opened { hub, boot, time_ms, .. } => {
+                self.hub = hub;
                 self.boot = boot;
                 self.note_time(time_ms);
             }

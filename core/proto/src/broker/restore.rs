@@ -39,9 +39,10 @@ impl Broker {
         let mut broker = Broker::new(config, now);
         broker.log.begin(position);
         let (epoch, boot) = (broker.config.epoch, broker.config.boot);
-        let time_ms = broker.config.time_ms;
-        broker.write(Level::Written, Record::Opened { epoch, boot, time_ms });
-        let is_same_boot = past.boot == broker.config.boot;
+        let (hub, time_ms) = (broker.config.hub_id, broker.config.time_ms);
+        broker.write(Level::Written, Record::Opened { hub, epoch, boot, time_ms });
+        let is_same_boot = past.boot == boot;
+        let is_copy = past.hub != hub;
         let is_closed = past.is_closed;
         for session in past.sessions.into_values() {
             broker.restore_session(session);
@@ -49,7 +50,10 @@ impl Broker {
         for queue in past.queues.into_values() {
             broker.restore_queue(now, queue, is_closed)?;
         }
-        let watched = broker.leave_lingering(now, is_same_boot);
+        let watched = match is_copy {
+            true => broker.end_sessions(now),
+            false => broker.leave_lingering(now, is_same_boot),
+        };
         Ok(Restored { broker, watched })
     }
 
@@ -135,6 +139,14 @@ impl Broker {
         if holder.is_receive {
             session.tickets.insert(holder.id, Ticket::Received);
         }
+    }
+
+    /// The programs of the hub that this one is a copy of have nothing here.
+    fn end_sessions(&mut self, now: Time) -> Vec<(SessionId, Process)> {
+        for key in self.sessions.keys() {
+            self.end_session(now, key, false);
+        }
+        Vec::new()
     }
 
     /// Sessions whose machine has been started anew end; the others have time to resume. Returns

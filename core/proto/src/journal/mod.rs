@@ -32,13 +32,13 @@ use crate::base::{Time, limits};
 
 use format::{Commit, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader};
 
-pub use recover::{File, Recovered, Unreadable, read_frame, recover};
+pub use recover::{Fault, File, Recovered, Trouble, Unreadable, read_frame, recover};
 
 /// What a journal is told at its start.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
-    /// The hub, for ever.
-    pub hub_id: [u8; 16],
+    /// What all its checksums begin with.
+    pub journal_id: [u8; 16],
     /// The host's epoch.
     pub epoch: u64,
 }
@@ -138,6 +138,16 @@ pub struct Journal {
 }
 
 impl Segment {
+    /// Its number.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Bytes of its file, and how many of them hold something.
+    pub fn sizes(&self) -> (u64, u64) {
+        (self.size, self.used)
+    }
+
     fn remaining(&self) -> u64 {
         self.size.saturating_sub(self.used)
     }
@@ -163,7 +173,7 @@ impl Journal {
         let mut journal = Journal {
             config,
             segments,
-            seed: Seed::new(&config.hub_id, number),
+            seed: Seed::new(&config.journal_id, number),
             group: Group::default(),
             last: durable.min(last),
             written: last,
@@ -374,7 +384,7 @@ impl Journal {
         self.seal(now);
         let number = self.active().number + 1;
         self.segments.push_back(Segment { number, size, used: 0, live: (0, 0) });
-        self.seed = Seed::new(&self.config.hub_id, number);
+        self.seed = Seed::new(&self.config.journal_id, number);
         self.next = Next::None;
         self.restated = number;
         self.begin_segment();
@@ -390,7 +400,7 @@ impl Journal {
             oldest: self.freed + 1,
             pages: (active.size / 4096) as u32,
         };
-        header.encode(&self.config.hub_id, &mut self.group.bytes);
+        header.encode(&self.config.journal_id, &mut self.group.bytes);
         self.active_mut().used = SEGMENT_HEADER_SIZE as u64;
     }
 

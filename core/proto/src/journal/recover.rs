@@ -46,8 +46,10 @@ pub struct Recovered {
     pub last: Position,
     /// The last position that was known to be durable.
     pub durable: Position,
-    /// What came after it, to be written anew.
-    pub tail: Vec<(Position, Record)>,
+    /// What came after it, to be written anew; and where it lies now.
+    pub tail: Vec<(Position, Record, Place)>,
+    /// The first place from which on nothing counts, if there is anything.
+    pub torn: Option<Fault>,
     /// Files that hold nothing that is needed: to be removed once the new segment is durable.
     pub obsolete: Vec<u32>,
 }
@@ -62,20 +64,55 @@ pub struct Unreadable {
 /// Zeros that are passed over at once.
 const ZEROS: usize = 64;
 
-#[derive(Clone, Copy, Debug)]
-struct Fault {
-    segment: u32,
-    offset: u64,
+/// A place at which the journal does not go on as it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The segment.
+    pub segment: u32,
+    /// Bytes from its beginning.
+    pub offset: u64,
     /// The first position that is missing.
-    expected: Position,
-    what: &'static str,
+    pub expected: Position,
+    /// What is wrong.
+    pub what: &'static str,
+}
+
+/// Why a journal can't be gone on from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Something that was durable is damaged.
+    Damaged(Fault),
+    /// A segment that is needed is not there.
+    Missing(u32),
+    /// What `read` or `sink` has said.
+    Failed(Error),
+}
+
+impl Trouble {
+    /// As an error; `path` names a segment's file.
+    pub fn into_error(self, path: &dyn Fn(u32) -> String) -> Error {
+        let detail = match self {
+            Trouble::Failed(error) => return error,
+            Trouble::Missing(segment) => format!("{} is missing", path(segment)),
+            Trouble::Damaged(Fault { segment, offset, expected, what }) => {
+                let path = path(segment);
+                format!("{path} is damaged at offset {offset}: {what} (record {expected})")
+            }
+        };
+        Error::new(Kind::Corrupt, detail)
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Trouble {
+        Trouble::Failed(error)
+    }
 }
 
 type Sink<'a> = &'a mut dyn FnMut(Record, Place) -> Result<(), Error>;
 
 struct Scan<'a> {
-    hub_id: [u8; 16],
-    path: &'a dyn Fn(u32) -> String,
+    journal_id: [u8; 16],
     sink: Sink<'a>,
     segments: VecDeque<Segment>,
     epoch: u64,
@@ -84,6 +121,8 @@ struct Scan<'a> {
     /// Groups that are not known to be durable yet.
     waiting: VecDeque<(Position, Record, Place)>,
     fault: Option<Fault>,
+    /// Behind the fault lies something.
+    is_torn: bool,
     /// The oldest segment that is still needed, as far as anything says.
     oldest: u32,
 }
@@ -91,24 +130,22 @@ struct Scan<'a> {
 /// Reads segments in order; hands to `sink` each record that is known to be durable, with its
 /// place.
 ///
-/// `read` gives a segment's whole content, `path` its name for texts.
+/// `read` gives a segment's whole content.
 ///
 /// # Errors
 ///
-/// `CORRUPT` naming a file and an offset; whatever `read` and `sink` say.
+/// Damage; whatever `read` and `sink` say.
 pub fn recover(
-    hub_id: [u8; 16],
+    journal_id: [u8; 16],
     files: &[File],
     read: &mut dyn FnMut(u32) -> Result<Bytes, Error>,
-    path: &dyn Fn(u32) -> String,
     sink: &mut dyn FnMut(Record, Place) -> Result<(), Error>,
-) -> Result<Recovered, Error> {
+) -> Result<Recovered, Trouble> {
     let mut files = files.to_vec();
     files.sort_unstable_by_key(|file| file.number);
     let first = unbroken(&files);
     let mut scan = Scan {
-        hub_id,
-        path,
+        journal_id,
         sink,
         segments: VecDeque::new(),
         epoch: 0,
@@ -116,6 +153,7 @@ pub fn recover(
         durable: 0,
         waiting: VecDeque::new(),
         fault: None,
+        is_torn: false,
         oldest: 1,
     };
     for file in &files[first..] {
@@ -132,9 +170,9 @@ fn unbroken(files: &[File]) -> usize {
 }
 
 impl Scan<'_> {
-    fn segment(&mut self, number: u32, content: &Bytes) -> Result<(), Error> {
-        let seed = Seed::new(&self.hub_id, number);
-        let Some(header) = SegmentHeader::decode(&self.hub_id, number, content) else {
+    fn segment(&mut self, number: u32, content: &Bytes) -> Result<(), Trouble> {
+        let seed = Seed::new(&self.journal_id, number);
+        let Some(header) = SegmentHeader::decode(&self.journal_id, number, content) else {
             let what = "the segment's header is damaged";
             self.begin_fault(number, 0, what);
             return self.look_for_watermarks(seed, content, 0);
@@ -147,9 +185,11 @@ impl Scan<'_> {
         if (content.len() as u64) < u64::from(header.pages) * 4096 {
             let (offset, expected) = (content.len() as u64, header.first);
             let what = "the file is shorter than it was made";
-            return Err(self.corrupt(&Fault { segment: number, offset, expected, what }));
+            return Err(Trouble::Damaged(Fault { segment: number, offset, expected, what }));
         }
-        if header.first > self.last + 1 {
+        // What came before the oldest one was freed; `finish` looks whether it was.
+        let is_oldest = self.segments.is_empty() && self.fault.is_none();
+        if header.first > self.last + 1 && !is_oldest {
             self.begin_fault(number, 0, "records before this segment are missing");
             return self.look_for_watermarks(seed, content, SEGMENT_HEADER_SIZE);
         }
@@ -173,12 +213,12 @@ impl Scan<'_> {
     }
 
     /// The segment begins at its first position: what earlier ones hold from there on is void.
-    fn supersede(&mut self, number: u32, header: SegmentHeader) -> Result<(), Error> {
+    fn supersede(&mut self, number: u32, header: SegmentHeader) -> Result<(), Trouble> {
         let first = header.first;
         if first <= self.durable {
             let what = "the segment begins before what is known to be durable";
             let fault = Fault { segment: number, offset: 0, expected: first, what };
-            return Err(self.corrupt(&fault));
+            return Err(Trouble::Damaged(fault));
         }
         self.epoch = header.epoch;
         self.oldest = self.oldest.max(header.oldest);
@@ -188,6 +228,7 @@ impl Scan<'_> {
         }
         if self.fault.is_some_and(|fault| fault.expected >= first) {
             self.fault = None;
+            self.is_torn = false;
         }
         Ok(())
     }
@@ -198,7 +239,7 @@ impl Scan<'_> {
         seed: Seed,
         header: SegmentHeader,
         content: &Bytes,
-    ) -> Result<usize, Error> {
+    ) -> Result<usize, Trouble> {
         let mut group = Vec::new();
         let (mut start, mut at, mut crc) = (SEGMENT_HEADER_SIZE, SEGMENT_HEADER_SIZE, 0);
         while let Some(frame) = FrameHeader::decode(seed, at as u64, &content[at..]) {
@@ -222,7 +263,7 @@ impl Scan<'_> {
                     let what = "a record can't be read";
                     let offset = at as u64;
                     let (segment, expected) = (header.segment, frame.position);
-                    return Err(self.corrupt(&Fault { segment, offset, expected, what }));
+                    return Err(Trouble::Damaged(Fault { segment, offset, expected, what }));
                 };
                 let place =
                     Place { segment: header.segment, offset: (at / 8) as u32, size: frame.size };
@@ -238,7 +279,7 @@ impl Scan<'_> {
         &mut self,
         group: &mut Vec<(Position, Record, Place)>,
         commit: Commit,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Trouble> {
         if let Some((position, ..)) = group.last() {
             self.last = *position;
         }
@@ -247,9 +288,9 @@ impl Scan<'_> {
     }
 
     /// Everything up to `position` is known to be durable.
-    fn known_durable(&mut self, position: Position) -> Result<(), Error> {
+    fn known_durable(&mut self, position: Position) -> Result<(), Trouble> {
         if let Some(fault) = self.fault.filter(|fault| fault.expected <= position) {
-            return Err(self.corrupt(&fault));
+            return Err(Trouble::Damaged(fault));
         }
         self.durable = self.durable.max(position);
         while self.waiting.front().is_some_and(|(at, ..)| *at <= self.durable) {
@@ -275,13 +316,14 @@ impl Scan<'_> {
         seed: Seed,
         content: &Bytes,
         from: usize,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Trouble> {
         let mut at = from.next_multiple_of(8);
         while at + FRAME_HEADER_SIZE <= content.len() {
             if content[at..].first_chunk() == Some(&[0u8; ZEROS]) {
                 at += ZEROS;
                 continue;
             }
+            self.is_torn |= content[at..at + 8] != [0; 8];
             let frame = FrameHeader::decode(seed, at as u64, &content[at..]);
             let frame = frame.filter(|frame| {
                 frame.kind == COMMIT && frame.check_body(seed, at as u64, &content[at..])
@@ -297,12 +339,15 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn finish(mut self, files: &[File]) -> Result<Recovered, Error> {
+    fn finish(mut self, files: &[File]) -> Result<Recovered, Trouble> {
+        for (_, record, _) in &self.waiting {
+            if let Record::Freed { through } = record {
+                self.oldest = self.oldest.max(through + 1);
+            }
+        }
         let first = self.segments.front().map_or(1, |segment| segment.number);
         if self.oldest < first {
-            let missing = first - 1;
-            let detail = format!("{} is missing", (self.path)(missing));
-            return Err(Error::new(Kind::Corrupt, detail));
+            return Err(Trouble::Missing(first - 1));
         }
         while self.segments.front().is_some_and(|segment| segment.number < self.oldest) {
             self.segments.pop_front();
@@ -316,16 +361,10 @@ impl Scan<'_> {
             last: self.last,
             durable: self.durable,
             obsolete: files.iter().filter(kept).map(|file| file.number).collect(),
-            tail: self.waiting.into_iter().map(|(at, record, _)| (at, record)).collect(),
+            tail: self.waiting.into(),
+            torn: self.fault.filter(|_| self.is_torn),
             segments: self.segments,
         })
-    }
-
-    fn corrupt(&self, fault: &Fault) -> Error {
-        let Fault { segment, offset, expected, what } = fault;
-        let path = (self.path)(*segment);
-        let detail = format!("{path} is damaged at offset {offset}: {what} (record {expected})");
-        Error::new(Kind::Corrupt, detail)
     }
 }
 
@@ -334,8 +373,12 @@ impl Scan<'_> {
 /// # Errors
 ///
 /// If they are not that record's.
-pub fn read_frame(hub_id: &[u8; 16], place: Place, bytes: &Bytes) -> Result<Record, Unreadable> {
-    let seed = Seed::new(hub_id, place.segment);
+pub fn read_frame(
+    journal_id: &[u8; 16],
+    place: Place,
+    bytes: &Bytes,
+) -> Result<Record, Unreadable> {
+    let seed = Seed::new(journal_id, place.segment);
     let offset = u64::from(place.offset) * 8;
     let header = FrameHeader::decode(seed, offset, bytes)
         .filter(|header| header.size == place.size)

@@ -340,6 +340,7 @@ impl World {
 fn config(epoch: u64) -> hub::Config {
     hub::Config {
         hub_id: [9; 16],
+        journal_id: [9; 16],
         epoch,
         clock: CLOCK,
         session_grace_ms: 5_000,

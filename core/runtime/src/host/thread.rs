@@ -36,6 +36,7 @@ impl Plan {
     pub(crate) fn config(&self) -> Config {
         Config {
             hub_id: clock::random(),
+            journal_id: [0; 16],
             epoch: 1,
             clock: clock::boot_id(),
             session_grace_ms: self.session_grace_ms,
@@ -146,7 +147,8 @@ fn turn_until_stopped(core: &mut Core, poller: &mut Poller) -> Result<(), Error>
 fn take_over(directory: &Directory, config: Config) -> Result<Beginning, Error> {
     let begun = clock::now();
     let mut record = directory.raise_epoch()?;
-    let config = Config { hub_id: record.hub_id, epoch: record.epoch, ..config };
+    let (hub_id, journal_id) = (record.hub_id, record.journal_id);
+    let config = Config { hub_id, journal_id, epoch: record.epoch, ..config };
     let files = directory.segments()?;
     if files.last().map_or(0, |last| last.number) < record.segment {
         let path = directory.segment_text(record.segment);
