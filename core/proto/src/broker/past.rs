@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::Map;
+use super::bodies::{message_in, peeked};
 use super::queues::{Entry, QueueView};
 use super::returns::{become_dead_letter, note_failure};
 use crate::base::record::{
@@ -15,7 +16,7 @@ use crate::base::record::{
     Settled, Stored, Why,
 };
 use crate::base::sequence::Marks;
-use crate::base::{Durability, Name, QueueInfo, Receipt, Verdict};
+use crate::base::{Durability, Name, Peeked, QueueInfo, Receipt, Verdict};
 
 /// What earlier hosts have written down.
 #[derive(Debug, Default)]
@@ -53,16 +54,30 @@ pub(super) struct PastSession {
 }
 
 /// One message of a queue that nobody hosts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct PastMessage {
-    /// Its id.
-    pub message_id: u64,
-    /// Where it lies; nowhere if it is gone with its host's memory.
-    pub place: Place,
-    /// Failed attempts.
-    pub failures: u32,
-    /// Somebody held it before.
-    pub redelivered: bool,
+    entry: Entry,
+}
+
+impl PastMessage {
+    /// Where its record is to be read; `None` if it is known as a whole.
+    pub fn place(&self) -> Option<Place> {
+        self.entry.message.is_none().then_some(self.entry.place)
+    }
+
+    /// Bytes of body, key and headers.
+    pub fn size(&self) -> u64 {
+        self.entry.size()
+    }
+
+    /// The message as it would be handed out, with what the record at its place says; `None` if
+    /// that is no record of it.
+    pub fn into_peeked(mut self, record: Option<&Record>) -> Option<Peeked> {
+        if let Some(record) = record {
+            self.entry.message = message_in(record, self.entry.message_id);
+        }
+        peeked(&self.entry)
+    }
 }
 
 impl PastQueue {
@@ -322,19 +337,17 @@ impl Past {
 
     /// The messages of a queue that wait, in the order in which they would be handed out; `None` if
     /// there is no such queue.
-    pub fn messages(&self, name: &Name) -> Option<Vec<PastMessage>> {
-        let is_it = |queue: &&PastQueue| queue.state.as_ref().is_some_and(|s| s.name == *name);
-        let queue = self.queues.values().find(is_it)?;
-        let waiting = queue.entries.values().filter(|found| found.holder.is_none());
-        let mut waiting: Vec<&PastEntry> = waiting.collect();
-        waiting.sort_by_key(|found| (u8::MAX - found.entry.priority, found.entry.sequence));
-        let shown = waiting.into_iter().map(|found| PastMessage {
-            message_id: found.entry.message_id,
-            place: found.entry.place,
-            failures: found.entry.failures,
-            redelivered: found.entry.redelivered,
-        });
-        Some(shown.collect())
+    pub fn into_messages(self, name: &Name) -> Option<Vec<PastMessage>> {
+        let is_closed = self.is_closed;
+        let is_it = |queue: &PastQueue| queue.state.as_ref().is_some_and(|s| s.name == *name);
+        let queue = self.queues.into_values().find(is_it)?;
+        if queue.is_memory() && !is_closed {
+            return Some(Vec::new());
+        }
+        let waiting = queue.entries.into_values().filter(|found| found.holder.is_none());
+        let mut waiting: Vec<Entry> = waiting.map(|found| found.entry).collect();
+        waiting.sort_by_key(|entry| (!entry.suspect, u8::MAX - entry.priority, entry.sequence));
+        Some(waiting.into_iter().map(|entry| PastMessage { entry }).collect())
     }
 }
 

@@ -7,6 +7,8 @@
 //!
 //! Floor: directory.
 
+use std::io;
+
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use telpher_proto::base::Error;
@@ -53,6 +55,28 @@ impl Directory {
             }
             Ok(_) | Err(Errno::NOENT) => Ok(Locked::HeldByOther),
             Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// True if a process hosts; tells so without changing anything.
+    ///
+    /// # Errors
+    ///
+    /// `IO` with the system's words.
+    pub(crate) fn is_hosted(&self) -> Result<bool, Error> {
+        let failed = |error: io::Error| self.failed_at(NAME, &error);
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let open = || Ok(rustix::fs::openat(self, NAME, flags, Mode::empty())?);
+        let file = match Descriptor::make(open) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(failed(error)),
+        };
+        // Given back as soon as the file is closed. Who wants to host in this moment asks again.
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(false),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(true),
+            Err(error) => Err(failed(error.into())),
         }
     }
 

@@ -19,6 +19,7 @@ mod segments;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -28,7 +29,8 @@ use telpher_proto::base::{Error, Kind};
 use crate::descriptors::Descriptor;
 
 pub(crate) use lock::{Lock, Locked};
-pub(crate) use segments::{Filling, SegmentFile, is_full, read_frame};
+pub(crate) use record::Record;
+pub(crate) use segments::{Filling, SegmentFile, is_full, read_frame, segment_name};
 
 const VERSION: &[u8] = b"telpher directory 1\n";
 const FILE_SIZE_MAX: usize = 4 * 1024;
@@ -75,6 +77,39 @@ impl Directory {
         Ok(Some(directory))
     }
 
+    /// Opens a hub's directory to look at it: changes nothing, and asks only that it can be read.
+    ///
+    /// # Errors
+    ///
+    /// `IO` if there is none; `REFUSED` if it is not a hub's; `UNSUPPORTED` for an unknown version.
+    pub(crate) fn look(path: &Path) -> Result<Directory, Error> {
+        let failed = |error: io::Error| failure("open", path, &error);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open = || Ok(rustix::fs::open(path, flags, Mode::empty())?);
+        let descriptor = Descriptor::make(open).map_err(failed)?;
+        let stat = rustix::fs::fstat(&descriptor).map_err(|error| failed(error.into()))?;
+        let path = std::fs::canonicalize(path).map_err(failed)?;
+        let directory = Directory { descriptor, path, key: (stat.st_dev, stat.st_ino) };
+        match directory.read("VERSION")? {
+            Some(version) => directory.check_version(&version)?,
+            None => return Err(directory.refused("it is not a hub's directory")),
+        }
+        Ok(directory)
+    }
+
+    /// Makes an empty directory, which must be ours alone, that of a hub.
+    ///
+    /// # Errors
+    ///
+    /// `IO` with the system's words.
+    pub(crate) fn found(path: &Path) -> Result<Directory, Error> {
+        let failed = |error: io::Error| failure("make", path, &error);
+        std::fs::write(path.join("VERSION"), VERSION).map_err(failed)?;
+        let mode = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(path.join("VERSION"), mode).map_err(failed)?;
+        Directory::look(path)
+    }
+
     /// Where the host listens.
     pub(crate) fn socket(&self) -> PathBuf {
         self.path.join("hub.sock")
@@ -102,7 +137,7 @@ impl Directory {
         }
     }
 
-    fn check_existing(&self, stat: &rustix::fs::Stat, version: &[u8]) -> Result<(), Error> {
+    fn check_version(&self, version: &[u8]) -> Result<(), Error> {
         if version != VERSION {
             let found = String::from_utf8_lossy(&version[..version.len().min(64)]).into_owned();
             let detail = format!(
@@ -113,6 +148,11 @@ impl Directory {
             );
             return Err(Error::new(Kind::Unsupported, detail));
         }
+        Ok(())
+    }
+
+    fn check_existing(&self, stat: &rustix::fs::Stat, version: &[u8]) -> Result<(), Error> {
+        self.check_version(version)?;
         if stat.st_mode & 0o077 != 0 {
             let mode = stat.st_mode & 0o777;
             return Err(
