@@ -10,6 +10,7 @@
 //!
 //! Floor: directory.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -21,7 +22,7 @@ use telpher_proto::base::{Error, Kind};
 use super::scan::{Failure, Found, patiently};
 use super::{Report, check};
 use crate::clock;
-use crate::directory::{Directory, Record, is_full, segment_name};
+use crate::directory::{Directory, Record, is_full};
 
 /// Where a copy lies until it is whole.
 const INCOMPLETE: &str = "incomplete";
@@ -60,12 +61,17 @@ fn copy(source: &Directory, target: &Target) -> Result<Report, Error> {
         };
         let found = Found::scan_with(source, &mut { put })?;
         finish(source, target, &copy, &found)?;
-        Ok(())
+        Ok(found.recovered.last)
     };
-    patiently(attempt).map_err(|failure| failure.into_error(source))?;
+    let last = patiently(attempt).map_err(|failure| failure.into_error(source))?;
     let report = check(&incomplete)?;
     match &report.damage {
-        None => Ok(report),
+        None if report.last == last => Ok(report),
+        None => {
+            let path = target.path.display();
+            let detail = format!("the copy in {path} came out cut short; it was removed");
+            Err(Error::new(Kind::Corrupt, detail))
+        }
         Some(damage) => {
             let at = format!("{} at offset {}: {}", damage.file, damage.offset, damage.what);
             let path = target.path.display();
@@ -112,11 +118,14 @@ struct Target {
     path: PathBuf,
     /// It did not exist before.
     is_made: bool,
+    /// Files that have got their place in it.
+    published: RefCell<Vec<String>>,
 }
 
 impl Target {
     fn make(path: &Path, source: &Directory) -> Result<Target, Error> {
-        let mut target = Target { path: path.to_owned(), is_made: false };
+        let mut target =
+            Target { path: path.to_owned(), is_made: false, published: RefCell::default() };
         match fs::DirBuilder::new().mode(0o700).create(path) {
             Ok(()) => target.is_made = true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -156,7 +165,10 @@ impl Target {
     /// The copy is whole: it becomes what the target is.
     fn publish(&self, report: &Report) -> io::Result<()> {
         let incomplete = self.path.join(INCOMPLETE);
-        let put = |name: &str| fs::rename(incomplete.join(name), self.path.join(name));
+        let put = |name: &str| {
+            self.published.borrow_mut().push(name.to_owned());
+            fs::rename(incomplete.join(name), self.path.join(name))
+        };
         fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700))?;
         for segment in &report.segments {
             put(&segment.file)?;
@@ -169,9 +181,12 @@ impl Target {
         self.path.parent().map_or(Ok(()), sync)
     }
 
-    /// Removes what was made.
+    /// Removes what was made, as far as that goes.
     fn remove(&self) {
         let _ = fs::remove_dir_all(self.path.join(INCOMPLETE));
+        for name in &*self.published.borrow() {
+            let _ = fs::remove_file(self.path.join(name));
+        }
         if self.is_made {
             let _ = fs::remove_dir(&self.path);
         }
