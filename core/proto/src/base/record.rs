@@ -279,6 +279,15 @@ impl Why {
         }
     }
 
+    /// Whether the message is suspect from then on; `None`: that is as before.
+    pub const fn is_suspicious(self) -> Option<bool> {
+        match self {
+            Why::Crashed | Why::Suspect => Some(true),
+            Why::Ended => None,
+            Why::Requeued | Why::Rejected | Why::Late | Why::Expired => Some(false),
+        }
+    }
+
     /// True if it counts as a failed attempt.
     pub const fn is_failure(self) -> bool {
         matches!(self, Why::Requeued | Why::Late | Why::Crashed)

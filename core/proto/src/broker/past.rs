@@ -258,7 +258,7 @@ impl Past {
         let Some(mut found) = queue.entries.remove(&returned.sequence) else { return };
         found.holder = None;
         let why = returned.why;
-        found.entry.suspect = matches!(why, Why::Crashed | Why::Suspect);
+        found.entry.suspect = why.is_suspicious().unwrap_or(found.entry.suspect);
         if !why.is_failure() && why != Why::Expired {
             found.entry.redelivered = true;
             queue.entries.insert(returned.sequence, found);

@@ -8,8 +8,8 @@ use super::log::Level;
 use super::queues::{Entry, QueueRef};
 use super::sessions::{Done, Marked};
 use super::{Broker, SessionKey};
-use crate::base::Message;
 use crate::base::record::{Holder, Mark, Place, Position, Record, Sent, SessionState, Stored};
+use crate::base::{Message, Time};
 
 /// Where a message is.
 #[derive(Clone, Copy, Debug)]
@@ -20,14 +20,22 @@ enum Where {
 }
 
 impl Broker {
-    /// States every queue and session anew. Call it only between two inputs, with all records
-    /// taken.
-    pub fn restate(&mut self) {
+    /// States the host, every queue and every session anew. Call it only between two inputs, with
+    /// all records taken.
+    pub fn restate(&mut self, now: Time) {
+        self.write_opened(now);
         let queues: Vec<_> = self.queues.iter().map(|(_, queue)| queue.state()).collect();
         for state in queues {
             self.write(Level::Written, Record::Queue { change: None, state });
         }
         self.restate_sessions();
+    }
+
+    /// Which host this is, and when.
+    pub(super) fn write_opened(&mut self, now: Time) {
+        let super::Config { hub_id: hub, epoch, boot, .. } = self.config;
+        let time_ms = self.time_ms(now);
+        self.write(Level::Written, Record::Opened { hub, epoch, boot, time_ms });
     }
 
     fn restate_sessions(&mut self) {

@@ -6,12 +6,11 @@
 //! Floor: broker.
 
 use super::deliveries::Held;
-use super::log::Level;
 use super::past::{Past, PastEntry, PastQueue, PastSession};
 use super::queues::QueueRef;
 use super::sessions::{Done, Marked, Ticket};
 use super::{Broker, Config, Due, SessionId, SessionKey};
-use crate::base::record::{Holder, Mark, Position, Process, Record};
+use crate::base::record::{Holder, Mark, Position, Process};
 use crate::base::{Error, Kind, Time};
 
 /// What becomes of the past.
@@ -38,11 +37,9 @@ impl Broker {
         config.time_ms = config.time_ms.max(past.time_ms);
         let mut broker = Broker::new(config, now);
         broker.log.begin(position);
-        let (epoch, boot) = (broker.config.epoch, broker.config.boot);
-        let (hub, time_ms) = (broker.config.hub_id, broker.config.time_ms);
-        broker.write(Level::Written, Record::Opened { hub, epoch, boot, time_ms });
-        let is_same_boot = past.boot == boot;
-        let is_copy = past.hub != hub;
+        broker.write_opened(now);
+        let is_same_boot = past.boot == broker.config.boot;
+        let is_copy = past.hub != broker.config.hub_id;
         let is_closed = past.is_closed;
         for session in past.sessions.into_values() {
             broker.restore_session(session);

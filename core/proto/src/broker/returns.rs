@@ -183,7 +183,7 @@ impl Broker {
         let dead = if is_last { self.dead_place(key) } else { None };
         self.write_return(now, key, (sequence, why, dead));
         let mut entry = self.take_held(token)?.entry;
-        entry.suspect = matches!(why, Why::Crashed | Why::Suspect);
+        entry.suspect = why.is_suspicious().unwrap_or(entry.suspect);
         if why.is_failure() {
             self.fail_attempt(now, key, entry, (why, String::new(), dead));
         } else {

@@ -96,7 +96,7 @@ impl Hub {
         }
         let Restored { broker, watched } = Broker::restore(config.broker(true), past, last, now)?;
         let mut hub = Hub::with(config, broker, Some(journal));
-        hub.broker.restate();
+        hub.broker.restate(now);
         hub.write_down();
         let segment = hub.journal.as_mut().map(Journal::take_beginning).unwrap_or_default();
         hub.note_reached(now);
@@ -132,7 +132,7 @@ impl Hub {
         let Some(journal) = &mut self.journal else { return };
         if journal.needs_roll() {
             journal.roll(now);
-            self.broker.restate();
+            self.broker.restate(now);
             self.write_down();
         }
         let Some(journal) = &mut self.journal else { return };

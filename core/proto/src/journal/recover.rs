@@ -181,18 +181,21 @@ impl Scan<'_> {
         if header.epoch < self.epoch {
             return Ok(());
         }
-        self.known_durable(header.durable)?;
         if (content.len() as u64) < u64::from(header.pages) * 4096 {
             let (offset, expected) = (content.len() as u64, header.first);
             let what = "the file is shorter than it was made";
             return Err(Trouble::Damaged(Fault { segment: number, offset, expected, what }));
         }
-        // What came before the oldest one was freed; `finish` looks whether it was.
-        let is_oldest = self.segments.is_empty() && self.fault.is_none();
-        if header.first > self.last + 1 && !is_oldest {
+        if self.segments.is_empty() && self.fault.is_none() {
+            // Whether earlier ones are missed, whatever is still needed says in the end.
+            self.last = header.first - 1;
+        }
+        if header.first > self.last + 1 {
             self.begin_fault(number, 0, "records before this segment are missing");
+            self.known_durable(header.durable)?;
             return self.look_for_watermarks(seed, content, SEGMENT_HEADER_SIZE);
         }
+        self.known_durable(header.durable)?;
         self.supersede(number, header)?;
         self.segments.push_back(Segment {
             number,
@@ -340,6 +343,7 @@ impl Scan<'_> {
     }
 
     fn finish(mut self, files: &[File]) -> Result<Recovered, Trouble> {
+        // What the tail frees may be gone already: it was durable, though nothing says so.
         for (_, record, _) in &self.waiting {
             if let Record::Freed { through } = record {
                 self.oldest = self.oldest.max(through + 1);

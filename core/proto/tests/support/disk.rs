@@ -21,6 +21,8 @@ pub struct Disk {
     /// Writes are done, syncs wait.
     pub no_sync: bool,
     unsynced: Vec<DiskDone>,
+    /// Writes that only processes see so far.
+    unsynced_writes: Vec<(u32, usize, Bytes)>,
 }
 
 impl Disk {
@@ -51,6 +53,7 @@ impl Disk {
     /// The machine loses its power: what was not synced is gone.
     pub fn cut_power(&mut self) {
         self.files.clone_from(&self.durable);
+        self.unsynced_writes.clear();
         self.forget_work();
     }
 
@@ -66,16 +69,16 @@ impl Disk {
             return Vec::new();
         }
         if !self.no_sync && !self.unsynced.is_empty() {
-            self.durable.clone_from(&self.files);
+            for (segment, offset, bytes) in self.unsynced_writes.drain(..) {
+                write(self.durable.entry(segment).or_default(), offset, &bytes);
+            }
             return std::mem::take(&mut self.unsynced);
         }
         match self.waiting.pop_front() {
             None => Vec::new(),
             Some(Effect::Write { segment, offset, bytes, last, sync }) => {
-                let file = self.files.entry(segment).or_default();
-                let end = offset as usize + bytes.len();
-                file.resize(file.len().max(end), 0);
-                file[offset as usize..end].copy_from_slice(&bytes);
+                write(self.files.entry(segment).or_default(), offset as usize, &bytes);
+                self.unsynced_writes.push((segment, offset as usize, bytes));
                 if sync {
                     self.unsynced.push(DiskDone::Synced(last));
                 }
@@ -99,4 +102,10 @@ impl Disk {
             }
         }
     }
+}
+
+fn write(file: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
+    let end = offset + bytes.len();
+    file.resize(file.len().max(end), 0);
+    file[offset..end].copy_from_slice(bytes);
 }

@@ -1,0 +1,134 @@
+//! Batches: several sends and verdicts, all or none.
+
+mod support;
+
+use support::*;
+use telpher_proto::base::{
+    Command, Durability, Kind, Message, Outcome, Part, QueueOptions, Verdict,
+};
+
+fn part_send(queue: &str, body: &str) -> Part {
+    Part::Send { queue: name(queue), message: Message::new(body.as_bytes().to_vec()) }
+}
+
+fn part_settle(delivery: u64, verdict: Verdict) -> Part {
+    Part::Settle { delivery, verdict, reason: String::new() }
+}
+
+/// Queues `in`, `out` and `memory`; one message of `in` held by the second program.
+fn world() -> (World, usize, usize, u64) {
+    let mut world = World::new();
+    let (producer, worker) = (world.program(), world.program());
+    for queue in ["in", "out"] {
+        world.run(producer, declare_on_disk(queue, QueueOptions::default()));
+    }
+    world.run(producer, declare("memory", QueueOptions::default()));
+    world.run(producer, send("in", "job"));
+    let received = world.run(worker, receive("in"));
+    let (token, ..) = world.deliveries(worker, received)[0];
+    (world, producer, worker, token)
+}
+
+#[test]
+fn all_parts_of_a_batch_take_effect_together_and_outlive_the_host() {
+    let (mut world, producer, worker, token) = world();
+    let parts = vec![
+        part_send("out", "one"),
+        part_settle(token, Verdict::Acknowledge),
+        part_send("out", "two"),
+    ];
+    world.disk.no_sync = true;
+    let batch = world.run(worker, Command::Batch { parts });
+    assert!(world.ended(worker, batch).is_none());
+    assert_eq!(world.figures(producer, "out"), (0, 0), "not visible yet");
+    world.disk.no_sync = false;
+    world.settle();
+    let Ok(Outcome::Receipts(receipts)) = world.outcome(worker, batch) else { panic!("none") };
+    assert_eq!(receipts.len(), 2);
+    assert!(receipts[0].message_id < receipts[1].message_id);
+    assert!(receipts.iter().all(|receipt| receipt.durability == Durability::Disk));
+    world.change_host();
+    world.pass(50);
+    assert_eq!(world.figures(producer, "in"), (0, 0));
+    assert_eq!(world.figures(producer, "out"), (2, 0));
+}
+
+#[test]
+fn a_batch_without_a_verdict_takes_effect_once_at_the_next_host() {
+    for written in [false, true] {
+        let (mut world, producer, worker, token) = world();
+        world.disk.is_paused = !written;
+        world.disk.no_sync = true;
+        let parts = vec![part_settle(token, Verdict::Acknowledge), part_send("out", "done")];
+        let batch = world.run(worker, Command::Batch { parts });
+        (world.disk.is_paused, world.disk.no_sync) = (false, false);
+        world.change_host();
+        world.pass(50);
+        assert!(matches!(world.outcome(worker, batch), Ok(Outcome::Receipts(_))), "{written}");
+        assert_eq!(world.figures(producer, "in"), (0, 0));
+        assert_eq!(world.figures(producer, "out"), (1, 0));
+    }
+}
+
+#[test]
+fn a_batch_that_is_refused_changes_nothing_and_names_the_part() {
+    let (mut world, producer, worker, token) = world();
+    let refused = [
+        (
+            vec![part_settle(token, Verdict::Acknowledge), part_send("nowhere", "x")],
+            1,
+            Kind::NotFound,
+        ),
+        (vec![part_send("out", "x"), part_settle(token + 1, Verdict::Acknowledge)], 1, Kind::Stale),
+        (
+            vec![
+                part_settle(token, Verdict::Acknowledge),
+                part_settle(token, Verdict::Acknowledge),
+            ],
+            1,
+            Kind::Stale,
+        ),
+        (
+            vec![part_settle(token, Verdict::Acknowledge), part_send("memory", "x")],
+            1,
+            Kind::Unsupported,
+        ),
+    ];
+    for (parts, at, kind) in refused {
+        let batch = world.run(worker, Command::Batch { parts });
+        let error = world.outcome(worker, batch).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.detail().contains(&format!("part {at} of the batch")), "{error}");
+        assert_eq!(world.figures(producer, "in"), (0, 1), "still held");
+        assert_eq!(world.figures(producer, "out"), (0, 0));
+    }
+    let settled = world.run(worker, settle(token, Verdict::Acknowledge));
+    assert!(world.outcome(worker, settled).is_ok());
+}
+
+#[test]
+fn a_batch_that_does_not_fit_is_refused_as_a_whole() {
+    let (mut world, producer, worker, _) = world();
+    let options = QueueOptions { length_max: 2, ..QueueOptions::default() };
+    world.run(producer, declare_on_disk("small", options));
+    let three = (0..3).map(|n| part_send("small", &n.to_string())).collect();
+    let batch = world.run(worker, Command::Batch { parts: three });
+    assert_eq!(world.kind(worker, batch), Kind::Full);
+    assert_eq!(world.figures(producer, "small"), (0, 0));
+    let two = (0..2).map(|n| part_send("small", &n.to_string())).collect();
+    let batch = world.run(worker, Command::Batch { parts: two });
+    assert!(world.outcome(worker, batch).is_ok());
+}
+
+#[test]
+fn a_batch_in_memory_needs_no_disk() {
+    let (mut world, producer, worker, _) = world();
+    world.run(producer, send("memory", "job"));
+    let received = world.run(worker, receive("memory"));
+    let (token, ..) = world.deliveries(worker, received)[0];
+    world.disk.is_paused = true;
+    let parts = vec![part_settle(token, Verdict::Acknowledge), part_send("memory", "next")];
+    let batch = world.run(worker, Command::Batch { parts });
+    let Ok(Outcome::Receipts(receipts)) = world.outcome(worker, batch) else { panic!("none") };
+    assert_eq!(receipts[0].durability, Durability::Memory);
+}
