@@ -222,17 +222,13 @@ impl Past {
 
     fn settle(&mut self, settled: Settled) {
         self.note_time(settled.time_ms);
+        self.count_verdict(&settled);
         let Some(queue) = self.queues.get_mut(&settled.queue) else { return };
         let Some(mut found) = queue.entries.remove(&settled.sequence) else { return };
         found.holder = None;
         found.entry.suspect = false;
         let why = match settled.verdict {
-            Verdict::Acknowledge => {
-                if let Some(state) = &mut queue.state {
-                    state.acknowledged += 1;
-                }
-                return;
-            }
+            Verdict::Acknowledge => return,
             Verdict::Release => {
                 found.entry.redelivered = true;
                 queue.entries.insert(settled.sequence, found);
@@ -243,9 +239,6 @@ impl Past {
         };
         if why == Why::Rejected {
             found.entry.failures += 1;
-            if let Some(state) = &mut queue.state {
-                state.rejected += 1;
-            }
         }
         let time_ms = settled.time_ms;
         let failure = Failure { time_ms, why, reason: settled.reason };
@@ -254,6 +247,7 @@ impl Past {
 
     fn take_back(&mut self, returned: Returned) {
         self.note_time(returned.time_ms);
+        self.count_end(returned.queue, returned.why, returned.dead);
         let Some(queue) = self.queues.get_mut(&returned.queue) else { return };
         let Some(mut found) = queue.entries.remove(&returned.sequence) else { return };
         found.holder = None;
@@ -281,9 +275,6 @@ impl Past {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         if why.is_failure() {
             found.entry.failures += 1;
-            if let Some(state) = &mut queue.state {
-                state.requeued += 1;
-            }
         }
         let Some(to) = dead else {
             if why.is_failure() || !queue.has_no_dead_letters() {
@@ -292,20 +283,42 @@ impl Past {
             }
             return;
         };
-        let name = match &mut queue.state {
-            Some(state) => {
-                state.dead_lettered += 1;
-                state.name.clone()
-            }
-            None => return,
-        };
+        let Some(name) = queue.state.as_ref().map(|state| state.name.clone()) else { return };
         become_dead_letter(&mut found.entry, &name, why, to);
         let target = self.queues.entry(to.queue).or_default();
-        if let Some(state) = &mut target.state {
+        target.entries.insert(to.sequence, found);
+    }
+
+    fn state(&mut self, queue: u64) -> Option<&mut QueueState> {
+        self.queues.get_mut(&queue)?.state.as_mut()
+    }
+
+    /// Figures count also where the message itself was freed since, with its segment.
+    fn count_verdict(&mut self, settled: &Settled) {
+        let why = match settled.verdict {
+            Verdict::Release => return,
+            Verdict::Acknowledge => {
+                let state = self.state(settled.queue);
+                return state.into_iter().for_each(|state| state.acknowledged += 1);
+            }
+            Verdict::Reject => Why::Rejected,
+            Verdict::Requeue => Why::Requeued,
+        };
+        self.count_end(settled.queue, why, settled.dead);
+    }
+
+    fn count_end(&mut self, queue: u64, why: Why, dead: Option<DeadTo>) {
+        if let Some(state) = self.state(queue) {
+            state.rejected += u64::from(why == Why::Rejected);
+            state.requeued += u64::from(why.is_failure());
+            state.dead_lettered += u64::from(dead.is_some());
+        }
+        if let Some(to) = dead
+            && let Some(state) = self.state(to.queue)
+        {
             state.sent += 1;
             state.sequence = state.sequence.max(to.sequence);
         }
-        target.entries.insert(to.sequence, found);
     }
 
     /// True if the last host has ended by itself.
