@@ -47,6 +47,17 @@ fn big(queue: &str, number: usize, size: usize) -> Command {
 }
 
 #[test]
+fn declaring_a_queue_that_exists_ends_though_nothing_more_is_written_for_it() {
+    let (mut world, producer, _) = world_with(on(Durability::Disk));
+    world.run(producer, send("jobs", "nothing of this waits"));
+    world.pass(50);
+    // Its session is written down, and nobody waits for that to be durable.
+    let late = world.program();
+    let declared = world.run(late, declare_on_disk("jobs", on(Durability::Disk)));
+    assert!(world.outcome(late, declared).is_ok());
+}
+
+#[test]
 fn what_was_confirmed_outlives_its_host_and_says_how_safe_it_is() {
     for (durability, survives_power) in [(Durability::Os, false), (Durability::Disk, true)] {
         let (mut world, producer, consumer) = world_with(on(durability));
@@ -163,7 +174,7 @@ fn a_message_that_fails_too_often_becomes_a_dead_letter_with_its_history() {
     world.change_host();
     world.pass(50);
     let info = info(&mut world, producer, "jobs");
-    assert_eq!((info.ready, info.dead_lettered, info.requeued), (0, 1, 2));
+    assert_eq!((info.ready, info.dead_lettered, info.requeued), (0, 1, 1));
     let dead = world.run(consumer, receive("jobs.dead"));
     let Ok(Outcome::Delivery(delivery)) = world.outcome(consumer, dead) else { panic!("none") };
     let headers = &delivery.message.properties.as_ref().unwrap().headers;
@@ -418,4 +429,41 @@ fn looking_at_messages_takes_nothing() {
     let listed = world.run(consumer, Command::List { after: None });
     let Ok(Outcome::Queues(queues)) = world.outcome(consumer, listed) else { panic!("nothing") };
     assert_eq!((queues[0].0.as_str(), queues[0].1.ready), ("jobs", 3));
+}
+
+#[test]
+fn a_checkpoint_saves_reading_and_one_that_is_damaged_is_as_good_as_none() {
+    let options = QueueOptions { backoff_min_ms: 10, ..on(Durability::Disk) };
+    let (mut world, producer, consumer) = world_with(options);
+    for number in 0..40 {
+        world.run(producer, big("jobs", number, 60_000));
+        if number % 3 == 0 {
+            let received = world.run(consumer, receive("jobs"));
+            let (token, ..) = world.deliveries(consumer, received)[0];
+            let verdict = [Verdict::Acknowledge, Verdict::Reject, Verdict::Requeue][number / 3 % 3];
+            world.run(consumer, settle(token, verdict));
+        }
+    }
+    let held = world.run(consumer, receive("jobs"));
+    assert_eq!(world.deliveries(consumer, held).len(), 1);
+    let checkpoint = world.disk.checkpoint.clone().expect("a segment was begun");
+    let files = world.disk.files.clone();
+    let mut seen = Vec::new();
+    for (kept, damaged) in [(true, false), (true, true), (false, false)] {
+        world.disk.files.clone_from(&files);
+        world.disk.durable.clone_from(&files);
+        let mut bytes = checkpoint.to_vec();
+        bytes[checkpoint.len() / 2] ^= u8::from(damaged);
+        world.disk.checkpoint = kept.then(|| bytes.into());
+        world.disk.reads.clear();
+        world.change_host();
+        let reads = world.disk.reads.clone();
+        assert_eq!(reads.contains(&1), !kept || damaged, "{reads:?}");
+        world.pass(50);
+        let (jobs, dead) =
+            (info(&mut world, producer, "jobs"), info(&mut world, producer, "jobs.dead"));
+        seen.push(((jobs.ready, jobs.held, jobs.sent, jobs.acknowledged), (dead.ready, dead.sent)));
+    }
+    assert_eq!(seen[0].0.1, 1);
+    assert!(seen.iter().all(|other| *other == seen[0]), "{seen:?}");
 }

@@ -30,6 +30,7 @@ impl Bench {
             boot: CLOCK,
             time_ms: 0,
             seed: 1,
+            resident_max: 1024,
         };
         let mut broker = Broker::new(config, NOW);
         let session = broker.start_session(NOW, [1; 16], false, None).unwrap();

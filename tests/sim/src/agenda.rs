@@ -47,8 +47,18 @@ pub enum Item {
     Takeover,
     /// The hub of this epoch learns that the process of a session has ended.
     ProcessEnded(u64, u64),
-    /// The log of this epoch has reached a position.
-    Log(u64, u64),
+    /// What the hub of this epoch has written down goes to its disk.
+    Flush(u64),
+    /// The journal's thread of this epoch comes to the end of what it does.
+    Journal(u64),
+    /// So does the thread for files.
+    Files(u64),
+    /// The hub of this epoch hears of its disk.
+    Mail(u64),
+    /// The host of this epoch has had long enough to hand over.
+    HandedOver(u64),
+    /// There is room on the disk again.
+    Room,
     /// A new program starts in a slot.
     Open(usize),
     /// The next part of the run begins.
@@ -64,11 +74,32 @@ pub enum Fault {
     Pause,
     /// The hub is not driven for a while.
     PauseHub,
-    /// The host dies; another takes over with a higher epoch and nothing in memory.
-    HostChange,
+    /// The host is killed; another takes over.
+    HostKill,
     /// A program is killed.
     Kill,
+    /// The machine loses its power: its programs die, and what was not synced.
+    Power,
+    /// The host ends by itself, and hands over.
+    HandOver,
+    /// The disk fails.
+    DiskError,
+    /// The disk is full for a while.
+    DiskFull,
 }
+
+/// Every kind of fault.
+pub const FAULTS: [Fault; 9] = [
+    Fault::Break,
+    Fault::Pause,
+    Fault::PauseHub,
+    Fault::HostKill,
+    Fault::Kill,
+    Fault::Power,
+    Fault::HandOver,
+    Fault::DiskError,
+    Fault::DiskFull,
+];
 
 /// The parts of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

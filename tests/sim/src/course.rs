@@ -2,7 +2,7 @@
 
 use telpher_proto::base::Command;
 
-use crate::agenda::{Fault, Item, Phase, Who};
+use crate::agenda::{FAULTS, Item, Phase, Who};
 use crate::drain::Drain;
 use crate::program::{Clock, Program, State, client};
 use crate::world::World;
@@ -11,11 +11,11 @@ impl World {
     /// The first programs start.
     pub(crate) fn begin(&mut self) {
         self.trace.note(self.now, format_args!("{:?}", self.plan));
+        self.take_over();
         for slot in 0..self.plan.programs {
             self.open(slot);
         }
-        let faults = [Fault::Break, Fault::Pause, Fault::PauseHub, Fault::HostChange, Fault::Kill];
-        for fault in faults {
+        for fault in FAULTS {
             self.next_fault(fault);
         }
         let end = self.now.plus_ms(self.plan.work_ms);
@@ -30,7 +30,8 @@ impl World {
         let ahead_ns = if local { 0 } else { self.random.below(1 << 50) };
         let program = Program::new(who, local, Clock::ahead(ahead_ns));
         let now = program.clock.shows(self.now);
-        let client = client(self.random.next(), local, now);
+        let clock = if local { self.host.boot() } else { [2; 16] };
+        let client = client(self.random.next(), clock, now);
         if slot == self.programs.len() {
             self.programs.push(program);
             self.clients.push(client);
@@ -68,7 +69,10 @@ impl World {
         self.phase = phase;
         match phase {
             Phase::Work => {}
-            Phase::Rest => self.after(9_000, Item::Next(Phase::Probe)),
+            Phase::Rest => {
+                self.host.doom = None;
+                self.after(9_000, Item::Next(Phase::Probe));
+            }
             Phase::Probe => {
                 self.each_open(|world, slot| {
                     let queue = world.plan.queues[0].name.clone();
@@ -90,7 +94,9 @@ impl World {
             Phase::Drain => {
                 let slot = self.programs.len();
                 self.open(slot);
-                let queues = self.plan.queues.iter().map(|plan| plan.name.clone()).collect();
+                let own = self.plan.queues.iter().map(|plan| plan.name.clone());
+                let dead = self.plan.queues.iter().map(|plan| plan.dead.clone());
+                let queues = dead.chain(own).collect();
                 self.programs[slot].drain = Some(Drain::new(queues));
                 self.after(10_000_000, Item::Next(Phase::End));
             }

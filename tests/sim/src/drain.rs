@@ -35,7 +35,8 @@ impl World {
             Ok(Outcome::Queue(info)) => self.drain_looked(slot, &drain, queue, &info),
             Ok(Outcome::Delivery(delivery)) => {
                 let verdict = Verdict::Acknowledge;
-                let settle = Command::Settle { delivery: delivery.token, verdict };
+                let reason = String::new();
+                let settle = Command::Settle { delivery: delivery.token, verdict, reason };
                 self.start(slot, settle, Some(PATIENCE_MS));
             }
             Ok(Outcome::Empty) => {

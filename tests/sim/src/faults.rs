@@ -1,10 +1,10 @@
-//! What goes wrong: breaking connections, pauses, kills, another host.
+//! What goes wrong: breaking connections, pauses, kills, another host, the disk, the power.
 
 use telpher_proto::base::Time;
 
 use crate::agenda::{Fault, Item, Who};
-use crate::mutant::Mutant;
 use crate::program::State;
+use crate::storage::{Doom, End};
 use crate::world::World;
 
 impl World {
@@ -25,8 +25,19 @@ impl World {
             Fault::Break => self.break_some(),
             Fault::Pause => self.pause_some(),
             Fault::PauseHub => self.pause_hub(),
-            Fault::HostChange => self.host_dies(),
-            Fault::Kill => self.kill_some(),
+            Fault::HostKill => self.end_soon(End::Kill),
+            Fault::Kill => {
+                if let Some(slot) = self.some_open() {
+                    self.kill(slot);
+                }
+            }
+            Fault::Power => self.end_soon(End::Power),
+            Fault::HandOver => self.hand_over(),
+            Fault::DiskError => self.end_soon(End::Error),
+            Fault::DiskFull => {
+                self.disk.is_full = true;
+                self.later(1_500_000, Item::Room);
+            }
         }
         self.next_fault(fault);
     }
@@ -83,7 +94,7 @@ impl World {
     }
 
     fn pause_hub(&mut self) {
-        if self.host.hub.is_some() && !self.host.paused {
+        if self.host.hub.is_some() && !self.host.paused && self.host.closing.is_none() {
             self.host.paused = true;
             let ms = self.pause_ms();
             self.after(ms, Item::ContinueHub);
@@ -98,36 +109,26 @@ impl World {
         for index in self.host.ports.values().copied().collect::<Vec<_>>() {
             self.schedule(index);
         }
+        self.take_mail();
         self.hub_timeout();
     }
 
-    /// The host dies: every connection breaks, and what was in memory is gone.
-    fn host_dies(&mut self) {
-        if self.host.hub.is_none() {
-            return;
+    /// The host ends early: now, or at one of the next operations of its disk.
+    fn end_soon(&mut self, end: End) {
+        let at_once = end != End::Error && self.random.chance(30);
+        match self.host.hub {
+            None if end == End::Power => self.power_goes(),
+            None => {}
+            Some(_) if at_once || !self.plan.directory => self.end_host(end),
+            Some(_) => {
+                let operations = self.random.below(10);
+                self.host.doom = Some(Doom { operations, end });
+            }
         }
-        self.trace.note(self.now, format_args!("the host dies"));
-        for index in std::mem::take(&mut self.host.ports).into_values() {
-            let connection = &mut self.connections[index];
-            connection.hub_open = false;
-            connection.up.discard();
-            connection.down.cut(&mut self.random);
-            self.schedule(index);
-        }
-        self.host.clear();
-        self.later(300_000, Item::Takeover);
     }
 
-    /// Another host takes over.
-    pub(crate) fn take_over(&mut self) {
-        let forgetful = self.mischief.is(Mutant::ForgetfulHost);
-        let epoch = if forgetful { self.host.epoch } else { self.host.epoch + 1 };
-        self.trace.note(self.now, format_args!("a host takes over with epoch {epoch}"));
-        self.begin_hosting(epoch);
-    }
-
-    fn kill_some(&mut self) {
-        let Some(slot) = self.some_open() else { return };
+    /// A program is killed; another one takes its slot later.
+    pub(crate) fn kill(&mut self, slot: usize) {
         let who = self.programs[slot].who;
         self.trace.note(self.now, format_args!("{who:?} is killed"));
         self.model.killed(who);
@@ -141,6 +142,8 @@ impl World {
             self.schedule(index);
         }
         self.process_over(who);
-        self.later(1_000_000, Item::Open(slot));
+        if slot < self.plan.programs {
+            self.later(1_000_000, Item::Open(slot));
+        }
     }
 }

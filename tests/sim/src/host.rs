@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 
 use telpher_proto::base::Time;
-use telpher_proto::hub::{Config, Hub, SessionId};
+use telpher_proto::base::record::{Position, Process};
+use telpher_proto::hub::{Config, Hub, Peer, SessionId};
 
 use crate::agenda::{Item, Who};
-use crate::plan::Plan;
 use crate::program::State;
+use crate::storage::{Doom, Threads};
 use crate::world::World;
 
+/// The wall clock at the beginning of a run, in ms since 1970.
+const WALL_MS: i64 = 1_700_000_000_000;
+
 /// A host and its hub.
+#[derive(Default)]
 pub(crate) struct Host {
     /// None between the end of one host and the start of the next.
     pub hub: Option<Hub>,
@@ -20,77 +25,135 @@ pub(crate) struct Host {
     pub ports: BTreeMap<usize, usize>,
     /// Sessions of local programs whose connections broke.
     pub lingering: Vec<(SessionId, Who)>,
+    pub threads: Threads,
+    /// It ends by itself as soon as this position is durable.
+    pub closing: Option<Position>,
+    /// It ends early.
+    pub doom: Option<Doom>,
+    /// Attempts to take over that were broken off since a host last served.
+    pub attempts: u64,
+    /// How often the machine was started anew.
+    pub boots: u64,
+    /// What the wall clock shows, against the time of the run, in ms.
+    pub wall_ms: i64,
     timer: Option<Time>,
     restless: u32,
-    log: u64,
+    flushing: bool,
 }
 
 impl Host {
-    /// The first host.
-    pub fn new(plan: &Plan, now: Time) -> Host {
-        Host {
-            hub: Some(hub(plan, 1, now)),
-            epoch: 1,
-            paused: false,
-            ports: BTreeMap::new(),
-            lingering: Vec::new(),
-            timer: None,
-            restless: 0,
-            log: 0,
-        }
+    /// Nobody hosts yet.
+    pub fn new() -> Host {
+        Host { wall_ms: WALL_MS, ..Host::default() }
     }
 
     /// It is gone, with all that it knew.
     pub fn clear(&mut self) {
-        self.hub = None;
-        self.paused = false;
-        self.ports.clear();
-        self.lingering.clear();
-        self.timer = None;
-        self.log = 0;
+        let Host { epoch, attempts, boots, wall_ms, .. } = *self;
+        *self = Host { epoch, attempts, boots, wall_ms, ..Host::default() };
+    }
+
+    /// What stands for the machine's boot: programs with the same one share its clock.
+    pub fn boot(&self) -> [u8; 16] {
+        [0x10 + (self.boots % 0x80) as u8; 16]
     }
 }
 
-fn hub(plan: &Plan, epoch: u64, now: Time) -> Hub {
-    let config = Config {
-        hub_id: [7; 16],
-        epoch,
-        clock: [1; 16],
-        session_grace_ms: plan.grace_ms,
-        directory: plan.directory,
-        log_delayed: plan.log_ms > 0,
-    };
-    Hub::new(config, now)
+/// The process of a program.
+pub(crate) fn process(who: Who) -> Process {
+    Process { pid: who.slot as u32 + 100, started: u64::from(who.life) }
+}
+
+/// Whose process this is.
+pub(crate) fn program(process: Process) -> Who {
+    Who { slot: process.pid as usize - 100, life: process.started as u32 }
 }
 
 impl World {
-    /// A host starts; `epoch` is higher than that of the last one, unless a bug is planted.
-    pub(crate) fn begin_hosting(&mut self, epoch: u64) {
-        self.host.epoch = epoch;
-        self.host.hub = Some(hub(&self.plan, epoch, self.now));
-        self.after_hub();
+    /// What a hub that begins now is told.
+    pub(crate) fn config(&mut self) -> Config {
+        let now_ms = (self.now.as_nanos() / 1_000_000) as i64;
+        Config {
+            hub_id: [7; 16],
+            epoch: self.host.epoch,
+            clock: self.host.boot(),
+            session_grace_ms: self.plan.grace_ms,
+            time_ms: (self.host.wall_ms + now_ms).max(1) as u64,
+            seed: self.random.next(),
+            sizes: self.plan.disk.sizes,
+        }
     }
 
-    /// Sets the hub's timer, and lets the log reach what it is to reach.
+    /// Who is at the other end of a program's connections.
+    pub(crate) fn peer(&self, slot: usize) -> Peer {
+        let program = &self.programs[slot];
+        if program.local { Peer::Local(Some(process(program.who))) } else { Peer::Remote }
+    }
+
+    /// Sets the hub's timer, and lets what it has written down go to the disk: at once, or together
+    /// with what comes next.
     pub(crate) fn after_hub(&mut self) {
+        if self.host.closing.is_some() {
+            return;
+        }
+        if self.host.hub.is_some() && self.plan.directory && !self.host.flushing {
+            if self.random.chance(60) {
+                self.flush();
+            } else {
+                self.host.flushing = true;
+                self.later(300, Item::Flush(self.host.epoch));
+            }
+        }
         let Some(hub) = &self.host.hub else { return };
         let next = hub.poll_timeout().map(|at| at.max(self.now));
-        let wanted = hub.log_wanted();
         if next != self.host.timer {
             self.host.timer = next;
             if let Some(at) = next {
                 self.agenda.add(&mut self.random, at, Item::HubTimer);
             }
         }
-        if self.plan.log_ms > 0 && wanted > self.host.log {
-            self.host.log = wanted;
-            let item = Item::Log(self.host.epoch, wanted);
-            self.later(self.plan.log_ms * 1_000, item);
+    }
+
+    /// The end of a turn of the hub.
+    pub(crate) fn flush(&mut self) {
+        self.host.flushing = false;
+        if let Some(hub) = &mut self.host.hub {
+            hub.flush(self.now);
+            self.drain_disk();
+        }
+    }
+
+    /// Something that the host of an epoch does or hears.
+    pub(crate) fn host_item(&mut self, item: Item) {
+        let (Item::Flush(epoch)
+        | Item::Journal(epoch)
+        | Item::Files(epoch)
+        | Item::Mail(epoch)
+        | Item::HandedOver(epoch)) = item
+        else {
+            return;
+        };
+        if self.host.epoch != epoch || self.host.hub.is_none() {
+            return;
+        }
+        match item {
+            Item::Flush(_) if self.host.paused => self.later(10_000, item),
+            Item::Flush(_) => {
+                self.flush();
+                self.after_hub();
+            }
+            Item::Journal(_) => self.journal_turn(),
+            Item::Files(_) => self.files_turn(),
+            // A paused hub takes its mail when it goes on.
+            Item::Mail(_) if self.host.paused => {}
+            Item::Mail(_) => self.take_mail(),
+            _ => self.host_killed(),
         }
     }
 
     pub(crate) fn hub_timer(&mut self) {
-        if self.host.timer != Some(self.now) || self.host.paused {
+        let closing = self.host.closing.is_some();
+        if self.host.timer != Some(self.now) || self.host.paused || closing {
             return;
         }
         self.hub_timeout();
@@ -106,19 +169,6 @@ impl World {
         self.host.timer = None;
         if let Some(hub) = &mut self.host.hub {
             hub.handle_timeout(self.now);
-            self.drain_hub();
-        }
-    }
-
-    pub(crate) fn log_reached(&mut self, epoch: u64, position: u64) {
-        if self.host.epoch != epoch {
-            return;
-        }
-        if self.host.paused {
-            return self.later(10_000, Item::Log(epoch, position));
-        }
-        if let Some(hub) = &mut self.host.hub {
-            hub.handle_log(self.now, position);
             self.drain_hub();
         }
     }
@@ -145,7 +195,7 @@ impl World {
     }
 
     pub(crate) fn process_ended(&mut self, epoch: u64, session: u64) {
-        if self.host.epoch != epoch {
+        if self.host.epoch != epoch || self.host.closing.is_some() {
             return;
         }
         if self.host.paused {

@@ -3,11 +3,13 @@
 //! ```text
 //! plan      what a seed stands for          agenda   what happens when
 //! world     clients, hub and time           link     bytes under way, cut anywhere
-//! network   moves bytes, breaks connections faults   pauses, kills, changes the host
+//! network   moves bytes, breaks connections faults   pauses, kills, power cuts, a failing disk
+//! host      the hub's process               storage  what it does for the journal, in time
+//! disk      files, and what survives of them recovery how hosts end, and the next takes over
 //! program   one client's program            workload what it does of its own accord
-//! course    work, rest, probe, close, drain mutant   planted bugs, to see that it is noticed
-//! model     what must be true               drain    takes what is left, at the end
-//! trace     a hash over everything: the same seed gives the same one
+//! course    work, rest, probe, close, drain drain    takes what is left, at the end
+//! model     what must be true               mutant   planted bugs, to see that they are noticed
+//! trace     a hash over everything          history  the past that some of these bugs make up
 //! ```
 //!
 //! A turn takes the next thing from the agenda, feeds it to one machine, and drains that machine:
@@ -17,8 +19,10 @@
 
 mod agenda;
 mod course;
+mod disk;
 mod drain;
 mod faults;
+mod history;
 mod host;
 mod link;
 mod model;
@@ -27,6 +31,8 @@ mod network;
 mod plan;
 mod program;
 mod random;
+mod recovery;
+mod storage;
 mod trace;
 mod workload;
 mod world;

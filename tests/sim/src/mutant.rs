@@ -1,7 +1,10 @@
 //! Planted bugs, between the machines and the model: each breaks one promise the way a real fault
 //! would, and must be noticed. A model that notices nothing would pass every run.
 
-use telpher_proto::base::{Command, Durability, Error, Event, Id, Kind, Message, Outcome, Receipt};
+use telpher_proto::base::record::{Record, Settled};
+use telpher_proto::base::{
+    Command, Durability, Error, Event, Id, Kind, Message, Outcome, Part, Receipt,
+};
 use telpher_proto::base::{Verdict, What};
 
 use crate::model::Start;
@@ -14,7 +17,7 @@ pub const HIDDEN: Id = 1 << 40;
 macro_rules! mutants {
     ($($(#[doc = $doc:literal])+ $mutant:ident = $name:literal;)+) => {
         /// A planted bug.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Mutant { $($(#[doc = $doc])+ $mutant,)+ }
 
         impl Mutant {
@@ -60,6 +63,45 @@ mutants! {
     QueueTooLong = "queue-too-long";
     /// A host starts afresh and says that it is the old one.
     ForgetfulHost = "forgetful-host";
+    /// What is written is said to be durable.
+    ConfirmedUnsynced = "confirmed-unsynced";
+    /// What is to be written is said to be durable.
+    ConfirmedUnwritten = "confirmed-unwritten";
+    /// A sync that failed is passed over.
+    FailedSyncIgnored = "failed-sync-ignored";
+    /// A recovered tail is not made durable before the host serves.
+    TailNotSynced = "tail-not-synced";
+    /// Recovery drops the last records though they are whole.
+    TailDropped = "tail-dropped";
+    /// A segment is removed one too early.
+    FreedEarly = "freed-early";
+    /// Recovery loses some acknowledgements.
+    SettlementLost = "settlement-lost";
+    /// Recovery loses what producers have done.
+    MarksLost = "marks-lost";
+    /// Recovery applies a batch by half.
+    BatchHalved = "batch-halved";
+    /// A message gets the id of another one.
+    IdReused = "id-reused";
+    /// A dead letter leaves its queue and never reaches the other one.
+    DeadLetterLost = "dead-letter-lost";
+    /// Recovery forgets failed attempts.
+    AttemptsForgotten = "attempts-forgotten";
+    /// Messages are handed out before that is written down.
+    DeliveryUnwritten = "delivery-unwritten";
+    /// One part of a batch is not done.
+    PartLost = "part-lost";
+}
+
+fn settle(delivery: u64, verdict: Verdict) -> Command {
+    Command::Settle { delivery, verdict, reason: String::new() }
+}
+
+/// A failed attempt counts for nothing.
+fn forget(settled: &mut Settled) {
+    if settled.verdict == Verdict::Requeue && settled.dead.is_none() {
+        settled.verdict = Verdict::Release;
+    }
 }
 
 /// Plants one bug, or none.
@@ -74,6 +116,7 @@ pub struct Mischief {
     untold: Vec<(usize, Event)>,
     held_back: Option<(usize, Event)>,
     reply: Option<Message>,
+    message_id: u64,
 }
 
 impl Mischief {
@@ -87,6 +130,7 @@ impl Mischief {
             untold: Vec::new(),
             held_back: None,
             reply: None,
+            message_id: 0,
         }
     }
 
@@ -100,6 +144,55 @@ impl Mischief {
         if self.is(Mutant::ForgetfulHost) {
             plan.faults_ms[3] = 500;
         }
+        if self.mutant.is_some_and(|mutant| mutant >= Mutant::ConfirmedUnsynced) {
+            plan.faults_ms[3] = plan.faults_ms[3].clamp(400, 1_000);
+            plan.faults_ms[5] = plan.faults_ms[5].clamp(400, 1_000);
+        }
+        if self.is(Mutant::FailedSyncIgnored) {
+            plan.faults_ms[7] = 300;
+        }
+    }
+
+    /// True if the past is to be another one.
+    pub fn changes_history(&self) -> bool {
+        self.mutant.is_some_and(|mutant| {
+            (Mutant::SettlementLost..=Mutant::DeliveryUnwritten).contains(&mutant)
+        })
+    }
+
+    /// A record as a new host finds it; `None` if it does not.
+    pub fn record(&mut self, mut record: Record) -> Option<Record> {
+        let mutant = self.mutant?;
+        let often = self.random.chance(60);
+        match (mutant, &mut record) {
+            (Mutant::SettlementLost, Record::Settled { settled, .. }) if often => {
+                let taken = settled.verdict == Verdict::Acknowledge;
+                return (!taken).then_some(record);
+            }
+            (Mutant::MarksLost, Record::Sent { change, .. } | Record::Batch { change, .. }) => {
+                *change = None;
+            }
+            (Mutant::MarksLost, Record::Session(state)) => state.marks.clear(),
+            (Mutant::BatchHalved, Record::Batch { sent, settled, .. }) if sent.len() > 1 => {
+                sent.truncate(1);
+                settled.clear();
+            }
+            (Mutant::IdReused, Record::Sent { sent, .. }) => {
+                let before = std::mem::replace(&mut self.message_id, sent.message_id);
+                if before != 0 && self.random.chance(10) {
+                    sent.message_id = before;
+                }
+            }
+            (Mutant::DeadLetterLost, Record::Settled { settled, .. }) => {
+                if settled.dead.take().is_some() {
+                    settled.verdict = Verdict::Acknowledge;
+                }
+            }
+            (Mutant::AttemptsForgotten, Record::Settled { settled, .. }) => forget(settled),
+            (Mutant::DeliveryUnwritten, Record::Delivered(_)) if often => return None,
+            _ => {}
+        }
+        Some(record)
     }
 
     fn hide(&mut self, command: Command) {
@@ -135,6 +228,11 @@ impl Mischief {
             {
                 *verdict = Verdict::Acknowledge;
             }
+            (Mutant::PartLost, Command::Batch { parts }) if parts.len() > 1 => {
+                if matches!(parts.last(), Some(Part::Settle { .. })) {
+                    parts.pop();
+                }
+            }
             (Mutant::MoreAtOnce, Command::Serve { concurrency, .. }) => *concurrency += 1,
             (Mutant::QueueTooLong, Command::Declare { options, .. }) => options.length_max *= 2,
             _ => {}
@@ -159,13 +257,11 @@ impl Mischief {
                 vec![event.clone(), event]
             }
             (Mutant::DeliveryLost, What::Delivery(delivery)) if seldom => {
-                let verdict = Verdict::Acknowledge;
-                self.hide(Command::Settle { delivery: delivery.token, verdict });
+                self.hide(settle(delivery.token, Verdict::Acknowledge));
                 Vec::new()
             }
             (Mutant::TwoHolders, What::Delivery(delivery)) if seldom => {
-                let verdict = Verdict::Release;
-                self.hide(Command::Settle { delivery: delivery.token, verdict });
+                self.hide(settle(delivery.token, Verdict::Release));
                 vec![Event { what: What::Delivery(delivery), ..event }]
             }
             (Mutant::OrderSwapped, What::Delivery(delivery)) => {

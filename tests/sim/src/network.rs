@@ -41,17 +41,17 @@ impl World {
             return;
         }
         let who = self.programs[slot].who;
-        if self.host.paused {
+        if self.host.paused || self.host.closing.is_some() {
             return self.later(20_000, Item::Connect(who));
         }
         self.programs[slot].connecting = false;
         let refused = self.working() && self.random.chance(5);
         let token = self.token();
-        let (local, clock) = (self.programs[slot].local, self.programs[slot].clock);
+        let (peer, clock) = (self.peer(slot), self.programs[slot].clock);
         match self.host.hub.as_mut().filter(|_| !refused) {
             None => self.clients[slot].handle_disconnected(clock.shows(self.now), "refused"),
             Some(hub) => {
-                let port = hub.connect(self.now, local, token);
+                let port = hub.connect(self.now, peer, token);
                 let index = self.connections.len();
                 self.connections.push(Connection::new(who, port, self.plan.link_size));
                 self.host.ports.insert(port.0, index);
@@ -110,7 +110,7 @@ impl World {
             connection.up.discard();
         }
         let unread = connection.paused && !hung_up;
-        if !connection.hub_open || unread || self.host.paused {
+        if !connection.hub_open || unread || self.host.paused || self.host.closing.is_some() {
             return;
         }
         if connection.up.at_end() {
@@ -141,8 +141,8 @@ impl World {
         let alive = program.who == who && program.state == State::Open;
         let current = program.connection.is_none_or(|newest| newest == index);
         let ended = !alive && self.random.chance(50);
-        let linger = match (program.who == who && program.local, ended) {
-            (true, true) => Linger::Ended,
+        let linger = match (self.model.is_local(who), ended) {
+            (true, true) => Linger::Died,
             (true, false) => Linger::Process,
             _ => Linger::Grace,
         };
@@ -188,7 +188,7 @@ impl World {
             client.handle_disconnected(clock.shows(self.now), "the connection broke");
         }
         self.drive(who.slot);
-        if !self.host.paused {
+        if !self.host.paused && self.host.closing.is_none() {
             self.flush_port(index);
             self.drain_hub();
         }

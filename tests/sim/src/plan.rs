@@ -3,6 +3,7 @@
 //! Each seed switches some things off altogether, so that rare mixtures are met too: a run with
 //! nothing but breaking connections finds other faults than one with everything at once.
 
+use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::{Durability, Name, Overflow, QueueOptions};
 
 use crate::random::Random;
@@ -49,12 +50,18 @@ pub enum Action {
     Credit,
     /// Settles a delivery a second time.
     SettleAgain,
+    /// Several sends and settlements, all or none.
+    Batch,
+    /// Moves the end of a lease.
+    Extend,
+    /// Looks at what waits in a queue.
+    Peek,
     /// Closes its handle, and opens another one later.
     Close,
 }
 
 /// Every action.
-pub const ACTIONS: [Action; 15] = [
+pub const ACTIONS: [Action; 18] = [
     Action::Call,
     Action::Send,
     Action::Burst,
@@ -69,6 +76,9 @@ pub const ACTIONS: [Action; 15] = [
     Action::Detach,
     Action::Credit,
     Action::SettleAgain,
+    Action::Batch,
+    Action::Extend,
+    Action::Peek,
     Action::Close,
 ];
 
@@ -79,6 +89,30 @@ pub struct QueuePlan {
     pub name: Name,
     /// How it is declared.
     pub options: QueueOptions,
+    /// Where its dead letters go.
+    pub dead: Name,
+}
+
+impl QueuePlan {
+    /// How safe its messages are.
+    pub fn durability(&self) -> Durability {
+        self.options.durability.unwrap_or(Durability::Disk)
+    }
+}
+
+/// How the disk of the hub's machine is.
+#[derive(Clone, Debug)]
+pub struct DiskPlan {
+    /// Least and most time that a write takes, in µs.
+    pub write_us: (u64, u64),
+    /// Least and most time that a sync takes, in µs.
+    pub sync_us: (u64, u64),
+    /// Of a hundred syncs, how many take seconds.
+    pub stalls: u64,
+    /// Of a hundred recoveries, how many are broken off.
+    pub broken_recoveries: u64,
+    /// When segments change.
+    pub sizes: Sizes,
 }
 
 /// What one seed stands for.
@@ -102,9 +136,9 @@ pub struct Plan {
     pub link_size: usize,
     /// Mean time between two faults of a kind, in ms; 0 is never. In the order of
     /// [`crate::agenda::Fault`].
-    pub faults_ms: [u64; 5],
-    /// Longest time in which the log reaches a position, in ms; 0 is at once.
-    pub log_ms: u64,
+    pub faults_ms: [u64; 9],
+    /// The disk of a directory.
+    pub disk: DiskPlan,
     /// Time for which a remote session survives, in ms.
     pub grace_ms: u64,
     /// The hub is one of a directory.
@@ -112,22 +146,24 @@ pub struct Plan {
     /// True if messages have priorities.
     pub priorities: bool,
     /// How likely each of [`ACTIONS`] is.
-    pub weights: [u64; 15],
+    pub weights: [u64; 18],
 }
 
 impl Plan {
     /// What `random` says.
     pub fn new(random: &mut Random) -> Plan {
         let storms = random.below(4);
-        let mut faults_ms = [400, 900, 2_500, 2_500, 3_000];
-        for every in &mut faults_ms {
+        let directory = random.chance(75);
+        let mut faults_ms = [400, 900, 2_500, 1_200, 3_000, 2_500, 2_000, 3_000, 3_000];
+        for (place, every) in faults_ms.iter_mut().enumerate() {
             let off = random.chance(if storms == 0 { 80 } else { 45 });
-            *every = if off { 0 } else { *every * random.between(1, 4) };
+            let possible = directory || place < 5;
+            *every = if off || !possible { 0 } else { *every * random.between(1, 4) };
         }
         let latency_us = latency(random);
         Plan {
             programs: random.between(2, 6) as usize,
-            queues: queues(random),
+            queues: queues(random, directory),
             services: names("service", random.between(1, 2)),
             work_ms: random.between(2_000, 8_000),
             act_us: random.between(3_000, 40_000),
@@ -135,12 +171,17 @@ impl Plan {
             chunks: random.pick(&[Chunks::Whole, Chunks::Some, Chunks::Few]).expect("three"),
             link_size: link_size(random, latency_us.1),
             faults_ms,
-            log_ms: random.pick(&[0, 0, 3, 60]).expect("four"),
+            disk: disk(random),
             grace_ms: random.pick(&[50, 400, 5_000]).expect("three"),
-            directory: random.chance(50),
+            directory,
             priorities: random.chance(30),
             weights: weights(random),
         }
+    }
+
+    /// The plan of the queue with this name, or of the one whose dead letters go there.
+    pub fn queue(&self, name: &Name) -> Option<&QueuePlan> {
+        self.queues.iter().find(|plan| plan.name == *name || plan.dead == *name)
     }
 
     /// True if queues are purged or deleted in this run.
@@ -157,18 +198,52 @@ fn names(of: &str, count: u64) -> Vec<Name> {
     (0..count).map(name).collect()
 }
 
-fn queues(random: &mut Random) -> Vec<QueuePlan> {
+fn queues(random: &mut Random, directory: bool) -> Vec<QueuePlan> {
     let mut queues = Vec::new();
     for name in names("queue", random.between(1, 3)) {
         let options = QueueOptions {
             length_max: random.pick(&[1, 4, 20, 200]).expect("four"),
             bytes_max: random.pick(&[0, 0, 100_000]).expect("three"),
             overflow: if random.chance(60) { Overflow::Wait } else { Overflow::Reject },
-            durability: Some(Durability::Memory),
+            durability: Some(durability(random, directory)),
+            max_attempts: random.pick(&[0, 2, 4, 1_000]).expect("four"),
+            backoff_min_ms: random.between(1, 40),
+            backoff_max_ms: random.between(40, 200),
+            ack_deadline_ms: random.pick(&[0, 0, 0, 60, 400]).expect("five"),
+            ttl_ms: random.pick(&[0, 0, 0, 0, 300, 2_000]).expect("six"),
+            dead_letter: None,
         };
-        queues.push(QueuePlan { name, options });
+        let dead = options.dead_letter_of(&name).expect("a short name");
+        queues.push(QueuePlan { name, options, dead });
     }
     queues
+}
+
+fn durability(random: &mut Random, directory: bool) -> Durability {
+    if !directory {
+        return Durability::Memory;
+    }
+    [Durability::Memory, Durability::Os, Durability::Disk][random.weighted(&[20, 25, 55])]
+}
+
+fn disk(random: &mut Random) -> DiskPlan {
+    let sync_us = random.pick(&[(50, 300), (50, 300), (500, 8_000), (20_000, 90_000)]);
+    let size = random.pick(&[16 * 1024, 32 * 1024, 64 * 1024]).expect("three");
+    let sizes = Sizes {
+        segment: (size, 4 * size),
+        group_max: random.pick(&[2_000, 20_000, 1 << 20]).expect("three"),
+        unsynced_max: random.pick(&[10_000, 8 << 20]).expect("two"),
+        pending_max: random.pick(&[30_000, 64 << 20]).expect("two"),
+        garbage_min: random.pick(&[20_000, 60_000]).expect("two"),
+        resident_max: random.pick(&[0, 10_000, 64 << 20]).expect("three"),
+    };
+    DiskPlan {
+        write_us: random.pick(&[(5, 60), (50, 2_000)]).expect("two"),
+        sync_us: sync_us.expect("four"),
+        stalls: random.pick(&[0, 0, 1, 5]).expect("four"),
+        broken_recoveries: random.pick(&[0, 30, 60]).expect("three"),
+        sizes,
+    }
 }
 
 fn latency(random: &mut Random) -> (u64, u64) {
@@ -181,8 +256,8 @@ fn link_size(random: &mut Random, latency_us: u64) -> usize {
     random.pick(&sizes).expect("two")
 }
 
-fn weights(random: &mut Random) -> [u64; 15] {
-    let mut weights = [30, 40, 6, 14, 4, 4, 2, 3, 1, 1, 8, 4, 3, 3, 1];
+fn weights(random: &mut Random) -> [u64; 18] {
+    let mut weights = [25, 40, 6, 14, 5, 4, 2, 3, 1, 1, 6, 4, 3, 3, 10, 2, 2, 1];
     let removes = random.chance(25);
     for (action, weight) in ACTIONS.iter().zip(&mut weights) {
         let rare = matches!(action, Action::Purge | Action::Delete);

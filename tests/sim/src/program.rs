@@ -110,13 +110,8 @@ impl Program {
 }
 
 /// A client for `program`.
-pub fn client(seed: u64, local: bool, now: Time) -> Client {
-    let config = Config {
-        seed,
-        clock: [if local { 1 } else { 2 }; 16],
-        backoff_ms: (2, 200),
-        url: "sim://hub".into(),
-    };
+pub fn client(seed: u64, clock: [u8; 16], now: Time) -> Client {
+    let config = Config { seed, clock, backoff_ms: (2, 200), url: "sim://hub".into() };
     Client::new(config, now)
 }
 
@@ -155,9 +150,10 @@ impl World {
         }
     }
 
-    /// Another host: its queues have to be declared, and what was held means nothing any more.
+    /// Another host, or a new session: queues may have to be declared, and what is held may mean
+    /// nothing any more.
     fn start_again(&mut self, slot: usize) {
-        if self.random.chance(70) {
+        if self.random.chance(20) {
             self.programs[slot].deliveries.clear();
         }
         self.declare_all(slot);
@@ -194,8 +190,14 @@ impl World {
             let verdict =
                 [Verdict::Acknowledge, Verdict::Reject, Verdict::Requeue, Verdict::Release][place];
             let deadline = self.deadline();
-            self.start(slot, Command::Settle { delivery: token, verdict }, deadline);
+            let reason = self.reason();
+            self.start(slot, Command::Settle { delivery: token, verdict, reason }, deadline);
         }
+    }
+
+    /// Why a message is not done.
+    pub(crate) fn reason(&mut self) -> String {
+        if self.random.chance(50) { "the work\nwas too hard".into() } else { String::new() }
     }
 
     fn asked(&mut self, slot: usize, request: &Request) {

@@ -1,6 +1,6 @@
 //! What programs do of their own accord.
 
-use telpher_proto::base::{Command, HeadersBuilder, Id, Message, Name};
+use telpher_proto::base::{Command, Durability, HeadersBuilder, Id, Message, Name, Part, Verdict};
 
 use crate::agenda::Item;
 use crate::plan::{ACTIONS, Action};
@@ -33,7 +33,7 @@ impl World {
                 }
             }
             Action::Receive => {
-                let queue = self.queue();
+                let queue = self.place();
                 let deadline = if self.random.chance(20) { None } else { self.deadline() };
                 self.start(slot, Command::Receive { queue }, deadline);
             }
@@ -51,6 +51,9 @@ impl World {
                     self.settle(slot, token);
                 }
             }
+            Action::Batch => self.batch(slot),
+            Action::Extend => self.extend(slot),
+            Action::Peek => self.peek(slot),
             Action::Close => self.close(slot),
         }
     }
@@ -66,6 +69,12 @@ impl World {
 
     fn queue(&mut self) -> Name {
         self.random.pick(&self.plan.queues).expect("there is a queue").name
+    }
+
+    /// A queue, now and then one of dead letters.
+    fn place(&mut self) -> Name {
+        let plan = self.random.pick(&self.plan.queues).expect("there is a queue");
+        if self.random.chance(15) { plan.dead } else { plan.name }
     }
 
     fn service(&mut self) -> Name {
@@ -109,6 +118,51 @@ impl World {
         self.start(slot, command, deadline);
     }
 
+    /// Several sends, and verdicts on what is in hand. Usually all of queues that may be together.
+    fn batch(&mut self, slot: usize) {
+        let of_memory = self.random.pick(&self.plan.queues).expect("there is a queue");
+        let of_memory = of_memory.durability() == Durability::Memory;
+        let mixed = self.random.chance(10);
+        let mut parts = Vec::new();
+        for _ in 0..self.random.below(4) {
+            let plan = self.random.pick(&self.plan.queues).expect("there is a queue");
+            if mixed || (plan.durability() == Durability::Memory) == of_memory {
+                let message = self.message();
+                parts.push(Part::Send { queue: plan.name, message });
+            }
+        }
+        let who = self.programs[slot].who;
+        let fits = |token: &u64| mixed || self.model.is_of_memory(who, *token) == of_memory;
+        let in_hand = self.programs[slot].deliveries.iter().copied().filter(fits);
+        let in_hand: Vec<u64> = in_hand.take(self.random.below(4) as usize).collect();
+        for delivery in in_hand {
+            let place = self.random.weighted(&[70, 10, 10, 10]);
+            let verdict =
+                [Verdict::Acknowledge, Verdict::Reject, Verdict::Requeue, Verdict::Release][place];
+            self.programs[slot].deliveries.retain(|other| *other != delivery);
+            let reason = self.reason();
+            parts.push(Part::Settle { delivery, verdict, reason });
+        }
+        if !parts.is_empty() {
+            let deadline = self.deadline();
+            self.start(slot, Command::Batch { parts }, deadline);
+        }
+    }
+
+    fn extend(&mut self, slot: usize) {
+        if let Some(delivery) = self.random.pick(&self.programs[slot].deliveries) {
+            let ms = self.random.pick(&[0, 1, 100, 1_000]).expect("four");
+            let deadline = self.deadline();
+            self.start(slot, Command::Extend { delivery, ms }, deadline);
+        }
+    }
+
+    fn peek(&mut self, slot: usize) {
+        let (queue, count) = (self.place(), self.random.between(1, 20) as u32);
+        let deadline = self.deadline();
+        self.start(slot, Command::Peek { queue, count }, deadline);
+    }
+
     fn about_queue(&mut self, slot: usize, command: impl FnOnce(Name) -> Command) {
         let command = command(self.queue());
         let deadline = self.deadline();
@@ -119,7 +173,9 @@ impl World {
     pub(crate) fn consume(&mut self, slot: usize) {
         if self.programs[slot].consumers.len() < REGISTERED_MAX {
             let prefetch = self.random.between(1, 8) as u32;
-            let command = Command::Consume { queue: self.queue(), prefetch };
+            let limit = self.random.chance(8);
+            let ack_deadline_ms = if limit { self.random.between(50, 500) as u32 } else { 0 };
+            let command = Command::Consume { queue: self.place(), prefetch, ack_deadline_ms };
             let id = self.start(slot, command, None);
             self.register(slot, id, true);
         }

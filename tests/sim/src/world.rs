@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::agenda::{Agenda, Item, Phase, Who};
+use crate::disk::Disk;
 use crate::host::Host;
 use crate::link::Connection;
 use crate::model::{Model, Start, verdict_wait};
@@ -58,6 +59,7 @@ pub(crate) struct World {
     pub trace: Trace,
     pub model: Model,
     pub host: Host,
+    pub disk: Disk,
     pub programs: Vec<Program>,
     pub clients: Vec<Client>,
     pub connections: Vec<Connection>,
@@ -65,6 +67,8 @@ pub(crate) struct World {
     pub phase: Phase,
     /// Messages and requests made so far.
     pub numbers: u64,
+    /// How often what happened, besides what the model counts.
+    pub counts: BTreeMap<String, u64>,
     /// Tickets cancelled and programs closed since the last time their client was drained.
     pub cancelled: Vec<(Who, Id)>,
     pub closed: Vec<Who>,
@@ -86,7 +90,7 @@ pub fn run(options: Options) -> Report {
         }
     }
     if world.model.violation().is_none() {
-        world.model.finish(world.host.epoch);
+        world.model.finish();
     }
     Report {
         seed: options.seed,
@@ -94,9 +98,13 @@ pub fn run(options: Options) -> Report {
         steps,
         lasted: world.now.since(begun),
         failure: world.model.violation().map(|what| format!("step {steps}: {what}")),
-        counts: world.model.counts().clone(),
+        counts: world.model.counts().iter().chain(&world.counts).map(own).collect(),
         lines: world.trace.into_lines(),
     }
+}
+
+fn own((what, count): (&String, &u64)) -> (String, u64) {
+    (what.clone(), *count)
 }
 
 impl World {
@@ -107,7 +115,6 @@ impl World {
         mischief.prepare(&mut plan);
         let now = Time::from_nanos(1_000_000_000_000);
         let model = Model::new(&plan);
-        let host = Host::new(&plan, now);
         World {
             plan,
             random,
@@ -115,13 +122,15 @@ impl World {
             agenda: Agenda::default(),
             trace: Trace::new(options.lines),
             model,
-            host,
+            host: Host::new(),
+            disk: Disk::new(),
             programs: Vec::new(),
             clients: Vec::new(),
             connections: Vec::new(),
             mischief,
             phase: Phase::Work,
             numbers: 0,
+            counts: BTreeMap::new(),
             cancelled: Vec::new(),
             closed: Vec::new(),
         }
@@ -194,7 +203,12 @@ impl World {
             Item::ContinueHub => self.hub_goes_on(),
             Item::Takeover => self.take_over(),
             Item::ProcessEnded(epoch, session) => self.process_ended(epoch, session),
-            Item::Log(epoch, position) => self.log_reached(epoch, position),
+            Item::Flush(_)
+            | Item::Journal(_)
+            | Item::Files(_)
+            | Item::Mail(_)
+            | Item::HandedOver(_) => self.host_item(item),
+            Item::Room => self.disk.is_full = false,
             Item::Open(slot) => {
                 if self.working() {
                     self.open(slot);

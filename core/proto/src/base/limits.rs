@@ -249,3 +249,34 @@ pub const GARBAGE_MIN: u64 = 16 * 1024 * 1024;
 
 /// Time that a host which ends by itself takes at most to write down what it has in memory, in ms.
 pub const CLOSE_DOWN_MS: u64 = 5_000;
+
+/// Sizes that decide when segments change, what is moved forward and what stays in memory. They are
+/// stated to a hub, so that a simulator meets all of that with little data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// As [`SEGMENT_SIZE`].
+    pub segment: (u64, u64),
+    /// As [`GROUP_SIZE_MAX`].
+    pub group_max: usize,
+    /// As [`UNSYNCED_MAX`].
+    pub unsynced_max: u64,
+    /// As [`JOURNAL_PENDING_MAX`].
+    pub pending_max: usize,
+    /// As [`GARBAGE_MIN`].
+    pub garbage_min: u64,
+    /// As [`RESIDENT_MAX`].
+    pub resident_max: u64,
+}
+
+impl Default for Sizes {
+    fn default() -> Sizes {
+        Sizes {
+            segment: SEGMENT_SIZE,
+            group_max: GROUP_SIZE_MAX,
+            unsynced_max: UNSYNCED_MAX,
+            pending_max: JOURNAL_PENDING_MAX,
+            garbage_min: GARBAGE_MIN,
+            resident_max: RESIDENT_MAX,
+        }
+    }
+}

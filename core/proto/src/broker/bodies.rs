@@ -58,7 +58,7 @@ impl Broker {
             return;
         }
         let is_next = self.queues[key].ready == 0;
-        if is_next || self.resident + entry.size() <= limits::RESIDENT_MAX {
+        if is_next || self.resident + entry.size() <= self.config.resident_max {
             self.resident += entry.size();
         } else {
             entry.message = None;

@@ -68,6 +68,9 @@ pub(super) struct Log {
     written: Position,
     durable: Position,
     records: VecDeque<Logged>,
+    /// What is to be durable: the last position for which that was asked, and whether the journal
+    /// is still to be told, since the record had been taken before.
+    asked: (Position, bool),
     waiting: [VecDeque<(Position, Staged)>; 2],
 }
 
@@ -79,6 +82,7 @@ impl Log {
             written: 0,
             durable: 0,
             records: VecDeque::new(),
+            asked: (0, false),
             waiting: Default::default(),
         }
     }
@@ -88,11 +92,30 @@ impl Log {
         (self.position, self.written, self.durable) = (position, position, position);
     }
 
+    /// Messages on their way to be visible.
+    pub fn arriving(&self) -> impl Iterator<Item = (&QueueRef, &Entry)> {
+        self.waiting.iter().flatten().filter_map(|(_, staged)| match staged {
+            Staged::Arrive(queue, entry) => Some((queue, entry)),
+            _ => None,
+        })
+    }
+
     fn has_reached(&self, level: Level, position: Position) -> bool {
         match level {
             Level::Now => true,
             Level::Written => position <= self.written,
             Level::Durable => position <= self.durable,
+        }
+    }
+
+    /// Somebody waits for the last record to be durable, who may not have written it.
+    fn ask_for_sync(&mut self) {
+        if self.asked.0 < self.position {
+            self.asked.0 = self.position;
+            match self.records.back_mut() {
+                Some(last) => last.sync = true,
+                None => self.asked.1 = true,
+            }
         }
     }
 
@@ -135,6 +158,11 @@ impl Broker {
         }
     }
 
+    /// True once if the records that were taken are to be made durable as well.
+    pub fn poll_sync(&mut self) -> bool {
+        std::mem::take(&mut self.log.asked.1)
+    }
+
     /// The journal is written up to one position and durable up to another.
     pub fn handle_log(&mut self, now: Time, written: Position, durable: Position) {
         self.log.written = self.log.written.max(written).min(self.log.position);
@@ -152,6 +180,9 @@ impl Broker {
         let sync = level == Level::Durable;
         let position = self.log.position;
         self.log.records.push_back(Logged { position, record, sync });
+        if sync {
+            self.log.asked.0 = position;
+        }
         position
     }
 
@@ -160,6 +191,9 @@ impl Broker {
         let position = self.log.position;
         if self.log.has_reached(level, position) {
             return self.commit(now, staged);
+        }
+        if level == Level::Durable {
+            self.log.ask_for_sync();
         }
         self.log.queue(level).push_back((position, staged));
     }
@@ -218,22 +252,33 @@ pub(super) struct Usage(VecDeque<Used>);
 pub struct Used {
     /// The segment.
     pub segment: u32,
-    /// Bytes of the message.
+    /// How many messages.
+    pub count: u64,
+    /// Their bytes.
     pub size: u64,
-    /// One more, or one less.
+    /// So many more, or so many less.
     pub more: bool,
 }
 
 impl Usage {
     pub fn keep(&mut self, segment: u32, size: u64) {
-        if segment != 0 {
-            self.0.push_back(Used { segment, size, more: true });
-        }
+        self.note(Used { segment, count: 1, size, more: true });
     }
 
     pub fn release(&mut self, segment: u32, size: u64) {
-        if segment != 0 {
-            self.0.push_back(Used { segment, size, more: false });
+        self.note(Used { segment, count: 1, size, more: false });
+    }
+
+    fn note(&mut self, used: Used) {
+        if used.segment == 0 {
+            return;
+        }
+        match self.0.back_mut() {
+            Some(last) if (last.segment, last.more) == (used.segment, used.more) => {
+                last.count += used.count;
+                last.size += used.size;
+            }
+            _ => self.0.push_back(used),
         }
     }
 }

@@ -28,6 +28,7 @@ mod bodies;
 mod calls;
 mod declare;
 mod deliveries;
+mod entries;
 mod log;
 mod names;
 mod past;
@@ -81,6 +82,8 @@ pub struct Config {
     pub time_ms: u64,
     /// For jitter.
     pub seed: u64,
+    /// Bytes of messages on disk that stay in memory, too.
+    pub resident_max: u64,
 }
 
 /// What is to be sent to a session.

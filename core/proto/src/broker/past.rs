@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Map;
 use super::bodies::{message_in, peeked};
+use super::entries::Entries;
 use super::queues::{Entry, QueueView};
 use super::returns::{become_dead_letter, note_failure};
 use crate::base::record::{
@@ -38,13 +38,13 @@ pub struct Past {
 pub(super) struct PastQueue {
     /// Unknown while only records of a freed segment have said it; a later one states it anew.
     pub state: Option<QueueState>,
-    pub entries: Map<u64, PastEntry>,
+    pub entries: Entries<PastEntry>,
 }
 
 #[derive(Debug)]
 pub(super) struct PastEntry {
     pub entry: Entry,
-    pub holder: Option<Holder>,
+    pub holder: Option<Box<Holder>>,
 }
 
 #[derive(Debug)]
@@ -124,7 +124,7 @@ impl Past {
             Record::Purged { change, queue, count } => {
                 self.mark(change, Mark::Count(count));
                 let queue = self.queues.entry(queue).or_default();
-                queue.entries.retain(|_, entry| entry.holder.is_some());
+                queue.entries.retain(|entry| entry.holder.is_some());
             }
             Record::Sent { change, sent } => {
                 let receipt = self.store(sent, place);
@@ -132,7 +132,7 @@ impl Past {
             }
             Record::Delivered(delivered) => {
                 if let Some(entry) = self.entry(delivered.queue, delivered.sequence) {
-                    entry.holder = Some(delivered.holder);
+                    entry.holder = Some(Box::new(delivered.holder));
                 }
             }
             Record::Settled { change, settled } => {
@@ -156,6 +156,15 @@ impl Past {
                 self.sessions.remove(&session);
             }
             Record::Freed { .. } => {}
+            Record::Listed { queue, messages } => {
+                let queue = self.queues.entry(queue).or_default();
+                for mut listed in messages {
+                    let holder = listed.more.as_mut().and_then(|more| more.holder.take());
+                    let holder = holder.map(Box::new);
+                    let (sequence, entry) = (listed.sequence, Entry::listed(listed));
+                    queue.entries.insert(sequence, PastEntry { entry, holder });
+                }
+            }
         }
     }
 
@@ -174,7 +183,7 @@ impl Past {
     }
 
     fn entry(&mut self, queue: u64, sequence: u64) -> Option<&mut PastEntry> {
-        self.queues.get_mut(&queue)?.entries.get_mut(&sequence)
+        self.queues.get_mut(&queue)?.entries.get_mut(sequence)
     }
 
     fn store(&mut self, sent: Sent, place: Place) -> Receipt {
@@ -186,7 +195,8 @@ impl Past {
             state.sent += 1;
         }
         let sequence = sent.sequence;
-        let entry = on_disk(sent, place);
+        let ttl_ms = queue.state.as_ref().map_or(1, |state| state.options.ttl_ms);
+        let entry = on_disk(sent, place, ttl_ms > 0);
         queue.entries.insert(sequence, PastEntry { entry, holder: None });
         receipt
     }
@@ -211,7 +221,7 @@ impl Past {
     /// A message as it stands; one of a queue in memory is kept as a whole.
     fn restate(&mut self, stored: Stored, place: Place) {
         let queue = self.queues.entry(stored.sent.queue).or_default();
-        let (sequence, holder) = (stored.sent.sequence, stored.holder);
+        let (sequence, holder) = (stored.sent.sequence, stored.holder.map(Box::new));
         let is_memory = queue.is_memory();
         let mut entry = Entry::restored(stored, if is_memory { Place::default() } else { place });
         if !is_memory {
@@ -224,7 +234,7 @@ impl Past {
         self.note_time(settled.time_ms);
         self.count_verdict(&settled);
         let Some(queue) = self.queues.get_mut(&settled.queue) else { return };
-        let Some(mut found) = queue.entries.remove(&settled.sequence) else { return };
+        let Some(mut found) = queue.entries.remove(settled.sequence) else { return };
         found.holder = None;
         found.entry.suspect = false;
         let why = match settled.verdict {
@@ -249,7 +259,7 @@ impl Past {
         self.note_time(returned.time_ms);
         self.count_end(returned.queue, returned.why, returned.dead);
         let Some(queue) = self.queues.get_mut(&returned.queue) else { return };
-        let Some(mut found) = queue.entries.remove(&returned.sequence) else { return };
+        let Some(mut found) = queue.entries.remove(returned.sequence) else { return };
         found.holder = None;
         let why = returned.why;
         found.entry.suspect = why.is_suspicious().unwrap_or(found.entry.suspect);
@@ -310,7 +320,7 @@ impl Past {
     fn count_end(&mut self, queue: u64, why: Why, dead: Option<DeadTo>) {
         if let Some(state) = self.state(queue) {
             state.rejected += u64::from(why == Why::Rejected);
-            state.requeued += u64::from(why.is_failure());
+            state.requeued += u64::from(why.is_failure() && dead.is_none());
             state.dead_lettered += u64::from(dead.is_some());
         }
         if let Some(to) = dead
@@ -365,10 +375,12 @@ impl Past {
 }
 
 /// A message of which only its place is kept.
-fn on_disk(sent: Sent, place: Place) -> Entry {
+fn on_disk(sent: Sent, place: Place, time_matters: bool) -> Entry {
     let mut entry = Entry::new(sent.sequence, sent.message_id, sent.message);
     entry.place = place;
     entry.message = None;
-    entry.more_mut().time_ms = sent.time_ms;
+    if time_matters {
+        entry.more_mut().time_ms = sent.time_ms;
+    }
     entry
 }

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use super::deliveries::Taker;
 use super::log::Level;
 use super::{Broker, NameId};
-use crate::base::record::{History, Place, QueueState, Stored};
+use crate::base::record::{History, Listed, Place, QueueState, Stored};
 use crate::base::timers::TimerKey;
 use crate::base::{Durability, Error, Kind, Message, Name, Overflow, QueueInfo, QueueOptions};
 
@@ -119,6 +119,24 @@ impl Entry {
         (entry.redelivered, entry.suspect) = (redelivered, suspect);
         entry.more = Some(Box::new(More { time_ms: sent.time_ms, history }));
         entry
+    }
+
+    /// A message as a checkpoint lists it.
+    pub fn listed(listed: Listed) -> Entry {
+        let more = listed.more.map(|more| *more);
+        let more = more.map(|more| More { time_ms: more.time_ms, history: more.history });
+        Entry {
+            sequence: listed.sequence,
+            message_id: listed.message_id,
+            place: listed.place,
+            bytes: listed.bytes,
+            failures: listed.failures,
+            priority: listed.priority,
+            redelivered: listed.redelivered,
+            suspect: listed.suspect,
+            message: None,
+            more: more.map(Box::new),
+        }
     }
 
     /// Bytes of body, key and headers.

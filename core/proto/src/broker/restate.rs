@@ -8,7 +8,9 @@ use super::log::Level;
 use super::queues::{Entry, QueueRef};
 use super::sessions::{Done, Marked};
 use super::{Broker, SessionKey};
-use crate::base::record::{Holder, Mark, Place, Position, Record, Sent, SessionState, Stored};
+use crate::base::record::{
+    Holder, Listed, ListedMore, Mark, Place, Position, Record, Sent, SessionState, Stored,
+};
 use crate::base::{Message, Time};
 
 /// Where a message is.
@@ -29,6 +31,42 @@ impl Broker {
             self.write(Level::Written, Record::Queue { change: None, state });
         }
         self.restate_sessions();
+    }
+
+    /// Everything that stands and is written down, as records: what a checkpoint holds. Call it as
+    /// `restate`.
+    pub fn snapshot(&self) -> Vec<Record> {
+        let mut records = Vec::new();
+        for (key, queue) in &self.queues {
+            records.push(Record::Queue { change: None, state: queue.state() });
+            if self.is_journaled(key) {
+                let messages = self.listed(key);
+                records.extend(messages.chunks(LISTED).map(|messages| Record::Listed {
+                    queue: queue.id,
+                    messages: messages.to_vec(),
+                }));
+            }
+        }
+        let sessions = self.sessions.keys().into_iter();
+        records.extend(sessions.map(|key| Record::Session(Box::new(self.session_state(key)))));
+        records
+    }
+
+    /// Every message of a queue, those on their way to be visible included.
+    fn listed(&self, key: usize) -> Vec<Listed> {
+        let reference = self.queue_ref(key);
+        let queue = &self.queues[key];
+        let mut all: Vec<Listed> = queue.waiting().map(|entry| listed(entry, None)).collect();
+        all.extend(queue.damaged.iter().map(|entry| listed(entry, None)));
+        let delayed = self.delayed.iter().filter(|(_, delayed)| delayed.queue == reference);
+        all.extend(delayed.map(|(_, delayed)| listed(&delayed.entry, None)));
+        let held = self.held.iter().filter(|(_, held)| held.queue == reference);
+        all.extend(held.map(|(token, held)| listed(&held.entry, self.holder(token))));
+        let arriving = self.log.arriving().filter(|(queue, entry)| {
+            **queue == reference && entry.sequence > self.queues[key].purged
+        });
+        all.extend(arriving.map(|(_, entry)| listed(entry, None)));
+        all
     }
 
     /// Which host this is, and when.
@@ -204,6 +242,28 @@ impl Broker {
             Where::Held(token) => self.held.get_mut(token).map(|held| &mut held.entry),
             Where::Delayed(slot) => self.delayed.get_mut(slot).map(|delayed| &mut delayed.entry),
         }
+    }
+}
+
+/// Messages in one record of a checkpoint.
+const LISTED: usize = 4_096;
+
+fn listed(entry: &Entry, holder: Option<Holder>) -> Listed {
+    let more = (entry.more.is_some() || holder.is_some()).then(|| {
+        let history = entry.more.as_ref().map(|more| more.history.clone());
+        let history = history.unwrap_or_default();
+        Box::new(ListedMore { time_ms: entry.time_ms(), holder, history })
+    });
+    Listed {
+        sequence: entry.sequence,
+        message_id: entry.message_id,
+        place: entry.place,
+        bytes: entry.bytes,
+        priority: entry.priority,
+        failures: entry.failures,
+        redelivered: entry.redelivered,
+        suspect: entry.suspect,
+        more,
     }
 }
 

@@ -87,9 +87,7 @@ impl Broker {
             self.memory_lost = true;
             return Ok(());
         }
-        let mut entries: Vec<PastEntry> = past.entries.into_values().collect();
-        entries.sort_unstable_by_key(|found| found.entry.sequence);
-        for found in entries {
+        for found in past.entries.into_values() {
             self.restore_entry(now, key, found);
         }
         self.watch_expiry(now, key);
@@ -103,7 +101,8 @@ impl Broker {
         self.queues[key].length += 1;
         self.queues[key].bytes += size;
         self.count_in(key, size);
-        let session = holder.and_then(|by| self.session_by_id(SessionId(by.session)));
+        let session = holder.as_ref().and_then(|by| self.session_by_id(SessionId(by.session)));
+        let was_held = holder.is_some();
         if let (Some(holder), Some(session)) = (holder, session) {
             let held = Held {
                 queue: self.queue_ref(key),
@@ -114,9 +113,9 @@ impl Broker {
                 is_receive: holder.is_receive,
                 lease: None,
             };
-            return self.restore_held(session, holder, held);
+            return self.restore_held(session, *holder, held);
         }
-        entry.redelivered |= holder.is_some();
+        entry.redelivered |= was_held;
         if entry.failures > 0 {
             return self.delay(now, key, entry);
         }

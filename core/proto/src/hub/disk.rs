@@ -9,9 +9,9 @@ use bytes::Bytes;
 
 use super::{Config, Hub, SessionId};
 use crate::base::record::{Place, Position, Process};
-use crate::base::{Error, Time};
+use crate::base::{Error, Kind, Time};
 use crate::broker::{self, Broker, Past, Restored};
-use crate::journal::{self, Effect, File, Journal};
+use crate::journal::{self, Effect, Journal, Source};
 
 /// Messages of a sparse segment that are written anew at a time.
 const MOVES: usize = 64;
@@ -60,22 +60,21 @@ impl Config {
             boot: self.clock,
             time_ms: self.time_ms,
             seed: self.seed,
+            resident_max: self.sizes.resident_max,
         }
     }
 }
 
 impl Hub {
-    /// A hub that goes on from a directory's journal. `read` gives the content of a segment, `path`
-    /// its name for texts.
+    /// A hub that goes on from a directory's journal; `path` names a segment's file, for texts.
     ///
     /// # Errors
     ///
-    /// `CORRUPT` naming file and offset; what `read` says. Nothing has been changed then.
+    /// `CORRUPT` naming file and offset; what reading says. Nothing has been changed then.
     pub fn recover(
         config: Config,
         now: Time,
-        files: &[File],
-        read: &mut dyn FnMut(u32) -> Result<Bytes, Error>,
+        source: Source<'_>,
         path: &dyn Fn(u32) -> String,
     ) -> Result<Beginning, Error> {
         let mut past = Past::default();
@@ -83,12 +82,24 @@ impl Hub {
             past.apply(record, place);
             Ok(())
         };
-        let mut found = journal::recover(config.journal_id, files, read, &mut sink)
+        let mut found = journal::recover(config.journal_id, source, &mut sink)
             .map_err(|trouble| trouble.into_error(path))?;
+        if found.epoch >= config.epoch {
+            let detail = format!(
+                "the journal was begun by host {}, and this is to be host {}: what counts them is \
+                 out of date",
+                found.epoch, config.epoch
+            );
+            return Err(Error::new(Kind::Corrupt, detail));
+        }
         let tail = std::mem::take(&mut found.tail);
         let obsolete = std::mem::take(&mut found.obsolete);
         let (last, size) = (found.last, tail_size(&tail));
-        let own = journal::Config { journal_id: config.journal_id, epoch: config.epoch };
+        let own = journal::Config {
+            journal_id: config.journal_id,
+            epoch: config.epoch,
+            sizes: config.sizes,
+        };
         let mut journal = Journal::new(own, found, size);
         for (position, record, _) in tail {
             let place = journal.append(position, &record, false);
@@ -108,7 +119,7 @@ impl Hub {
     pub(super) fn after_input(&mut self, now: Time) {
         if self.journal.is_some() {
             self.write_down();
-            self.keep_house(now);
+            self.roll_if_full(now);
         }
         self.carry_out(now);
     }
@@ -119,29 +130,24 @@ impl Hub {
             let place = journal.append(logged.position, &logged.record, logged.sync);
             self.broker.handle_placed(logged.position, place);
         }
+        if self.broker.poll_sync() {
+            journal.sync();
+        }
         while let Some(used) = self.broker.poll_usage() {
             match used.more {
-                true => journal.keep(used.segment, used.size),
-                false => journal.release(used.segment, used.size),
+                true => journal.keep(used.segment, used.count, used.size),
+                false => journal.release(used.segment, used.count, used.size),
             }
         }
     }
 
-    /// Between two inputs: a new segment begins with everything stated anew, and old ones go.
-    fn keep_house(&mut self, now: Time) {
+    /// Between two inputs a new segment may begin, with everything stated anew.
+    fn roll_if_full(&mut self, now: Time) {
         let Some(journal) = &mut self.journal else { return };
         if journal.needs_roll() {
             journal.roll(now);
+            journal.keep_checkpoint(self.broker.snapshot());
             self.broker.restate(now);
-            self.write_down();
-        }
-        let Some(journal) = &mut self.journal else { return };
-        if let Some(through) = journal.dead() {
-            let position = self.broker.note_freed(through);
-            journal.free(through, position);
-            self.write_down();
-        } else if let Some(sparse) = journal.sparse() {
-            self.broker.move_from(sparse, MOVES);
             self.write_down();
         }
         let room = self.journal.as_ref().map(Journal::room);
@@ -151,8 +157,21 @@ impl Hub {
         }
     }
 
+    /// Old segments go, if nothing in them is needed, or so little that it is written anew.
+    fn keep_house(&mut self) {
+        let Some(journal) = &mut self.journal else { return };
+        if let Some(through) = journal.dead() {
+            let position = self.broker.note_freed(through);
+            journal.free(through, position);
+        } else if let Some(sparse) = journal.sparse() {
+            self.broker.move_from(sparse, MOVES);
+        }
+        self.write_down();
+    }
+
     /// The end of a turn: what has gathered goes to the disk.
     pub fn flush(&mut self, now: Time) {
+        self.keep_house();
         if let Some(journal) = &mut self.journal {
             journal.seal(now);
         }
@@ -191,14 +210,21 @@ impl Hub {
         }
     }
 
-    /// The host ends by itself: what was in memory only is written down. The directory may be given
-    /// back when the position that is returned is durable.
+    /// The host ends by itself: what was in memory only is written down. When the position that is
+    /// returned is durable, the directory may be given back, after `seal_end`.
     pub fn close_down(&mut self, now: Time) -> Option<Position> {
         self.journal.as_ref()?;
         self.broker.close_down();
         self.write_down();
         self.flush(now);
         self.journal.as_ref().map(Journal::last)
+    }
+
+    /// All is durable, and nothing follows: one last write says so.
+    pub fn seal_end(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            journal.seal_end();
+        }
     }
 }
 

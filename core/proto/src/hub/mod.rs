@@ -47,6 +47,8 @@ pub struct Config {
     pub time_ms: u64,
     /// For jitter.
     pub seed: u64,
+    /// When segments change, and what stays in memory.
+    pub sizes: limits::Sizes,
 }
 
 /// Who is at the other end of a connection.

@@ -3,11 +3,11 @@
 //!
 //! Floor: imports `base`.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use crate::base::record::{
-    Change, DeadTo, Delivered, Failure, History, Holder, Mark, Origin, Process, QueueState, Record,
-    Returned, Sent, SessionState, Settled, Stored, Why,
+    Change, DeadTo, Delivered, Failure, History, Holder, Listed, ListedMore, Mark, Origin, Place,
+    Process, QueueState, Record, Returned, Sent, SessionState, Settled, Stored, Why,
 };
 use crate::base::{
     Durability, Headers, Message, Name, Overflow, Properties, QueueOptions, Receipt,
@@ -20,6 +20,9 @@ pub fn decode(kind: u8, body: Bytes) -> Option<Record> {
     let record = reader.record(kind)?;
     reader.rest.is_empty().then_some(record)
 }
+
+/// Bytes of a listed message before what only few have.
+const LISTED_SIZE: usize = 38;
 
 struct Reader {
     rest: Bytes,
@@ -54,6 +57,11 @@ impl Reader {
             13 => Record::Session(Box::new(self.session()?)),
             14 => Record::SessionGone { session: self.u64()? },
             15 => Record::Freed { through: self.u32()? },
+            16 => {
+                let (queue, count) = (self.u64()?, self.u32()?);
+                let messages = (0..count).map(|_| self.listed()).collect::<Option<_>>()?;
+                Record::Listed { queue, messages }
+            }
             _ => return None,
         })
     }
@@ -73,7 +81,9 @@ impl Reader {
     }
 
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.take(N)?.first_chunk().copied()
+        let taken = *self.rest.first_chunk()?;
+        self.rest.advance(N);
+        Some(taken)
     }
 
     fn u8(&mut self) -> Option<u8> {
@@ -256,6 +266,34 @@ impl Reader {
         let holder = if self.flag()? { Some(self.holder()?) } else { None };
         let (redelivered, suspect) = (flags & 1 != 0, flags & 2 != 0);
         Some(Stored { sent, failures, redelivered, suspect, holder, history: self.history()? })
+    }
+
+    fn listed(&mut self) -> Option<Listed> {
+        let fixed = self.array::<LISTED_SIZE>()?;
+        let u64_at = |at: usize| fixed[at..].first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
+        let u32_at = |at: usize| fixed[at..].first_chunk().map_or(0, |b| u32::from_le_bytes(*b));
+        let flags = fixed[37];
+        if flags >= 8 {
+            return None;
+        }
+        let more = if flags & 4 != 0 { Some(Box::new(self.listed_more()?)) } else { None };
+        Some(Listed {
+            sequence: u64_at(0),
+            message_id: u64_at(8),
+            place: Place { segment: u32_at(16), offset: u32_at(20), size: u32_at(24) },
+            bytes: u32_at(28),
+            failures: u32_at(32),
+            priority: fixed[36],
+            redelivered: flags & 1 != 0,
+            suspect: flags & 2 != 0,
+            more,
+        })
+    }
+
+    fn listed_more(&mut self) -> Option<ListedMore> {
+        let time_ms = self.u64()?;
+        let holder = if self.flag()? { Some(self.holder()?) } else { None };
+        Some(ListedMore { time_ms, holder, history: self.history()? })
     }
 
     fn history(&mut self) -> Option<History> {

@@ -5,7 +5,7 @@
 use bytes::{BufMut, BytesMut};
 
 use crate::base::record::{
-    Change, DeadTo, Delivered, History, Holder, Mark, QueueState, Record, Returned, Sent,
+    Change, DeadTo, Delivered, History, Holder, Listed, Mark, QueueState, Record, Returned, Sent,
     SessionState, Settled, Stored,
 };
 use crate::base::{Message, QueueOptions, Receipt};
@@ -28,6 +28,7 @@ pub fn kind(record: &Record) -> u8 {
         Record::Session(_) => 13,
         Record::SessionGone { .. } => 14,
         Record::Freed { .. } => 15,
+        Record::Listed { .. } => 16,
     }
 }
 
@@ -72,6 +73,11 @@ pub fn encode(record: &Record, out: &mut BytesMut) {
         Record::Session(what) => session(what, out),
         Record::SessionGone { session } => out.put_u64_le(*session),
         Record::Freed { through } => out.put_u32_le(*through),
+        Record::Listed { queue, messages } => {
+            out.put_u64_le(*queue);
+            out.put_u32_le(messages.len() as u32);
+            messages.iter().for_each(|message| listed(message, out));
+        }
     }
 }
 
@@ -193,6 +199,27 @@ fn stored(stored: &Stored, out: &mut BytesMut) {
         holder(by, out);
     }
     history(&stored.history, out);
+}
+
+fn listed(listed: &Listed, out: &mut BytesMut) {
+    out.put_u64_le(listed.sequence);
+    out.put_u64_le(listed.message_id);
+    out.put_u32_le(listed.place.segment);
+    out.put_u32_le(listed.place.offset);
+    out.put_u32_le(listed.place.size);
+    out.put_u32_le(listed.bytes);
+    out.put_u32_le(listed.failures);
+    out.put_u8(listed.priority);
+    let marks = u8::from(listed.redelivered) | u8::from(listed.suspect) << 1;
+    out.put_u8(marks | u8::from(listed.more.is_some()) << 2);
+    if let Some(more) = &listed.more {
+        out.put_u64_le(more.time_ms);
+        out.put_u8(more.holder.is_some().into());
+        if let Some(by) = &more.holder {
+            holder(by, out);
+        }
+        history(&more.history, out);
+    }
 }
 
 fn history(history: &History, out: &mut BytesMut) {

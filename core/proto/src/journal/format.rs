@@ -31,6 +31,10 @@ pub const COMMIT_SIZE: usize = 24;
 /// The kind of frame that ends a group.
 pub const COMMIT: u8 = 0;
 
+/// The kind of frame, of no record and without a body, that ends a segment: the next one has been
+/// made, and takes what follows.
+pub const END: u8 = 255;
+
 const FRAME_MAGIC: u16 = 0x4c54;
 
 /// What a segment says of itself.

@@ -18,6 +18,7 @@
 //!
 //! Floor: imports `base`.
 
+mod checkpoint;
 mod decode;
 mod encode;
 pub mod format;
@@ -28,11 +29,14 @@ use std::collections::VecDeque;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::base::record::{Place, Position, Record, Room};
-use crate::base::{Time, limits};
+use crate::base::{Time, limits, limits::Sizes};
 
 use format::{Commit, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader};
 
-pub use recover::{Fault, File, Recovered, Trouble, Unreadable, read_frame, recover};
+pub use checkpoint::Checkpoint;
+pub use recover::{
+    Fault, File, Recovered, Source, Trouble, Unreadable, has_begun, read_frame, recover,
+};
 
 /// What a journal is told at its start.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +45,8 @@ pub struct Config {
     pub journal_id: [u8; 16],
     /// The host's epoch.
     pub epoch: u64,
+    /// When segments change.
+    pub sizes: Sizes,
 }
 
 /// What the disk is to do.
@@ -73,6 +79,12 @@ pub enum Effect {
         /// Its number.
         segment: u32,
     },
+    /// Put a checkpoint in the place of the last one. It is a cache: nothing waits for it, and it
+    /// need not be durable.
+    Checkpoint {
+        /// The file's content.
+        bytes: Bytes,
+    },
     /// Read a record's frame; then the hub's `handle_read`.
     Read {
         /// For the answer.
@@ -86,6 +98,8 @@ pub enum Effect {
 #[derive(Clone, Debug)]
 pub struct Segment {
     number: u32,
+    /// The position of its first record.
+    first: Position,
     size: u64,
     used: u64,
     /// Messages in it that are still needed, and their bytes.
@@ -95,7 +109,8 @@ pub struct Segment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     None,
-    Preparing,
+    /// Its size.
+    Preparing(u64),
     Ready(u64),
     /// The disk was full; it is asked again at this moment.
     Full(Time),
@@ -133,21 +148,13 @@ pub struct Journal {
     /// Segments to be freed once this position is durable.
     freeing: Option<(u32, Position)>,
     freed: u32,
+    /// A checkpoint, to be kept once its position is durable.
+    checkpoint: Option<Checkpoint>,
     idle_at: Option<Time>,
     effects: VecDeque<Effect>,
 }
 
 impl Segment {
-    /// Its number.
-    pub fn number(&self) -> u32 {
-        self.number
-    }
-
-    /// Bytes of its file, and how many of them hold something.
-    pub fn sizes(&self) -> (u64, u64) {
-        (self.size, self.used)
-    }
-
     fn remaining(&self) -> u64 {
         self.size.saturating_sub(self.used)
     }
@@ -167,9 +174,10 @@ impl Journal {
     pub fn new(config: Config, found: Recovered, size_hint: u64) -> Journal {
         let Recovered { mut segments, last, durable, .. } = found;
         let number = segments.back().map_or(1, |last| last.number + 1);
-        let size = limits::SEGMENT_SIZE.0.max((size_hint * 2).next_power_of_two());
+        let size = config.sizes.segment.0.max((size_hint * 2).next_power_of_two());
         let oldest = segments.front().map_or(number, |first| first.number);
-        segments.push_back(Segment { number, size, used: 0, live: (0, 0) });
+        let first = durable.min(last) + 1;
+        segments.push_back(Segment { number, first, size, used: 0, live: (0, 0) });
         let mut journal = Journal {
             config,
             segments,
@@ -186,6 +194,7 @@ impl Journal {
             restated: number,
             freeing: None,
             freed: oldest - 1,
+            checkpoint: None,
             idle_at: None,
             effects: VecDeque::new(),
         };
@@ -197,8 +206,20 @@ impl Journal {
     /// before anything else is done; with its number and size.
     pub fn take_beginning(&mut self) -> (u32, u64, Bytes) {
         self.append_commit();
-        let bytes = std::mem::take(&mut self.group.bytes).freeze();
+        // What was sealed on the way belongs to it.
+        let mut whole = BytesMut::new();
+        self.effects.retain(|effect| match effect {
+            Effect::Write { bytes, .. } => {
+                whole.extend_from_slice(bytes);
+                false
+            }
+            _ => true,
+        });
+        whole.extend_from_slice(&self.group.bytes);
+        let bytes = whole.freeze();
         self.group = Group::default();
+        self.pending.clear();
+        (self.pending_size, self.unsynced) = (0, 0);
         self.written = self.last;
         self.synced = self.last;
         let active = self.active_mut();
@@ -208,7 +229,7 @@ impl Journal {
 
     /// Appends a record; `sync` if somebody waits for it to be durable.
     pub fn append(&mut self, position: Position, record: &Record, sync: bool) -> Place {
-        if self.group.bytes.len() > limits::GROUP_SIZE_MAX {
+        if self.group.bytes.len() > self.config.sizes.group_max {
             self.seal_group();
         }
         let start = self.group.bytes.len();
@@ -221,6 +242,15 @@ impl Journal {
         self.group.count += 1;
         self.group.sync |= sync;
         Place { segment, offset: (offset / 8) as u32, size }
+    }
+
+    /// Somebody waits for what was appended before to be durable, though it was not so then.
+    pub fn sync(&mut self) {
+        self.group.sync = true;
+        if self.group.count == 0 {
+            // It was handed to the disk already: an empty commit makes it so.
+            self.seal_group();
+        }
     }
 
     /// Completes the frame that begins at `start` in the open group; returns its offset.
@@ -240,6 +270,17 @@ impl Journal {
         if self.group.count > 0 {
             self.seal_group();
             self.idle_at = Some(now.plus_ms(limits::IDLE_COMMIT_MS));
+        } else if self.told < self.synced && self.idle_at.is_none() {
+            // A host has begun, and nothing has followed yet.
+            self.idle_at = Some(now.plus_ms(limits::IDLE_COMMIT_MS));
+        }
+    }
+
+    /// Nothing will follow: a last commit says that all of it is durable, so that damage to it is
+    /// never taken for a torn write.
+    pub fn seal_end(&mut self) {
+        if self.told < self.synced && self.group.count == 0 {
+            self.seal_group();
         }
     }
 
@@ -263,7 +304,7 @@ impl Journal {
         let active = self.active();
         let (segment, offset) = (active.number, active.used - bytes.len() as u64);
         self.unsynced += bytes.len() as u64;
-        let sync = sync || self.unsynced > limits::UNSYNCED_MAX;
+        let sync = sync || self.unsynced > self.config.sizes.unsynced_max;
         if sync {
             self.unsynced = 0;
         }
@@ -277,23 +318,29 @@ impl Journal {
     fn prepare_next(&mut self) {
         let active = self.active();
         if self.next == Next::None && active.used > active.size / 2 {
-            self.next = Next::Preparing;
-            self.ask_for_next();
+            self.ask_for_next(self.size_of_next());
         }
     }
 
-    fn ask_for_next(&mut self) {
-        let active = self.active();
-        let size = (active.size * 4).clamp(limits::SEGMENT_SIZE.0, limits::SEGMENT_SIZE.1);
-        self.effects.push_back(Effect::Prepare { segment: active.number + 1, size });
+    fn size_of_next(&self) -> u64 {
+        (self.active().size * 4).clamp(limits::SEGMENT_SIZE.0, limits::SEGMENT_SIZE.1)
     }
 
-    /// A segment has been made, with this size; or the disk was full.
+    fn ask_for_next(&mut self, size: u64) {
+        self.next = Next::Preparing(size);
+        let segment = self.active().number + 1;
+        self.effects.push_back(Effect::Prepare { segment, size });
+    }
+
+    /// A segment has been made, with this size; or the disk was full. Then a smaller one may fit.
     pub fn handle_prepared(&mut self, now: Time, size: Option<u64>) {
-        self.next = match size {
-            Some(size) => Next::Ready(size),
-            None => Next::Full(now.plus_ms(limits::SPACE_RETRY_MS)),
-        };
+        match (size, self.next) {
+            (Some(size), _) => self.next = Next::Ready(size),
+            (None, Next::Preparing(asked)) if asked > limits::SEGMENT_SIZE.0 => {
+                self.ask_for_next((asked / 4).max(limits::SEGMENT_SIZE.0));
+            }
+            (None, _) => self.next = Next::Full(now.plus_ms(limits::SPACE_RETRY_MS)),
+        }
     }
 
     /// Everything up to `position` has been written.
@@ -311,6 +358,10 @@ impl Journal {
         self.handle_written(position);
         self.synced = self.synced.max(position);
         self.idle_at = Some(now.plus_ms(limits::IDLE_COMMIT_MS));
+        if let Some(checkpoint) = self.checkpoint.take_if(|c| c.position <= self.synced) {
+            let bytes = checkpoint.encode(&self.config.journal_id);
+            self.effects.push_back(Effect::Checkpoint { bytes });
+        }
         if let Some((through, at)) = self.freeing
             && at <= self.synced
         {
@@ -321,8 +372,7 @@ impl Journal {
                 }
             }
             if matches!(self.next, Next::Full(_)) {
-                self.next = Next::Preparing;
-                self.ask_for_next();
+                self.ask_for_next(self.size_of_next());
             }
         }
     }
@@ -333,15 +383,12 @@ impl Journal {
             self.idle_at = None;
             // Nothing follows by which recovery could tell damage in the last group from a torn
             // write; an empty commit does.
-            if self.told < self.synced && self.group.count == 0 {
-                self.seal_group();
-            }
+            self.seal_end();
         }
         if let Next::Full(at) = self.next
             && at <= now
         {
-            self.next = Next::Preparing;
-            self.ask_for_next();
+            self.ask_for_next(self.size_of_next());
         }
     }
 
@@ -366,8 +413,8 @@ impl Journal {
         match self.next {
             Next::Full(_) if active.remaining() < LAST_RESERVE => Room::Nothing,
             Next::Full(_) => Room::Settlements,
-            Next::Preparing if active.remaining() < active.slack() => Room::Behind,
-            _ if self.pending_size > limits::JOURNAL_PENDING_MAX => Room::Behind,
+            Next::Preparing(_) if active.remaining() < active.slack() => Room::Behind,
+            _ if self.pending_size > self.config.sizes.pending_max => Room::Behind,
             _ => Room::Open,
         }
     }
@@ -378,16 +425,34 @@ impl Journal {
         matches!(self.next, Next::Ready(_)) && active.remaining() < active.slack()
     }
 
+    /// Keeps what stands where the active segment begins, once that is durable; called right after
+    /// `roll`.
+    pub fn keep_checkpoint(&mut self, records: Vec<Record>) {
+        let (segment, position) = (self.active().number, self.last);
+        self.checkpoint = Some(Checkpoint { segment, position, records });
+    }
+
     /// Begins the next segment.
     pub fn roll(&mut self, now: Time) {
         let Next::Ready(size) = self.next else { return };
         self.seal(now);
+        self.append_end();
         let number = self.active().number + 1;
-        self.segments.push_back(Segment { number, size, used: 0, live: (0, 0) });
+        let first = self.last + 1;
+        self.segments.push_back(Segment { number, first, size, used: 0, live: (0, 0) });
         self.seed = Seed::new(&self.config.journal_id, number);
         self.next = Next::None;
         self.restated = number;
         self.begin_segment();
+    }
+
+    /// Should the next segment be gone one day, it will be missed.
+    fn append_end(&mut self) {
+        let start = self.group.bytes.len();
+        self.group.bytes.put_bytes(0, FRAME_HEADER_SIZE);
+        self.complete_frame(format::END, self.last, start);
+        self.group.crc = 0;
+        self.seal_group();
     }
 
     fn begin_segment(&mut self) {
@@ -404,18 +469,18 @@ impl Journal {
         self.active_mut().used = SEGMENT_HEADER_SIZE as u64;
     }
 
-    /// A message of `size` bytes lies in `segment` and is needed.
-    pub fn keep(&mut self, segment: u32, size: u64) {
+    /// So many messages, of `size` bytes together, lie in `segment` and are needed.
+    pub fn keep(&mut self, segment: u32, count: u64, size: u64) {
         if let Some(segment) = self.segment(segment) {
-            segment.live.0 += 1;
+            segment.live.0 += count;
             segment.live.1 += size;
         }
     }
 
-    /// A message of `size` bytes in `segment` is no longer needed.
-    pub fn release(&mut self, segment: u32, size: u64) {
+    /// So many messages, of `size` bytes together, in `segment` are no longer needed.
+    pub fn release(&mut self, segment: u32, count: u64, size: u64) {
         if let Some(segment) = self.segment(segment) {
-            segment.live.0 -= 1;
+            segment.live.0 -= count;
             segment.live.1 -= size;
         }
     }
@@ -443,7 +508,7 @@ impl Journal {
         let used: u64 = self.segments.iter().map(|segment| segment.used).sum();
         let live: u64 = self.segments.iter().map(|segment| segment.live.1).sum();
         let garbage = used.saturating_sub(live);
-        let sparse = garbage > live.max(limits::GARBAGE_MIN) && self.room() == Room::Open;
+        let sparse = garbage > live.max(self.config.sizes.garbage_min) && self.room() == Room::Open;
         (sparse && oldest.live.0 > 0).then_some(oldest.number)
     }
 

@@ -21,12 +21,12 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::format::{
-    COMMIT, Commit, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader,
+    COMMIT, Commit, END, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader,
     frame_size,
 };
-use super::{Segment, decode};
+use super::{Checkpoint, Segment, decode};
 use crate::base::record::{Place, Position, Record};
-use crate::base::{Error, Kind};
+use crate::base::{Error, Kind, limits};
 
 /// A segment's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,9 +46,13 @@ pub struct Recovered {
     pub last: Position,
     /// The last position that was known to be durable.
     pub durable: Position,
+    /// The highest epoch of any host that began a segment.
+    pub epoch: u64,
     /// What came after it, to be written anew; and where it lies now.
     pub tail: Vec<(Position, Record, Place)>,
-    /// The first place from which on nothing counts, if there is anything.
+    /// How far each segment holds something that counts: number, bytes.
+    pub extents: Vec<(u32, u64)>,
+    /// Where the journal ends, if something lies behind its end.
     pub torn: Option<Fault>,
     /// Files that hold nothing that is needed: to be removed once the new segment is durable.
     pub obsolete: Vec<u32>,
@@ -61,8 +65,8 @@ pub struct Unreadable {
     pub what: &'static str,
 }
 
-/// Zeros that are passed over at once.
-const ZEROS: usize = 64;
+/// Zeros that are passed over at once: most of a segment, and what is left between frames.
+const ZEROS: (usize, usize) = (4096, 64);
 
 /// A place at which the journal does not go on as it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,22 +129,32 @@ struct Scan<'a> {
     is_torn: bool,
     /// The oldest segment that is still needed, as far as anything says.
     oldest: u32,
+    /// The last segment says that it goes on in the next.
+    goes_on: bool,
+}
+
+/// What there is to recover from.
+pub struct Source<'a> {
+    /// The segments' files.
+    pub files: &'a [File],
+    /// The last checkpoint's file, if there is one.
+    pub checkpoint: Option<Bytes>,
+    /// Gives a segment's whole content.
+    pub read: &'a mut dyn FnMut(u32) -> Result<Bytes, Error>,
 }
 
 /// Reads segments in order; hands to `sink` each record that is known to be durable, with its
-/// place.
-///
-/// `read` gives a segment's whole content.
+/// place. With a checkpoint, what it lists comes first, and only what was written after it.
 ///
 /// # Errors
 ///
 /// Damage; whatever `read` and `sink` say.
 pub fn recover(
     journal_id: [u8; 16],
-    files: &[File],
-    read: &mut dyn FnMut(u32) -> Result<Bytes, Error>,
+    source: Source<'_>,
     sink: &mut dyn FnMut(Record, Place) -> Result<(), Error>,
 ) -> Result<Recovered, Trouble> {
+    let Source { files, checkpoint, read } = source;
     let mut files = files.to_vec();
     files.sort_unstable_by_key(|file| file.number);
     let first = unbroken(&files);
@@ -155,9 +169,20 @@ pub fn recover(
         fault: None,
         is_torn: false,
         oldest: 1,
+        goes_on: false,
     };
-    for file in &files[first..] {
+    let mut checkpoint = checkpoint.and_then(|bytes| Checkpoint::decode(&journal_id, &bytes));
+    let from = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.segment);
+    let start = files.iter().position(|file| file.number == from).filter(|at| *at >= first);
+    for (at, file) in files.iter().enumerate().skip(start.unwrap_or(first)) {
         let content = read(file.number)?;
+        if let (true, Some(checkpoint)) = (Some(at) == start, checkpoint.take()) {
+            if !scan.begin_behind(checkpoint, &files[first..at], &content)? {
+                // It fits nothing: as if there were none.
+                let files = &files;
+                return recover(journal_id, Source { files, checkpoint: None, read }, scan.sink);
+            }
+        }
         scan.segment(file.number, &content)?;
     }
     scan.finish(&files)
@@ -170,8 +195,37 @@ fn unbroken(files: &[File]) -> usize {
 }
 
 impl Scan<'_> {
+    /// Takes in what a checkpoint lists, if it ends where this segment begins.
+    fn begin_behind(
+        &mut self,
+        checkpoint: Checkpoint,
+        earlier: &[File],
+        content: &Bytes,
+    ) -> Result<bool, Trouble> {
+        let header = SegmentHeader::decode(&self.journal_id, checkpoint.segment, content);
+        if header.is_none_or(|header| header.first != checkpoint.position + 1) {
+            return Ok(false);
+        }
+        self.last = checkpoint.position;
+        self.durable = checkpoint.position;
+        for file in earlier {
+            let (number, size) = (file.number, file.size);
+            self.segments.push_back(Segment { number, first: 0, size, used: size, live: (0, 0) });
+        }
+        for record in checkpoint.records {
+            (self.sink)(record, Place::default())?;
+        }
+        Ok(true)
+    }
+
     fn segment(&mut self, number: u32, content: &Bytes) -> Result<(), Trouble> {
         let seed = Seed::new(&self.journal_id, number);
+        self.goes_on = false;
+        if (content.len() as u64) < limits::SEGMENT_SIZE.0 {
+            let (offset, expected) = (content.len() as u64, self.last + 1);
+            let what = "the file is shorter than any segment";
+            return Err(Trouble::Damaged(Fault { segment: number, offset, expected, what }));
+        }
         let Some(header) = SegmentHeader::decode(&self.journal_id, number, content) else {
             let what = "the segment's header is damaged";
             self.begin_fault(number, 0, what);
@@ -199,6 +253,7 @@ impl Scan<'_> {
         self.supersede(number, header)?;
         self.segments.push_back(Segment {
             number,
+            first: header.first,
             size: content.len() as u64,
             used: 0,
             live: (0, 0),
@@ -246,7 +301,8 @@ impl Scan<'_> {
         let mut group = Vec::new();
         let (mut start, mut at, mut crc) = (SEGMENT_HEADER_SIZE, SEGMENT_HEADER_SIZE, 0);
         while let Some(frame) = FrameHeader::decode(seed, at as u64, &content[at..]) {
-            let expected = self.last + group.len() as u64 + u64::from(frame.kind != COMMIT);
+            let is_record = !matches!(frame.kind, COMMIT | END);
+            let expected = self.last + group.len() as u64 + u64::from(is_record);
             let belongs = frame.position == expected && frame.epoch == header.epoch as u32;
             if !belongs || !frame.check_body(seed, at as u64, &content[at..]) {
                 break;
@@ -261,6 +317,8 @@ impl Scan<'_> {
                 }
                 self.take_group(&mut group, commit)?;
                 (start, crc) = (next, 0);
+            } else if frame.kind == END {
+                self.goes_on = true;
             } else {
                 let Some(record) = decode::decode(frame.kind, body) else {
                     let what = "a record can't be read";
@@ -322,8 +380,12 @@ impl Scan<'_> {
     ) -> Result<(), Trouble> {
         let mut at = from.next_multiple_of(8);
         while at + FRAME_HEADER_SIZE <= content.len() {
-            if content[at..].first_chunk() == Some(&[0u8; ZEROS]) {
-                at += ZEROS;
+            if content[at..].first_chunk() == Some(&[0u8; ZEROS.0]) {
+                at += ZEROS.0;
+                continue;
+            }
+            if content[at..].first_chunk() == Some(&[0u8; ZEROS.1]) {
+                at += ZEROS.1;
                 continue;
             }
             self.is_torn |= content[at..at + 8] != [0; 8];
@@ -350,26 +412,48 @@ impl Scan<'_> {
             }
         }
         let first = self.segments.front().map_or(1, |segment| segment.number);
-        if self.oldest < first {
-            return Err(Trouble::Missing(first - 1));
+        let missing = match files.last().map(|last| last.number + 1) {
+            _ if self.oldest < first => Some(first - 1),
+            // The next segment had its name before this one was ended.
+            next if self.goes_on => next,
+            _ => None,
+        };
+        if let Some(missing) = missing {
+            return Err(Trouble::Missing(missing));
         }
         while self.segments.front().is_some_and(|segment| segment.number < self.oldest) {
             self.segments.pop_front();
         }
-        // A segment of which nothing counts is one that was never begun.
-        while self.segments.back().is_some_and(|s| s.used <= SEGMENT_HEADER_SIZE as u64) {
+        let begun = |s: &&Segment| s.used > SEGMENT_HEADER_SIZE as u64;
+        let extents = self.segments.iter().filter(begun).map(|s| (s.number, s.used)).collect();
+        // What a segment holds that begins behind all that is durable, if it was begun at all, is
+        // written anew as a whole.
+        while self.segments.back().is_some_and(|segment| segment.first > self.durable) {
             self.segments.pop_back();
         }
         let kept = |file: &&File| self.segments.iter().all(|kept| kept.number != file.number);
         Ok(Recovered {
             last: self.last,
             durable: self.durable,
+            epoch: self.epoch,
             obsolete: files.iter().filter(kept).map(|file| file.number).collect(),
             tail: self.waiting.into(),
+            extents,
             torn: self.fault.filter(|_| self.is_torn),
             segments: self.segments,
         })
     }
+}
+
+/// True if a segment begins with a header and a record. With those of which that is known it is
+/// damage if they do not, though nothing that they hold says so.
+pub fn has_begun(journal_id: &[u8; 16], segment: u32, content: &Bytes) -> bool {
+    let first = content.get(SEGMENT_HEADER_SIZE..).and_then(|frame| {
+        let (seed, offset) = (Seed::new(journal_id, segment), SEGMENT_HEADER_SIZE as u64);
+        FrameHeader::decode(seed, offset, frame)
+            .filter(|header| header.check_body(seed, offset, frame))
+    });
+    SegmentHeader::decode(journal_id, segment, content).is_some() && first.is_some()
 }
 
 /// Reads the record at a place from the bytes of its frame.

@@ -1,5 +1,5 @@
 //! Clients and a hub joined by pipes that a test can cut, under a clock that a test turns.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its part")]
 
 #[path = "disk.rs"]
 mod disk;
@@ -11,9 +11,12 @@ use telpher_proto::base::{
 use telpher_proto::client::{self, Client, Link};
 use telpher_proto::hub::{self, Beginning, Effect, Hub, Linger, Peer, PortId};
 
-pub use disk::Disk;
+use telpher_proto::journal::Source;
+
+pub use disk::{Disk, Faults};
 
 pub const CLOCK: [u8; 16] = [7; 16];
+pub const HUB_ID: [u8; 16] = [9; 16];
 
 pub struct World {
     pub now: Time,
@@ -21,6 +24,9 @@ pub struct World {
     pub programs: Vec<Program>,
     pub epoch: u64,
     pub disk: Disk,
+    /// Nobody hosts.
+    pub is_down: bool,
+    pub hub_id: [u8; 16],
     tokens: u8,
 }
 
@@ -38,16 +44,23 @@ pub struct Program {
 impl World {
     /// The hub of a directory, with its disk.
     pub fn new() -> World {
+        let mut world = World::on(Disk::default(), HUB_ID);
+        world.take_over().expect("an empty disk");
+        world
+    }
+
+    /// A disk, and nobody who hosts yet.
+    pub fn on(disk: Disk, hub_id: [u8; 16]) -> World {
         let now = Time::from_nanos(1_000_000_000);
-        let mut disk = Disk::default();
-        let hub = host(1, now, &mut disk).expect("an empty disk");
-        World { now, hub, programs: Vec::new(), epoch: 1, disk, tokens: 0 }
+        let hub = Hub::new(config(hub_id, 0), now);
+        let programs = Vec::new();
+        World { now, hub, programs, epoch: 0, disk, is_down: true, hub_id, tokens: 0 }
     }
 
     /// A hub without a directory.
     pub fn in_memory() -> World {
         let mut world = World::new();
-        world.hub = Hub::new(config(1), world.now);
+        world.hub = Hub::new(config(HUB_ID, 1), world.now);
         world
     }
 
@@ -65,36 +78,62 @@ impl World {
 
     /// The host ends by itself, and another takes over.
     pub fn hand_over(&mut self) {
-        let last = self.hub.close_down(self.now);
+        self.try_to_hand_over().expect("an undamaged disk");
+    }
+
+    /// The same on a disk that may fail.
+    pub fn try_to_hand_over(&mut self) -> Result<(), Error> {
+        let ended = self.end_host();
+        self.lose_host();
+        ended?;
+        self.take_over()
+    }
+
+    /// The host ends by itself, and nobody follows.
+    pub fn end_host(&mut self) -> Result<(), Error> {
+        let Some(last) = self.hub.close_down(self.now) else { return Ok(()) };
         let mut synced = 0;
-        while let Some(effect) = self.hub.poll_disk() {
-            self.disk.waiting.push_back(effect);
-        }
-        loop {
-            let done = self.disk.next();
-            if done.is_empty() {
-                break;
+        for is_sealed in [false, true] {
+            while let Some(effect) = self.hub.poll_disk() {
+                self.disk.waiting.push_back(effect);
             }
-            for done in done {
-                if let hub::DiskDone::Synced(position) = done {
-                    synced = position;
+            loop {
+                let all = self.disk.next()?;
+                if all.is_empty() {
+                    break;
+                }
+                for done in all {
+                    if let hub::DiskDone::Synced(position) = done {
+                        synced = position;
+                    }
+                    self.hub.handle_disk(self.now, done);
                 }
             }
+            assert!(last <= synced, "what was handed over is durable");
+            if !is_sealed {
+                self.hub.seal_end();
+            }
         }
-        assert!(last.is_some_and(|last| last <= synced), "what was handed over is durable");
-        self.take_over().expect("an undamaged disk");
+        Ok(())
     }
 
     /// Another host takes over from what is on the disk.
     pub fn take_over(&mut self) -> Result<(), Error> {
         self.epoch += 1;
-        self.hub = host(self.epoch, self.now, &mut self.disk)?;
+        self.lose_host();
+        self.hub = host(config(self.hub_id, self.epoch), self.now, &mut self.disk)?;
+        self.is_down = false;
+        self.settle();
+        Ok(())
+    }
+
+    fn lose_host(&mut self) {
+        self.is_down = true;
+        self.disk.forget_work();
         for program in &mut self.programs {
             program.port = None;
             program.client.handle_disconnected(self.now, "the host was killed");
         }
-        self.settle();
-        Ok(())
     }
 
     /// A program that has opened the hub.
@@ -141,9 +180,12 @@ impl World {
         let end = self.now.plus_ms(ms);
         loop {
             let next = self.programs.iter().filter_map(|program| program.client.poll_timeout());
-            let next = next.chain(self.hub.poll_timeout()).min().unwrap_or(end);
+            let hub = self.hub.poll_timeout().filter(|_| !self.is_down);
+            let next = next.chain(hub).min().unwrap_or(end);
             self.now = next.clamp(self.now, end);
-            self.hub.handle_timeout(self.now);
+            if !self.is_down {
+                self.hub.handle_timeout(self.now);
+            }
             for program in &mut self.programs {
                 program.client.handle_timeout(self.now);
             }
@@ -199,8 +241,11 @@ impl World {
         while let Some(link) = program.client.poll_link() {
             moved = true;
             match link {
+                Link::Connect if self.is_down => {
+                    program.client.handle_disconnected(now, "nobody hosts");
+                }
                 Link::Connect => {
-                    self.tokens += 1;
+                    self.tokens = self.tokens.wrapping_add(1);
                     program.port =
                         Some(self.hub.connect(now, Peer::Local(None), [self.tokens; 16]));
                     program.client.handle_connected(now);
@@ -220,11 +265,17 @@ impl World {
     }
 
     fn turn_disk(&mut self) -> bool {
+        if self.is_down {
+            return false;
+        }
         self.hub.flush(self.now);
         while let Some(effect) = self.hub.poll_disk() {
             self.disk.waiting.push_back(effect);
         }
-        let done = self.disk.next();
+        let Ok(done) = self.disk.next() else {
+            self.lose_host();
+            return true;
+        };
         let moved = !done.is_empty();
         for done in done {
             self.hub.handle_disk(self.now, done);
@@ -234,6 +285,9 @@ impl World {
 
     fn turn_hub(&mut self) -> bool {
         let mut moved = false;
+        if self.is_down {
+            return false;
+        }
         while let Some(effect) = self.hub.poll_effect() {
             moved = true;
             match effect {
@@ -337,26 +391,29 @@ impl World {
     }
 }
 
-fn config(epoch: u64) -> hub::Config {
+fn config(hub_id: [u8; 16], epoch: u64) -> hub::Config {
     hub::Config {
-        hub_id: [9; 16],
-        journal_id: [9; 16],
+        hub_id,
+        journal_id: hub_id,
         epoch,
         clock: CLOCK,
         session_grace_ms: 5_000,
         time_ms: 1_000_000,
         seed: epoch,
+        sizes: Default::default(),
     }
 }
 
-fn host(epoch: u64, now: Time, disk: &mut Disk) -> Result<Hub, Error> {
-    let files = disk.files();
+fn host(config: hub::Config, now: Time, disk: &mut Disk) -> Result<Hub, Error> {
+    let files = disk.files()?;
+    let checkpoint = disk.checkpoint.clone();
     let mut read = |number| disk.read(number);
     let path = |number| format!("journal.{number:08}");
-    let begun = Hub::recover(config(epoch), now, &files, &mut read, &path)?;
+    let source = Source { files: &files, checkpoint, read: &mut read };
+    let begun = Hub::recover(config, now, source, &path)?;
     let Beginning { hub, segment: (number, size, content), obsolete, .. } = begun;
-    disk.make((number, size, &content));
-    obsolete.into_iter().for_each(|number| disk.remove(number));
+    disk.make((number, size, &content))?;
+    obsolete.into_iter().try_for_each(|number| disk.remove(number))?;
     Ok(hub)
 }
 

@@ -5,6 +5,7 @@
 //! LOCK      locked by the process that hosts the hub, whose number it holds
 //! HUB       the hub's id, the epoch that rises with every host, the last one's first segment
 //! journal.* what every host has written down
+//! checkpoint  what stood at some point of that: a cache
 //! reserve   room on a full disk for the next host
 //! hub.sock  where the host listens
 //! ```
@@ -17,23 +18,24 @@ mod lock;
 mod record;
 mod segments;
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use telpher_proto::base::{Error, Kind};
 
-use crate::descriptors::Descriptor;
+use crate::descriptors::{Descriptor, Tracked};
 
 pub(crate) use lock::{Lock, Locked};
 pub(crate) use record::Record;
 pub(crate) use segments::{Filling, SegmentFile, is_full, read_frame, segment_name};
 
 const VERSION: &[u8] = b"telpher directory 1\n";
-const FILE_SIZE_MAX: usize = 4 * 1024;
+const FILE_SIZE_MAX: u64 = 4 * 1024;
 
 /// What makes a file system a network's: locks and memory are not shared as we need them.
 const NETWORKS: [(u32, &str); 4] =
@@ -97,16 +99,16 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Makes an empty directory, which must be ours alone, that of a hub.
+    /// Makes an empty directory that of a hub, for a copy.
     ///
     /// # Errors
     ///
     /// `IO` with the system's words.
     pub(crate) fn found(path: &Path) -> Result<Directory, Error> {
         let failed = |error: io::Error| failure("make", path, &error);
-        std::fs::write(path.join("VERSION"), VERSION).map_err(failed)?;
-        let mode = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(path.join("VERSION"), mode).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        let file = open(&path.join("VERSION"), options.write(true).create_new(true));
+        file.and_then(|file| (&*file).write_all(VERSION)).map_err(failed)?;
         Directory::look(path)
     }
 
@@ -183,6 +185,7 @@ impl Directory {
             let is_ours =
                 ours.iter().any(|own| name == *own || name.starts_with(&format!("{own}.")))
                     || name.starts_with(segments::PREFIX)
+                    || name.starts_with(segments::CHECKPOINT)
                     || name.starts_with(segments::RESERVE);
             if !is_ours && name != "." && name != ".." {
                 return Ok(Some(name));
@@ -193,60 +196,41 @@ impl Directory {
 
     /// A small file's content.
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let open = || Ok(rustix::fs::openat(self, name, flags, Mode::empty())?);
-        let file = match Descriptor::make(open) {
+        let failed = |error: io::Error| self.failed_at(name, &error);
+        let file = match open(&self.path.join(name), OpenOptions::new().read(true)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(self.failed_at(name, &error)),
+            Err(error) => return Err(failed(error)),
         };
-        let stat = rustix::fs::fstat(&file).map_err(|error| self.failed_at(name, &error.into()))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        if !file.metadata().map_err(failed)?.is_file() {
             return Err(self.refused(&format!("its {name} is no plain file")));
         }
-        let mut content = vec![0; FILE_SIZE_MAX];
-        let mut size = 0;
-        while size < content.len() {
-            match rustix::io::read(&file, &mut content[size..]) {
-                Ok(0) => break,
-                Ok(count) => size += count,
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(self.failed_at(name, &error.into())),
-            }
-        }
-        content.truncate(size);
+        let mut content = Vec::new();
+        (&*file).take(FILE_SIZE_MAX).read_to_end(&mut content).map_err(failed)?;
         Ok(Some(content))
     }
 
     /// Replaces a small file, so that after a crash there is either the old one or the new one.
     fn replace(&self, name: &str, content: &[u8]) -> Result<(), Error> {
-        let temporary = format!("{name}.{}", std::process::id());
-        self.write_synced(&temporary, content)
-            .and_then(|()| rustix::fs::renameat(self, &temporary, self, name))
-            .and_then(|()| rustix::fs::fsync(self))
-            .map_err(|error| self.failed_at(name, &error.into()))
+        let temporary = self.path.join(format!("{name}.{}", std::process::id()));
+        let written = write_synced(&temporary, content).or_else(|error| {
+            if is_full(&error) && self.give_spare() {
+                return write_synced(&temporary, content);
+            }
+            Err(error)
+        });
+        let replaced = written
+            .and_then(|()| std::fs::rename(&temporary, self.path.join(name)))
+            .and_then(|()| self.sync());
+        replaced.map_err(|error| {
+            let _ = std::fs::remove_file(&temporary);
+            self.failed_at(name, &error)
+        })
     }
 
-    fn write_synced(&self, name: &str, content: &[u8]) -> Result<(), Errno> {
-        match rustix::fs::unlinkat(self, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => return Err(error),
-        }
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let mode = Mode::RUSR | Mode::WUSR;
-        let open = || Ok(lifted(rustix::fs::openat(self, name, flags, mode)?)?);
-        let file = Descriptor::make(open)
-            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-        let mut rest = content;
-        while !rest.is_empty() {
-            match rustix::io::write(&file, rest) {
-                Ok(count) => rest = &rest[count..],
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        rustix::fs::fsync(&file)
+    /// Makes the directory's own entries durable.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        Tracked::make(|| File::open(&self.path))?.sync_all()
     }
 
     fn text(&self) -> String {
@@ -280,10 +264,30 @@ fn network(magic: u32) -> Option<&'static str> {
     NETWORKS.iter().find(|(known, _)| *known == magic).map(|(_, name)| *name)
 }
 
+/// Opens a file of the directory. This and all that is done with it goes through the system's C
+/// library, so that a test can put itself between.
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<Tracked<File>> {
+    let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    let options = options.custom_flags(flags | libc::O_NONBLOCK).mode(0o600);
+    Tracked::make(|| lifted(options.open(path)?))
+}
+
+fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = open(path, OpenOptions::new().write(true).create_new(true))?;
+    (&*file).write_all(content)?;
+    file.sync_all()
+}
+
 /// The same file under a number above the standard streams', where no stray output can reach it.
-fn lifted(file: std::os::fd::OwnedFd) -> Result<std::os::fd::OwnedFd, Errno> {
-    use std::os::fd::AsRawFd;
-    if file.as_raw_fd() > 2 { Ok(file) } else { rustix::io::fcntl_dupfd_cloexec(file, 3) }
+fn lifted(file: File) -> io::Result<File> {
+    if file.as_raw_fd() > 2 {
+        return Ok(file);
+    }
+    Ok(File::from(rustix::io::fcntl_dupfd_cloexec(&file, 3)?))
 }
 
 #[cfg(test)]

@@ -56,7 +56,14 @@ impl Directory {
     ///
     /// `CORRUPT` if it is damaged.
     pub(crate) fn record(&self) -> Result<Option<Record>, Error> {
-        let Some(text) = self.read(NAME)? else { return Ok(None) };
+        let Some(text) = self.read(NAME)? else {
+            // Without its id nothing of the journal could be read: it would look empty.
+            if self.segments()?.is_empty() {
+                return Ok(None);
+            }
+            let path = self.path().join(NAME);
+            return Err(Error::new(Kind::Corrupt, format!("{} is missing", path.display())));
+        };
         let damaged = || {
             let path = self.path().join(NAME);
             Error::new(Kind::Corrupt, format!("{} is damaged at offset 0", path.display()))

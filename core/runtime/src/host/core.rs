@@ -26,7 +26,7 @@ use super::process::{Watched, judge};
 use super::{Mail, Mailbox};
 use crate::clock;
 use crate::link::listen::{Accepted, Listener};
-use crate::link::{Link, Read};
+use crate::link::{Farewell, Link, Read};
 use crate::poller::{Poller, Readiness, Source};
 
 /// Rounds of reading and writing in one turn.
@@ -200,7 +200,15 @@ impl Core {
             self.mailbox.take(&mut mail);
             for message in mail.drain(..) {
                 match message {
-                    Mail::Disk(DiskDone::Synced(position)) if position >= last => return,
+                    Mail::Disk(done) => {
+                        let is_last =
+                            matches!(done, DiskDone::Synced(position) if position >= last);
+                        self.hub.handle_disk(now, done);
+                        if is_last {
+                            self.hub.seal_end();
+                            return self.flush(now);
+                        }
+                    }
                     Mail::DiskFailed(error) => {
                         return tracing::error!(%error, "the hub was not handed over");
                     }
@@ -275,7 +283,8 @@ impl Core {
 
     fn connect_ring(&mut self, now: Time, ring: crate::link::RingEnd) {
         if self.peers.len() >= SESSIONS_MAX {
-            ring.set_reason(&format!("the hub has {SESSIONS_MAX} connections, and allows no more"));
+            let reason = format!("the hub has {SESSIONS_MAX} connections, and allows no more");
+            ring.say(Farewell::Ended(reason));
             return;
         }
         let port = self.hub.connect(now, self.local(), clock::random());
@@ -464,14 +473,14 @@ impl Core {
     pub(crate) fn stop(&mut self, reason: &str) {
         for (_, peer) in &self.peers {
             if let Link::Ring(ring) = &peer.link {
-                ring.set_reason(reason);
+                ring.say(Farewell::ended(reason));
             }
         }
         self.doors.clear();
         self.peers.clear();
         self.ports.clear();
         self.watched.clear();
-        self.mailbox.close(reason);
+        self.mailbox.close(Farewell::ended(reason));
         self.is_stopped = true;
     }
 }

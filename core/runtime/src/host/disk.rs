@@ -24,7 +24,7 @@ use telpher_proto::hub::DiskDone;
 use telpher_proto::journal::Effect;
 
 use super::{Mail, Mailbox};
-use crate::directory::{Directory, Filling, SegmentFile, is_full, read_frame};
+use crate::directory::{Directory, Filling, Lock, SegmentFile, is_full, read_frame};
 use crate::system;
 
 struct Write {
@@ -38,6 +38,7 @@ struct Write {
 enum Task {
     Prepare(u32, u64),
     Free(u32),
+    Checkpoint(Bytes),
     Read(u64, Place),
 }
 
@@ -50,11 +51,15 @@ pub(crate) struct Disk {
 
 impl Disk {
     /// Starts the threads.
-    pub(crate) fn start(directory: &Arc<Directory>, mailbox: &Arc<Mailbox>) -> io::Result<Disk> {
+    pub(crate) fn start(
+        (directory, lock): (&Arc<Directory>, &Arc<Lock>),
+        mailbox: &Arc<Mailbox>,
+    ) -> io::Result<Disk> {
         let (writes, to_write) = channel();
         let (tasks, to_do) = channel();
         let (own, mail) = (Arc::clone(directory), Arc::clone(mailbox));
-        let writer = Writer { directory: own, mailbox: mail, open: None, is_dirty: false };
+        let lock = Arc::clone(lock);
+        let writer = Writer { directory: own, lock, mailbox: mail, open: None, is_dirty: false };
         let (own, mail) = (Arc::clone(directory), Arc::clone(mailbox));
         let files = Files { directory: own, mailbox: mail, filling: None, open: Vec::new() };
         let journal = system::spawn("telpher-journal", move || writer.run(&to_write))?;
@@ -74,6 +79,7 @@ impl Disk {
             }
             Effect::Prepare { segment, size } => tasks.send(Task::Prepare(segment, size)),
             Effect::Free { segment } => tasks.send(Task::Free(segment)),
+            Effect::Checkpoint { bytes } => tasks.send(Task::Checkpoint(bytes)),
             Effect::Read { id, place } => tasks.send(Task::Read(id, place)),
         };
     }
@@ -97,6 +103,7 @@ fn failure(directory: &Directory, segment: u32, what: &str, error: &io::Error) -
 
 struct Writer {
     directory: Arc<Directory>,
+    lock: Arc<Lock>,
     mailbox: Arc<Mailbox>,
     open: Option<(u32, SegmentFile)>,
     /// Something was written to the open segment since it was last synced.
@@ -125,9 +132,11 @@ impl Writer {
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
             };
         }
+        self.check_lock()?;
         self.mailbox.post(Mail::Disk(DiskDone::Written(last)));
         if sync {
             self.sync()?;
+            self.check_lock()?;
             self.mailbox.post(Mail::Disk(DiskDone::Synced(last)));
         }
         Ok(())
@@ -140,6 +149,7 @@ impl Writer {
         let open = self.open.as_ref().filter(|(number, _)| *number == segment);
         if open.is_none() {
             self.sync()?;
+            self.check_lock()?;
             let file = self.directory.open_segment(segment, true).map_err(failed)?;
             self.open = Some((segment, file));
         }
@@ -148,6 +158,24 @@ impl Writer {
             self.is_dirty = true;
         }
         Ok(())
+    }
+
+    /// A lock file that was replaced protects nothing: another process may host by now. It replaced
+    /// the file before it read the journal, so what it did not see is noticed here, and confirmed to
+    /// nobody.
+    fn check_lock(&self) -> Result<(), Error> {
+        match self.directory.still_has(&self.lock) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let path = self.directory.path().display();
+                let detail = format!("the lock file of {path} was removed or replaced");
+                Err(Error::new(Kind::Io, detail))
+            }
+            Err(error) => {
+                let path = self.directory.path().display();
+                Err(Error::new(Kind::Io, format!("can't look at the lock of {path}: {error}")))
+            }
+        }
     }
 
     fn sync(&mut self) -> Result<(), Error> {
@@ -207,6 +235,12 @@ impl Files {
                 self.directory
                     .remove_segment(segment)
                     .map_err(|error| failure(&self.directory, segment, "remove", &error))
+            }
+            Task::Checkpoint(bytes) => {
+                if let Err(error) = self.directory.write_checkpoint(&bytes) {
+                    tracing::debug!(%error, "no checkpoint was written");
+                }
+                Ok(())
             }
             Task::Read(id, place) => self.read(id, place),
         }

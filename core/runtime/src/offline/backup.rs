@@ -89,25 +89,25 @@ fn finish(
     found: &Found,
 ) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::Other(target.failed(&error));
-    let kept = &found.recovered.segments;
-    let Some(last) = kept.back() else {
+    let kept = &found.recovered.extents;
+    let Some(&(last, _)) = kept.last() else {
         let path = source.path().display();
         let detail = format!("{path} has had no host: there is nothing to be copied");
         return Err(Error::new(Kind::Refused, detail).into());
     };
     for file in copy.segments()? {
-        match kept.iter().find(|segment| segment.number() == file.number) {
-            None => copy.remove_segment(file.number).map_err(failed)?,
+        let (number, size) = (file.number, file.size);
+        match kept.iter().find(|(kept, _)| *kept == number) {
+            None => copy.remove_segment(number),
             // Only the last one is still being written.
-            Some(segment) if segment.number() == last.number() => {
-                copy.finish_copy(file.number, segment.sizes()).map_err(failed)?;
-            }
-            Some(_) => copy.finish_copy(file.number, (file.size, file.size)).map_err(failed)?,
+            Some((_, used)) if number == last => copy.finish_copy(number, (size, *used)),
+            Some(_) => copy.finish_copy(number, (size, size)),
         }
+        .map_err(failed)?;
     }
     // A host that began meanwhile may have written some of it.
     let epoch = source.record()?.map_or(found.epoch, |record| record.epoch);
-    let segment = found.segment.min(last.number());
+    let segment = found.segment.min(last);
     let (hub_id, journal_id) = (clock::random(), found.journal_id);
     copy.note(Record { hub_id, journal_id, epoch, segment })?;
     copy.sync().map_err(failed)

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use telpher_proto::base::{Error, Kind};
 use telpher_proto::broker::Past;
-use telpher_proto::journal::{self, Fault, Recovered, Trouble};
+use telpher_proto::journal::{self, Fault, Recovered, Source, Trouble};
 
 use super::{Damage, Report, Segment};
 use crate::directory::{Directory, segment_name};
@@ -90,13 +90,24 @@ impl Found {
             past.apply(record, place);
             Ok(())
         };
+        let mut has_begun = true;
         let mut read = |number| {
             let content = directory.read_segment(number)?;
+            has_begun &= number != record.segment
+                || journal::has_begun(&record.journal_id, number, &content);
             look(number, &content)?;
             Ok(content)
         };
+        // Without a checkpoint: everything is read.
+        let source = Source { files: &files, checkpoint: None, read: &mut read };
         let mut recovered =
-            journal::recover(record.journal_id, &files, &mut read, &mut sink).map_err(trouble)?;
+            journal::recover(record.journal_id, source, &mut sink).map_err(trouble)?;
+        if !has_begun {
+            return Err(damaged(segment_name(record.segment), "it does not begin as it did"));
+        }
+        if recovered.epoch > record.epoch {
+            return Err(damaged("HUB".to_owned(), "it counts fewer hosts than there have been"));
+        }
         for (_, record, place) in std::mem::take(&mut recovered.tail) {
             records += 1;
             past.apply(record, place);
@@ -114,8 +125,8 @@ impl Found {
         report.durable = self.recovered.durable;
         report.torn = self.recovered.torn.map(place_of);
         let used = |number| {
-            let mut segments = self.recovered.segments.iter();
-            segments.find(|segment| segment.number() == number).map_or(0, |found| found.sizes().1)
+            let mut extents = self.recovered.extents.iter();
+            extents.find(|(segment, _)| *segment == number).map_or(0, |(_, used)| *used)
         };
         let segment = |file: &journal::File| Segment {
             file: segment_name(file.number),
@@ -160,15 +171,18 @@ fn nothing(files: Vec<journal::File>) -> Result<Found, Failure> {
 }
 
 fn missing(file: String) -> Failure {
-    Failure::Damaged(Damage { file, offset: 0, what: "it is missing".to_owned() })
+    damaged(file, "it is missing")
+}
+
+fn damaged(file: String, what: &str) -> Failure {
+    Failure::Damaged(Damage { file, offset: 0, what: what.to_owned() })
 }
 
 fn record_failure(error: &Error) -> Failure {
     if error.kind() != Kind::Corrupt {
         return Failure::Other(error.clone());
     }
-    let what = "its checksum is wrong".to_owned();
-    Failure::Damaged(Damage { file: "HUB".to_owned(), offset: 0, what })
+    damaged("HUB".to_owned(), "its checksum is wrong")
 }
 
 fn trouble(trouble: Trouble) -> Failure {

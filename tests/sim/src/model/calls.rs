@@ -109,7 +109,7 @@ impl Calls {
         service: &Name,
         request: &Request,
     ) -> Verdict {
-        let Context { at, sessions } = context;
+        let Context { at, sessions, .. } = context;
         let number = number(&request.message.body).ok_or("nobody asked this")?;
         let call = self.calls.get_mut(&number).ok_or("nobody asked this")?;
         ensure(call.message == request.message, || format!("what was asked is {call:?}"))?;
@@ -208,7 +208,7 @@ impl Calls {
 
     /// No instance was live during the whole call.
     fn nobody_serves(&self, context: &Context, number: u64) -> Verdict {
-        let Context { at, sessions } = context;
+        let Context { at, sessions, .. } = context;
         let call = &self.calls[&number];
         let epoch = sessions.epoch(at.who);
         let live = self.instances.iter().find(|((who, _), instance)| {

@@ -6,12 +6,20 @@
 //! ```text
 //! tickets   every ticket ends exactly once and in time; nothing comes for an unknown id
 //! sessions  whom the hub may have given up, and which host each program has reached
+//! eras      which hosts there were, and what each end of one leaves
 //! queues    nothing confirmed is lost, stored twice, held twice or taken twice; order
+//!           (body, holds, batches, letters, fate: one message, who holds it, what goes together,
+//!           dead letters, and what becomes of all that when a host ends and in the end)
 //! calls     a handler runs at most once, and the answer is its answer
 //! ```
 
+mod batches;
 mod body;
 mod calls;
+mod eras;
+mod fate;
+mod holds;
+mod letters;
 mod queues;
 mod sessions;
 mod tickets;
@@ -25,10 +33,12 @@ use telpher_proto::base::{Command, Error, Event, Id, Name, Notice, Outcome, Queu
 use crate::agenda::Who;
 use crate::plan::Plan;
 use calls::Calls;
+use eras::Eras;
 use queues::Queues;
 use sessions::Sessions;
 use tickets::Tickets;
 
+pub use eras::HostEnd;
 pub use tickets::verdict_wait;
 
 /// What is wrong, if anything is.
@@ -74,12 +84,16 @@ struct Moment {
 struct Context<'a> {
     at: Moment,
     sessions: &'a Sessions,
+    eras: &'a Eras,
 }
 
 /// The model.
 #[derive(Debug)]
 pub struct Model {
     violation: Option<String>,
+    directory: bool,
+    removes: bool,
+    eras: Eras,
     sessions: Sessions,
     tickets: Tickets,
     queues: Queues,
@@ -92,6 +106,9 @@ impl Model {
     pub fn new(plan: &Plan) -> Model {
         Model {
             violation: None,
+            directory: plan.directory,
+            removes: plan.removes(),
+            eras: Eras::default(),
             sessions: Sessions::default(),
             tickets: Tickets::default(),
             queues: Queues::new(plan),
@@ -130,7 +147,9 @@ impl Model {
     /// A program starts an operation.
     pub fn started(&mut self, start: &Start, command: &Command) {
         self.tickets.start(start, Some(command.clone()));
-        self.queues.start(start, command);
+        let at = Moment { now: start.now, who: start.who, linked: false };
+        let context = Context { at, sessions: &self.sessions, eras: &self.eras };
+        self.queues.start(&context, start, command);
         self.calls.start(start, command);
     }
 
@@ -152,8 +171,8 @@ impl Model {
                 let what = ticket.command.as_ref().map_or("open", tickets::command_name);
                 let how = result.as_ref().map_or_else(|e| e.kind().name(), |_| "ok");
                 *self.counts.entry(format!("{what} {how}")).or_default() += 1;
-                let command = ticket.command.clone();
-                return self.done(at, event.id, command, result);
+                let ended = (ticket.command.clone(), ticket.started);
+                return self.done(at, event.id, ended, result);
             }
             _ => {}
         }
@@ -165,12 +184,12 @@ impl Model {
             }
             (What::Delivery(delivery), Command::Consume { queue, .. }) => {
                 *self.counts.entry("delivery".into()).or_default() += 1;
-                let context = Context { at, sessions: &self.sessions };
+                let context = Context { at, sessions: &self.sessions, eras: &self.eras };
                 self.queues.deliver(&context, Some(event.id), queue, delivery)
             }
             (What::Request(request), Command::Serve { service, .. }) => {
                 *self.counts.entry("request".into()).or_default() += 1;
-                let context = Context { at, sessions: &self.sessions };
+                let context = Context { at, sessions: &self.sessions, eras: &self.eras };
                 self.calls.request(&context, event.id, service, request)
             }
             (What::Withdrawn { request }, Command::Serve { .. }) => {
@@ -189,10 +208,16 @@ impl Model {
             Notice::HubChanged { .. } => "session forgotten",
         };
         *self.counts.entry(name.into()).or_default() += 1;
+        let before = self.sessions.epoch(at.who);
+        let may_miss = !self.directory || !self.removes;
         self.sessions.notice(at, notice)?;
         self.calls.notice(at, notice);
         match notice {
-            Notice::HubChanged { .. } => self.queues.void(at.who, None),
+            Notice::HubChanged { epoch, memory_lost } => {
+                let context = Context { at, sessions: &self.sessions, eras: &self.eras };
+                self.queues.host_changed(&context, before);
+                self.memory_lost(before, *epoch, *memory_lost, may_miss)?;
+            }
             Notice::Resumed => self.queues.resumed(at)?,
             Notice::Disconnected { .. } => {}
         }
@@ -203,21 +228,21 @@ impl Model {
         &mut self,
         at: Moment,
         id: Id,
-        command: Option<Command>,
+        (command, started): (Option<Command>, Time),
         result: &Result<Outcome, Error>,
     ) -> Verdict {
         let Some(command) = command else {
             if let Ok(Outcome::Opened(info)) = result {
-                self.sessions.opened(at, info)?;
+                self.sessions.opened(at, info, self.directory)?;
             }
             return Ok(());
         };
-        let context = Context { at, sessions: &self.sessions };
+        let context = Context { at, sessions: &self.sessions, eras: &self.eras };
         match &command {
             Command::Call { .. } | Command::Serve { .. } | Command::Reply { .. } => {
                 self.calls.end(&context, id, &command, result)
             }
-            _ => self.queues.end(&context, id, &command, result),
+            _ => self.queues.end(&context, id, (&command, started), result),
         }
     }
 
@@ -238,6 +263,9 @@ impl Model {
     pub fn closing(&mut self, who: Who) {
         self.queues.void(who, None);
         self.calls.gone(who);
+        if self.sessions.local(who) {
+            self.queues.local_ended();
+        }
     }
 
     /// It has closed, and was driven.
@@ -250,6 +278,66 @@ impl Model {
     pub fn killed(&mut self, who: Who) {
         self.closing(who);
         self.tickets.forget(who);
+    }
+
+    /// True if `who` runs on the hub's machine.
+    pub fn is_local(&self, who: Who) -> bool {
+        self.sessions.local(who)
+    }
+
+    /// True if what `who` holds with this token is of a queue in memory.
+    pub fn is_of_memory(&self, who: Who, token: u64) -> bool {
+        self.queues.is_of_memory(who, token)
+    }
+
+    /// A host begins.
+    pub fn host_begins(&mut self, epoch: u64) {
+        let verdict = self.eras.begin(epoch);
+        self.judge(verdict);
+    }
+
+    /// The host is gone; so is the connection on which it knew a program.
+    pub fn host_lost(&mut self, now: Time, who: Who, grace_ms: u64) {
+        let grace = (!self.is_local(who)).then_some(Duration::from_millis(grace_ms));
+        self.sessions.hub_lost(now, who, true, grace);
+    }
+
+    /// The host has ended.
+    pub fn host_ended(&mut self, end: HostEnd) {
+        self.eras.ended(end);
+        if end != HostEnd::Clean {
+            self.queues.memory_is_lost();
+        }
+    }
+
+    /// The machine has lost its power.
+    pub fn power_cut(&mut self) {
+        self.eras.power_cut();
+        self.queues.memory_is_lost();
+        self.queues.power_is_cut();
+    }
+
+    /// A host's disk has failed.
+    pub fn disk_failed(&mut self, now: Time, epoch: u64) {
+        self.eras.failed(now, epoch);
+    }
+
+    /// The wall clock was set.
+    pub fn clock_jumped(&mut self) {
+        self.eras.clock_jumped = true;
+    }
+
+    /// What a program is told of the hub's memory is so.
+    fn memory_lost(&self, before: u64, after: u64, lost: bool, may_miss: bool) -> Verdict {
+        if !self.directory {
+            return ensure(lost == (after > before), || {
+                format!("a host forgets its memory with a new epoch only; it was {before}")
+            });
+        }
+        let was = self.eras.memory_between(before, after);
+        ensure(was || !lost, || "no host was killed".into())?;
+        let _ = may_miss;
+        Ok(())
     }
 
     /// The hub has learned that the connection on which it knew a program is gone.
@@ -265,13 +353,14 @@ impl Model {
 
     /// The figures of a queue before and after the last program took what was left.
     pub fn drained(&mut self, queue: &Name, info: &QueueInfo, empty: bool) {
-        let verdict = self.queues.drained(info, empty);
+        let verdict = self.queues.drained(queue, info, empty);
         self.judge(verdict.map_err(|complaint| format!("{queue} is {info:?}: {complaint}")));
     }
 
-    /// The run is over, and `epoch` was its last host.
-    pub fn finish(&mut self, epoch: u64) {
-        let verdict = self.tickets.finish().and_then(|()| self.queues.finish(epoch));
+    /// The run is over.
+    pub fn finish(&mut self) {
+        let era = |durability| self.eras.era_now(durability);
+        let verdict = self.tickets.finish().and_then(|()| self.queues.finish(era));
         self.judge(verdict);
     }
 }

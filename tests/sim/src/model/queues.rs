@@ -1,68 +1,80 @@
 //! What becomes of each message: nothing confirmed is lost, stored twice, held twice or taken
 //! twice, what was refused is never seen, and first deliveries keep their producer's order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use telpher_proto::base::{Command, Delivery, Error, Id, Message, Name, Outcome, QueueInfo};
-use telpher_proto::base::{Receipt, Time, Verdict as Choice};
+use telpher_proto::base::{Command, Delivery, Durability, Error, Id, Message, Name, Outcome};
+use telpher_proto::base::{Part, QueueInfo, Receipt, Time, Verdict as Choice};
 
-use super::body::{Body, Lane, Send};
+use super::batches::{Batch, Batches};
+use super::body::{Body, Fact, Lane, Send};
+use super::holds::{Hold, Holds};
+use super::letters;
 use super::{Context, Moment, Start, Verdict, ensure, number};
 use crate::agenda::Who;
 use crate::plan::Plan;
 
-#[derive(Debug)]
-struct Hold {
-    body: u64,
-    consumer: Option<Id>,
-    live: bool,
-    /// Its session forgot it.
-    void: bool,
-    /// It was given to another because this session seemed to be over.
-    passed_on: bool,
-    accepted: bool,
-}
+/// A delivery that was on its way for so long is not expected any more, in ms.
+const LATE_MS: u64 = 12_000;
 
 /// A purge or a deletion.
 #[derive(Debug)]
-struct Removal {
-    queue: Name,
-    ended: Option<Time>,
-    count: Option<u64>,
+pub(super) struct Removal {
+    pub queue: Name,
+    pub ended: Option<Time>,
+    pub count: Option<u64>,
 }
 
 #[derive(Debug)]
 pub struct Queues {
-    length_max: BTreeMap<Name, u64>,
-    removes: bool,
-    bodies: BTreeMap<u64, Body>,
-    holds: BTreeMap<(Who, u64), Hold>,
+    pub(super) plan: Plan,
+    pub(super) bodies: BTreeMap<u64, Body>,
+    pub(super) holds: Holds,
+    pub(super) batches: Batches,
+    /// Whose each message id is, for ever.
+    pub(super) ids: BTreeMap<u64, u64>,
     /// The most that each consumer ever had credit for: nobody says when less takes effect.
-    credit: BTreeMap<(Who, Id), u32>,
-    order: BTreeMap<Lane, u64>,
-    removals: BTreeMap<(Who, Id), Removal>,
+    pub(super) credit: BTreeMap<(Who, Id), u32>,
+    pub(super) order: BTreeMap<Lane, u64>,
+    pub(super) removals: BTreeMap<(Who, Id), Removal>,
+    /// Queues of which some consumer has a time limit.
+    pub(super) limited: BTreeSet<Name>,
+    /// Local programs that have ended.
+    pub(super) ends: u64,
+    /// Everything heard before this moment is durable.
+    pub(super) durable: Time,
 }
 
 impl Queues {
     pub(super) fn new(plan: &Plan) -> Queues {
-        let limit = |queue: &crate::plan::QueuePlan| (queue.name.clone(), queue.options.length_max);
+        let limited = plan.queues.iter().filter(|queue| queue.options.ack_deadline_ms > 0);
         Queues {
-            length_max: plan.queues.iter().map(limit).collect(),
-            removes: plan.removes(),
+            limited: limited.map(|queue| queue.name.clone()).collect(),
+            plan: plan.clone(),
             bodies: BTreeMap::new(),
-            holds: BTreeMap::new(),
+            holds: Holds::default(),
+            batches: Batches::default(),
+            ids: BTreeMap::new(),
             credit: BTreeMap::new(),
             order: BTreeMap::new(),
             removals: BTreeMap::new(),
+            ends: 0,
+            durable: Time::default(),
         }
     }
 
-    pub(super) fn start(&mut self, start: &Start, command: &Command) {
+    pub(super) fn start(&mut self, context: &Context, start: &Start, command: &Command) {
         match command {
-            Command::Send { queue, message } => self.send(start, queue, message),
-            Command::Settle { delivery, verdict } => self.settle(start.who, *delivery, *verdict),
-            Command::Consume { prefetch, .. } => {
+            Command::Send { queue, message } => drop(self.send(start, queue, message)),
+            Command::Settle { delivery, verdict, .. } => {
+                self.settle(start.who, *delivery, *verdict);
+            }
+            Command::Batch { parts } => self.batch(context, start, parts),
+            Command::Consume { prefetch, queue, ack_deadline_ms } => {
                 self.credit.insert((start.who, start.id), *prefetch);
+                if *ack_deadline_ms > 0 {
+                    self.limited.insert(queue.clone());
+                }
             }
             Command::Credit { consumer, prefetch } => {
                 if let Some(most) = self.credit.get_mut(&(start.who, *consumer)) {
@@ -77,23 +89,92 @@ impl Queues {
         }
     }
 
-    fn send(&mut self, start: &Start, queue: &Name, message: &Message) {
-        let body = Body::new(start, queue, message);
-        self.bodies.insert(number(&message.body).expect("programs number what they say"), body);
+    fn send(&mut self, start: &Start, queue: &Name, message: &Message) -> (u64, Durability) {
+        let plan = self.plan.queue(queue).expect("only planned queues are used");
+        let body = Body::new(start, plan, message, self.ends);
+        let number = number(&message.body).expect("programs number what they say");
+        let durability = body.durability;
+        self.bodies.insert(number, body);
+        (number, durability)
     }
 
-    fn settle(&mut self, who: Who, token: u64, choice: Choice) {
-        let Some(hold) = self.holds.get_mut(&(who, token)) else { return };
-        hold.live = false;
+    /// The message of a delivery, its durability, and whether it was held for certain.
+    fn settle(&mut self, who: Who, token: u64, choice: Choice) -> Option<(u64, Durability, bool)> {
+        let hold = self.holds.get_mut(who, token)?;
+        let was_live = std::mem::replace(&mut hold.live, false);
+        hold.settling = true;
         let body = self.bodies.get_mut(&hold.body).expect("a hold has a body");
-        if body.holder == Some((who, token)) {
-            body.holder = None;
-        }
         match choice {
+            Choice::Reject if !hold.is_dead => body.rejections_started += 1,
             Choice::Acknowledge | Choice::Reject => body.removals += 1,
-            Choice::Requeue => body.requeues_started += 1,
+            Choice::Requeue => body.sides[usize::from(hold.is_dead)].requeues_started += 1,
             Choice::Release => {}
         }
+        Some((hold.body, hold.durability, was_live))
+    }
+
+    fn batch(&mut self, context: &Context, start: &Start, parts: &[Part]) {
+        let (mut sends, mut acknowledged, mut settled) = (Vec::new(), Vec::new(), Vec::new());
+        let mut level = Durability::Memory;
+        for part in parts {
+            match part {
+                Part::Send { queue, message } => {
+                    let (number, durability) = self.send(start, queue, message);
+                    sends.push(number);
+                    level = level.max(durability);
+                }
+                Part::Settle { delivery, verdict, .. } => {
+                    let found = self.settle(start.who, *delivery, *verdict);
+                    let Some((body, durability, was_live)) = found else { continue };
+                    level = level.max(durability);
+                    settled.push((*delivery, was_live));
+                    if *verdict == Choice::Acknowledge {
+                        acknowledged.push(body);
+                    }
+                }
+            }
+        }
+        let era = context.eras.era_now(level);
+        let is_known = false;
+        let batch = Batch { sends, acknowledged, settled, level, era, is_known };
+        self.batches.0.insert((start.who, start.id), batch);
+    }
+
+    /// Failures of a message of the queue that nobody asked for, at most.
+    fn more_failures(&self, body: &Body) -> u64 {
+        if self.limited.contains(&body.queue) || self.limited.contains(&body.dead) {
+            return u64::from(u32::MAX);
+        }
+        self.ends - body.ends
+    }
+
+    /// A message as the hub tells of it: somebody has sent it, and it is stored once.
+    fn known(
+        &mut self,
+        context: &Context,
+        queue: &Name,
+        id: u64,
+        message: &Message,
+    ) -> Result<u64, String> {
+        let number = number(&message.body).ok_or("nobody sent this")?;
+        let ends = self.ends;
+        let body = self.bodies.get_mut(&number).ok_or("nobody sent this")?;
+        let is_dead = body.dead == *queue;
+        let told = if is_dead { letters::without_headers(message) } else { message.clone() };
+        ensure(body.message == told, || format!("what was sent is {body:?}"))?;
+        ensure(body.queue == *queue || is_dead, || format!("it was sent to {}", body.queue))?;
+        let refused = body.send == Send::Refused && !body.shaken;
+        ensure(!refused, || "its send was refused".into())?;
+        let owner = *self.ids.entry(id).or_insert(number);
+        ensure(owner == number, || format!("the id {id:#x} is that of message {owner}"))?;
+        let era = context.eras.era(body.durability, context.sessions.epoch(context.at.who));
+        body.stored_once(era, id)?;
+        if is_dead {
+            let limited = self.limited.contains(&body.queue);
+            let plan = self.plan.queue(&body.queue).expect("only planned queues are used");
+            letters::check(context, message, (body, plan), (limited, ends))?;
+        }
+        Ok(number)
     }
 
     pub(super) fn deliver(
@@ -104,51 +185,93 @@ impl Queues {
         delivery: &Delivery,
     ) -> Verdict {
         let Moment { now, who, .. } = context.at;
-        let doubtful = context.sessions.doubtful(now, who);
-        let number = number(&delivery.message.body).ok_or("nobody sent this")?;
-        let body = self.bodies.get_mut(&number).ok_or("nobody sent this")?;
-        ensure(body.message == delivery.message, || format!("what was sent is {body:?}"))?;
-        ensure(body.queue == *queue, || format!("it was sent to {}", body.queue))?;
-        ensure(body.send != Send::Refused, || "its send was refused".into())?;
-        body.stored_once((context.sessions.epoch(who), delivery.message_id))?;
-        if !doubtful {
-            body.may_be_held(delivery)?;
-            let other = body.holder;
-            if let Some(other) = other.filter(|other| *other != (who, delivery.token)) {
-                let over = context.sessions.doubtful(now, other.0);
-                ensure(over, || format!("{other:?} holds it"))?;
-                self.holds.get_mut(&other).expect("a holder has a hold").passed_on = true;
-            }
-            body.holder = Some((who, delivery.token));
+        let number = self.known(context, queue, delivery.message_id, &delivery.message)?;
+        let body = &self.bodies[&number];
+        let (is_dead, durability) = (body.dead == *queue, body.durability);
+        let limited = self.limited.contains(queue) || self.limited.contains(&body.queue);
+        let long_ago = |fact: &Fact| fact.heard.plus_ms(LATE_MS) < now;
+        // With a time limit it may have been taken back before it was heard of.
+        let may_be_late = limited && !body.removed.as_ref().is_some_and(long_ago);
+        let stale = context.eras.is_stale(durability, context.sessions.epoch(who));
+        let doubtful = stale || context.sessions.doubtful(now, who);
+        if !doubtful && !may_be_late {
+            body.may_be_held(delivery, is_dead, self.more_failures(body))?;
+            self.held_by_no_other(context, number, delivery.token)?;
         }
-        body.handed = true;
-        let first = !delivery.redelivered && !doubtful && !body.repeated;
-        let lane = body.lane(who, queue.clone());
+        if limited && !stale {
+            self.taken_back_from(number, is_dead, delivery.failures);
+        }
+        self.attempts_end(number, is_dead, delivery)?;
+        let body = self.bodies.get_mut(&number).expect("looked up before");
+        let first = !delivery.redelivered && !doubtful && !body.repeated && !limited;
+        let side = &mut body.sides[usize::from(is_dead)];
+        if !stale {
+            side.handed = true;
+            side.seen = if limited { 0 } else { side.seen.max(delivery.failures) };
+            body.buried |= is_dead && !limited;
+            body.holds.push((who, delivery.token));
+        }
+        body.drained |= who.slot == self.plan.programs;
+        let lane = body.lane(who, queue.clone(), context.eras.era_now(Durability::Os));
         let hold = Hold {
             body: number,
+            durability,
+            is_dead,
             consumer,
-            live: true,
+            failures: delivery.failures,
+            live: !stale && !limited,
+            settling: false,
             void: false,
             passed_on: false,
             accepted: false,
         };
-        let before = self.holds.insert((who, delivery.token), hold);
-        // A verdict whose end nobody knows may not have reached the hub: then it comes again.
-        let again = before.as_ref().is_none_or(|hold| !hold.live && !hold.void && !hold.accepted);
-        ensure(again, || format!("this token was used before: {before:?}"))?;
-        if first {
+        self.holds.insert(who, delivery.token, hold)?;
+        if first && !is_dead {
             let last = self.order.insert(lane, number).unwrap_or(0);
             ensure(last < number, || format!("{last}, sent later, was delivered before"))?;
         }
-        self.within_credit(who, consumer)
+        consumer.map_or(Ok(()), |id| self.within_credit(who, id))
     }
 
-    fn within_credit(&self, who: Who, consumer: Option<Id>) -> Verdict {
-        // A deleted queue takes what is held of it out of the count.
-        let Some(id) = consumer.filter(|_| !self.removes) else { return Ok(()) };
-        let holds = self.holds.range((who, 0)..=(who, u64::MAX));
-        let of_this = holds.filter(|(_, hold)| hold.live && hold.consumer == consumer);
-        let held: Vec<u64> = of_this.map(|((_, token), _)| *token).collect();
+    /// Nobody else holds it for certain; whoever held it does not any more.
+    fn held_by_no_other(&mut self, context: &Context, number: u64, token: u64) -> Verdict {
+        let Moment { now, who, .. } = context.at;
+        let own = (who, token);
+        let body = self.bodies.get_mut(&number).expect("looked up before");
+        for other in std::mem::take(&mut body.holds) {
+            let Some(hold) = self.holds.get_mut(other.0, other.1).filter(|_| other != own) else {
+                continue;
+            };
+            let over = context.sessions.doubtful(now, other.0);
+            ensure(!hold.live || over, || format!("{other:?} holds it"))?;
+            hold.passed_on |= hold.live || !hold.settling;
+        }
+        Ok(())
+    }
+
+    /// Whoever holds it with fewer failures held it before: it was taken back from there.
+    fn taken_back_from(&mut self, number: u64, is_dead: bool, failures: u32) {
+        for (who, token) in self.bodies[&number].holds.clone() {
+            if let Some(hold) = self.holds.get_mut(who, token) {
+                let earlier = hold.is_dead == is_dead && hold.failures < failures;
+                hold.passed_on |= earlier && !hold.settling;
+            }
+        }
+    }
+
+    /// After its last attempt it is a dead letter.
+    fn attempts_end(&self, number: u64, is_dead: bool, delivery: &Delivery) -> Verdict {
+        let plan = self.plan.queue(&self.bodies[&number].queue).expect("only planned queues");
+        let most = match plan.options.max_attempts {
+            0 => 20,
+            most => most,
+        };
+        ensure(is_dead || delivery.failures < most, || format!("it may be tried {most} times"))
+    }
+
+    fn within_credit(&self, who: Who, id: Id) -> Verdict {
+        let held = self.holds.of(who).filter(|(_, hold)| hold.live && hold.consumer == Some(id));
+        let held: Vec<u64> = held.map(|(token, _)| token).collect();
         let most = self.credit.get(&(who, id)).copied().unwrap_or(u32::MAX);
         ensure(held.len() <= most as usize, || {
             format!("it has credit for {most} and holds {held:?}")
@@ -160,50 +283,95 @@ impl Queues {
         &mut self,
         context: &Context,
         id: Id,
-        command: &Command,
+        (command, started): (&Command, Time),
         result: &Result<Outcome, Error>,
     ) -> Verdict {
         let who = context.at.who;
         match (command, result) {
-            (Command::Send { message, .. }, _) => self.end_send(context, message, result),
+            (Command::Send { message, .. }, _) => {
+                let number = number(&message.body).expect("programs number what they say");
+                let receipt = match result {
+                    Ok(Outcome::Receipt(receipt)) => Ok(receipt),
+                    Ok(_) => return Ok(()),
+                    Err(error) => Err(error),
+                };
+                self.end_send(context, number, receipt)?;
+                let level = self.bodies[&number].durability;
+                self.done(context, level, started, result.is_ok())
+            }
             (Command::Receive { queue }, Ok(Outcome::Delivery(delivery))) => {
                 self.deliver(context, None, queue, delivery)
             }
-            (Command::Settle { delivery, verdict }, _) => {
-                self.end_settle(context, *delivery, *verdict, result.as_ref().err())
+            (Command::Settle { delivery, verdict, .. }, _) => {
+                let level = self.holds.get(who, *delivery).map(|hold| hold.durability);
+                let level = level.unwrap_or(Durability::Memory);
+                let error = result.as_ref().err();
+                self.end_settle(context, *delivery, (*verdict, level), error)?;
+                self.done(context, level, started, error.is_none())
             }
+            (Command::Batch { parts }, _) => self.end_batch(context, id, (parts, started), result),
             (Command::Purge { .. } | Command::Delete { .. }, _) => {
                 self.end_removal(context.at, id, result);
                 Ok(())
             }
+            (Command::Peek { queue, .. }, Ok(Outcome::Peeked(peeked))) => {
+                for peeked in peeked {
+                    self.known(context, queue, peeked.message_id, &peeked.message)?;
+                }
+                Ok(())
+            }
             (Command::Inspect { queue }, Ok(Outcome::Queue(info))) => self.inspected(queue, info),
             (Command::Consume { .. }, _) => {
-                self.void(who, Some(id));
+                self.holds.void(who, Some(id));
                 Ok(())
             }
             _ => Ok(()),
         }
     }
 
+    /// Something is done, and as safe as `level` says.
+    fn done(
+        &mut self,
+        context: &Context,
+        level: Durability,
+        started: Time,
+        is_done: bool,
+    ) -> Verdict {
+        if is_done && level == Durability::Disk {
+            self.durable = self.durable.max(started);
+            let epoch = context.sessions.epoch(context.at.who);
+            let failed = context.eras.failed_before(epoch, started);
+            ensure(!failed, || "the disk of this host had failed before".into())?;
+        }
+        Ok(())
+    }
+
     fn end_send(
         &mut self,
         context: &Context,
-        message: &Message,
-        result: &Result<Outcome, Error>,
+        number: u64,
+        result: Result<&Receipt, &Error>,
     ) -> Verdict {
-        let number = number(&message.body).expect("programs number what they say");
         let body = self.bodies.get_mut(&number).expect("a send has a body");
         match result {
-            Ok(Outcome::Receipt(Receipt { message_id, .. })) => {
-                body.send = Send::Confirmed;
+            Ok(Receipt { message_id, durability }) => {
+                let owner = *self.ids.entry(*message_id).or_insert(number);
+                ensure(owner == number, || format!("this id is that of message {owner}"))?;
+                ensure(*durability >= body.durability, || "it is less safe than its queue".into())?;
                 let epoch = context.sessions.epoch(context.at.who);
-                body.stored_once((epoch, *message_id))?;
-                let queue = body.queue.clone();
-                self.within_length(&queue, epoch)
+                let era = context.eras.era(body.durability, epoch);
+                body.stored_once(era, *message_id)?;
+                body.send = Send::Confirmed;
+                body.confirmed = Some(Fact { heard: context.at.now, level: *durability });
+                let is_over = context.eras.era_now(body.durability) != era;
+                body.lost |= is_over && context.eras.era_now(*durability) != era;
+                self.within_length(number)
             }
             Err(error) if !error.maybe_executed() => {
                 body.send = Send::Refused;
-                ensure(body.stored.is_none(), || format!("it was delivered before: {body:?}"))
+                ensure(body.stored.is_none() || body.shaken, || {
+                    format!("it was delivered before: {body:?}")
+                })
             }
             _ => {
                 body.send = Send::Unknown;
@@ -212,19 +380,63 @@ impl Queues {
         }
     }
 
+    fn end_batch(
+        &mut self,
+        context: &Context,
+        id: Id,
+        (parts, started): (&[Part], Time),
+        result: &Result<Outcome, Error>,
+    ) -> Verdict {
+        let who = context.at.who;
+        let Some(batch) = self.batches.0.get_mut(&(who, id)) else { return Ok(()) };
+        let (sends, level) = (batch.sends.clone(), batch.level);
+        batch.is_known = result.as_ref().err().is_none_or(|error| !error.maybe_executed());
+        let refused = result.is_err() && batch.is_known;
+        for (token, was_live) in batch.settled.clone() {
+            if let Some(hold) = self.holds.get_mut(who, token).filter(|_| refused) {
+                hold.live = was_live && !hold.void && !hold.passed_on;
+                hold.settling = false;
+            }
+        }
+        let receipts = match result {
+            Ok(Outcome::Receipts(receipts)) => Ok(receipts),
+            Ok(_) => return Err("a batch ends with receipts".into()),
+            Err(error) => Err(error),
+        };
+        let count = receipts.map_or(sends.len(), Vec::len);
+        ensure(count == sends.len(), || format!("it has {} sends", sends.len()))?;
+        for (place, number) in sends.into_iter().enumerate() {
+            let receipt = receipts.map(|receipts| &receipts[place]);
+            let safe = receipt.as_ref().ok().is_none_or(|receipt| receipt.durability == level);
+            ensure(safe, || format!("it is as safe as {level:?}"))?;
+            self.end_send(context, number, receipt)?;
+        }
+        for part in parts {
+            if let Part::Settle { delivery, verdict, .. } = part {
+                let error = result.as_ref().err();
+                self.end_settle(context, *delivery, (*verdict, level), error)?;
+            }
+        }
+        self.done(context, level, started, result.is_ok())
+    }
+
     /// What is stored for certain fits into the queue.
-    fn within_length(&self, queue: &Name, epoch: u64) -> Verdict {
-        if self.removes {
+    fn within_length(&self, number: u64) -> Verdict {
+        let queue = &self.bodies[&number].queue;
+        let plan = self.plan.queue(queue).expect("only planned queues are used");
+        if self.plan.removes() || plan.options.ttl_ms > 0 {
             return Ok(());
         }
         let certain = |body: &&Body| {
             body.queue == *queue
                 && body.send == Send::Confirmed
-                && body.stored.is_some_and(|(stored, _)| stored == epoch)
-                && body.removals == 0
+                && !body.lost
+                && body.sides[0].seen == 0
+                && body.removals + body.rejections_started + body.sides[0].requeues_started == 0
+                && self.more_failures(body) == 0
         };
         let count = self.bodies.values().filter(certain).count() as u64;
-        let length_max = self.length_max[queue];
+        let length_max = plan.options.length_max;
         ensure(count <= length_max, || format!("{count} are stored; at most {length_max} may be"))
     }
 
@@ -232,31 +444,45 @@ impl Queues {
         &mut self,
         context: &Context,
         token: u64,
-        choice: Choice,
+        (choice, level): (Choice, Durability),
         error: Option<&Error>,
     ) -> Verdict {
         let Moment { now, who, .. } = context.at;
-        let Some(hold) = self.holds.get_mut(&(who, token)) else {
+        let Some(hold) = self.holds.get_mut(who, token) else {
             return ensure(error.is_some(), || "there is no such delivery".into());
         };
+        let stale = context.eras.is_stale(hold.durability, context.sessions.epoch(who));
         let body = self.bodies.get_mut(&hold.body).expect("a hold has a body");
-        let removes = matches!(choice, Choice::Acknowledge | Choice::Reject);
+        let buries = choice == Choice::Reject && !hold.is_dead;
+        let removes = matches!(choice, Choice::Acknowledge | Choice::Reject) && !buries;
         if let Some(error) = error {
             if removes && !error.maybe_executed() {
                 body.removals -= 1;
             }
             return Ok(());
         }
-        ensure(!hold.accepted, || "this delivery was settled before".into())?;
-        ensure(!hold.void && !hold.passed_on, || format!("it was taken back: {hold:?}"))?;
-        hold.accepted = true;
-        if removes {
-            ensure(!body.removed, || "the message was taken before".into())?;
-            body.removed = true;
-            let holder = body.holder.filter(|(who, _)| !context.sessions.doubtful(now, *who));
+        if stale && level != Durability::Disk {
+            return Ok(());
+        }
+        hold.accept()?;
+        let fact = Some(Fact { heard: now, level });
+        let is_dead = usize::from(hold.is_dead);
+        match choice {
+            _ if removes => {
+                ensure(body.removed.is_none(), || "the message was taken before".into())?;
+                body.removed = fact;
+            }
+            Choice::Reject => body.rejected = body.rejected.or(fact),
+            Choice::Requeue => body.sides[is_dead].requeues_done += 1,
+            _ => {}
+        }
+        if removes || buries {
+            let holder = body.holds.iter().find(|(other, of)| {
+                let hold = self.holds.get(*other, *of);
+                hold.is_some_and(|hold| hold.live && hold.is_dead == (is_dead == 1))
+                    && !context.sessions.doubtful(now, *other)
+            });
             ensure(holder.is_none(), || format!("{holder:?} holds it"))?;
-        } else if choice == Choice::Requeue {
-            body.requeues_done += 1;
         }
         Ok(())
     }
@@ -276,72 +502,14 @@ impl Queues {
     }
 
     fn inspected(&self, queue: &Name, info: &QueueInfo) -> Verdict {
-        let length_max = self.length_max[queue];
-        ensure(info.ready + info.held <= length_max, || {
+        ensure(info.damaged == 0, || "nothing was damaged".into())?;
+        let Some(plan) = self.plan.queues.iter().find(|plan| plan.name == *queue) else {
+            return Ok(());
+        };
+        let length_max = plan.options.length_max;
+        ensure(info.ready + info.held + info.delayed <= length_max, || {
             format!("at most {length_max} may be stored")
         })?;
         ensure(info.bytes <= info.bytes_max, || "it has more bytes than it may".into())
-    }
-
-    /// What `who` holds, of one consumer or at all, is no longer held.
-    pub(super) fn void(&mut self, who: Who, consumer: Option<Id>) {
-        for ((of, token), hold) in self.holds.range_mut((who, 0)..=(who, u64::MAX)) {
-            if consumer.is_some() && hold.consumer != consumer {
-                continue;
-            }
-            let body = self.bodies.get_mut(&hold.body).expect("a hold has a body");
-            if body.holder == Some((*of, *token)) {
-                body.holder = None;
-            }
-            // A settlement that is under way may still be accepted.
-            hold.void |= hold.live && consumer.is_none();
-            hold.live = false;
-        }
-    }
-
-    /// A session goes on, and with it all that it holds.
-    pub(super) fn resumed(&mut self, at: Moment) -> Verdict {
-        let who = at.who;
-        let open = |body: &&mut Body| body.producer == who && body.send == Send::Open;
-        self.bodies.values_mut().filter(open).for_each(|body| body.repeated = true);
-        let mut holds = self.holds.range((who, 0)..=(who, u64::MAX));
-        let passed_on = holds.find(|(_, hold)| at.linked && hold.live && hold.passed_on);
-        ensure(passed_on.is_none(), || format!("this was given to another: {passed_on:?}"))
-    }
-
-    /// The last program looks before it takes what is left, and when nothing is.
-    pub(super) fn drained(&self, info: &QueueInfo, empty: bool) -> Verdict {
-        let idle = info.held == 0 && info.sends_waiting == 0 && info.consumers == 0;
-        ensure(idle, || "nobody is left who could hold or wait".into())?;
-        ensure(!empty || (info.ready == 0 && info.bytes == 0), || "all was taken".into())?;
-        let gone = info.acknowledged + info.rejected;
-        ensure(!empty || self.removes || info.sent == gone, || "the figures do not add up".into())
-    }
-
-    /// Everything confirmed has had exactly one fate.
-    pub(super) fn finish(&self, epoch: u64) -> Verdict {
-        let mut vanished = BTreeMap::<&Name, u64>::new();
-        for (number, body) in &self.bodies {
-            let stored = body.stored.is_some_and(|(stored, _)| stored == epoch);
-            if body.send != Send::Confirmed || !stored || body.removals > 0 {
-                continue;
-            }
-            let removable = |removal: &&Removal| {
-                removal.queue == body.queue && removal.ended.is_none_or(|at| body.started <= at)
-            };
-            ensure(self.removals.values().any(|removal| removable(&removal)), || {
-                format!("message {number} was confirmed and is lost: {body:?}")
-            })?;
-            *vanished.entry(&body.queue).or_default() += 1;
-        }
-        for (queue, count) in vanished {
-            let of_this = || self.removals.values().filter(|removal| removal.queue == *queue);
-            let told: u64 = of_this().filter_map(|removal| removal.count).sum();
-            let certain = of_this().all(|removal| removal.count.is_some());
-            ensure(!certain || count <= told, || {
-                format!("{count} messages of {queue} are gone; only {told} were removed")
-            })?;
-        }
-        Ok(())
     }
 }

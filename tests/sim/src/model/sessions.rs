@@ -65,10 +65,11 @@ impl Sessions {
         self.0.get(&who).is_some_and(|session| session.connected && session.lost.is_none())
     }
 
-    pub fn opened(&mut self, at: Moment, info: &HubInfo) -> Verdict {
+    pub fn opened(&mut self, at: Moment, info: &HubInfo, directory: bool) -> Verdict {
         let session = self.of(at.who);
         ensure(!session.reached, || "it was open before".into())?;
-        ensure(info.memory_only && info.session_id != 0, || "this is another hub".into())?;
+        let fits = info.memory_only != directory && info.session_id != 0;
+        ensure(fits, || "this is another hub".into())?;
         session.reached = true;
         session.epoch = info.epoch;
         session.connect(at);
@@ -80,12 +81,9 @@ impl Sessions {
         match notice {
             Notice::Disconnected { .. } => session.connected = false,
             Notice::Resumed => session.connect(at),
-            Notice::HubChanged { epoch, memory_lost } => {
+            Notice::HubChanged { epoch, .. } => {
                 let known = session.epoch;
                 ensure(*epoch >= known, || format!("the epoch was {known} before"))?;
-                ensure(*memory_lost == (*epoch > known), || {
-                    format!("a host forgets its memory with a new epoch only; it was {known}")
-                })?;
                 session.epoch = *epoch;
                 session.connect(at);
             }

@@ -14,6 +14,7 @@ use crate::agenda::Who;
 pub struct Ticket {
     /// What was asked; `None` for opening.
     pub command: Option<Command>,
+    pub started: Time,
     user: u64,
     deadline: Option<Time>,
     last: Option<Time>,
@@ -45,6 +46,10 @@ pub fn command_name(command: &Command) -> &'static str {
         Command::Consume { .. } => "consume",
         Command::Settle { .. } => "settle",
         Command::Credit { .. } => "credit",
+        Command::Batch { .. } => "batch",
+        Command::Extend { .. } => "extend",
+        Command::Peek { .. } => "peek",
+        Command::List { .. } => "list",
     }
 }
 
@@ -53,6 +58,7 @@ impl Tickets {
         let last = start.deadline.map(|at| at.plus(verdict_wait(at.since(start.now))));
         let ticket = Ticket {
             command,
+            started: start.now,
             user: start.user,
             deadline: start.deadline,
             last,
@@ -150,42 +156,16 @@ fn fits(ticket: &Ticket, outcome: &Outcome) -> bool {
         Command::Receive { .. } => matches!(outcome, Outcome::Delivery(_)),
         Command::Delete { .. } | Command::Purge { .. } => matches!(outcome, Outcome::Count(_)),
         Command::Inspect { .. } => matches!(outcome, Outcome::Queue(_)),
+        Command::Batch { .. } => matches!(outcome, Outcome::Receipts(_)),
+        Command::Peek { .. } => matches!(outcome, Outcome::Peeked(_)),
+        Command::List { .. } => matches!(outcome, Outcome::Queues(_)),
         _ => matches!(outcome, Outcome::Empty),
     }
 }
 
 /// An error belongs to its operation, and says of its effect what the table of kinds says.
 fn known(ticket: &Ticket, error: &Error) -> Verdict {
-    let fitting = match error.kind() {
-        Kind::Closed | Kind::Cancelled | Kind::HostLost | Kind::HostUnresponsive => true,
-        Kind::NoHost => true,
-        Kind::Expired => true,
-        Kind::NoService | Kind::Busy | Kind::TimedOut | Kind::Remote | Kind::Abandoned => {
-            matches!(ticket.command, Some(Command::Call { .. }))
-        }
-        Kind::LeaseLost => {
-            matches!(ticket.command, Some(Command::Settle { .. } | Command::Reply { .. }))
-        }
-        Kind::Stale => matches!(
-            ticket.command,
-            Some(Command::Settle { .. } | Command::Reply { .. } | Command::Credit { .. })
-        ),
-        Kind::Full => matches!(ticket.command, Some(Command::Send { .. })),
-        Kind::Mismatch => matches!(ticket.command, Some(Command::Declare { .. })),
-        Kind::NotFound => matches!(
-            ticket.command,
-            Some(
-                Command::Send { .. }
-                    | Command::Receive { .. }
-                    | Command::Consume { .. }
-                    | Command::Credit { .. }
-                    | Command::Inspect { .. }
-                    | Command::Purge { .. }
-                    | Command::Delete { .. }
-            )
-        ),
-        _ => false,
-    };
+    let fitting = ticket.command.as_ref().is_none_or(|command| belongs(command, error.kind()));
     ensure(fitting, || format!("this error does not belong to {:?}", ticket.command))?;
     let table = match error.kind().executed() {
         Executed::Never => !error.maybe_executed(),
@@ -193,6 +173,44 @@ fn known(ticket: &Ticket, error: &Error) -> Verdict {
         Executed::Depends => true,
     };
     ensure(table, || "the table of kinds says otherwise of maybe_executed".into())
+}
+
+fn belongs(command: &Command, kind: Kind) -> bool {
+    use Command::{Batch, Call, Consume, Credit, Declare, Delete, Extend, Inspect, Peek};
+    use Command::{Purge, Receive, Reply, Send, Settle};
+    match kind {
+        Kind::Closed | Kind::Cancelled | Kind::HostLost | Kind::HostUnresponsive => true,
+        Kind::NoHost | Kind::Expired => true,
+        Kind::NoService | Kind::Busy | Kind::TimedOut | Kind::Remote | Kind::Abandoned => {
+            matches!(command, Call { .. })
+        }
+        Kind::LeaseLost => {
+            matches!(command, Settle { .. } | Reply { .. } | Batch { .. } | Extend { .. })
+        }
+        Kind::Stale => matches!(
+            command,
+            Settle { .. } | Reply { .. } | Credit { .. } | Batch { .. } | Extend { .. }
+        ),
+        Kind::Full => matches!(command, Send { .. } | Batch { .. }),
+        Kind::Mismatch => matches!(command, Declare { .. }),
+        Kind::Unsupported => matches!(command, Batch { .. }),
+        Kind::NoSpace => {
+            matches!(command, Send { .. } | Settle { .. } | Batch { .. } | Declare { .. })
+        }
+        Kind::NotFound => matches!(
+            command,
+            Send { .. }
+                | Receive { .. }
+                | Consume { .. }
+                | Credit { .. }
+                | Inspect { .. }
+                | Purge { .. }
+                | Delete { .. }
+                | Batch { .. }
+                | Peek { .. }
+        ),
+        _ => false,
+    }
 }
 
 /// No verdict about time comes before that time.

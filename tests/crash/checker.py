@@ -1,0 +1,293 @@
+"""What must be true of a history, whoever was killed when.
+
+A message is known by its number: there is one send of it, alone or in a batch, and the hub gives it
+one id. `check` returns a sentence for each breach.
+"""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from history import HARNESS, Line
+
+SAFE = ("disk", "os")
+MAX_ATTEMPTS = 3
+GOING = {"open", "dies", "end", "gone", "fault", "empty"}
+# How operations on queues that survive may end, beside well: no room in time, or no host in time.
+HARMLESS = {"FULL", "EXPIRED", "HOST_UNRESPONSIVE", "NOT_FOUND", "CLOSED"}
+
+
+@dataclass
+class Verdict:
+    """A settlement of a message: alone, or a part of a batch."""
+
+    at_us: int
+    process: str
+    queue: str
+    verdict: str
+    batch: str | None = None
+    status: str | None = None
+    maybe: bool = True
+    ended_us: int = 0
+
+
+@dataclass
+class Message:
+    """Everything that is known of a number."""
+
+    number: str
+    queue: str = ""
+    sent_us: int = 0
+    batch: str | None = None
+    status: str | None = None
+    maybe: bool = True
+    ids: set[str] = field(default_factory=set)
+    got: list[Line] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    dead: Line | None = None
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether it is in a queue that outlives its host."""
+        return self.queue.startswith(SAFE)
+
+
+@dataclass
+class Batch:
+    """A batch: numbers taken and sent."""
+
+    taken: list[str]
+    sent: list[str]
+    status: str | None = None
+    maybe: bool = True
+
+
+class Checker:
+    """A history, put together by number."""
+
+    def __init__(self, lines: list[Line], drainer: str) -> None:
+        self.drainer = drainer
+        self.messages: dict[str, Message] = {}
+        self.batches: dict[str, Batch] = {}
+        self.calls: dict[str, tuple[str, bool, str]] = {}
+        self.started_calls: set[str] = set()
+        self.runs: Counter[str] = Counter()
+        self.deaths: set[str] = set()
+        self.wrong: list[str] = []
+        self._open: dict[tuple[str, str, str], list[Verdict]] = defaultdict(list)
+        for line in lines:
+            if line.process == HARNESS:
+                self._harness(line)
+            elif line.word not in GOING:
+                getattr(self, f"_{line.word}")(line)
+
+    # --- what was said ----------------------------------------------------------------------------
+
+    def _harness(self, line: Line) -> None:
+        if line.word == "kill":
+            self.deaths.add(line.fields[0])
+
+    def _send(self, line: Line) -> None:
+        number, queue = line.fields
+        self.messages[number] = Message(number, queue, line.at_us)
+
+    def _sent(self, line: Line) -> None:
+        number, status, maybe, message_id = line.fields
+        message = self.messages[number]
+        message.status, message.maybe = status, maybe == "1"
+        if status == "OK":
+            message.ids.add(message_id)
+        elif message.is_safe and status not in HARMLESS:
+            self.wrong.append(f"the send of {number} ended as {status}")
+
+    def _got(self, line: Line) -> None:
+        _, message_id, number, _, _, whole = line.fields
+        if number not in self.messages:
+            self.wrong.append(f"{number} was delivered and never sent")
+            return
+        if whole != "whole":
+            self.wrong.append(f"{number} was delivered with another body")
+        message = self.messages[number]
+        message.ids.add(message_id)
+        message.got.append(line)
+
+    def _settle(self, line: Line) -> None:
+        queue, _, number, verdict = line.fields
+        made = Verdict(line.at_us, line.process, queue, verdict)
+        self.messages[number].verdicts.append(made)
+        # What one thread gives back may come to another of its process before it hears so.
+        self._open[line.process, number, verdict].append(made)
+
+    def _settled(self, line: Line) -> None:
+        queue, _, number, verdict, status, maybe = line.fields
+        made = self._open[line.process, number, verdict].pop(0)
+        made.status, made.maybe, made.ended_us = status, maybe == "1", line.at_us
+        if queue.startswith(SAFE) and status not in HARMLESS | {"OK"}:
+            self.wrong.append(f"{verdict} of {number} in {queue} ended as {status}")
+
+    def _batch(self, line: Line) -> None:
+        name, *parts = line.fields
+        batch = self.batches[name] = Batch([], [])
+        for part in parts:
+            match part.split(":"):
+                case ["take", queue, _, number]:
+                    made = Verdict(line.at_us, line.process, queue, "acknowledge", name)
+                    self.messages[number].verdicts.append(made)
+                    batch.taken.append(number)
+                case ["send", queue, number]:
+                    self.messages[number] = Message(number, queue, line.at_us, batch=name)
+                    batch.sent.append(number)
+
+    def _batched(self, line: Line) -> None:
+        name, status, maybe, *ids = line.fields
+        batch = self.batches[name]
+        batch.status, batch.maybe = status, maybe == "1"
+        if status not in HARMLESS | {"OK"}:
+            self.wrong.append(f"batch {name} ended as {status}")
+        for number in batch.taken:
+            made = next(each for each in self.messages[number].verdicts if each.batch == name)
+            made.status, made.maybe, made.ended_us = status, maybe == "1", line.at_us
+        for number in batch.sent:
+            self.messages[number].status, self.messages[number].maybe = status, maybe == "1"
+        for number, message_id in zip(batch.sent, ids, strict=status == "OK"):
+            self.messages[number].ids.add(message_id)
+
+    def _call(self, line: Line) -> None:
+        self.started_calls.add(line.fields[0])
+
+    def _called(self, line: Line) -> None:
+        number, status, maybe, right = line.fields
+        self.calls[number] = (status, maybe == "1", right)
+
+    def _run(self, line: Line) -> None:
+        self.runs[line.fields[0]] += 1
+
+    def _dead(self, line: Line) -> None:
+        self.messages[line.fields[1]].dead = line
+
+    # --- what must be true ------------------------------------------------------------------------
+
+    def check(self) -> list[str]:
+        """A sentence for each breach."""
+        for message in self.messages.values():
+            self._check_identity(message)
+            self._check_finality(message)
+            self._check_attempts(message)
+            if message.is_safe:
+                self._check_end(message)
+        for name, batch in self.batches.items():
+            self._check_batch(name, batch)
+        self._check_order()
+        self._check_calls()
+        return self.wrong
+
+    def _check_identity(self, message: Message) -> None:
+        if len(message.ids) > 1:
+            self.wrong.append(f"{message.number} was stored twice: ids {sorted(message.ids)}")
+        if message.got and message.status not in (None, "OK") and not message.maybe:
+            self.wrong.append(f"{message.number} ended as {message.status} and was delivered")
+        if message.got and message.got[0].at_us < message.sent_us:
+            self.wrong.append(f"{message.number} was delivered before it was sent")
+
+    def _check_finality(self, message: Message) -> None:
+        for verdict in message.verdicts:
+            if verdict.status != "OK" or verdict.verdict not in ("acknowledge", "reject"):
+                continue
+            for line in message.got:
+                if line.at_us > verdict.ended_us and line.fields[0] == verdict.queue:
+                    self.wrong.append(
+                        f"{message.number} came again to {line.process} after its"
+                        f" {verdict.verdict} in {verdict.queue} was confirmed to {verdict.process}"
+                    )
+
+    def _check_attempts(self, message: Message) -> None:
+        by_queue: dict[str, int] = defaultdict(int)
+        for line in message.got:
+            queue, failures = line.fields[0], int(line.fields[3])
+            if failures < by_queue[queue]:
+                self.wrong.append(f"{message.number} in {queue} has fewer failures than before")
+            by_queue[queue] = max(by_queue[queue], failures)
+        if message.dead is not None:
+            self._check_reason(message, message.dead)
+
+    def _check_reason(self, message: Message, dead: Line) -> None:
+        _, _, reason, failures, origin = dead.fields
+        verdicts = [each.verdict for each in message.verdicts if each.queue == origin]
+        killed = {line.process for line in message.got if line.process in self.deaths}
+        if reason == "rejected" and "reject" not in verdicts:
+            self.wrong.append(f"{message.number} is dead as rejected, and nobody has")
+        if reason in ("requeued", "crashed"):
+            # A process may have died before it could say that it held the message.
+            possible = verdicts.count("requeue") + len(killed)
+            if int(failures) != MAX_ATTEMPTS:
+                self.wrong.append(f"{message.number} is dead after {failures} failures")
+            if reason == "requeued" and possible < MAX_ATTEMPTS and not self.deaths:
+                self.wrong.append(f"{message.number} is dead as {reason}, tried {possible} times")
+
+    def _check_end(self, message: Message) -> None:
+        """Confirmed, it is drained once, or somebody began to acknowledge it."""
+        drained = [line.fields[0] for line in message.got if line.process == self.drainer]
+        if len(drained) > 1:
+            self.wrong.append(f"{message.number} was drained from {drained}")
+        confirmed = message.status == "OK" or bool(message.got)
+        if not confirmed or drained:
+            return
+        began = [
+            each
+            for each in message.verdicts
+            if each.verdict == "acknowledge" and self._may_be_done(each)
+        ]
+        if not began:
+            self.wrong.append(f"{message.number} in {message.queue} is lost")
+
+    def _may_be_done(self, verdict: Verdict) -> bool:
+        """Whether a verdict may have had its effect; one in a batch, by what that has sent."""
+        if verdict.batch is not None and not self._batch_happened(verdict.batch):
+            return False
+        return verdict.status in (None, "OK") or verdict.maybe
+
+    def _batch_happened(self, name: str) -> bool:
+        """Whether a batch was carried out: then it is seen by what it has sent."""
+        batch = self.batches[name]
+        return batch.status == "OK" or any(self.messages[number].got for number in batch.sent)
+
+    def _check_batch(self, name: str, batch: Batch) -> None:
+        seen = [bool(self.messages[number].got) for number in batch.sent]
+        if any(seen) != all(seen):
+            self.wrong.append(f"batch {name} has sent only some of {batch.sent}")
+        if not any(seen):
+            return  # That it took nothing either is seen where its messages end.
+        first_us = min(line.at_us for number in batch.sent for line in self.messages[number].got)
+        for number in batch.taken:
+            made = next(each for each in self.messages[number].verdicts if each.batch == name)
+            for line in self.messages[number].got:
+                if line.at_us > first_us and line.fields[0] == made.queue:
+                    self.wrong.append(f"batch {name} has sent, and {number} came again")
+
+    def _check_order(self) -> None:
+        """First deliveries reach each consumer in the order in which they were stored."""
+        last: dict[tuple[str, str], int] = {}
+        firsts = (line for each in self.messages.values() for line in each.got)
+        for line in sorted(firsts, key=lambda line: line.at_us):
+            queue, message_id, number, _, redelivered, _ = line.fields
+            if redelivered == "1" or queue.endswith(".dead") or line.process == self.drainer:
+                continue
+            place = (line.process, queue)
+            if int(message_id) < last.get(place, 0) and "move" not in number:
+                self.out_of_order += 1
+            last[place] = max(last.get(place, 0), int(message_id))
+
+    out_of_order = 0
+
+    def _check_calls(self) -> None:
+        for number, count in self.runs.items():
+            if count > 1:
+                self.wrong.append(f"call {number} ran {count} times")
+            if number not in self.started_calls:
+                self.wrong.append(f"call {number} ran and was never made")
+        for number, (status, maybe, right) in self.calls.items():
+            if right != "right":
+                self.wrong.append(f"call {number} got another's reply")
+            if status == "OK" and not self.runs[number]:
+                self.wrong.append(f"call {number} was answered and never ran")
+            if status != "OK" and not maybe and self.runs[number]:
+                self.wrong.append(f"call {number} ended as {status}, not executed, and ran")

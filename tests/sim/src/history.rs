@@ -1,0 +1,48 @@
+//! Another past: what a planted bug of recovery would make of a journal.
+//!
+//! The records that recovery finds are read, changed, and written as one segment that recovery then
+//! finds instead.
+
+use bytes::Bytes;
+use telpher_proto::base::Error;
+use telpher_proto::base::limits::Sizes;
+use telpher_proto::base::record::Record;
+use telpher_proto::journal::{self, Config, File, Journal, Recovered};
+
+use crate::mutant::Mischief;
+
+/// The content of segment 1, in place of all that there is; `None` if no such bug is planted.
+pub fn changed(
+    mischief: &mut Mischief,
+    epoch: u64,
+    files: &[File],
+    read: &mut dyn FnMut(u32) -> Result<Bytes, Error>,
+) -> Option<Vec<u8>> {
+    if !mischief.changes_history() {
+        return None;
+    }
+    let hub_id = [7; 16];
+    let mut records = Vec::new();
+    let mut sink = |record, _| {
+        records.push(record);
+        Ok(())
+    };
+    let path = |number| format!("journal.{number:08}");
+    let found = journal::recover(hub_id, files, read, &path, &mut sink).ok()?;
+    records.extend(found.tail.into_iter().map(|(_, record)| record));
+    let sizes = Sizes { group_max: usize::MAX, ..Sizes::default() };
+    let config = Config { hub_id, epoch, sizes };
+    let mut journal = Journal::new(config, Recovered::default(), 0);
+    let kept = |record: &Record| !matches!(record, Record::Freed { .. });
+    let mut position = 0;
+    for record in records.into_iter().filter(kept) {
+        if let Some(record) = mischief.record(record) {
+            position += 1;
+            journal.append(position, &record, false);
+        }
+    }
+    let (_, size, content) = journal.take_beginning();
+    let mut content = content.to_vec();
+    content.resize(size as usize, 0);
+    Some(content)
+}
