@@ -163,8 +163,8 @@ impl Writer {
     }
 
     /// A lock file that was replaced protects nothing: another process may host by now. It replaced
-    /// the file before it read the journal, so what it did not see is noticed here, and confirmed to
-    /// nobody.
+    /// the file before it read the journal, so what it did not see is noticed here, and confirmed
+    /// to nobody.
     fn check_lock(&self) -> Result<(), Error> {
         match self.directory.still_has(&self.lock) {
             Ok(true) => Ok(()),
