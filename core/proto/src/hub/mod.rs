@@ -35,6 +35,8 @@ pub use disk::{Beginning, DiskDone};
 pub struct Config {
     /// The hub, for ever.
     pub hub_id: [u8; 16],
+    /// What the checksums of its journal begin with; a copy of a hub keeps it.
+    pub journal_id: [u8; 16],
     /// Rises with every host.
     pub epoch: u64,
     /// The machine's boot id: programs with the same one share its monotonic clock.
