@@ -38,6 +38,7 @@ pub use checkpoint::Checkpoint;
 pub use recover::{
     Fault, File, Recovered, Source, Trouble, Unreadable, has_begun, read_frame, recover,
 };
+pub use segments::Segment;
 
 /// What a journal is told at its start.
 #[derive(Clone, Copy, Debug)]
@@ -95,18 +96,6 @@ pub enum Effect {
     },
 }
 
-/// A segment that may still be needed.
-#[derive(Clone, Debug)]
-pub struct Segment {
-    number: u32,
-    /// The position of its first record.
-    first: Position,
-    size: u64,
-    used: u64,
-    /// Messages in it that are still needed, and their bytes.
-    live: (u64, u64),
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     None,
@@ -153,18 +142,6 @@ pub struct Journal {
     checkpoint: Option<Checkpoint>,
     idle_at: Option<Time>,
     effects: VecDeque<Effect>,
-}
-
-impl Segment {
-    fn remaining(&self) -> u64 {
-        self.size.saturating_sub(self.used)
-    }
-
-    /// Bytes that are left free at the end, so that what one input brings never has to grow the
-    /// file: an eighth of a large segment, a quarter of a small one.
-    fn slack(&self) -> u64 {
-        (self.size / 4).min(limits::FRAME_SIZE_MAX as u64 + 64 * 1024)
-    }
 }
 
 /// Bytes that settling on a full disk leaves untouched: what closing and a last commit need.
@@ -486,10 +463,5 @@ impl Journal {
 
     fn active_mut(&mut self) -> &mut Segment {
         self.segments.back_mut().expect("there is always an active segment")
-    }
-
-    fn segment(&mut self, number: u32) -> Option<&mut Segment> {
-        let first = self.segments.front()?.number;
-        self.segments.get_mut(number.checked_sub(first)? as usize)
     }
 }

@@ -1,9 +1,34 @@
-//! Which segments hold something that is still needed, and how much.
+//! The segments that may still be needed: what lies in them, and when they may go.
 //!
 //! Floor: imports `base`.
 
-use super::{Journal, Segment};
+use super::Journal;
+use crate::base::limits;
 use crate::base::record::{Position, Room};
+
+/// A segment that may still be needed.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    pub(super) number: u32,
+    /// The position of its first record.
+    pub(super) first: Position,
+    pub(super) size: u64,
+    pub(super) used: u64,
+    /// Messages in it that are still needed, and their bytes.
+    pub(super) live: (u64, u64),
+}
+
+impl Segment {
+    pub(super) fn remaining(&self) -> u64 {
+        self.size.saturating_sub(self.used)
+    }
+
+    /// Bytes that are left free at the end, so that what one input brings never has to grow the
+    /// file: an eighth of a large segment, a quarter of a small one.
+    pub(super) fn slack(&self) -> u64 {
+        (self.size / 4).min(limits::FRAME_SIZE_MAX as u64 + 64 * 1024)
+    }
+}
 
 impl Journal {
     /// So many messages, of `size` bytes together, lie in `segment` and are needed.
@@ -53,5 +78,10 @@ impl Journal {
     pub fn sizes(&self) -> (u64, u64) {
         let used = self.segments.iter().map(|segment| segment.used).sum();
         (used, self.segments.iter().map(|segment| segment.live.1).sum())
+    }
+
+    fn segment(&mut self, number: u32) -> Option<&mut Segment> {
+        let first = self.segments.front()?.number;
+        self.segments.get_mut(number.checked_sub(first)? as usize)
     }
 }
