@@ -73,9 +73,9 @@ fn read(files: &Files) -> Result<(Vec<Record>, Vec<Place>), telpher_proto::base:
         places.push(place);
         Ok(())
     };
-    let source = Source { files: &listed, checkpoint: None, read: &mut content, path: &path };
-    let found = recover(HUB_ID, source, &mut sink)?;
-    records.extend(found.tail.into_iter().map(|(_, record)| record));
+    let source = Source { files: &listed, checkpoint: None, read: &mut content };
+    let found = recover(HUB_ID, source, &mut sink).map_err(|trouble| trouble.into_error(&path))?;
+    records.extend(found.tail.into_iter().map(|(_, record, _)| record));
     assert_eq!(records.len() as u64, found.last, "every position has its record");
     Ok((records, places))
 }

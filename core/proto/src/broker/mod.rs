@@ -40,6 +40,7 @@ mod returns;
 mod sends;
 mod sessions;
 mod settles;
+mod suspects;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -68,6 +69,8 @@ type Set<K> = std::collections::HashSet<K, RandomState>;
 /// What a broker is told at its start.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The hub, for ever.
+    pub hub_id: [u8; 16],
     /// Rises with every host of the hub.
     pub epoch: u64,
     /// True for the hub of a directory: there is a journal, and the default durability is `disk`.
@@ -173,6 +176,7 @@ pub struct Broker {
     delayed: Slab<returns::Delayed>,
     receives: Slab<deliveries::Receive>,
     held: Slots<deliveries::Held>,
+    suspicion: suspects::Suspicion,
     sends: Slots<sends::Waiting>,
     queue_count: u64,
     /// Bytes of messages in queues kept in memory, and of sends that wait for room.
@@ -217,6 +221,7 @@ impl Broker {
             delayed: Slab::new(),
             receives: Slab::new(),
             held: Slots::new(config.epoch),
+            suspicion: suspects::Suspicion::default(),
             sends: Slots::new(config.epoch),
             queue_count: 0,
             bytes: 0,

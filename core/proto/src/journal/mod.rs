@@ -34,13 +34,15 @@ use crate::base::{Time, limits, limits::Sizes};
 use format::{Commit, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader};
 
 pub use checkpoint::Checkpoint;
-pub use recover::{File, Recovered, Source, Unreadable, has_begun, read_frame, recover};
+pub use recover::{
+    Fault, File, Recovered, Source, Trouble, Unreadable, has_begun, read_frame, recover,
+};
 
 /// What a journal is told at its start.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
-    /// The hub, for ever.
-    pub hub_id: [u8; 16],
+    /// What all its checksums begin with.
+    pub journal_id: [u8; 16],
     /// The host's epoch.
     pub epoch: u64,
     /// When segments change.
@@ -179,7 +181,7 @@ impl Journal {
         let mut journal = Journal {
             config,
             segments,
-            seed: Seed::new(&config.hub_id, number),
+            seed: Seed::new(&config.journal_id, number),
             group: Group::default(),
             last: durable.min(last),
             written: last,
@@ -357,7 +359,7 @@ impl Journal {
         self.synced = self.synced.max(position);
         self.idle_at = Some(now.plus_ms(limits::IDLE_COMMIT_MS));
         if let Some(checkpoint) = self.checkpoint.take_if(|c| c.position <= self.synced) {
-            let bytes = checkpoint.encode(&self.config.hub_id);
+            let bytes = checkpoint.encode(&self.config.journal_id);
             self.effects.push_back(Effect::Checkpoint { bytes });
         }
         if let Some((through, at)) = self.freeing
@@ -438,7 +440,7 @@ impl Journal {
         let number = self.active().number + 1;
         let first = self.last + 1;
         self.segments.push_back(Segment { number, first, size, used: 0, live: (0, 0) });
-        self.seed = Seed::new(&self.config.hub_id, number);
+        self.seed = Seed::new(&self.config.journal_id, number);
         self.next = Next::None;
         self.restated = number;
         self.begin_segment();
@@ -463,7 +465,7 @@ impl Journal {
             oldest: self.freed + 1,
             pages: (active.size / 4096) as u32,
         };
-        header.encode(&self.config.hub_id, &mut self.group.bytes);
+        header.encode(&self.config.journal_id, &mut self.group.bytes);
         self.active_mut().used = SEGMENT_HEADER_SIZE as u64;
     }
 

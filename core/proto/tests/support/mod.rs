@@ -210,6 +210,13 @@ impl World {
         self.programs[program].client.handle_disconnected(self.now, "broken");
     }
 
+    /// The connection breaks and is not made again; the session waits for its process to end.
+    pub fn leave(&mut self, program: usize) -> hub::SessionId {
+        self.programs[program].cut = true;
+        let port = self.programs[program].port.take().expect("a connection");
+        self.hub.handle_disconnected(self.now, port, Linger::Process).expect("a session")
+    }
+
     /// The process is killed.
     pub fn kill(&mut self, program: usize) {
         self.drop_port(program, Linger::Died);
@@ -394,6 +401,7 @@ impl World {
 fn config(hub_id: [u8; 16], epoch: u64) -> hub::Config {
     hub::Config {
         hub_id,
+        journal_id: hub_id,
         epoch,
         clock: CLOCK,
         session_grace_ms: 5_000,
@@ -408,8 +416,8 @@ fn host(config: hub::Config, now: Time, disk: &mut Disk) -> Result<Hub, Error> {
     let checkpoint = disk.checkpoint.clone();
     let mut read = |number| disk.read(number);
     let path = |number| format!("journal.{number:08}");
-    let source = Source { files: &files, checkpoint, read: &mut read, path: &path };
-    let begun = Hub::recover(config, now, source)?;
+    let source = Source { files: &files, checkpoint, read: &mut read };
+    let begun = Hub::recover(config, now, source, &path)?;
     let Beginning { hub, segment: (number, size, content), obsolete, .. } = begun;
     disk.make((number, size, &content))?;
     obsolete.into_iter().try_for_each(|number| disk.remove(number))?;

@@ -120,6 +120,23 @@ impl Directory {
         std::fs::rename(&temporary, &path)
     }
 
+    /// Makes the copy of a segment; it is not durable yet.
+    pub(crate) fn put_segment(&self, number: u32, content: &[u8]) -> io::Result<()> {
+        let file = make(&self.segment_path(number))?;
+        // What was prepared and never written takes no room.
+        let end = content.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        file.write_all_at(&content[..end], 0)?;
+        file.set_len(content.len() as u64)
+    }
+
+    /// Makes the copy of a segment durable with its first `used` bytes and nothing behind them.
+    pub(crate) fn finish_copy(&self, number: u32, (size, used): (u64, u64)) -> io::Result<()> {
+        let file = self.open_segment(number, true)?;
+        file.set_len(used)?;
+        file.set_len(size)?;
+        file.sync_all()
+    }
+
     /// Opens a segment.
     pub(crate) fn open_segment(&self, number: u32, write: bool) -> io::Result<SegmentFile> {
         open(&self.segment_path(number), OpenOptions::new().read(true).write(write))
