@@ -1,5 +1,5 @@
-//! What a program was told, kept apart from everything that is tested, and compared with what can be
-//! had in the end.
+//! What a program was told, kept apart from everything that is tested, and compared with what can
+//! be had in the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
