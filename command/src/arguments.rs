@@ -63,8 +63,8 @@ Examples:
 const QUEUES_EXAMPLES: &str = "\
 Examples:
   telpher queues ./data
-      Of the process that hosts the directory; with none, what its journal says. Looking
-      never makes this process the host, and changes nothing.
+      Of the process that hosts the directory; with none, what its journal says.
+      Looking never makes this process the host, and changes nothing.
 
   telpher queues tcp://127.0.0.1:7420 --json
       Of a hub that is served there, for a program to read.

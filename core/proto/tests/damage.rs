@@ -2,8 +2,7 @@
 //! from elsewhere, files that are missing or older than the others.
 //!
 //! What is read after that is what was written, or as much of it from the beginning as was not
-//! known to be durable; or it is refused as `CORRUPT`, naming the file. It is never anything
-//! else.
+//! known to be durable; or it is refused as `CORRUPT`, naming the file. It is never anything else.
 //!
 //! What is damaged is drawn at random, from a seed that is printed (`TELPHER_SEED` sets it); with
 //! `TELPHER_SOAK` it is everything.

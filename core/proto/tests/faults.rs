@@ -1,10 +1,10 @@
 //! Every operation of the disk fails: once, and for ever from then on.
 //!
 //! A scenario is run again and again; the first time its first disk operation fails, then its
-//! second, until it gets to its end without meeting the fault. Whoever hosts is gone with the
-//! first failure, and the next host goes on from what is on the disk, which may fail as well. In
-//! the end the disk is good again, with or without a power cut in between: nothing that was
-//! confirmed is lost, nothing is there twice, and nothing is there that nobody sent.
+//! second, until it gets to its end without meeting the fault. Whoever hosts is gone with the first
+//! failure, and the next host goes on from what is on the disk, which may fail as well. In the end
+//! the disk is good again, with or without a power cut in between: nothing that was confirmed is
+//! lost, nothing is there twice, and nothing is there that nobody sent.
 
 #[path = "support/ledger.rs"]
 mod ledger;

@@ -176,12 +176,12 @@ pub fn recover(
     let start = files.iter().position(|file| file.number == from).filter(|at| *at >= first);
     for (at, file) in files.iter().enumerate().skip(start.unwrap_or(first)) {
         let content = read(file.number)?;
-        if let (true, Some(checkpoint)) = (Some(at) == start, checkpoint.take()) {
-            if !scan.begin_behind(checkpoint, &files[first..at], &content)? {
-                // It fits nothing: as if there were none.
-                let files = &files;
-                return recover(journal_id, Source { files, checkpoint: None, read }, scan.sink);
-            }
+        if let (true, Some(checkpoint)) = (Some(at) == start, checkpoint.take())
+            && !scan.begin_behind(checkpoint, &files[first..at], &content)?
+        {
+            // It fits nothing: as if there were none.
+            let files = &files;
+            return recover(journal_id, Source { files, checkpoint: None, read }, scan.sink);
         }
         scan.segment(file.number, &content)?;
     }

@@ -30,7 +30,11 @@ impl Directory {
     /// Then everything is left as it is.
     pub(crate) fn raise_epoch(&self) -> Result<Record, Error> {
         let record = match self.record()? {
-            None if !self.segments()?.is_empty() => return Err(self.record_missing()),
+            // Without its id nothing of the journal could be read: it would look empty.
+            None if !self.segments()?.is_empty() => {
+                let path = self.path().join(NAME);
+                return Err(Error::new(Kind::Corrupt, format!("{} is missing", path.display())));
+            }
             None => {
                 let (hub_id, journal_id) = (clock::random(), clock::random());
                 Record { hub_id, journal_id, epoch: 1, segment: 0 }
@@ -56,24 +60,12 @@ impl Directory {
     ///
     /// `CORRUPT` if it is damaged.
     pub(crate) fn record(&self) -> Result<Option<Record>, Error> {
-        let Some(text) = self.read(NAME)? else {
-            // Without its id nothing of the journal could be read: it would look empty.
-            if self.segments()?.is_empty() {
-                return Ok(None);
-            }
-            let path = self.path().join(NAME);
-            return Err(Error::new(Kind::Corrupt, format!("{} is missing", path.display())));
-        };
+        let Some(text) = self.read(NAME)? else { return Ok(None) };
         let damaged = || {
             let path = self.path().join(NAME);
             Error::new(Kind::Corrupt, format!("{} is damaged at offset 0", path.display()))
         };
         Record::parse(&text).ok_or_else(damaged).map(Some)
-    }
-
-    /// There is a journal, and nothing says whose: a host would take it for nobody's.
-    pub(crate) fn record_missing(&self) -> Error {
-        Error::new(Kind::Corrupt, format!("{} is missing", self.path().join(NAME).display()))
     }
 }
 

@@ -162,9 +162,9 @@ impl Writer {
         Ok(())
     }
 
-    /// A lock file that was replaced protects nothing: another process may host by now. It
-    /// replaced the file before it read the journal, so what it did not see is noticed here, and
-    /// confirmed to nobody.
+    /// A lock file that was replaced protects nothing: another process may host by now. It replaced
+    /// the file before it read the journal, so what it did not see is noticed here, and confirmed
+    /// to nobody.
     fn check_lock(&self) -> Result<(), Error> {
         match self.directory.still_has(&self.lock) {
             Ok(true) => Ok(()),
