@@ -129,10 +129,7 @@ impl Writer {
             self.write(&write)?;
             last = write.last;
             sync |= write.sync;
-            next = match writes.try_recv() {
-                Ok(write) => Some(write),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-            };
+            next = writes.try_recv().ok();
         }
         self.check_lock()?;
         self.mailbox.post(Mail::Disk(DiskDone::Written(last)));
