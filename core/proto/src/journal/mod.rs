@@ -301,7 +301,8 @@ impl Journal {
     }
 
     fn size_of_next(&self) -> u64 {
-        (self.active().size * 4).clamp(limits::SEGMENT_SIZE.0, limits::SEGMENT_SIZE.1)
+        let (least, most) = self.config.sizes.segment;
+        (self.active().size * 4).clamp(least, most)
     }
 
     fn ask_for_next(&mut self, size: u64) {
@@ -314,8 +315,8 @@ impl Journal {
     pub fn handle_prepared(&mut self, now: Time, size: Option<u64>) {
         match (size, self.next) {
             (Some(size), _) => self.next = Next::Ready(size),
-            (None, Next::Preparing(asked)) if asked > limits::SEGMENT_SIZE.0 => {
-                self.ask_for_next((asked / 4).max(limits::SEGMENT_SIZE.0));
+            (None, Next::Preparing(asked)) if asked > self.config.sizes.segment.0 => {
+                self.ask_for_next((asked / 4).max(self.config.sizes.segment.0));
             }
             (None, _) => self.next = Next::Full(now.plus_ms(limits::SPACE_RETRY_MS)),
         }

@@ -32,6 +32,7 @@ impl Ledger {
         let mut disk = Disk::default();
         disk.faults = faults;
         let mut world = World::on(disk, super::HUB_ID);
+        world.sizes = super::SMALL;
         let _ = world.take_over();
         let program = world.program();
         let mut ledger = Ledger {
