@@ -98,7 +98,10 @@ fn table(report: &Report) -> String {
 }
 
 fn as_json(report: &Report) -> Value {
-    let place = |damage: &Damage| json!({ "file": damage.file, "offset": damage.offset, "what": damage.what });
+    let place = |damage: &Damage| {
+        let Damage { file, offset, what } = damage;
+        json!({ "file": file, "offset": offset, "what": what })
+    };
     let is_sound = report.damage.is_none();
     let known = |value: u64| if is_sound { json!(value) } else { Value::Null };
     let segments = report.segments.iter().map(|segment| {

@@ -142,16 +142,7 @@ impl Past {
             Record::Returned(returned) => self.take_back(returned),
             Record::Batch { change, sent, settled } => self.batch(change, sent, settled, place),
             Record::Moved(stored) => self.restate(*stored, place),
-            Record::Session(state) => {
-                let mut marks = Marks::default();
-                marks.advance(state.oldest);
-                for (sequence, mark) in &state.marks {
-                    if let Ok(entry) = marks.entry(*sequence) {
-                        *entry = Some(mark.clone());
-                    }
-                }
-                self.sessions.insert(state.id, PastSession { state: *state, marks });
-            }
+            Record::Session(state) => self.begin_session(*state),
             Record::SessionGone { session } => {
                 self.sessions.remove(&session);
             }
@@ -166,6 +157,17 @@ impl Past {
                 }
             }
         }
+    }
+
+    fn begin_session(&mut self, state: SessionState) {
+        let mut marks = Marks::default();
+        marks.advance(state.oldest);
+        for (sequence, mark) in &state.marks {
+            if let Ok(entry) = marks.entry(*sequence) {
+                *entry = Some(mark.clone());
+            }
+        }
+        self.sessions.insert(state.id, PastSession { state, marks });
     }
 
     fn note_time(&mut self, time_ms: u64) {

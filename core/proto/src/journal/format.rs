@@ -4,8 +4,8 @@
 //! segment:  | header, 72 | frame | frame | ... | commit | frame | ... | commit | zeros ...
 //! frame:    | header, 32 | body | zeros to a multiple of 8 |
 //! ```
-//! Every checksum (CRC-32C) begins with the journal's id, the segment's number and the frame's offset:
-//! bytes that belong elsewhere are as wrong as damaged ones.
+//! Every checksum (CRC-32C) begins with the journal's id, the segment's number and the frame's
+//! offset: bytes that belong elsewhere are as wrong as damaged ones.
 //!
 //! Floor: imports `base`.
 

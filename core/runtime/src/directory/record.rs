@@ -30,7 +30,6 @@ impl Directory {
     /// Then everything is left as it is.
     pub(crate) fn raise_epoch(&self) -> Result<Record, Error> {
         let record = match self.record()? {
-            None if !self.segments()?.is_empty() => return Err(self.record_missing()),
             None => {
                 let (hub_id, journal_id) = (clock::random(), clock::random());
                 Record { hub_id, journal_id, epoch: 1, segment: 0 }
@@ -69,11 +68,6 @@ impl Directory {
             Error::new(Kind::Corrupt, format!("{} is damaged at offset 0", path.display()))
         };
         Record::parse(&text).ok_or_else(damaged).map(Some)
-    }
-
-    /// There is a journal, and nothing says whose: a host would take it for nobody's.
-    pub(crate) fn record_missing(&self) -> Error {
-        Error::new(Kind::Corrupt, format!("{} is missing", self.path().join(NAME).display()))
     }
 }
 
