@@ -23,7 +23,8 @@ export CARGO_TARGET_DIR PYTHON
 -include examples/flights/flights.mk
 
 .PHONY: help build demo test check install simulate crash bench bench-full clean
-.PHONY: prerequisites tools command-build rust-test simulate-test polyglot readme-test format-check lint tidy
+.PHONY: prerequisites tools command-build rust-test simulate-test polyglot readme-test
+.PHONY: format-check lint tidy
 
 help: ## Say what there is
 	@echo 'make TARGET, where TARGET is one of:'

@@ -1,6 +1,6 @@
 # The crash tests: their C programs, and running them. Included by the Makefile.
 
-CYCLES ?= 50
+CYCLES ?= 300
 CRASH_OPTIONS = --cycles $(CYCLES) $(if $(SEED),--seed $(SEED))
 
 .PHONY: crash crash-workers

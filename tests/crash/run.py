@@ -1,6 +1,6 @@
 """The crash tests: real programs in three languages, killed, paused and ended.
 
-    run.py                       every part, and a loop of 50 cycles: about three minutes
+    run.py                       every part, and a loop of 300 cycles: about three minutes
     run.py --cycles 500          a longer loop
     run.py --cycles 50 --seed 7  the schedule of that seed again
     run.py --only loop           only the parts whose names begin so
@@ -57,7 +57,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--cycles", type=int, default=50)
+    parser.add_argument("--cycles", type=int, default=300)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--only", default="")
     options = parser.parse_args()

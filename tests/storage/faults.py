@@ -120,10 +120,12 @@ def run(name: str, at: int, mode: str, how: str) -> int:
         }
         with Worker(environment) as worker:
             SCENARIOS[name](worker, ledger, url)
-            worker.process.kill()
-            worker.process.wait()
+            worker.end()
             said = worker.said()
         check("panicked" not in said, said)
+        for answer in worker.answers:
+            if answer.startswith(("error IO", "error NO_SPACE", "error CORRUPT")):
+                check(str(hub) in answer, f"the error does not name the file: {answer}")
         with Worker() as worker:
             worker.do(f"open {url} 20000")
             ledger.compare(worker, ["jobs", "jobs.dead"])

@@ -40,6 +40,7 @@ class Worker:
             env={**os.environ, "RUST_BACKTRACE": "0", **(environment or {})},
         )
         self.buffer = b""
+        self.answers: list[str] = []
 
     def __enter__(self) -> Worker:
         return self
@@ -69,7 +70,8 @@ class Worker:
                 raise self.death(line)
             self.buffer += part
         answer, _, self.buffer = self.buffer.partition(b"\n")
-        return answer.decode().split(" ")
+        self.answers.append(answer.decode())
+        return self.answers[-1].split(" ")
 
     def ask(self, line: str) -> list[str]:
         """Gives an order and returns the answer in words: `ok ...` or `error KIND ...`."""
@@ -90,10 +92,14 @@ class Worker:
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return Failed(f"the program died ({how}) over {line!r}: {said[-2000:]}")
 
-    def kill(self) -> None:
+    def end(self) -> None:
         """Ends it without warning."""
         self.process.kill()
         self.process.wait()
+
+    def kill(self) -> None:
+        """Ends it, and takes nothing more from it."""
+        self.end()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             assert pipe is not None
             try:

@@ -40,6 +40,7 @@ mod returns;
 mod sends;
 mod sessions;
 mod settles;
+mod suspects;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -175,6 +176,7 @@ pub struct Broker {
     delayed: Slab<returns::Delayed>,
     receives: Slab<deliveries::Receive>,
     held: Slots<deliveries::Held>,
+    suspicion: suspects::Suspicion,
     sends: Slots<sends::Waiting>,
     queue_count: u64,
     /// Bytes of messages in queues kept in memory, and of sends that wait for room.
@@ -219,6 +221,7 @@ impl Broker {
             delayed: Slab::new(),
             receives: Slab::new(),
             held: Slots::new(config.epoch),
+            suspicion: suspects::Suspicion::default(),
             sends: Slots::new(config.epoch),
             queue_count: 0,
             bytes: 0,

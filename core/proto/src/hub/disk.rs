@@ -117,6 +117,7 @@ impl Hub {
 
     /// Hands all records to the journal, and carries out what may leave the hub.
     pub(super) fn after_input(&mut self, now: Time) {
+        self.broker.look_again(now);
         if self.journal.is_some() {
             self.write_down();
             self.roll_if_full(now);

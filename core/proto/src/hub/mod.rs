@@ -218,6 +218,17 @@ impl Hub {
         }
     }
 
+    /// The process of a session that was left lingering can't be watched: who does not resume within
+    /// the grace time is taken for gone.
+    pub fn handle_unwatched(&mut self, now: Time, session: SessionId) {
+        let Some(key) = self.broker.session_by_id(session) else {
+            return;
+        };
+        if self.carrier(key).is_none() {
+            self.broker.handle_unlinked(now, key, Linger::Grace);
+        }
+    }
+
     /// Deadlines may have come.
     pub fn handle_timeout(&mut self, now: Time) {
         self.broker.handle_timeout(now);

@@ -210,6 +210,13 @@ impl World {
         self.programs[program].client.handle_disconnected(self.now, "broken");
     }
 
+    /// The connection breaks and is not made again; the session waits for its process to end.
+    pub fn leave(&mut self, program: usize) -> hub::SessionId {
+        self.programs[program].cut = true;
+        let port = self.programs[program].port.take().expect("a connection");
+        self.hub.handle_disconnected(self.now, port, Linger::Process).expect("a session")
+    }
+
     /// The process is killed.
     pub fn kill(&mut self, program: usize) {
         self.drop_port(program, Linger::Died);

@@ -160,7 +160,13 @@ impl Directory {
     ) -> Result<(), Error> {
         let made = self.make_whole(number, size, content).or_else(|error| {
             let _ = self.drop_temporaries();
-            if is_full(&error) { self.make_from_reserve(number, size, content) } else { Err(error) }
+            if !is_full(&error) {
+                return Err(error);
+            }
+            match self.make_from_reserve(number, size, content) {
+                Err(missing) if missing.kind() == io::ErrorKind::NotFound => Err(error),
+                made => made,
+            }
         });
         made.map_err(|error| {
             if is_full(&error) {
@@ -200,8 +206,16 @@ impl Directory {
         let file = make(&temporary)?;
         let (size, filled) = (RESERVE_SIZE + SPARE_SIZE, 0);
         let mut filling = Filling { file, temporary, path, size, filled };
-        while !filling.fill()? {}
-        filling.finish(self)
+        loop {
+            match filling.fill() {
+                Ok(false) => {}
+                Ok(true) => return filling.finish(self),
+                Err(error) => {
+                    filling.give_up();
+                    return Err(error);
+                }
+            }
+        }
     }
 
     /// Gives up a part of the reserve; true if there was any left of that.
