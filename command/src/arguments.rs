@@ -86,7 +86,7 @@ Examples:
       Dead letters: where they come from, why they died, each failed attempt.
 
   telpher peek ./data jobs --count 1 --json
-      Everything of the next message. A body that is no text is given as hex digits.
+      All of the next message. A body that is no text is given as hex digits.
 ";
 
 const PURGE_EXAMPLES: &str = "\
