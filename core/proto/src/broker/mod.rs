@@ -48,7 +48,7 @@ use foldhash::fast::RandomState;
 use slab::Slab;
 
 use crate::base::random::Random;
-use crate::base::record::{Position, Room};
+use crate::base::record::{Place, Position, Room};
 use crate::base::slots::Slots;
 use crate::base::timers::Timers;
 use crate::base::{Delivery, Error, Outcome, Request, Time};
@@ -193,6 +193,8 @@ pub struct Broker {
     /// Reads under way for messages that are to be written anew.
     moving: usize,
     moved: VecDeque<(Position, queues::QueueRef, u64)>,
+    /// Where such messages lie, until that is written.
+    unwritten: VecDeque<(Position, Place)>,
     memory_lost: bool,
     random: Random,
     begun: Time,
@@ -234,6 +236,7 @@ impl Broker {
             readers: Slab::new(),
             moving: 0,
             moved: VecDeque::new(),
+            unwritten: VecDeque::new(),
             memory_lost: false,
             random: Random::new(config.seed),
             begun: now,
