@@ -49,16 +49,16 @@ pub enum Subcommand {
 const EXAMPLES: &str = "\
 Examples:
   telpher serve --listen tcp://127.0.0.1:7420
-      A hub in this process's memory, for programs that open tcp://127.0.0.1:7420.
+      A hub in this process's memory, for programs that open this address.
 
   telpher serve ./data --listen unix:///run/app/hub.sock
-      The hub of a directory. Programs that open ./data, and those that open the
-      socket, meet in it. If another process hosts the directory, waits until that
-      one ends.
+      The hub of a directory. Programs that open ./data, and those that open
+      the socket, meet in it. If another process hosts the directory, waits until
+      that one ends.
 
   telpher serve --listen tcp://0.0.0.0:7420 --insecure
-      As the first, for any machine that reaches this one. There is no authentication
-      and no encryption yet: whoever connects may do everything.
+      As the first, for any machine that reaches this one. There is no
+      authentication and no encryption yet: whoever connects may do everything.
 ";
 
 const QUEUES_EXAMPLES: &str = "\
@@ -92,22 +92,22 @@ Examples:
 const PURGE_EXAMPLES: &str = "\
 Examples:
   telpher purge ./data jobs
-      Messages that consumers hold stay. The hub must be hosted by a program, or by
-      telpher serve.
+      Messages that consumers hold stay. The hub must be hosted by a program, or
+      by telpher serve.
 ";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
   telpher check ./data
-      Ends with 0 if all is sound, with 1 if something is damaged, and says where.
-      A torn tail is no damage: it was never confirmed, and is passed over.
+      Ends with 0 if all is sound, with 1 if something is damaged, and says
+      where. A torn tail is no damage: it was never confirmed, and is passed over.
 ";
 
 const BACKUP_EXAMPLES: &str = "\
 Examples:
   telpher backup ./data /backups/monday
-      The target is made, or is empty. Everything that was confirmed before is in it.
-      The copy is another hub: open it, or move it to where the first one was.
+      The target is made, or is empty. Everything that was confirmed before is in
+      it. The copy is another hub: open it, or move it to where the first one was.
 ";
 
 /// Which hub.

@@ -13,8 +13,9 @@
 
 #include <telpher.h>
 
-enum { BODY_SIZE_MAX = 80000, LINE_SIZE = 2048, WINDOW = 8, KEPT_MAX = 2, TURNS = 60, HELD_MAX = 16 };
-enum { MOMENT_MS = 100, TIMEOUT_MS = 20000, PACE_MS = 2, NUMBER_SIZE = 64, JOBS_MAX = 3 };
+enum { BODY_SIZE_MAX = 80000, LINE_SIZE = 2048, WINDOW = 8, KEPT_MAX = 2, TURNS = 60 };
+enum { HELD_MAX = 16, NUMBER_SIZE = 64, JOBS_MAX = 3 };
+enum { MOMENT_MS = 100, TIMEOUT_MS = 20000, PACE_MS = 2 };
 
 typedef struct {
     const char *name;
