@@ -54,7 +54,7 @@ fn described(report: &Report, path: &Path) -> String {
         rows.push(("records", format!("{records}, the last is {last}, durable up to {durable}")));
         let messages = count(report.messages, "message");
         let queues = count(report.queues, "queue");
-        rows.push(("content", format!("{queues} with {messages}, {}", size(report.bytes))));
+        rows.push(("queues", format!("{queues} with {messages}, {}", size(report.bytes))));
     }
     if let Some(torn) = report.torn.as_ref().filter(|_| report.host.is_none()) {
         rows.push(("torn tail", place(torn, path)));
@@ -97,11 +97,11 @@ fn table(report: &Report) -> String {
     text::table(&rows, text::width())
 }
 
+fn place_as_json(damage: &Damage) -> Value {
+    json!({ "file": damage.file, "offset": damage.offset, "what": damage.what })
+}
+
 fn as_json(report: &Report) -> Value {
-    let place = |damage: &Damage| {
-        let Damage { file, offset, what } = damage;
-        json!({ "file": file, "offset": offset, "what": what })
-    };
     let is_sound = report.damage.is_none();
     let known = |value: u64| if is_sound { json!(value) } else { Value::Null };
     let segments = report.segments.iter().map(|segment| {
@@ -109,7 +109,7 @@ fn as_json(report: &Report) -> Value {
     });
     json!({
         "sound": is_sound,
-        "damage": report.damage.as_ref().map(place),
+        "damage": report.damage.as_ref().map(place_as_json),
         "hub_id": text::hex(&report.hub_id),
         "epoch": report.epoch,
         "host": report.host,
@@ -118,7 +118,7 @@ fn as_json(report: &Report) -> Value {
         "records": known(report.records),
         "last": known(report.last),
         "durable": known(report.durable),
-        "torn": report.torn.as_ref().map(place),
+        "torn": report.torn.as_ref().map(place_as_json),
         "queues": known(report.queues),
         "messages": known(report.messages),
         "bytes": known(report.bytes),

@@ -1,5 +1,7 @@
-"""A hub's directory, and what happens to it: damage, copies, missing files, a lock that is replaced,
-a second name."""
+"""What may happen to a hub's directory as a whole.
+
+Damage, copies, missing files, a lock file that is replaced, a second name.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,11 @@ import random
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from power import unavailable
-from workers import Failed, Ledger, Worker, check, scratch
+from workers import Failed, Ledger, Worker, check, pause, scratch
 
 OPEN_MS = 20_000
 
@@ -147,7 +148,7 @@ def copies_while_it_works(draw: random.Random) -> None:
             thread = threading.Thread(target=work)
             thread.start()
             for number in range(5):
-                time.sleep(draw.uniform(0, 0.05))
+                pause(draw.uniform(0, 0.05))
                 copy(hub, Path(place) / f"copy{number}")
             stop.set()
             thread.join()

@@ -29,7 +29,9 @@ def build() -> None:
     source = Path(__file__).with_name("shim.c")
     compiler = os.environ.get("CC", "cc")
     flags = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-shared", "-fPIC"]
-    subprocess.run([compiler, *flags, "-o", SHIM, source, "-ldl"], check=True)
+    made = SHIM.with_suffix(f".{os.getpid()}")
+    subprocess.run([compiler, *flags, "-o", made, source, "-ldl"], check=True)
+    made.replace(SHIM)
 
 
 def opening(worker: Worker, ledger: Ledger, url: str) -> None:

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from power import Image, unavailable
-from workers import Failed, Ledger, Worker, check
+from workers import Failed, Ledger, Worker, check, pause
 
 MIB = 1024 * 1024
 
@@ -52,7 +52,7 @@ def send_again(worker: Worker, ledger: Ledger, size: int) -> None:
     end = time.monotonic() + 60
     while (answer := ledger.send(worker, "jobs", size))[0] != "ok":
         check(time.monotonic() < end, f"no sends after draining: {' '.join(answer)}")
-        time.sleep(0.05)
+        pause(0.05)
 
 
 def settle(worker: Worker, ledger: Ledger, part: float) -> None:

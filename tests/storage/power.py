@@ -18,7 +18,7 @@ import threading
 import time
 from pathlib import Path
 
-from workers import Failed, Ledger, Worker, check
+from workers import Failed, Ledger, Worker, check, pause
 
 FS_IOC_SHUTDOWN = 0x8004587D
 NO_FLUSH = 2
@@ -48,7 +48,7 @@ class Image:
             done = subprocess.run(["umount", str(self.mount)], capture_output=True, text=True)
             if done.returncode == 0:
                 return
-            time.sleep(0.05)
+            pause(0.05)
         raise Failed(f"can't unmount: {done.stderr}")
 
     def cut_power(self) -> None:
@@ -111,7 +111,7 @@ def round_of(image: Image, ledger: Ledger, draw: random.Random) -> None:
         stop = threading.Event()
         thread = threading.Thread(target=run_guarded, args=(worker, ledger, draw, stop))
         thread.start()
-        time.sleep(draw.uniform(0.02, 0.6))
+        pause(draw.uniform(0.02, 0.6))
         if draw.random() < 0.3:
             # The host dies first, and the next begins; then the power goes.
             stop.set()
@@ -119,7 +119,7 @@ def round_of(image: Image, ledger: Ledger, draw: random.Random) -> None:
             worker.end()
             with Worker() as other:
                 other.tell(f"open {url} 60000")
-                time.sleep(draw.uniform(0.0, 0.1))
+                pause(draw.uniform(0.0, 0.1))
                 image.cut_power()
         else:
             image.cut_power()

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -16,6 +17,11 @@ WORKER = TARGET / "release" / "telpher-storage-worker"
 
 # Longer than anything that works takes on a busy machine.
 PATIENCE_S = 120.0
+
+
+def pause(seconds: float) -> None:
+    """Time passes in which others work; nothing is waited for."""
+    threading.Event().wait(seconds)
 
 
 class Failed(Exception):

@@ -12,8 +12,8 @@ use super::entries::Entries;
 use super::queues::{Entry, QueueView};
 use super::returns::{become_dead_letter, note_failure};
 use crate::base::record::{
-    Change, DeadTo, Failure, Holder, Mark, Place, QueueState, Record, Returned, Sent, SessionState,
-    Settled, Stored, Why,
+    Change, DeadTo, Failure, Holder, Listed, Mark, Place, QueueState, Record, Returned, Sent,
+    SessionState, Settled, Stored, Why,
 };
 use crate::base::sequence::Marks;
 use crate::base::{Durability, Name, Peeked, QueueInfo, Receipt, Verdict};
@@ -142,24 +142,16 @@ impl Past {
             Record::Returned(returned) => self.take_back(returned),
             Record::Batch { change, sent, settled } => self.batch(change, sent, settled, place),
             Record::Moved(stored) => self.restate(*stored, place),
-            Record::Session(state) => self.begin_session(*state),
+            Record::Session(state) => self.state_session(*state),
             Record::SessionGone { session } => {
                 self.sessions.remove(&session);
             }
             Record::Freed { .. } => {}
-            Record::Listed { queue, messages } => {
-                let queue = self.queues.entry(queue).or_default();
-                for mut listed in messages {
-                    let holder = listed.more.as_mut().and_then(|more| more.holder.take());
-                    let holder = holder.map(Box::new);
-                    let (sequence, entry) = (listed.sequence, Entry::listed(listed));
-                    queue.entries.insert(sequence, PastEntry { entry, holder });
-                }
-            }
+            Record::Listed { queue, messages } => self.list(queue, messages),
         }
     }
 
-    fn begin_session(&mut self, state: SessionState) {
+    fn state_session(&mut self, state: SessionState) {
         let mut marks = Marks::default();
         marks.advance(state.oldest);
         for (sequence, mark) in &state.marks {
@@ -168,6 +160,17 @@ impl Past {
             }
         }
         self.sessions.insert(state.id, PastSession { state, marks });
+    }
+
+    /// Messages as a checkpoint lists them.
+    fn list(&mut self, queue: u64, messages: Vec<Listed>) {
+        let queue = self.queues.entry(queue).or_default();
+        for mut listed in messages {
+            let holder = listed.more.as_mut().and_then(|more| more.holder.take());
+            let holder = holder.map(Box::new);
+            let (sequence, entry) = (listed.sequence, Entry::listed(listed));
+            queue.entries.insert(sequence, PastEntry { entry, holder });
+        }
     }
 
     fn note_time(&mut self, time_ms: u64) {

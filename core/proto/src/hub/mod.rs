@@ -218,8 +218,8 @@ impl Hub {
         }
     }
 
-    /// The process of a session that was left lingering can't be watched: who does not resume within
-    /// the grace time is taken for gone.
+    /// The process of a session that was left lingering can't be watched: who does not resume
+    /// within the grace time is taken for gone.
     pub fn handle_unwatched(&mut self, now: Time, session: SessionId) {
         let Some(key) = self.broker.session_by_id(session) else {
             return;

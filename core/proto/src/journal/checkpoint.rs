@@ -4,8 +4,8 @@
 //! ```text
 //! | segment header | frame | frame | ... | commit |     as in a segment, seeded as segment 0
 //! ```
-//! The header names the segment that begins behind the checkpoint. A checkpoint is a cache: one that
-//! is damaged, or fits no segment, is as good as none.
+//! The header names the segment that begins behind the checkpoint. A checkpoint is a cache: one
+//! that is damaged, or fits no segment, is as good as none.
 //!
 //! Floor: imports `base`.
 

@@ -23,6 +23,7 @@ mod decode;
 mod encode;
 pub mod format;
 mod recover;
+mod segments;
 
 use std::collections::VecDeque;
 
@@ -37,6 +38,7 @@ pub use checkpoint::Checkpoint;
 pub use recover::{
     Fault, File, Recovered, Source, Trouble, Unreadable, has_begun, read_frame, recover,
 };
+pub use segments::Segment;
 
 /// What a journal is told at its start.
 #[derive(Clone, Copy, Debug)]
@@ -94,18 +96,6 @@ pub enum Effect {
     },
 }
 
-/// A segment that may still be needed.
-#[derive(Clone, Debug)]
-pub struct Segment {
-    number: u32,
-    /// The position of its first record.
-    first: Position,
-    size: u64,
-    used: u64,
-    /// Messages in it that are still needed, and their bytes.
-    live: (u64, u64),
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     None,
@@ -152,18 +142,6 @@ pub struct Journal {
     checkpoint: Option<Checkpoint>,
     idle_at: Option<Time>,
     effects: VecDeque<Effect>,
-}
-
-impl Segment {
-    fn remaining(&self) -> u64 {
-        self.size.saturating_sub(self.used)
-    }
-
-    /// Bytes that are left free at the end, so that what one input brings never has to grow the
-    /// file: an eighth of a large segment, a quarter of a small one.
-    fn slack(&self) -> u64 {
-        (self.size / 4).min(limits::FRAME_SIZE_MAX as u64 + 64 * 1024)
-    }
 }
 
 /// Bytes that settling on a full disk leaves untouched: what closing and a last commit need.
@@ -323,7 +301,8 @@ impl Journal {
     }
 
     fn size_of_next(&self) -> u64 {
-        (self.active().size * 4).clamp(limits::SEGMENT_SIZE.0, limits::SEGMENT_SIZE.1)
+        let (least, most) = self.config.sizes.segment;
+        (self.active().size * 4).clamp(least, most)
     }
 
     fn ask_for_next(&mut self, size: u64) {
@@ -336,8 +315,8 @@ impl Journal {
     pub fn handle_prepared(&mut self, now: Time, size: Option<u64>) {
         match (size, self.next) {
             (Some(size), _) => self.next = Next::Ready(size),
-            (None, Next::Preparing(asked)) if asked > limits::SEGMENT_SIZE.0 => {
-                self.ask_for_next((asked / 4).max(limits::SEGMENT_SIZE.0));
+            (None, Next::Preparing(asked)) if asked > self.config.sizes.segment.0 => {
+                self.ask_for_next((asked / 4).max(self.config.sizes.segment.0));
             }
             (None, _) => self.next = Next::Full(now.plus_ms(limits::SPACE_RETRY_MS)),
         }
@@ -469,49 +448,6 @@ impl Journal {
         self.active_mut().used = SEGMENT_HEADER_SIZE as u64;
     }
 
-    /// So many messages, of `size` bytes together, lie in `segment` and are needed.
-    pub fn keep(&mut self, segment: u32, count: u64, size: u64) {
-        if let Some(segment) = self.segment(segment) {
-            segment.live.0 += count;
-            segment.live.1 += size;
-        }
-    }
-
-    /// So many messages, of `size` bytes together, in `segment` are no longer needed.
-    pub fn release(&mut self, segment: u32, count: u64, size: u64) {
-        if let Some(segment) = self.segment(segment) {
-            segment.live.0 -= count;
-            segment.live.1 -= size;
-        }
-    }
-
-    /// The last of the segments from which nothing is needed any more; then append a `Freed` record
-    /// and call `free`.
-    pub fn dead(&self) -> Option<u32> {
-        if self.freeing.is_some() {
-            return None;
-        }
-        let dead = |segment: &&Segment| segment.number < self.restated && segment.live.0 == 0;
-        self.segments.iter().take_while(dead).last().map(|segment| segment.number)
-    }
-
-    /// Segments up to `through` go as soon as `position` is durable.
-    pub fn free(&mut self, through: u32, position: Position) {
-        self.freeing = Some((through, position));
-        self.freed = through;
-    }
-
-    /// The oldest segment, if so much of the journal is dead that its live messages are to be
-    /// written anew.
-    pub fn sparse(&self) -> Option<u32> {
-        let oldest = self.segments.front().filter(|oldest| oldest.number < self.restated)?;
-        let used: u64 = self.segments.iter().map(|segment| segment.used).sum();
-        let live: u64 = self.segments.iter().map(|segment| segment.live.1).sum();
-        let garbage = used.saturating_sub(live);
-        let sparse = garbage > live.max(self.config.sizes.garbage_min) && self.room() == Room::Open;
-        (sparse && oldest.live.0 > 0).then_some(oldest.number)
-    }
-
     /// The last position appended.
     pub fn last(&self) -> Position {
         self.last
@@ -522,22 +458,11 @@ impl Journal {
         (self.written, self.synced)
     }
 
-    /// Bytes of all segments, and of messages in them that are needed.
-    pub fn sizes(&self) -> (u64, u64) {
-        let used = self.segments.iter().map(|segment| segment.used).sum();
-        (used, self.segments.iter().map(|segment| segment.live.1).sum())
-    }
-
     fn active(&self) -> &Segment {
         self.segments.back().expect("there is always an active segment")
     }
 
     fn active_mut(&mut self) -> &mut Segment {
         self.segments.back_mut().expect("there is always an active segment")
-    }
-
-    fn segment(&mut self, number: u32) -> Option<&mut Segment> {
-        let first = self.segments.front()?.number;
-        self.segments.get_mut(number.checked_sub(first)? as usize)
     }
 }

@@ -26,7 +26,7 @@ use super::format::{
 };
 use super::{Checkpoint, Segment, decode};
 use crate::base::record::{Place, Position, Record};
-use crate::base::{Error, Kind, limits};
+use crate::base::{Error, Kind};
 
 /// A segment's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,9 @@ pub struct Unreadable {
     /// What is wrong.
     pub what: &'static str,
 }
+
+/// Every segment is larger; of a smaller one not even the header would say so.
+const SIZE_MIN: usize = 4096;
 
 /// Zeros that are passed over at once: most of a segment, and what is left between frames.
 const ZEROS: (usize, usize) = (4096, 64);
@@ -176,12 +179,12 @@ pub fn recover(
     let start = files.iter().position(|file| file.number == from).filter(|at| *at >= first);
     for (at, file) in files.iter().enumerate().skip(start.unwrap_or(first)) {
         let content = read(file.number)?;
-        if let (true, Some(checkpoint)) = (Some(at) == start, checkpoint.take()) {
-            if !scan.begin_behind(checkpoint, &files[first..at], &content)? {
-                // It fits nothing: as if there were none.
-                let files = &files;
-                return recover(journal_id, Source { files, checkpoint: None, read }, scan.sink);
-            }
+        if let (true, Some(checkpoint)) = (Some(at) == start, checkpoint.take())
+            && !scan.begin_behind(checkpoint, &files[first..at], &content)?
+        {
+            // It fits nothing: as if there were none.
+            let files = &files;
+            return recover(journal_id, Source { files, checkpoint: None, read }, scan.sink);
         }
         scan.segment(file.number, &content)?;
     }
@@ -221,7 +224,7 @@ impl Scan<'_> {
     fn segment(&mut self, number: u32, content: &Bytes) -> Result<(), Trouble> {
         let seed = Seed::new(&self.journal_id, number);
         self.goes_on = false;
-        if (content.len() as u64) < limits::SEGMENT_SIZE.0 {
+        if content.len() < SIZE_MIN {
             let (offset, expected) = (content.len() as u64, self.last + 1);
             let what = "the file is shorter than any segment";
             return Err(Trouble::Damaged(Fault { segment: number, offset, expected, what }));

@@ -129,10 +129,7 @@ impl Writer {
             self.write(&write)?;
             last = write.last;
             sync |= write.sync;
-            next = match writes.try_recv() {
-                Ok(write) => Some(write),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-            };
+            next = writes.try_recv().ok();
         }
         self.check_lock()?;
         self.mailbox.post(Mail::Disk(DiskDone::Written(last)));
@@ -163,8 +160,8 @@ impl Writer {
     }
 
     /// A lock file that was replaced protects nothing: another process may host by now. It replaced
-    /// the file before it read the journal, so what it did not see is noticed here, and confirmed to
-    /// nobody.
+    /// the file before it read the journal, so what it did not see is noticed here, and confirmed
+    /// to nobody.
     fn check_lock(&self) -> Result<(), Error> {
         match self.directory.still_has(&self.lock) {
             Ok(true) => Ok(()),
