@@ -92,22 +92,22 @@ Examples:
 const PURGE_EXAMPLES: &str = "\
 Examples:
   telpher purge ./data jobs
-      Messages that consumers hold stay. The hub must be hosted by a program, or by
-      telpher serve.
+      Messages that consumers hold stay. The hub must be hosted by a program, or
+      by telpher serve.
 ";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
   telpher check ./data
-      Ends with 0 if all is sound, with 1 if something is damaged, and says where.
+      Ends with 0 if all is sound; with 1 if not, and says what is damaged.
       A torn tail is no damage: it was never confirmed, and is passed over.
 ";
 
 const BACKUP_EXAMPLES: &str = "\
 Examples:
   telpher backup ./data /backups/monday
-      The target is made, or is empty. Everything that was confirmed before is in it.
-      The copy is another hub: open it, or move it to where the first one was.
+      The target is made, or is empty. What was confirmed before is in the copy.
+      It is another hub: open it, or move it to where the first one was.
 ";
 
 /// Which hub.
