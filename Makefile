@@ -19,6 +19,7 @@ export CARGO_TARGET_DIR PYTHON
 -include bindings/python/python.mk
 -include bindings/node/node.mk
 -include tests/crash/crash.mk
+-include tests/storage/storage.mk
 -include bench/bench.mk
 -include examples/flights/flights.mk
 

@@ -28,6 +28,7 @@ PARTS = [
     "node-test",
     "readme-test",
     "polyglot",
+    "storage",
     "crash",
     "flights-test",
 ]

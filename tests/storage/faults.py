@@ -29,7 +29,9 @@ def build() -> None:
     source = Path(__file__).with_name("shim.c")
     compiler = os.environ.get("CC", "cc")
     flags = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-shared", "-fPIC"]
-    subprocess.run([compiler, *flags, "-o", SHIM, source, "-ldl"], check=True)
+    made = SHIM.with_suffix(f".{os.getpid()}")
+    subprocess.run([compiler, *flags, "-o", made, source, "-ldl"], check=True)
+    made.replace(SHIM)
 
 
 def opening(worker: Worker, ledger: Ledger, url: str) -> None:
@@ -120,10 +122,12 @@ def run(name: str, at: int, mode: str, how: str) -> int:
         }
         with Worker(environment) as worker:
             SCENARIOS[name](worker, ledger, url)
-            worker.process.kill()
-            worker.process.wait()
+            worker.end()
             said = worker.said()
         check("panicked" not in said, said)
+        for answer in worker.answers:
+            if answer.startswith(("error IO", "error NO_SPACE", "error CORRUPT")):
+                check(str(hub) in answer, f"the error does not name the file: {answer}")
         with Worker() as worker:
             worker.do(f"open {url} 20000")
             ledger.compare(worker, ["jobs", "jobs.dead"])

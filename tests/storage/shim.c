@@ -90,14 +90,14 @@ static int note(int fd, int below) {
     return fd;
 }
 
-#define OPEN(name, first, pass)                                                                     \
-    int name(first const char *path, int flags, ...) {                                              \
-        va_list rest;                                                                               \
-        va_start(rest, flags);                                                                      \
-        mode_t mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;                                   \
-        va_end(rest);                                                                               \
-        int below = is_below(path);                                                                 \
-        return below && fails() ? -1 : note(REAL(name)(pass path, flags, mode), below);             \
+#define OPEN(name, first, pass) \
+    int name(first const char *path, int flags, ...) { \
+        va_list rest; \
+        va_start(rest, flags); \
+        mode_t mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0; \
+        va_end(rest); \
+        int below = is_below(path); \
+        return below && fails() ? -1 : note(REAL(name)(pass path, flags, mode), below); \
     }
 #define NOTHING
 #define COMMA ,
@@ -108,10 +108,10 @@ OPEN(openat64, int parent COMMA, parent COMMA)
 
 int close(int fd) { return REAL(close)(note(fd, 0)); }
 
-#define MOVE(name, type, more, pass)                                                                \
-    ssize_t name(int fd, type data, size_t size more) {                                             \
-        ssize_t some = is_inside(fd) ? part(size) : (ssize_t)size;                                  \
-        return some < 0 ? -1 : REAL(name)(fd, data, (size_t)some pass);                             \
+#define MOVE(name, type, more, pass) \
+    ssize_t name(int fd, type data, size_t size more) { \
+        ssize_t some = is_inside(fd) ? part(size) : (ssize_t)size; \
+        return some < 0 ? -1 : REAL(name)(fd, data, (size_t)some pass); \
     }
 MOVE(write, const void *, NOTHING, NOTHING)
 MOVE(read, void *, NOTHING, NOTHING)

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -16,6 +17,11 @@ WORKER = TARGET / "release" / "telpher-storage-worker"
 
 # Longer than anything that works takes on a busy machine.
 PATIENCE_S = 120.0
+
+
+def pause(seconds: float) -> None:
+    """Time passes in which others work; nothing is waited for."""
+    threading.Event().wait(seconds)
 
 
 class Failed(Exception):
@@ -40,6 +46,7 @@ class Worker:
             env={**os.environ, "RUST_BACKTRACE": "0", **(environment or {})},
         )
         self.buffer = b""
+        self.answers: list[str] = []
 
     def __enter__(self) -> Worker:
         return self
@@ -69,7 +76,8 @@ class Worker:
                 raise self.death(line)
             self.buffer += part
         answer, _, self.buffer = self.buffer.partition(b"\n")
-        return answer.decode().split(" ")
+        self.answers.append(answer.decode())
+        return self.answers[-1].split(" ")
 
     def ask(self, line: str) -> list[str]:
         """Gives an order and returns the answer in words: `ok ...` or `error KIND ...`."""
@@ -90,10 +98,14 @@ class Worker:
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return Failed(f"the program died ({how}) over {line!r}: {said[-2000:]}")
 
-    def kill(self) -> None:
+    def end(self) -> None:
         """Ends it without warning."""
         self.process.kill()
         self.process.wait()
+
+    def kill(self) -> None:
+        """Ends it, and takes nothing more from it."""
+        self.end()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             assert pipe is not None
             try:

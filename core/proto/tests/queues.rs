@@ -393,3 +393,18 @@ fn what_is_held_of_a_deleted_queue_is_void() {
     assert_eq!(world.kind(consumer, late), Kind::LeaseLost);
     assert_eq!(world.figures(producer, "jobs"), (0, 0));
 }
+
+#[test]
+fn a_session_whose_process_cannot_be_watched_has_the_grace_time() {
+    let (mut world, producer, consumer) = world_with_queue(QueueOptions::default());
+    world.run(producer, send("jobs", "held"));
+    world.run(consumer, receive("jobs"));
+    let session = world.leave(consumer);
+    world.pass(60_000);
+    assert_eq!(world.figures(producer, "jobs"), (0, 1));
+    world.hub.handle_unwatched(world.now, session);
+    world.pass(4_900);
+    assert_eq!(world.figures(producer, "jobs"), (0, 1));
+    world.pass(200);
+    assert_eq!(world.figures(producer, "jobs"), (1, 0));
+}

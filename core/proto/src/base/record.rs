@@ -48,6 +48,8 @@ pub struct Place {
 pub enum Record {
     /// A host begins.
     Opened {
+        /// Its hub: another than before if this is a copy, and then nobody of before comes back.
+        hub: [u8; 16],
         /// Its epoch.
         epoch: u64,
         /// The machine's boot: processes of an earlier one are gone.

@@ -198,7 +198,7 @@ impl Broker {
 }
 
 /// `None` if the message has to be read first.
-fn peeked(entry: &Entry) -> Option<Peeked> {
+pub(super) fn peeked(entry: &Entry) -> Option<Peeked> {
     Some(Peeked {
         message_id: entry.message_id,
         failures: entry.failures,
@@ -208,7 +208,7 @@ fn peeked(entry: &Entry) -> Option<Peeked> {
 }
 
 /// The message with this id in a record, as a copy of its own.
-fn message_in(record: &Record, message_id: u64) -> Option<Message> {
+pub(super) fn message_in(record: &Record, message_id: u64) -> Option<Message> {
     let sent = match record {
         Record::Sent { sent, .. } => Some(sent),
         Record::Batch { sent, .. } => sent.iter().find(|sent| sent.message_id == message_id),

@@ -3,8 +3,8 @@
 //! ```text
 //! sparse: 3 -> m, 8 -> m        dense, from 1_000: m m . m m m m
 //! ```
-//! Most sequences follow each other, so that a place is found by counting; the few that are far from
-//! the others lie in a tree.
+//! Most sequences follow each other, so that a place is found by counting; the few that are far
+//! from the others lie in a tree.
 //!
 //! Floor: broker.
 

@@ -69,6 +69,8 @@ type Set<K> = std::collections::HashSet<K, RandomState>;
 /// What a broker is told at its start.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The hub, for ever.
+    pub hub_id: [u8; 16],
     /// Rises with every host of the hub.
     pub epoch: u64,
     /// True for the hub of a directory: there is a journal, and the default durability is `disk`.

@@ -71,9 +71,9 @@ impl Broker {
 
     /// Which host this is, and when.
     pub(super) fn write_opened(&mut self, now: Time) {
-        let (epoch, boot) = (self.config.epoch, self.config.boot);
+        let super::Config { hub_id: hub, epoch, boot, .. } = self.config;
         let time_ms = self.time_ms(now);
-        self.write(Level::Written, Record::Opened { epoch, boot, time_ms });
+        self.write(Level::Written, Record::Opened { hub, epoch, boot, time_ms });
     }
 
     fn restate_sessions(&mut self) {

@@ -39,6 +39,7 @@ impl Broker {
         broker.log.begin(position);
         broker.write_opened(now);
         let is_same_boot = past.boot == broker.config.boot;
+        let is_copy = past.hub != broker.config.hub_id;
         let is_closed = past.is_closed;
         for session in past.sessions.into_values() {
             broker.restore_session(session);
@@ -46,7 +47,10 @@ impl Broker {
         for queue in past.queues.into_values() {
             broker.restore_queue(now, queue, is_closed)?;
         }
-        let watched = broker.leave_lingering(now, is_same_boot);
+        let watched = match is_copy {
+            true => broker.end_sessions(now),
+            false => broker.leave_lingering(now, is_same_boot),
+        };
         Ok(Restored { broker, watched })
     }
 
@@ -131,6 +135,14 @@ impl Broker {
         if holder.is_receive {
             session.tickets.insert(holder.id, Ticket::Received);
         }
+    }
+
+    /// The programs of the hub that this one is a copy of have nothing here.
+    fn end_sessions(&mut self, now: Time) -> Vec<(SessionId, Process)> {
+        for key in self.sessions.keys() {
+            self.end_session(now, key, false);
+        }
+        Vec::new()
     }
 
     /// Sessions whose machine has been started anew end; the others have time to resume. Returns

@@ -53,6 +53,7 @@ pub struct Beginning {
 impl Config {
     pub(super) fn broker(&self, directory: bool) -> broker::Config {
         broker::Config {
+            hub_id: self.hub_id,
             epoch: self.epoch,
             directory,
             session_grace_ms: self.session_grace_ms,
@@ -65,18 +66,24 @@ impl Config {
 }
 
 impl Hub {
-    /// A hub that goes on from a directory's journal.
+    /// A hub that goes on from a directory's journal; `path` names a segment's file, for texts.
     ///
     /// # Errors
     ///
     /// `CORRUPT` naming file and offset; what reading says. Nothing has been changed then.
-    pub fn recover(config: Config, now: Time, source: Source<'_>) -> Result<Beginning, Error> {
+    pub fn recover(
+        config: Config,
+        now: Time,
+        source: Source<'_>,
+        path: &dyn Fn(u32) -> String,
+    ) -> Result<Beginning, Error> {
         let mut past = Past::default();
         let mut sink = |record, place| {
             past.apply(record, place);
             Ok(())
         };
-        let mut found = journal::recover(config.hub_id, source, &mut sink)?;
+        let mut found = journal::recover(config.journal_id, source, &mut sink)
+            .map_err(|trouble| trouble.into_error(path))?;
         if found.epoch >= config.epoch {
             let detail = format!(
                 "the journal was begun by host {}, and this is to be host {}: what counts them is \
@@ -88,10 +95,13 @@ impl Hub {
         let tail = std::mem::take(&mut found.tail);
         let obsolete = std::mem::take(&mut found.obsolete);
         let (last, size) = (found.last, tail_size(&tail));
-        let own =
-            journal::Config { hub_id: config.hub_id, epoch: config.epoch, sizes: config.sizes };
+        let own = journal::Config {
+            journal_id: config.journal_id,
+            epoch: config.epoch,
+            sizes: config.sizes,
+        };
         let mut journal = Journal::new(own, found, size);
-        for (position, record) in tail {
+        for (position, record, _) in tail {
             let place = journal.append(position, &record, false);
             past.apply(record, place);
         }
@@ -186,7 +196,7 @@ impl Hub {
             DiskDone::Synced(position) => journal.handle_synced(now, position),
             DiskDone::Prepared(size) => journal.handle_prepared(now, size),
             DiskDone::Read { id, place, bytes } => {
-                let record = journal::read_frame(&self.config.hub_id, place, &bytes).ok();
+                let record = journal::read_frame(&self.config.journal_id, place, &bytes).ok();
                 self.broker.handle_read(now, id, record.as_ref());
             }
         }
@@ -220,7 +230,7 @@ impl Hub {
 }
 
 /// Bytes that the tail will take, roughly.
-fn tail_size(tail: &[(Position, crate::base::record::Record)]) -> u64 {
+fn tail_size(tail: &[(Position, crate::base::record::Record, Place)]) -> u64 {
     use crate::base::record::Record;
     let size = |record: &Record| match record {
         Record::Sent { sent, .. } => sent.message.size() as u64 + 256,
@@ -228,5 +238,5 @@ fn tail_size(tail: &[(Position, crate::base::record::Record)]) -> u64 {
         Record::Moved(stored) => stored.sent.message.size() as u64 + 1024,
         _ => 256,
     };
-    tail.iter().map(|(_, record)| size(record)).sum()
+    tail.iter().map(|(_, record, _)| size(record)).sum()
 }

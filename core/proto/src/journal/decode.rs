@@ -31,7 +31,12 @@ struct Reader {
 impl Reader {
     fn record(&mut self, kind: u8) -> Option<Record> {
         Some(match kind {
-            1 => Record::Opened { epoch: self.u64()?, boot: self.array()?, time_ms: self.u64()? },
+            1 => Record::Opened {
+                hub: self.array()?,
+                epoch: self.u64()?,
+                boot: self.array()?,
+                time_ms: self.u64()?,
+            },
             2 => Record::Closing,
             3 => Record::Closed,
             4 => Record::Queue { change: self.change()?, state: Box::new(self.queue()?) },

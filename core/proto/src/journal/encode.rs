@@ -35,7 +35,8 @@ pub fn kind(record: &Record) -> u8 {
 /// Appends the record's body.
 pub fn encode(record: &Record, out: &mut BytesMut) {
     match record {
-        Record::Opened { epoch, boot, time_ms } => {
+        Record::Opened { hub, epoch, boot, time_ms } => {
+            out.put_slice(hub);
             out.put_u64_le(*epoch);
             out.put_slice(boot);
             out.put_u64_le(*time_ms);

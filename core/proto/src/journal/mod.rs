@@ -23,6 +23,7 @@ mod decode;
 mod encode;
 pub mod format;
 mod recover;
+mod segments;
 
 use std::collections::VecDeque;
 
@@ -34,13 +35,16 @@ use crate::base::{Time, limits, limits::Sizes};
 use format::{Commit, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader};
 
 pub use checkpoint::Checkpoint;
-pub use recover::{File, Recovered, Source, Unreadable, has_begun, read_frame, recover};
+pub use recover::{
+    Fault, File, Recovered, Source, Trouble, Unreadable, has_begun, read_frame, recover,
+};
+pub use segments::Segment;
 
 /// What a journal is told at its start.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
-    /// The hub, for ever.
-    pub hub_id: [u8; 16],
+    /// What all its checksums begin with.
+    pub journal_id: [u8; 16],
     /// The host's epoch.
     pub epoch: u64,
     /// When segments change.
@@ -92,18 +96,6 @@ pub enum Effect {
     },
 }
 
-/// A segment that may still be needed.
-#[derive(Clone, Debug)]
-pub struct Segment {
-    number: u32,
-    /// The position of its first record.
-    first: Position,
-    size: u64,
-    used: u64,
-    /// Messages in it that are still needed, and their bytes.
-    live: (u64, u64),
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     None,
@@ -152,18 +144,6 @@ pub struct Journal {
     effects: VecDeque<Effect>,
 }
 
-impl Segment {
-    fn remaining(&self) -> u64 {
-        self.size.saturating_sub(self.used)
-    }
-
-    /// Bytes that are left free at the end, so that what one input brings never has to grow the
-    /// file: an eighth of a large segment, a quarter of a small one.
-    fn slack(&self) -> u64 {
-        (self.size / 4).min(limits::FRAME_SIZE_MAX as u64 + 64 * 1024)
-    }
-}
-
 /// Bytes that settling on a full disk leaves untouched: what closing and a last commit need.
 const LAST_RESERVE: u64 = 16 * 1024;
 
@@ -179,7 +159,7 @@ impl Journal {
         let mut journal = Journal {
             config,
             segments,
-            seed: Seed::new(&config.hub_id, number),
+            seed: Seed::new(&config.journal_id, number),
             group: Group::default(),
             last: durable.min(last),
             written: last,
@@ -321,7 +301,8 @@ impl Journal {
     }
 
     fn size_of_next(&self) -> u64 {
-        (self.active().size * 4).clamp(limits::SEGMENT_SIZE.0, limits::SEGMENT_SIZE.1)
+        let (least, most) = self.config.sizes.segment;
+        (self.active().size * 4).clamp(least, most)
     }
 
     fn ask_for_next(&mut self, size: u64) {
@@ -334,8 +315,8 @@ impl Journal {
     pub fn handle_prepared(&mut self, now: Time, size: Option<u64>) {
         match (size, self.next) {
             (Some(size), _) => self.next = Next::Ready(size),
-            (None, Next::Preparing(asked)) if asked > limits::SEGMENT_SIZE.0 => {
-                self.ask_for_next((asked / 4).max(limits::SEGMENT_SIZE.0));
+            (None, Next::Preparing(asked)) if asked > self.config.sizes.segment.0 => {
+                self.ask_for_next((asked / 4).max(self.config.sizes.segment.0));
             }
             (None, _) => self.next = Next::Full(now.plus_ms(limits::SPACE_RETRY_MS)),
         }
@@ -357,7 +338,7 @@ impl Journal {
         self.synced = self.synced.max(position);
         self.idle_at = Some(now.plus_ms(limits::IDLE_COMMIT_MS));
         if let Some(checkpoint) = self.checkpoint.take_if(|c| c.position <= self.synced) {
-            let bytes = checkpoint.encode(&self.config.hub_id);
+            let bytes = checkpoint.encode(&self.config.journal_id);
             self.effects.push_back(Effect::Checkpoint { bytes });
         }
         if let Some((through, at)) = self.freeing
@@ -438,7 +419,7 @@ impl Journal {
         let number = self.active().number + 1;
         let first = self.last + 1;
         self.segments.push_back(Segment { number, first, size, used: 0, live: (0, 0) });
-        self.seed = Seed::new(&self.config.hub_id, number);
+        self.seed = Seed::new(&self.config.journal_id, number);
         self.next = Next::None;
         self.restated = number;
         self.begin_segment();
@@ -463,51 +444,8 @@ impl Journal {
             oldest: self.freed + 1,
             pages: (active.size / 4096) as u32,
         };
-        header.encode(&self.config.hub_id, &mut self.group.bytes);
+        header.encode(&self.config.journal_id, &mut self.group.bytes);
         self.active_mut().used = SEGMENT_HEADER_SIZE as u64;
-    }
-
-    /// So many messages, of `size` bytes together, lie in `segment` and are needed.
-    pub fn keep(&mut self, segment: u32, count: u64, size: u64) {
-        if let Some(segment) = self.segment(segment) {
-            segment.live.0 += count;
-            segment.live.1 += size;
-        }
-    }
-
-    /// So many messages, of `size` bytes together, in `segment` are no longer needed.
-    pub fn release(&mut self, segment: u32, count: u64, size: u64) {
-        if let Some(segment) = self.segment(segment) {
-            segment.live.0 -= count;
-            segment.live.1 -= size;
-        }
-    }
-
-    /// The last of the segments from which nothing is needed any more; then append a `Freed` record
-    /// and call `free`.
-    pub fn dead(&self) -> Option<u32> {
-        if self.freeing.is_some() {
-            return None;
-        }
-        let dead = |segment: &&Segment| segment.number < self.restated && segment.live.0 == 0;
-        self.segments.iter().take_while(dead).last().map(|segment| segment.number)
-    }
-
-    /// Segments up to `through` go as soon as `position` is durable.
-    pub fn free(&mut self, through: u32, position: Position) {
-        self.freeing = Some((through, position));
-        self.freed = through;
-    }
-
-    /// The oldest segment, if so much of the journal is dead that its live messages are to be
-    /// written anew.
-    pub fn sparse(&self) -> Option<u32> {
-        let oldest = self.segments.front().filter(|oldest| oldest.number < self.restated)?;
-        let used: u64 = self.segments.iter().map(|segment| segment.used).sum();
-        let live: u64 = self.segments.iter().map(|segment| segment.live.1).sum();
-        let garbage = used.saturating_sub(live);
-        let sparse = garbage > live.max(self.config.sizes.garbage_min) && self.room() == Room::Open;
-        (sparse && oldest.live.0 > 0).then_some(oldest.number)
     }
 
     /// The last position appended.
@@ -520,22 +458,11 @@ impl Journal {
         (self.written, self.synced)
     }
 
-    /// Bytes of all segments, and of messages in them that are needed.
-    pub fn sizes(&self) -> (u64, u64) {
-        let used = self.segments.iter().map(|segment| segment.used).sum();
-        (used, self.segments.iter().map(|segment| segment.live.1).sum())
-    }
-
     fn active(&self) -> &Segment {
         self.segments.back().expect("there is always an active segment")
     }
 
     fn active_mut(&mut self) -> &mut Segment {
         self.segments.back_mut().expect("there is always an active segment")
-    }
-
-    fn segment(&mut self, number: u32) -> Option<&mut Segment> {
-        let first = self.segments.front()?.number;
-        self.segments.get_mut(number.checked_sub(first)? as usize)
     }
 }

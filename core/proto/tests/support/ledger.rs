@@ -1,5 +1,5 @@
-//! What a program was told, kept apart from everything that is tested, and compared with what can be
-//! had in the end.
+//! What a program was told, kept apart from everything that is tested, and compared with what can
+//! be had in the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +32,7 @@ impl Ledger {
         let mut disk = Disk::default();
         disk.faults = faults;
         let mut world = World::on(disk, super::HUB_ID);
+        world.sizes = super::SMALL;
         let _ = world.take_over();
         let program = world.program();
         let mut ledger = Ledger {

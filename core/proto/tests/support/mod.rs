@@ -4,6 +4,7 @@
 #[path = "disk.rs"]
 mod disk;
 
+use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::{
     Command, Error, Event, Id, Kind, Message, Name, Notice, Outcome, QueueOptions, Time, Verdict,
     What,
@@ -18,6 +19,16 @@ pub use disk::{Disk, Faults};
 pub const CLOCK: [u8; 16] = [7; 16];
 pub const HUB_ID: [u8; 16] = [9; 16];
 
+/// A sixteenth of everything, so that segments change with little data.
+pub const SMALL: Sizes = Sizes {
+    segment: (64 * 1024, 4 * 1024 * 1024),
+    group_max: 64 * 1024,
+    unsynced_max: 512 * 1024,
+    pending_max: 4 * 1024 * 1024,
+    garbage_min: 1024 * 1024,
+    resident_max: 4 * 1024 * 1024,
+};
+
 pub struct World {
     pub now: Time,
     pub hub: Hub,
@@ -27,6 +38,7 @@ pub struct World {
     /// Nobody hosts.
     pub is_down: bool,
     pub hub_id: [u8; 16],
+    pub sizes: Sizes,
     tokens: u8,
 }
 
@@ -54,7 +66,8 @@ impl World {
         let now = Time::from_nanos(1_000_000_000);
         let hub = Hub::new(config(hub_id, 0), now);
         let programs = Vec::new();
-        World { now, hub, programs, epoch: 0, disk, is_down: true, hub_id, tokens: 0 }
+        let sizes = Sizes::default();
+        World { now, hub, programs, epoch: 0, disk, is_down: true, hub_id, sizes, tokens: 0 }
     }
 
     /// A hub without a directory.
@@ -121,7 +134,8 @@ impl World {
     pub fn take_over(&mut self) -> Result<(), Error> {
         self.epoch += 1;
         self.lose_host();
-        self.hub = host(config(self.hub_id, self.epoch), self.now, &mut self.disk)?;
+        let config = hub::Config { sizes: self.sizes, ..config(self.hub_id, self.epoch) };
+        self.hub = host(config, self.now, &mut self.disk)?;
         self.is_down = false;
         self.settle();
         Ok(())
@@ -208,6 +222,13 @@ impl World {
     pub fn break_connection(&mut self, program: usize) {
         self.drop_port(program, Linger::Grace);
         self.programs[program].client.handle_disconnected(self.now, "broken");
+    }
+
+    /// The connection breaks and is not made again; the session waits for its process to end.
+    pub fn leave(&mut self, program: usize) -> hub::SessionId {
+        self.programs[program].cut = true;
+        let port = self.programs[program].port.take().expect("a connection");
+        self.hub.handle_disconnected(self.now, port, Linger::Process).expect("a session")
     }
 
     /// The process is killed.
@@ -394,6 +415,7 @@ impl World {
 fn config(hub_id: [u8; 16], epoch: u64) -> hub::Config {
     hub::Config {
         hub_id,
+        journal_id: hub_id,
         epoch,
         clock: CLOCK,
         session_grace_ms: 5_000,
@@ -408,8 +430,8 @@ fn host(config: hub::Config, now: Time, disk: &mut Disk) -> Result<Hub, Error> {
     let checkpoint = disk.checkpoint.clone();
     let mut read = |number| disk.read(number);
     let path = |number| format!("journal.{number:08}");
-    let source = Source { files: &files, checkpoint, read: &mut read, path: &path };
-    let begun = Hub::recover(config, now, source)?;
+    let source = Source { files: &files, checkpoint, read: &mut read };
+    let begun = Hub::recover(config, now, source, &path)?;
     let Beginning { hub, segment: (number, size, content), obsolete, .. } = begun;
     disk.make((number, size, &content))?;
     obsolete.into_iter().try_for_each(|number| disk.remove(number))?;

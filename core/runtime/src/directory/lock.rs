@@ -65,6 +65,25 @@ impl Directory {
         }
     }
 
+    /// True if a process hosts; tells so without changing anything.
+    ///
+    /// # Errors
+    ///
+    /// `IO` with the system's words.
+    pub(crate) fn is_hosted(&self) -> Result<bool, Error> {
+        let file = match open(&self.path().join(NAME), OpenOptions::new().read(true)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(self.failed_at(NAME, &error)),
+        };
+        // Given back as soon as the file is closed. Who wants to host in this moment asks again.
+        match rustix::fs::flock(&*file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(false),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(true),
+            Err(error) => Err(self.failed_at(NAME, &error.into())),
+        }
+    }
+
     /// Writes down that this process hosts, if that can be done.
     pub(crate) fn sign(&self, lock: &Lock) {
         let text = format!("{}\n", std::process::id());

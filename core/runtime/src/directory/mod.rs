@@ -31,7 +31,8 @@ use telpher_proto::base::{Error, Kind};
 use crate::descriptors::{Descriptor, Tracked};
 
 pub(crate) use lock::{Lock, Locked};
-pub(crate) use segments::{Filling, SegmentFile, is_full, read_frame};
+pub(crate) use record::Record;
+pub(crate) use segments::{Filling, SegmentFile, is_full, read_frame, segment_name};
 
 const VERSION: &[u8] = b"telpher directory 1\n";
 const FILE_SIZE_MAX: u64 = 4 * 1024;
@@ -78,6 +79,39 @@ impl Directory {
         Ok(Some(directory))
     }
 
+    /// Opens a hub's directory to look at it: changes nothing, and asks only that it can be read.
+    ///
+    /// # Errors
+    ///
+    /// `IO` if there is none; `REFUSED` if it is not a hub's; `UNSUPPORTED` for an unknown version.
+    pub(crate) fn look(path: &Path) -> Result<Directory, Error> {
+        let failed = |error: io::Error| failure("open", path, &error);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open = || Ok(rustix::fs::open(path, flags, Mode::empty())?);
+        let descriptor = Descriptor::make(open).map_err(failed)?;
+        let stat = rustix::fs::fstat(&descriptor).map_err(|error| failed(error.into()))?;
+        let path = std::fs::canonicalize(path).map_err(failed)?;
+        let directory = Directory { descriptor, path, key: (stat.st_dev, stat.st_ino) };
+        match directory.read("VERSION")? {
+            Some(version) => directory.check_version(&version)?,
+            None => return Err(directory.refused("it is not a hub's directory")),
+        }
+        Ok(directory)
+    }
+
+    /// Makes an empty directory that of a hub, for a copy.
+    ///
+    /// # Errors
+    ///
+    /// `IO` with the system's words.
+    pub(crate) fn found(path: &Path) -> Result<Directory, Error> {
+        let failed = |error: io::Error| failure("make", path, &error);
+        let mut options = OpenOptions::new();
+        let file = open(&path.join("VERSION"), options.write(true).create_new(true));
+        file.and_then(|file| (&*file).write_all(VERSION)).map_err(failed)?;
+        Directory::look(path)
+    }
+
     /// Where the host listens.
     pub(crate) fn socket(&self) -> PathBuf {
         self.path.join("hub.sock")
@@ -105,7 +139,7 @@ impl Directory {
         }
     }
 
-    fn check_existing(&self, stat: &rustix::fs::Stat, version: &[u8]) -> Result<(), Error> {
+    fn check_version(&self, version: &[u8]) -> Result<(), Error> {
         if version != VERSION {
             let found = String::from_utf8_lossy(&version[..version.len().min(64)]).into_owned();
             let detail = format!(
@@ -116,6 +150,11 @@ impl Directory {
             );
             return Err(Error::new(Kind::Unsupported, detail));
         }
+        Ok(())
+    }
+
+    fn check_existing(&self, stat: &rustix::fs::Stat, version: &[u8]) -> Result<(), Error> {
+        self.check_version(version)?;
         if stat.st_mode & 0o077 != 0 {
             let mode = stat.st_mode & 0o777;
             return Err(
@@ -190,7 +229,7 @@ impl Directory {
     }
 
     /// Makes the directory's own entries durable.
-    fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         Tracked::make(|| File::open(&self.path))?.sync_all()
     }
 

@@ -1,5 +1,5 @@
-//! What a directory remembers of its hub: its id, how many hosts it has had, and with which segment
-//! of the journal the last one began. So it is noticed if that is missing.
+//! What a directory remembers of its hub: its id and its journal's, how many hosts it has had, and
+//! with which segment of the journal the last one began. So it is noticed if that is missing.
 //!
 //! Floor: directory.
 
@@ -14,6 +14,8 @@ const NAME: &str = "HUB";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) hub_id: [u8; 16],
+    /// What the journal's checksums begin with; a copy of a hub keeps it, and is another hub.
+    pub(crate) journal_id: [u8; 16],
     pub(crate) epoch: u64,
     /// The first segment of the last host that began; 0: none has.
     pub(crate) segment: u32,
@@ -24,10 +26,19 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// `IO` if the file can't be written, or is damaged; then it is left as it is.
+    /// `IO` if the file can't be written; `CORRUPT` if it is damaged, or missing beside a journal.
+    /// Then everything is left as it is.
     pub(crate) fn raise_epoch(&self) -> Result<Record, Error> {
         let record = match self.record()? {
-            None => Record { hub_id: clock::random(), epoch: 1, segment: 0 },
+            // Without its id nothing of the journal could be read: it would look empty.
+            None if !self.segments()?.is_empty() => {
+                let path = self.path().join(NAME);
+                return Err(Error::new(Kind::Corrupt, format!("{} is missing", path.display())));
+            }
+            None => {
+                let (hub_id, journal_id) = (clock::random(), clock::random());
+                Record { hub_id, journal_id, epoch: 1, segment: 0 }
+            }
             Some(known) => Record { epoch: known.epoch + 1, ..known },
         };
         self.note(record)?;
@@ -49,14 +60,7 @@ impl Directory {
     ///
     /// `CORRUPT` if it is damaged.
     pub(crate) fn record(&self) -> Result<Option<Record>, Error> {
-        let Some(text) = self.read(NAME)? else {
-            // Without its id nothing of the journal could be read: it would look empty.
-            if self.segments()?.is_empty() {
-                return Ok(None);
-            }
-            let path = self.path().join(NAME);
-            return Err(Error::new(Kind::Corrupt, format!("{} is missing", path.display())));
-        };
+        let Some(text) = self.read(NAME)? else { return Ok(None) };
         let damaged = || {
             let path = self.path().join(NAME);
             Error::new(Kind::Corrupt, format!("{} is damaged at offset 0", path.display()))
@@ -67,9 +71,10 @@ impl Directory {
 
 impl Record {
     fn text(self) -> String {
-        let Record { hub_id, epoch, segment } = self;
+        let Record { hub_id, journal_id, epoch, segment } = self;
+        let [hub, journal] = [hub_id, journal_id].map(u128::from_be_bytes);
         let text =
-            format!("hub {:032x}\nepoch {epoch}\nsegment {segment}\n", u128::from_be_bytes(hub_id));
+            format!("hub {hub:032x}\njournal {journal:032x}\nepoch {epoch}\nsegment {segment}\n");
         format!("{text}check {:08x}\n", crc32c::crc32c(text.as_bytes()))
     }
 
@@ -77,10 +82,12 @@ impl Record {
         let text = std::str::from_utf8(text).ok()?;
         let mut lines = text.lines();
         let mut field = |name| lines.next()?.strip_prefix(name);
-        let hub_id = u128::from_str_radix(field("hub ")?, 16).ok()?.to_be_bytes();
+        let id = |text| Some(u128::from_str_radix(text, 16).ok()?.to_be_bytes());
+        let hub_id = id(field("hub ")?)?;
+        let journal_id = id(field("journal ")?)?;
         let epoch = field("epoch ")?.parse().ok()?;
         let segment = field("segment ")?.parse().ok()?;
-        let record = Record { hub_id, epoch, segment };
+        let record = Record { hub_id, journal_id, epoch, segment };
         (record.text() == text && epoch < u64::MAX).then_some(record)
     }
 }
@@ -91,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_record_is_read_as_it_was_written_and_a_cut_one_is_not() {
-        let record = Record { hub_id: [0xa5; 16], epoch: 42, segment: 7 };
+        let record = Record { hub_id: [0xa5; 16], journal_id: [0x5a; 16], epoch: 42, segment: 7 };
         let text = record.text();
         assert_eq!(Record::parse(text.as_bytes()), Some(record));
         for cut in 0..text.len() {

@@ -120,6 +120,23 @@ impl Directory {
         std::fs::rename(&temporary, &path)
     }
 
+    /// Makes the copy of a segment; it is not durable yet.
+    pub(crate) fn put_segment(&self, number: u32, content: &[u8]) -> io::Result<()> {
+        let file = make(&self.segment_path(number))?;
+        // What was prepared and never written takes no room.
+        let end = content.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        file.write_all_at(&content[..end], 0)?;
+        file.set_len(content.len() as u64)
+    }
+
+    /// Makes the copy of a segment durable with its first `used` bytes and nothing behind them.
+    pub(crate) fn finish_copy(&self, number: u32, (size, used): (u64, u64)) -> io::Result<()> {
+        let file = self.open_segment(number, true)?;
+        file.set_len(used)?;
+        file.set_len(size)?;
+        file.sync_all()
+    }
+
     /// Opens a segment.
     pub(crate) fn open_segment(&self, number: u32, write: bool) -> io::Result<SegmentFile> {
         open(&self.segment_path(number), OpenOptions::new().read(true).write(write))
@@ -143,7 +160,13 @@ impl Directory {
     ) -> Result<(), Error> {
         let made = self.make_whole(number, size, content).or_else(|error| {
             let _ = self.drop_temporaries();
-            if is_full(&error) { self.make_from_reserve(number, size, content) } else { Err(error) }
+            if !is_full(&error) {
+                return Err(error);
+            }
+            match self.make_from_reserve(number, size, content) {
+                Err(missing) if missing.kind() == io::ErrorKind::NotFound => Err(error),
+                made => made,
+            }
         });
         made.map_err(|error| {
             if is_full(&error) {
@@ -183,8 +206,16 @@ impl Directory {
         let file = make(&temporary)?;
         let (size, filled) = (RESERVE_SIZE + SPARE_SIZE, 0);
         let mut filling = Filling { file, temporary, path, size, filled };
-        while !filling.fill()? {}
-        filling.finish(self)
+        loop {
+            match filling.fill() {
+                Ok(false) => {}
+                Ok(true) => return filling.finish(self),
+                Err(error) => {
+                    filling.give_up();
+                    return Err(error);
+                }
+            }
+        }
     }
 
     /// Gives up a part of the reserve; true if there was any left of that.

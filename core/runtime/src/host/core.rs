@@ -8,6 +8,8 @@
 //!
 //! Floor: link, poller, host/{peer,process}.
 
+mod processes;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -16,9 +18,8 @@ use bytes::BytesMut;
 use foldhash::HashMap;
 use slab::Slab;
 use telpher_proto::base::limits::{self, SESSIONS_MAX};
-use telpher_proto::base::record::Process;
 use telpher_proto::base::{Error, Time};
-use telpher_proto::hub::{self, DiskDone, Effect, Hub, PortId, SessionId};
+use telpher_proto::hub::{self, DiskDone, Effect, Hub, PortId};
 
 use super::disk::Disk;
 use super::peer::Peer;
@@ -214,28 +215,6 @@ impl Core {
                     }
                     _ => {}
                 }
-            }
-        }
-    }
-
-    /// Sessions that an earlier host has left, each to be ended with its process.
-    pub(crate) fn watch(&mut self, poller: &Poller, sessions: Vec<(SessionId, Process)>) {
-        for (session, process) in sessions {
-            match super::process::find(session, process) {
-                Some(watched) => self.watch_process(poller, watched),
-                None => self.hub.handle_process_ended(clock::now(), session),
-            }
-        }
-    }
-
-    fn watch_process(&mut self, poller: &Poller, watched: Watched) {
-        let session = watched.session;
-        let entry = self.watched.vacant_entry();
-        match poller.add_reader(&watched, Source::Process(entry.key())) {
-            Ok(()) => drop(entry.insert(watched)),
-            Err(error) => {
-                tracing::warn!(%error, "can't watch a local process; its session ends");
-                self.hub.handle_process_ended(clock::now(), session);
             }
         }
     }

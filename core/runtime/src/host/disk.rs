@@ -123,14 +123,13 @@ impl Writer {
     fn write_all(&mut self, first: Write, writes: &Receiver<Write>) -> Result<(), Error> {
         let mut next = Some(first);
         let (mut last, mut sync) = (0, false);
+        // Before, so that the next host's journal is left alone; after, before anything is told.
+        self.check_lock()?;
         while let Some(write) = next {
             self.write(&write)?;
             last = write.last;
             sync |= write.sync;
-            next = match writes.try_recv() {
-                Ok(write) => Some(write),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-            };
+            next = writes.try_recv().ok();
         }
         self.check_lock()?;
         self.mailbox.post(Mail::Disk(DiskDone::Written(last)));
@@ -161,8 +160,8 @@ impl Writer {
     }
 
     /// A lock file that was replaced protects nothing: another process may host by now. It replaced
-    /// the file before it read the journal, so what it did not see is noticed here, and confirmed to
-    /// nobody.
+    /// the file before it read the journal, so what it did not see is noticed here, and confirmed
+    /// to nobody.
     fn check_lock(&self) -> Result<(), Error> {
         match self.directory.still_has(&self.lock) {
             Ok(true) => Ok(()),
@@ -203,10 +202,8 @@ const OPEN_MAX: usize = 8;
 
 impl Files {
     fn run(mut self, tasks: &Receiver<Task>) {
-        // Nobody waits for it; without it only a full disk is harder to get over.
-        if let Err(error) = self.directory.keep_reserve() {
-            tracing::debug!(%error, "no room is kept for a full disk");
-        }
+        // Nobody waits for it yet; without it only a full disk is harder to get over.
+        self.keep_reserve();
         loop {
             let task = match self.filling {
                 None => tasks.recv().map_err(|_| TryRecvError::Disconnected),
@@ -234,7 +231,9 @@ impl Files {
                 self.open.retain(|(number, _)| *number != segment);
                 self.directory
                     .remove_segment(segment)
-                    .map_err(|error| failure(&self.directory, segment, "remove", &error))
+                    .map_err(|error| failure(&self.directory, segment, "remove", &error))?;
+                self.keep_reserve();
+                Ok(())
             }
             Task::Checkpoint(bytes) => {
                 if let Err(error) = self.directory.write_checkpoint(&bytes) {
@@ -246,7 +245,23 @@ impl Files {
         }
     }
 
+    /// True unless the disk is too full to keep room for the next host.
+    fn keep_reserve(&self) -> bool {
+        match self.directory.keep_reserve() {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::debug!(%error, "no room is kept for a full disk");
+                !is_full(&error)
+            }
+        }
+    }
+
     fn prepare(&mut self, segment: u32, size: u64) -> Result<(), Error> {
+        // What the next host needs goes before what this one would like to have.
+        if !self.keep_reserve() {
+            self.mailbox.post(Mail::Disk(DiskDone::Prepared(None)));
+            return Ok(());
+        }
         match self.directory.begin_segment(segment, size) {
             Ok(filling) => {
                 self.filling = Some((segment, filling));

@@ -38,6 +38,7 @@ impl Plan {
     pub(crate) fn config(&self) -> Config {
         Config {
             hub_id: clock::random(),
+            journal_id: [0; 16],
             epoch: 1,
             clock: clock::boot_id(),
             session_grace_ms: self.session_grace_ms,
@@ -151,7 +152,8 @@ fn turn_until_stopped(core: &mut Core, poller: &mut Poller) -> Result<(), Error>
 fn take_over(directory: &Directory, config: Config) -> Result<Beginning, Error> {
     let begun = clock::now();
     let mut record = directory.raise_epoch()?;
-    let config = Config { hub_id: record.hub_id, epoch: record.epoch, ..config };
+    let (hub_id, journal_id) = (record.hub_id, record.journal_id);
+    let config = Config { hub_id, journal_id, epoch: record.epoch, ..config };
     let files = directory.segments()?;
     if files.last().map_or(0, |last| last.number) < record.segment {
         let path = directory.segment_text(record.segment);
@@ -159,7 +161,7 @@ fn take_over(directory: &Directory, config: Config) -> Result<Beginning, Error> 
     }
     let mut read = |number| {
         let content = directory.read_segment(number)?;
-        if number == record.segment && !journal::has_begun(&record.hub_id, number, &content) {
+        if number == record.segment && !journal::has_begun(&record.journal_id, number, &content) {
             let path = directory.segment_text(number);
             let detail = format!("{path} is damaged at offset 0: it does not begin as it did");
             return Err(Error::new(Kind::Corrupt, detail));
@@ -168,8 +170,8 @@ fn take_over(directory: &Directory, config: Config) -> Result<Beginning, Error> 
     };
     let path = |number| directory.segment_text(number);
     let checkpoint = directory.read_checkpoint();
-    let source = Source { files: &files, checkpoint, read: &mut read, path: &path };
-    let beginning = Hub::recover(config, clock::now(), source)?;
+    let source = Source { files: &files, checkpoint, read: &mut read };
+    let beginning = Hub::recover(config, clock::now(), source, &path)?;
     let failed = |error: io::Error| {
         let path = directory.path().display();
         Error::new(Kind::Io, format!("can't tidy up {path}: {error}"))

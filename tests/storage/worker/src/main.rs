@@ -195,6 +195,8 @@ impl Worker {
                         return Ok(found);
                     }
                 }
+                // A busy machine: nobody has said that there is nothing.
+                Err(error) if error.kind() == Kind::HostUnresponsive => {}
                 Err(error) => return Err(error),
             }
         }
