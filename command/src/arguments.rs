@@ -52,8 +52,9 @@ Examples:
       A hub in this process's memory, for programs that open tcp://127.0.0.1:7420.
 
   telpher serve ./data --listen unix:///run/app/hub.sock
-      The hub of a directory. Programs that open ./data, and those that open the socket,
-      meet in it. If another process hosts the directory, waits until that one ends.
+      The hub of a directory. Programs that open ./data, and those that open the
+      socket, meet in it. If another process hosts the directory, waits until that
+      one ends.
 
   telpher serve --listen tcp://0.0.0.0:7420 --insecure
       As the first, for any machine that reaches this one. There is no authentication
@@ -82,10 +83,10 @@ Examples:
       The next 10 messages, each body cut to one line.
 
   telpher peek ./data jobs.dead --count 100
-      Dead letters, with the queue they come from, why they died and each failed attempt.
+      Dead letters: where they come from, why they died, each failed attempt.
 
   telpher peek ./data jobs --count 1 --json
-      Everything of the next message. A body that is no text is given as hex digits.
+      All of the next message. A body that is no text is given as hex digits.
 ";
 
 const PURGE_EXAMPLES: &str = "\
@@ -99,14 +100,14 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   telpher check ./data
       Ends with 0 if all is sound, with 1 if something is damaged, and says where.
-      A torn tail is no damage: it was never confirmed, and the next host passes it over.
+      A torn tail is no damage: it was never confirmed, and is passed over.
 ";
 
 const BACKUP_EXAMPLES: &str = "\
 Examples:
   telpher backup ./data /backups/monday
-      The target is made, or is empty. Everything that was confirmed before is in it. The
-      copy is another hub: open it, or move it to where the first one was.
+      The target is made, or is empty. Everything that was confirmed before is in it.
+      The copy is another hub: open it, or move it to where the first one was.
 ";
 
 /// Which hub.

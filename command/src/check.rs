@@ -97,8 +97,11 @@ fn table(report: &Report) -> String {
     text::table(&rows, text::width())
 }
 
+fn place_as_json(damage: &Damage) -> Value {
+    json!({ "file": damage.file, "offset": damage.offset, "what": damage.what })
+}
+
 fn as_json(report: &Report) -> Value {
-    let place = |damage: &Damage| json!({ "file": damage.file, "offset": damage.offset, "what": damage.what });
     let is_sound = report.damage.is_none();
     let known = |value: u64| if is_sound { json!(value) } else { Value::Null };
     let segments = report.segments.iter().map(|segment| {
@@ -106,7 +109,7 @@ fn as_json(report: &Report) -> Value {
     });
     json!({
         "sound": is_sound,
-        "damage": report.damage.as_ref().map(place),
+        "damage": report.damage.as_ref().map(place_as_json),
         "hub_id": text::hex(&report.hub_id),
         "epoch": report.epoch,
         "host": report.host,
@@ -115,7 +118,7 @@ fn as_json(report: &Report) -> Value {
         "records": known(report.records),
         "last": known(report.last),
         "durable": known(report.durable),
-        "torn": report.torn.as_ref().map(place),
+        "torn": report.torn.as_ref().map(place_as_json),
         "queues": known(report.queues),
         "messages": known(report.messages),
         "bytes": known(report.bytes),

@@ -39,6 +39,15 @@ PLANTED = {
         "drain got disk.out 9 b-b-1 0 0 whole",
         "drain got disk.out 9 b-b-1 0 0 whole\ndrain got os.in 8 a-s-2 0 1 whole",
     ),
+    "settled for good twice": (
+        "b settled disk.in 7 a-s-1 acknowledge OK 0",
+        "b settled disk.in 7 a-s-1 acknowledge OK 0\n"
+        "c settle disk.in 7 a-s-1 reject\nc settled disk.in 7 a-s-1 reject OK 0",
+    ),
+    "out of order": (
+        "b got os.in 8 a-s-2 0 0 whole",
+        "b got disk.in 10 a-s-3 0 0 whole\nb got disk.in 7 a-s-1 0 0 whole",
+    ),
     "fewer failures": (
         "b got disk.in 7 a-s-1 1 1 whole",
         "b got disk.in 7 a-s-1 1 1 whole\nb got disk.in 7 a-s-1 0 1 whole",
@@ -67,7 +76,7 @@ def breaches(text: str) -> list[str]:
     for at_us, line in enumerate(filter(None, text.splitlines()), 1):
         process, word, *fields = line.split(" ")
         lines.append(Line(at_us, process, word, fields))
-    return Checker(lines, "drain").check()
+    return Checker(lines, "drain", lambda process: process != "c").check()
 
 
 def canary_a_history_without_a_breach_passes(_: World) -> None:

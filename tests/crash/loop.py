@@ -14,10 +14,12 @@ from history import HARNESS, Line, read
 from programs import HERE, LANGUAGES, PYTHON, Program, World
 
 ROLES = (("produce", "consume", "call"), ("consume", "move", "serve"))
-PAUSE_S = 0.5
+PAUSE_S = 2.0
 # A host recovers, makes its segment and begins to serve in about this time.
 RECOVERY_S = 0.03
 STORM_MAX = 4
+# Programs finish what they have begun, say goodbye, and hand over in about this time.
+ENDING_S = 0.3
 WORK_MAX = 300
 # A host that is dead is followed by another within this; it takes some milliseconds.
 PROGRESS_S = 20.0
@@ -110,7 +112,7 @@ class Loop:
     def pause(self, program: Program) -> str:
         """Pause a program; then let it go on, or kill it."""
         program.stop()
-        self.let_pass(PAUSE_S * self.chance.random())
+        self.let_pass(PAUSE_S * self.chance.random() ** 3)
         if self.chance.random() < 0.5:
             program.go()
             return f"pause {program.process}"
@@ -124,8 +126,13 @@ class Loop:
         self.world.until(lambda: time.monotonic() >= end, "the end of a pause", PROGRESS_S)
 
     def end(self, program: Program) -> str:
-        """Ask a program for its good end, in the middle of the work of the others."""
+        """Ask a program for its good end, while the others work; and sometimes kill it then."""
         program.end()
+        if self.chance.random() < 0.5:
+            self.let_pass(self.chance.random() * ENDING_S)
+            program.kill()
+            self.gone(self.place_of(program))
+            return f"end and kill {program.process}"
         program.ends_well()
         self.gone(self.place_of(program))
         return f"end {program.process}"
@@ -139,6 +146,11 @@ class Loop:
             program.ends_well()
             self.world.forget(program)
         self.running.clear()
+
+
+def is_single(process: str) -> bool:
+    """Whether a process takes messages in one place only: by its consumer, or to drain."""
+    return process.partition("-")[0].endswith("0") or process == "drain"
 
 
 def takeovers(lines: list[Line]) -> list[float]:
@@ -211,7 +223,7 @@ def run(world: World, seed: int, cycles: int) -> list[str]:
     finally:
         world.close()
     lines = read(world.history.directory)
-    checker = Checker(lines, "drain")
+    checker = Checker(lines, "drain", is_single)
     wrong = checker.check()
     report(lines, checker)
     return wrong

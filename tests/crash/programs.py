@@ -92,8 +92,10 @@ class Program:
         """End it at once, wherever it is."""
         role = "host" if self.world.host() is self else "other"
         self.world.note("kill", self.process, role)
+        if self.popen.poll() is not None:
+            return self.reap()  # It had ended before.
         self.signal(signal.SIGKILL)
-        self.reap()
+        return self.reap()
 
     def stop(self) -> None:
         """Pause it."""

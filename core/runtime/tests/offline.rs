@@ -152,6 +152,24 @@ fn damage_is_found_wherever_it_is_and_named_with_file_and_offset() {
 }
 
 #[test]
+fn what_was_never_confirmed_is_a_torn_tail_and_no_damage() {
+    let scratch = Scratch::new();
+    left_behind(&scratch);
+    let segments = offline::check(&scratch.hub()).unwrap().segments;
+    let last = segments.iter().rfind(|segment| segment.used > 0).unwrap();
+    let path = scratch.hub().join(&last.file);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[last.used as usize + 4_000..][..100].fill(0xab);
+    fs::write(&path, bytes).unwrap();
+    let report = offline::check(&scratch.hub()).unwrap();
+    let torn = report.torn.expect("something lies behind the end");
+    assert_eq!((torn.file, torn.offset, report.damage), (last.file.clone(), last.used, None));
+    // A copy has none of it.
+    let copied = offline::backup(&scratch.hub(), &scratch.0.join("copy")).unwrap();
+    assert_eq!((copied.torn, copied.messages), (None, 11));
+}
+
+#[test]
 fn a_copy_is_another_hub_and_gives_what_programs_of_the_first_one_hold() {
     let scratch = Scratch::new();
     let hub = reach(&scratch.url(), Drive::Library);

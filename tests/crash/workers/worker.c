@@ -13,7 +13,7 @@
 
 #include <telpher.h>
 
-enum { BODY_SIZE_MAX = 80000, LINE_SIZE = 2048, WINDOW = 8, KEPT_MAX = 2, HELD_MAX = 16 };
+enum { BODY_SIZE_MAX = 80000, LINE_SIZE = 2048, WINDOW = 8, KEPT_MAX = 2, TURNS = 60, HELD_MAX = 16 };
 enum { MOMENT_MS = 100, TIMEOUT_MS = 20000, PACE_MS = 2, NUMBER_SIZE = 64, JOBS_MAX = 3 };
 
 typedef struct {
@@ -24,9 +24,11 @@ typedef struct {
 static const queue_kind QUEUES[] = {
     {"disk.in", TELPHER_DURABILITY_DISK}, {"os.in", TELPHER_DURABILITY_OS},
     {"disk.out", TELPHER_DURABILITY_DISK}, {"os.out", TELPHER_DURABILITY_OS},
-    {"spice", TELPHER_DURABILITY_MEMORY}, {"poison", TELPHER_DURABILITY_DISK},
+    {"late", TELPHER_DURABILITY_DISK}, {"spice", TELPHER_DURABILITY_MEMORY},
+    {"poison", TELPHER_DURABILITY_DISK},
 };
-enum { QUEUES_COUNT = 5, SPICE = 4, DECLARED_COUNT = sizeof QUEUES / sizeof QUEUES[0] };
+enum { QUEUES_COUNT = 6, LATE = 4, SPICE = 5, LEASE_MS = 80 };
+enum { DECLARED_COUNT = sizeof QUEUES / sizeof QUEUES[0] };
 
 /* A message that is held: what verdicts and the history need of it. */
 typedef struct {
@@ -104,6 +106,7 @@ static void declare(int queue) {
     options.max_attempts = 3;
     options.backoff_min_ms = 5;
     options.backoff_max_ms = 50;
+    options.ack_deadline_ms = queue == LATE ? LEASE_MS : 0;
     started("declare", telpher_declare(hub, QUEUES[queue].name, &options, NULL, &id));
     telpher_event event = next("declare", id);
     if (event.status != TELPHER_OK) {
@@ -123,7 +126,7 @@ static void sent(const char *number, int queue, telpher_id id) {
 }
 
 static void produce(uint64_t *chance) {
-    static const int TARGETS[] = {0, 0, 1, 1, SPICE};
+    static const int TARGETS[] = {0, 0, 1, 1, LATE, SPICE};
     static char body[BODY_SIZE_MAX];
     char numbers[WINDOW][NUMBER_SIZE];
     int queues[WINDOW];
@@ -138,7 +141,7 @@ static void produce(uint64_t *chance) {
             continue;
         }
         char *number = numbers[count % WINDOW];
-        int queue = queues[count % WINDOW] = TARGETS[draw(chance, 5)];
+        int queue = queues[count % WINDOW] = TARGETS[draw(chance, 6)];
         snprintf(number, NUMBER_SIZE, "%s-s-%lu", own_name, count + 1);
         say("send %s %s", number, QUEUES[queue].name);
         size_t size = body_of(number, body);
@@ -176,12 +179,13 @@ static job got(const char *queue, const telpher_event *event) {
     return held;
 }
 
-/* Takes from a consumer until it or the program ends. True if the queue is gone. */
+/* Takes from a consumer until it or the program ends, or for some turns. True if the queue is
+ * gone. */
 static bool take(uint64_t *chance, const char *queue, telpher_id consumer, bool is_poisonous) {
     job kept[HELD_MAX];
     int count = 0;
     bool gone = false;
-    while (!ends && !gone) {
+    for (int turn = 0; !ends && !gone && (is_poisonous || turn < TURNS); turn++) {
         telpher_event event = TELPHER_SIZED(telpher_event);
         telpher_status status = telpher_wait(hub, consumer, MOMENT_MS, &event);
         if (status == TELPHER_PENDING) {
@@ -241,8 +245,8 @@ static void consume_from(uint64_t *chance, const char *queue, uint32_t prefetch,
 
 static void consume(uint64_t *chance) {
     static const uint32_t PREFETCH[] = {1, 4, 16};
-    int queue = (int)draw(chance, QUEUES_COUNT);
     while (!ends) {
+        int queue = (int)draw(chance, QUEUES_COUNT);
         consume_from(chance, QUEUES[queue].name, PREFETCH[draw(chance, 3)], false);
         if (queue == SPICE && !ends) {
             declare(queue);

@@ -10,12 +10,15 @@ const QUEUES = {
   'os.in': 'os',
   'disk.out': 'disk',
   'os.out': 'os',
+  late: 'disk',
   spice: 'memory',
 }
 const DECLARED = { ...QUEUES, poison: 'disk' }
 const OPTIONS = { lengthMax: 300, maxAttempts: 3, backoffMinMs: 5, backoffMaxMs: 50 }
+const LEASE_MS = 80
 const WINDOW = 8
 const KEPT_MAX = 2
+const TURNS = 60
 const PACE_MS = 2
 
 const [url, name, seed, ...roles] = process.argv.slice(2)
@@ -56,13 +59,16 @@ async function outcome(promise) {
   }
 }
 
-const declare = (queue) => hub.queue(queue).declare({ durability: DECLARED[queue], ...OPTIONS })
+function declare(queue) {
+  const ackDeadlineMs = queue === 'late' ? LEASE_MS : Infinity
+  return hub.queue(queue).declare({ durability: DECLARED[queue], ackDeadlineMs, ...OPTIONS })
+}
 
 async function produce(chance) {
   const open = []
   for (let count = 1; !ends; count++) {
     const number = `${name}-s-${count}`
-    const queue = ['disk.in', 'disk.in', 'os.in', 'os.in', 'spice'][chance(5)]
+    const queue = ['disk.in', 'disk.in', 'os.in', 'os.in', 'late', 'spice'][chance(6)]
     say('send', number, queue)
     open.push(sent(number, queue))
     if (open.length >= WINDOW) await open.shift()
@@ -79,8 +85,8 @@ async function sent(number, queue) {
 }
 
 async function consume(chance) {
-  const queue = Object.keys(QUEUES)[chance(5)]
   while (!ends) {
+    const queue = Object.keys(QUEUES)[chance(6)]
     const consumer = hub.queue(queue).consume({ prefetch: [1, 4, 16][chance(3)] })
     const { error } = await outcome(take(chance, queue, consumer))
     await consumer.close()
@@ -93,7 +99,7 @@ async function consume(chance) {
 async function take(chance, queue, consumer) {
   const kept = []
   let next = consumer.next()
-  while (!ends) {
+  for (let turn = 0; turn < TURNS && !ends; turn++) {
     const came = await soon(next)
     if (came?.done) break
     if (came === undefined) {

@@ -15,11 +15,20 @@ from collections import deque
 
 import telpher
 
-QUEUES = {"disk.in": "disk", "os.in": "os", "disk.out": "disk", "os.out": "os", "spice": "memory"}
+QUEUES = {
+    "disk.in": "disk",
+    "os.in": "os",
+    "disk.out": "disk",
+    "os.out": "os",
+    "late": "disk",
+    "spice": "memory",
+}
 DECLARED = {**QUEUES, "poison": "disk"}
 OPTIONS = {"length_max": 300, "max_attempts": 3, "backoff_min": 0.005, "backoff_max": 0.05}
 WINDOW = 8
+LEASE_S = 0.08
 KEPT_MAX = 2
+TURNS = 60
 PACE_S = 0.002
 POISON = "poison"
 
@@ -54,7 +63,9 @@ class Worker:
 
     def declare(self, queue: str) -> None:
         """Make a queue; one in memory is gone when its host was killed."""
-        self.hub.queue(queue).declare(durability=DECLARED[queue], **OPTIONS)
+        lease = LEASE_S if queue == "late" else None
+        options = {"durability": DECLARED[queue], "ack_deadline": lease, **OPTIONS}
+        self.hub.queue(queue).declare(**options)
 
     def numbers(self, letter: str):
         """Numbers that no other program has."""
@@ -66,7 +77,7 @@ class Worker:
         for number in self.numbers("s"):
             if self.ends.is_set():
                 break
-            queue = chance.choice(["disk.in", "disk.in", "os.in", "os.in", "spice"])
+            queue = chance.choice(["disk.in", "disk.in", "os.in", "os.in", "late", "spice"])
             say("send", number, queue)
             send = self.hub.queue(queue).start.send(body_of(number), timeout=20)
             open_sends.append((number, queue, send))
@@ -83,9 +94,9 @@ class Worker:
             self.declare(queue)
 
     def consume(self, chance: random.Random) -> None:
-        """Take messages of some queue, and give all kinds of verdicts."""
-        queue = chance.choice(list(QUEUES))
+        """Take messages of one queue after the other, and give all kinds of verdicts."""
         while not self.ends.is_set():
+            queue = chance.choice(list(QUEUES))
             kept: list[telpher.Job] = []
             with self.hub.queue(queue).consume(prefetch=chance.choice([1, 4, 16])) as consumer:
                 try:
@@ -98,8 +109,10 @@ class Worker:
                 self.declare(queue)
 
     def take(self, chance: random.Random, queue: str, consumer, kept: list) -> None:
-        """Take from a consumer until it or the program ends."""
-        while not self.ends.is_set():
+        """Take from a consumer until it or the program ends, or for some turns."""
+        for _ in range(TURNS):
+            if self.ends.is_set():
+                return
             try:
                 job = consumer.receive(timeout=0.1)
             except telpher.Pending:

@@ -78,9 +78,9 @@ impl Found {
         directory: &Directory,
         look: &mut dyn FnMut(u32, &Bytes) -> Result<(), Error>,
     ) -> Result<Found, Failure> {
-        let record = directory.record().map_err(|error| record_failure(&error))?;
+        let record = directory.record().map_err(|error| record_failure(directory, &error))?;
         let files = directory.segments()?;
-        let Some(record) = record else { return nothing(files) };
+        let Some(record) = record else { return Ok(nothing()) };
         if files.last().map_or(0, |last| last.number) < record.segment {
             return Err(missing(segment_name(record.segment)));
         }
@@ -154,20 +154,17 @@ pub(super) fn describe_files(directory: &Directory, report: &mut Report) {
 }
 
 /// A directory that has had no host.
-fn nothing(files: Vec<journal::File>) -> Result<Found, Failure> {
-    if !files.is_empty() {
-        return Err(missing("HUB".to_owned()));
-    }
-    Ok(Found {
+fn nothing() -> Found {
+    Found {
         hub_id: [0; 16],
         journal_id: [0; 16],
         epoch: 0,
         segment: 0,
         past: Past::default(),
         recovered: Recovered::default(),
-        files,
+        files: Vec::new(),
         records: 0,
-    })
+    }
 }
 
 fn missing(file: String) -> Failure {
@@ -178,11 +175,12 @@ fn damaged(file: String, what: &str) -> Failure {
     Failure::Damaged(Damage { file, offset: 0, what: what.to_owned() })
 }
 
-fn record_failure(error: &Error) -> Failure {
-    if error.kind() != Kind::Corrupt {
-        return Failure::Other(error.clone());
+fn record_failure(directory: &Directory, error: &Error) -> Failure {
+    match directory.path().join("HUB").exists() {
+        _ if error.kind() != Kind::Corrupt => Failure::Other(error.clone()),
+        true => damaged("HUB".to_owned(), "its checksum is wrong"),
+        false => missing("HUB".to_owned()),
     }
-    damaged("HUB".to_owned(), "its checksum is wrong")
 }
 
 fn trouble(trouble: Trouble) -> Failure {
