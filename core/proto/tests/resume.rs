@@ -289,3 +289,21 @@ fn what_was_started_before_opening_failed_was_certainly_not_done() {
     let ended: Vec<_> = ended.collect();
     assert_eq!(ended, [(1, Kind::HostUnresponsive, true), (2, Kind::NoHost, false)]);
 }
+
+#[test]
+fn a_local_session_that_resumed_lasts_as_long_as_its_process_though_nothing_more_was_said() {
+    let mut world = World::new();
+    let (program, other) = (world.program(), world.program());
+    world.run(program, declare("jobs", QueueOptions::default()));
+    world.run(program, send("jobs", "a"));
+    world.run(program, receive("jobs"));
+    assert_eq!(world.figures(other, "jobs"), (0, 1));
+    world.break_local_connection(program);
+    // It greets the hub, and never hears the answer.
+    world.programs[program].deaf = true;
+    world.pass(50);
+    world.break_local_connection(program);
+    world.programs[program].cut = true;
+    world.pass(60_000);
+    assert_eq!(world.figures(other, "jobs"), (0, 1));
+}

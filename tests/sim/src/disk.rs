@@ -37,6 +37,8 @@ enum Naming {
 pub struct Note {
     /// The highest epoch that any host has taken.
     pub epoch: u64,
+    /// The last one with which a host has served.
+    pub served: u64,
     /// A segment that there must be.
     pub segment: u32,
 }
@@ -50,6 +52,10 @@ pub struct Disk {
     pending: Vec<Naming>,
     /// The directory's record.
     pub note: Note,
+    /// The last checkpoint. Nothing of it is ever synced.
+    pub checkpoint: Option<Vec<u8>>,
+    /// What a power cut may leave of earlier ones.
+    checkpoints: Vec<Option<Vec<u8>>>,
     /// There is no room.
     pub is_full: bool,
     /// Room is kept for the first segment of a host.
@@ -183,8 +189,34 @@ impl Disk {
         self.forget_nameless();
     }
 
+    /// Puts a checkpoint in the place of the last one.
+    pub fn put_checkpoint(&mut self, content: Vec<u8>) {
+        self.checkpoints.push(self.checkpoint.replace(content));
+        if self.checkpoints.len() > 3 {
+            self.checkpoints.remove(0);
+        }
+    }
+
+    /// The last checkpoint is there, or an earlier one, or none; and its bytes may be torn.
+    fn tear_checkpoint(&mut self, random: &mut Random) {
+        let mut all = std::mem::take(&mut self.checkpoints);
+        all.push(self.checkpoint.take());
+        let mut inode = Inode::default();
+        if let Some(bytes) = random.pick(&all).flatten() {
+            let write = Write { offset: 0, bytes };
+            if random.chance(50) {
+                inode.unsynced.push(write);
+                inode.settle(random);
+            } else {
+                inode.durable = write.bytes;
+            }
+            self.checkpoint = Some(inode.durable);
+        }
+    }
+
     /// The machine loses its power.
     pub fn cut_power(&mut self, random: &mut Random) {
+        self.tear_checkpoint(random);
         let in_order = random.chance(50);
         let kept = random.below(self.pending.len() as u64 + 1) as usize;
         for (place, naming) in std::mem::take(&mut self.pending).into_iter().enumerate() {
@@ -215,6 +247,7 @@ impl Disk {
         self.put(number, inode);
         self.sync_names();
         self.note.segment = 0;
+        self.checkpoint = None;
     }
 
     /// Files that no name leads to any more take no memory.

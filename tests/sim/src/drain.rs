@@ -72,6 +72,10 @@ impl World {
                 self.start(slot, Command::Inspect { queue }, Some(PATIENCE_MS));
             }
             Kind::NotFound => self.drain_next(slot),
+            // It was taken back: its queue has a time limit.
+            Kind::LeaseLost => {
+                self.start(slot, Command::Receive { queue }, Some(PATIENCE_MS));
+            }
             Kind::Closed => {}
             _ => self.model.complain(format!("the last program was told {error:?}")),
         }

@@ -133,7 +133,7 @@ impl World {
         self.trace.note(self.now, format_args!("{who:?} is killed"));
         self.model.killed(who);
         let program = &mut self.programs[slot];
-        program.state = State::Dead;
+        let was_open = std::mem::replace(&mut program.state, State::Dead) == State::Open;
         if let Some(index) = program.connection.take() {
             let connection = &mut self.connections[index];
             connection.up.cut(&mut self.random);
@@ -142,7 +142,7 @@ impl World {
             self.schedule(index);
         }
         self.process_over(who);
-        if slot < self.plan.programs {
+        if was_open && slot < self.plan.programs {
             self.later(1_000_000, Item::Open(slot));
         }
     }

@@ -75,7 +75,9 @@ impl World {
         let now_ms = (self.now.as_nanos() / 1_000_000) as i64;
         Config {
             hub_id: [7; 16],
+            journal_id: [7; 16],
             epoch: self.host.epoch,
+            served: self.disk.note.served,
             clock: self.host.boot(),
             session_grace_ms: self.plan.grace_ms,
             time_ms: (self.host.wall_ms + now_ms).max(1) as u64,

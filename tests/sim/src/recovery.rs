@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use telpher_proto::base::{Error, Kind};
 use telpher_proto::hub::{Beginning, Hub};
-use telpher_proto::journal::File;
+use telpher_proto::journal::{File, Source};
 
 use crate::agenda::Item;
 use crate::history;
@@ -72,6 +72,7 @@ impl World {
             self.remove(*obsolete, "the removal of an obsolete segment")?;
         }
         self.before("the noting of the first segment")?;
+        self.disk.note.served = self.host.epoch;
         self.disk.note.segment = beginning.segment.0;
         self.disk.sync_names();
         self.after_operation("the noting of the first segment")?;
@@ -96,6 +97,7 @@ impl World {
 
     fn read_journal(&mut self) -> Result<Beginning, End> {
         let files = self.files();
+        self.trace.note(self.now, format_args!("found {files:?}"));
         if files.last().map_or(0, |last| last.number) < self.disk.note.segment {
             self.model.complain(format!("segment {} is gone", self.disk.note.segment));
         }
@@ -112,8 +114,14 @@ impl World {
             None => Err(Error::new(Kind::Io, "there is no such segment")),
         };
         let path = |number| format!("journal.{number:08}");
-        match Hub::recover(config, self.now, &files, &mut read, &path) {
-            Ok(beginning) => Ok(beginning),
+        let checkpoint = disk.checkpoint.clone().map(Bytes::from);
+        let source = Source { files: &files, checkpoint, read: &mut read };
+        match Hub::recover(config, self.now, source, &path) {
+            Ok(beginning) => {
+                let (number, obsolete) = (beginning.segment.0, &beginning.obsolete);
+                self.trace.note(self.now, format_args!("begins {number}, without {obsolete:?}"));
+                Ok(beginning)
+            }
             Err(error) => {
                 self.model.complain(format!("the hub can't be recovered: {error}"));
                 Err(End::Error)

@@ -148,6 +148,8 @@ impl World {
             return Err(End::Error);
         }
         self.host.threads.is_dirty = true;
+        let size = bytes.len();
+        self.trace.note(self.now, format_args!("{size} bytes to {segment} at {offset}"));
         self.after_operation("a write")
     }
 
@@ -180,6 +182,7 @@ impl World {
             Effect::Prepare { segment, size } => self.prepare(segment, size),
             Effect::Free { segment } => self.remove(segment, "the removal of a segment"),
             Effect::Read { id, place } => self.read(id, place),
+            Effect::Checkpoint { bytes } => self.put_checkpoint(bytes.to_vec()),
             Effect::Write { .. } => Ok(()),
         };
         if let Err(end) = done {
@@ -203,6 +206,7 @@ impl World {
         self.disk.sync_names();
         self.disk.has_reserve = true;
         self.after_operation("the making of a segment")?;
+        self.trace.note(self.now, format_args!("segment {segment} is made"));
         self.post(DiskDone::Prepared(Some(size)));
         Ok(())
     }
@@ -211,10 +215,23 @@ impl World {
     pub(crate) fn remove(&mut self, segment: u32, what: &str) -> Result<(), End> {
         self.before(what)?;
         self.disk.remove(segment);
+        self.trace.note(self.now, format_args!("segment {segment} is removed"));
         if self.mischief.is(Mutant::FreedEarly) && self.disk.segments().len() > 1 {
             self.disk.remove(segment + 1);
         }
         self.after_operation(what)
+    }
+
+    /// That a checkpoint can't be written is no failure.
+    fn put_checkpoint(&mut self, content: Vec<u8>) -> Result<(), End> {
+        match self.before("a checkpoint") {
+            Err(End::Error) => return Ok(()),
+            done => done?,
+        }
+        if !self.disk.is_full {
+            self.disk.put_checkpoint(content);
+        }
+        self.after_operation("a checkpoint")
     }
 
     fn read(&mut self, id: u64, place: Place) -> Result<(), End> {
@@ -226,6 +243,7 @@ impl World {
         let from = place.offset as usize * 8;
         let to = (from + format::frame_size(place.size as usize)).min(content.len());
         let bytes = Bytes::copy_from_slice(&content[from.min(to)..to]);
+        self.trace.note(self.now, format_args!("{place:?} is read"));
         self.post(DiskDone::Read { id, place, bytes });
         Ok(())
     }

@@ -42,9 +42,12 @@ pub(super) struct Peek {
 }
 
 impl Broker {
-    /// The next record to be read; then `handle_read`.
+    /// The next record to be read; then `handle_read`. One that is not written yet has to wait.
     pub fn poll_fetch(&mut self) -> Option<Fetch> {
-        self.fetches.pop_front()
+        let Broker { fetches, unwritten, .. } = self;
+        let is_written = |fetch: &Fetch| unwritten.iter().all(|(_, place)| *place != fetch.place);
+        let next = fetches.iter().position(is_written)?;
+        fetches.remove(next)
     }
 
     pub(super) fn fetch(&mut self, place: Place, reader: Reader) {

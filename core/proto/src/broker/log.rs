@@ -167,6 +167,9 @@ impl Broker {
     pub fn handle_log(&mut self, now: Time, written: Position, durable: Position) {
         self.log.written = self.log.written.max(written).min(self.log.position);
         self.log.durable = self.log.durable.max(durable).min(self.log.position);
+        while self.unwritten.front().is_some_and(|(position, _)| *position <= self.log.written) {
+            self.unwritten.pop_front();
+        }
         for level in [Level::Written, Level::Durable] {
             while let Some(staged) = self.log.next_reached(level) {
                 self.commit(now, staged);

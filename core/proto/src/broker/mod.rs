@@ -48,7 +48,7 @@ use foldhash::fast::RandomState;
 use slab::Slab;
 
 use crate::base::random::Random;
-use crate::base::record::{Position, Room};
+use crate::base::record::{Place, Position, Room};
 use crate::base::slots::Slots;
 use crate::base::timers::Timers;
 use crate::base::{Delivery, Error, Outcome, Request, Time};
@@ -195,6 +195,8 @@ pub struct Broker {
     /// A segment with a message that can't be read, and so not be written anew; 0 is none.
     unmovable: u32,
     moved: VecDeque<(Position, queues::QueueRef, u64)>,
+    /// Where such messages lie, until that is written.
+    unwritten: VecDeque<(Position, Place)>,
     memory_lost: bool,
     random: Random,
     begun: Time,
@@ -237,6 +239,7 @@ impl Broker {
             moving: 0,
             unmovable: 0,
             moved: VecDeque::new(),
+            unwritten: VecDeque::new(),
             memory_lost: false,
             random: Random::new(config.seed),
             begun: now,

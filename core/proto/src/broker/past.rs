@@ -19,11 +19,13 @@ use crate::base::sequence::Marks;
 use crate::base::{Durability, Name, Peeked, QueueInfo, Receipt, Verdict};
 
 /// What earlier hosts have written down.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Past {
     pub(super) queues: BTreeMap<u64, PastQueue>,
     pub(super) sessions: BTreeMap<u64, PastSession>,
-    /// The last host has ended by itself, and handed over what it had in memory.
+    /// The last host that served: one with a later epoch ended before it had changed anything.
+    served: u64,
+    /// The last host that served has ended by itself, and handed over what it had in memory.
     pub(super) is_closed: bool,
     /// The hub that the last host was of.
     pub(super) hub: [u8; 16],
@@ -97,12 +99,32 @@ impl PastQueue {
     }
 }
 
+impl Default for Past {
+    /// Every host has served.
+    fn default() -> Past {
+        Past::new(u64::MAX)
+    }
+}
+
 impl Past {
+    /// Nothing is known yet, but the epoch of the last host that served.
+    pub fn new(served: u64) -> Past {
+        Past {
+            queues: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            served,
+            is_closed: false,
+            hub: [0; 16],
+            boot: [0; 16],
+            time_ms: 0,
+        }
+    }
+
     /// Applies one record, which lies at `place`.
     pub fn apply(&mut self, record: Record, place: Place) {
-        self.is_closed = false;
         match record {
-            Record::Opened { hub, boot, time_ms, .. } => {
+            Record::Opened { epoch, hub, boot, time_ms } => {
+                self.is_closed &= epoch > self.served;
                 self.hub = hub;
                 self.boot = boot;
                 self.note_time(time_ms);

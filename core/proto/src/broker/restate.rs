@@ -220,6 +220,7 @@ impl Broker {
             let Some(entry) = self.entry_at(queue, sequence, at) else { continue };
             let (before, size) = (entry.place.segment, entry.size());
             entry.place = place;
+            self.unwritten.push_back((position, place));
             self.usage.release(before, size);
             self.usage.keep(place.segment, size);
         }

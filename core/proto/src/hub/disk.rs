@@ -77,7 +77,7 @@ impl Hub {
         source: Source<'_>,
         path: &dyn Fn(u32) -> String,
     ) -> Result<Beginning, Error> {
-        let mut past = Past::default();
+        let mut past = Past::new(config.served);
         let mut sink = |record, place| {
             past.apply(record, place);
             Ok(())

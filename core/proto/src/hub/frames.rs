@@ -62,6 +62,8 @@ impl Hub {
         self.connections[port.0].port.greeted();
         self.connections[port.0].clock = hello.clock;
         if resumed.is_some() {
+            // The program knows the session, also if nothing more comes over this connection.
+            self.connections[port.0].used = true;
             self.welcome(now, session, true);
             // Results are counted anew by each host.
             let received = if hello.epoch == self.config.epoch { hello.received } else { 0 };

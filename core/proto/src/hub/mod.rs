@@ -39,6 +39,8 @@ pub struct Config {
     pub journal_id: [u8; 16],
     /// Rises with every host.
     pub epoch: u64,
+    /// The epoch of the last host that got so far as to serve; of a directory.
+    pub served: u64,
     /// The machine's boot id: programs with the same one share its monotonic clock.
     pub clock: [u8; 16],
     /// How long a remote session outlives its connection, in ms.

@@ -141,6 +141,8 @@ pub struct Journal {
     /// A checkpoint, to be kept once its position is durable.
     checkpoint: Option<Checkpoint>,
     idle_at: Option<Time>,
+    /// What is appended goes into the beginning, which is one group however large it gets.
+    is_beginning: bool,
     effects: VecDeque<Effect>,
 }
 
@@ -174,6 +176,7 @@ impl Journal {
             freed: oldest - 1,
             checkpoint: None,
             idle_at: None,
+            is_beginning: true,
             effects: VecDeque::new(),
         };
         journal.begin_segment();
@@ -183,6 +186,7 @@ impl Journal {
     /// All that was appended so far, for a new segment that is written as a whole and durable
     /// before anything else is done; with its number and size.
     pub fn take_beginning(&mut self) -> (u32, u64, Bytes) {
+        self.is_beginning = false;
         self.append_commit();
         // What was sealed on the way belongs to it.
         let mut whole = BytesMut::new();
@@ -207,7 +211,7 @@ impl Journal {
 
     /// Appends a record; `sync` if somebody waits for it to be durable.
     pub fn append(&mut self, position: Position, record: &Record, sync: bool) -> Place {
-        if self.group.bytes.len() > self.config.sizes.group_max {
+        if self.group.bytes.len() > self.config.sizes.group_max && !self.is_beginning {
             self.seal_group();
         }
         let start = self.group.bytes.len();

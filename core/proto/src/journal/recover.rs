@@ -229,6 +229,11 @@ impl Scan<'_> {
             let what = "the file is shorter than any segment";
             return Err(Trouble::Damaged(Fault { segment: number, offset, expected, what }));
         }
+        let is_first = self.segments.is_empty() && self.fault.is_none();
+        // Also one of which nothing counts is among them: their numbers have no gaps, and it goes
+        // when those before it do.
+        let (size, first) = (content.len() as u64, Position::MAX);
+        self.segments.push_back(Segment { number, first, size, used: 0, live: (0, 0) });
         let Some(header) = SegmentHeader::decode(&self.journal_id, number, content) else {
             let what = "the segment's header is damaged";
             self.begin_fault(number, 0, what);
@@ -243,7 +248,7 @@ impl Scan<'_> {
             let what = "the file is shorter than it was made";
             return Err(Trouble::Damaged(Fault { segment: number, offset, expected, what }));
         }
-        if self.segments.is_empty() && self.fault.is_none() {
+        if is_first {
             // Whether earlier ones are missed, whatever is still needed says in the end.
             self.last = header.first - 1;
         }
@@ -254,13 +259,9 @@ impl Scan<'_> {
         }
         self.known_durable(header.durable)?;
         self.supersede(number, header)?;
-        self.segments.push_back(Segment {
-            number,
-            first: header.first,
-            size: content.len() as u64,
-            used: 0,
-            live: (0, 0),
-        });
+        if let Some(segment) = self.segments.back_mut() {
+            segment.first = header.first;
+        }
         let end = self.frames(seed, header, content)?;
         if let Some(segment) = self.segments.back_mut() {
             segment.used = end as u64;

@@ -22,6 +22,8 @@ pub struct Disk {
     pub is_full: bool,
     /// Nothing is done until this is cleared.
     pub is_paused: bool,
+    /// Everything but writes is done.
+    pub no_write: bool,
     /// Writes are done, syncs wait.
     pub no_sync: bool,
     /// Which operations fail.
@@ -105,7 +107,8 @@ impl Disk {
         self.forget_work();
     }
 
-    /// The host is killed: what it had not written yet is gone.
+    /// The host is killed: what it had not written yet is gone, and what it had not synced yet is
+    /// not synced by those that come after it.
     pub fn forget_work(&mut self) {
         self.waiting.clear();
         self.unsynced.clear();
@@ -124,7 +127,10 @@ impl Disk {
             self.sync()?;
             return Ok(std::mem::take(&mut self.unsynced));
         }
-        Ok(match self.waiting.pop_front() {
+        let may_be_done =
+            |effect: &Effect| !self.no_write || !matches!(effect, Effect::Write { .. });
+        let next = self.waiting.iter().position(may_be_done);
+        Ok(match next.and_then(|next| self.waiting.remove(next)) {
             None => Vec::new(),
             Some(Effect::Write { segment, offset, bytes, last, sync }) => {
                 self.write(segment, offset as usize, bytes)?;

@@ -39,6 +39,8 @@ pub struct World {
     pub is_down: bool,
     pub hub_id: [u8; 16],
     pub sizes: Sizes,
+    /// The epoch of the last host that got so far as to serve.
+    served: u64,
     tokens: u8,
 }
 
@@ -64,16 +66,25 @@ impl World {
     /// A disk, and nobody who hosts yet.
     pub fn on(disk: Disk, hub_id: [u8; 16]) -> World {
         let now = Time::from_nanos(1_000_000_000);
-        let hub = Hub::new(config(hub_id, 0), now);
+        let hub = Hub::new(config(hub_id, (0, 0)), now);
         let programs = Vec::new();
         let sizes = Sizes::default();
-        World { now, hub, programs, epoch: 0, disk, is_down: true, hub_id, sizes, tokens: 0 }
+        let (epoch, served, tokens) = (0, 0, 0);
+        World { now, hub, programs, epoch, disk, is_down: true, hub_id, sizes, served, tokens }
+    }
+
+    /// The hub of a directory whose segments have other sizes than usual.
+    pub fn with_sizes(sizes: Sizes) -> World {
+        let mut world = World::on(Disk::default(), HUB_ID);
+        world.sizes = sizes;
+        world.take_over().expect("an empty disk");
+        world
     }
 
     /// A hub without a directory.
     pub fn in_memory() -> World {
         let mut world = World::new();
-        world.hub = Hub::new(config(HUB_ID, 1), world.now);
+        world.hub = Hub::new(config(HUB_ID, (1, 0)), world.now);
         world
     }
 
@@ -134,11 +145,16 @@ impl World {
     pub fn take_over(&mut self) -> Result<(), Error> {
         self.epoch += 1;
         self.lose_host();
-        let config = hub::Config { sizes: self.sizes, ..config(self.hub_id, self.epoch) };
-        self.hub = host(config, self.now, &mut self.disk)?;
+        self.hub = self.next_host()?;
+        self.served = self.epoch;
         self.is_down = false;
         self.settle();
         Ok(())
+    }
+
+    fn next_host(&mut self) -> Result<Hub, Error> {
+        let config = config(self.hub_id, (self.epoch, self.served));
+        host(hub::Config { sizes: self.sizes, ..config }, self.now, &mut self.disk)
     }
 
     fn lose_host(&mut self) {
@@ -148,6 +164,13 @@ impl World {
             program.port = None;
             program.client.handle_disconnected(self.now, "the host was killed");
         }
+    }
+
+    /// Another host is about to take over, and is killed before it serves.
+    pub fn break_take_over_off(&mut self) {
+        self.disk.forget_work();
+        self.epoch += 1;
+        self.next_host().expect("an undamaged disk");
     }
 
     /// A program that has opened the hub.
@@ -229,6 +252,12 @@ impl World {
         self.programs[program].cut = true;
         let port = self.programs[program].port.take().expect("a connection");
         self.hub.handle_disconnected(self.now, port, Linger::Process).expect("a session")
+    }
+
+    /// The connection breaks; the session lingers as long as its process.
+    pub fn break_local_connection(&mut self, program: usize) {
+        self.drop_port(program, Linger::Process);
+        self.programs[program].client.handle_disconnected(self.now, "broken");
     }
 
     /// The process is killed.
@@ -412,11 +441,12 @@ impl World {
     }
 }
 
-fn config(hub_id: [u8; 16], epoch: u64) -> hub::Config {
+fn config(hub_id: [u8; 16], (epoch, served): (u64, u64)) -> hub::Config {
     hub::Config {
         hub_id,
         journal_id: hub_id,
         epoch,
+        served,
         clock: CLOCK,
         session_grace_ms: 5_000,
         time_ms: 1_000_000,

@@ -17,7 +17,8 @@ pub(crate) struct Record {
     /// What the journal's checksums begin with; a copy of a hub keeps it, and is another hub.
     pub(crate) journal_id: [u8; 16],
     pub(crate) epoch: u64,
-    /// The first segment of the last host that began; 0: none has.
+    /// The last host that got so far as to serve, 0 if none has; and its first segment.
+    pub(crate) served: u64,
     pub(crate) segment: u32,
 }
 
@@ -37,7 +38,7 @@ impl Directory {
             }
             None => {
                 let (hub_id, journal_id) = (clock::random(), clock::random());
-                Record { hub_id, journal_id, epoch: 1, segment: 0 }
+                Record { hub_id, journal_id, epoch: 1, served: 0, segment: 0 }
             }
             Some(known) => Record { epoch: known.epoch + 1, ..known },
         };
@@ -71,10 +72,12 @@ impl Directory {
 
 impl Record {
     fn text(self) -> String {
-        let Record { hub_id, journal_id, epoch, segment } = self;
+        let Record { hub_id, journal_id, epoch, served, segment } = self;
         let [hub, journal] = [hub_id, journal_id].map(u128::from_be_bytes);
-        let text =
-            format!("hub {hub:032x}\njournal {journal:032x}\nepoch {epoch}\nsegment {segment}\n");
+        let text = format!(
+            "hub {hub:032x}\njournal {journal:032x}\nepoch {epoch}\nserved {served}\n\
+             segment {segment}\n"
+        );
         format!("{text}check {:08x}\n", crc32c::crc32c(text.as_bytes()))
     }
 
@@ -86,8 +89,9 @@ impl Record {
         let hub_id = id(field("hub ")?)?;
         let journal_id = id(field("journal ")?)?;
         let epoch = field("epoch ")?.parse().ok()?;
+        let served = field("served ")?.parse().ok()?;
         let segment = field("segment ")?.parse().ok()?;
-        let record = Record { hub_id, journal_id, epoch, segment };
+        let record = Record { hub_id, journal_id, epoch, served, segment };
         (record.text() == text && epoch < u64::MAX).then_some(record)
     }
 }
@@ -98,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_record_is_read_as_it_was_written_and_a_cut_one_is_not() {
-        let record = Record { hub_id: [0xa5; 16], journal_id: [0x5a; 16], epoch: 42, segment: 7 };
+        let (hub_id, journal_id) = ([0xa5; 16], [0x5a; 16]);
+        let record = Record { hub_id, journal_id, epoch: 42, served: 41, segment: 7 };
         let text = record.text();
         assert_eq!(Record::parse(text.as_bytes()), Some(record));
         for cut in 0..text.len() {

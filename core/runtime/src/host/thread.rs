@@ -16,7 +16,7 @@ use telpher_proto::journal::{self, Source};
 
 use super::disk::Disk;
 use super::{Core, Host, Mailbox};
-use crate::directory::{Directory, Lock};
+use crate::directory::{Directory, Lock, Record};
 use crate::link::Farewell;
 use crate::link::listen::Listener;
 use crate::poller::{Poller, Readiness};
@@ -40,6 +40,7 @@ impl Plan {
             hub_id: clock::random(),
             journal_id: [0; 16],
             epoch: 1,
+            served: 0,
             clock: clock::boot_id(),
             session_grace_ms: self.session_grace_ms,
             time_ms: clock::wall_ms(),
@@ -152,8 +153,8 @@ fn turn_until_stopped(core: &mut Core, poller: &mut Poller) -> Result<(), Error>
 fn take_over(directory: &Directory, config: Config) -> Result<Beginning, Error> {
     let begun = clock::now();
     let mut record = directory.raise_epoch()?;
-    let (hub_id, journal_id) = (record.hub_id, record.journal_id);
-    let config = Config { hub_id, journal_id, epoch: record.epoch, ..config };
+    let Record { hub_id, journal_id, epoch, served, .. } = record;
+    let config = Config { hub_id, journal_id, epoch, served, ..config };
     let files = directory.segments()?;
     if files.last().map_or(0, |last| last.number) < record.segment {
         let path = directory.segment_text(record.segment);
@@ -182,7 +183,7 @@ fn take_over(directory: &Directory, config: Config) -> Result<Beginning, Error> 
     for obsolete in &beginning.obsolete {
         directory.remove_segment(*obsolete).map_err(failed)?;
     }
-    record.segment = *number;
+    (record.served, record.segment) = (record.epoch, *number);
     directory.note(record)?;
     tracing::debug!(took = ?clock::now().since(begun), "recovered");
     Ok(beginning)

@@ -106,10 +106,11 @@ fn finish(
         .map_err(failed)?;
     }
     // A host that began meanwhile may have written some of it.
-    let epoch = source.record()?.map_or(found.epoch, |record| record.epoch);
+    let (epoch, served) =
+        source.record()?.map_or((found.epoch, found.epoch), |record| (record.epoch, record.served));
     let segment = found.segment.min(last);
     let (hub_id, journal_id) = (clock::random(), found.journal_id);
-    copy.note(Record { hub_id, journal_id, epoch, segment })?;
+    copy.note(Record { hub_id, journal_id, epoch, served, segment })?;
     copy.sync().map_err(failed)
 }
 

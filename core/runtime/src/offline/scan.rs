@@ -84,7 +84,7 @@ impl Found {
         if files.last().map_or(0, |last| last.number) < record.segment {
             return Err(missing(segment_name(record.segment)));
         }
-        let (mut past, mut records) = (Past::default(), 0);
+        let (mut past, mut records) = (Past::new(record.served), 0);
         let mut sink = |record, place| {
             records += 1;
             past.apply(record, place);

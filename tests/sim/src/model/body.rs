@@ -60,6 +60,8 @@ pub(super) struct Body {
     /// Its send was open when its producer's session resumed. If it had been refused before, which
     /// leaves no mark, it may have been stored only now, behind later ones.
     pub repeated: bool,
+    /// A batch makes it wait for more safety than its queue asks for: later ones may overtake it.
+    pub is_delayed: bool,
     /// What was stored with less safety than it needed.
     pub lost: bool,
     /// Something that it may not have survived has happened since its send was started.
@@ -98,6 +100,7 @@ impl Body {
             stored: None,
             holds: Vec::new(),
             repeated: false,
+            is_delayed: false,
             lost: false,
             shaken: false,
             removals: 0,
@@ -156,7 +159,10 @@ impl Body {
             self.shaken = true;
             self.lost |= self.send != Send::Open;
             self.holds.clear();
-            self.sides = [Side::default(); 2];
+            for side in &mut self.sides {
+                let requeues_started = side.requeues_started;
+                *side = Side { requeues_started, ..Side::default() };
+            }
         }
     }
 

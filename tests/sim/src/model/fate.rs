@@ -39,15 +39,15 @@ impl Queues {
     }
 
     /// A program has reached another host, or its session has been forgotten.
-    pub(super) fn host_changed(&mut self, context: &Context, before: u64) {
-        let Moment { now, who, .. } = context.at;
+    pub(super) fn host_changed(&mut self, context: &Context, before: u64, doubtful: bool) {
+        let Moment { who, .. } = context.at;
         self.repeat_sends(who);
         let after = context.sessions.epoch(who);
         if before == after || !self.plan.directory {
             return self.holds.void(who, None);
         }
         let power = context.eras.power_between(before, after);
-        let sure = !power && !context.sessions.doubtful(now, who);
+        let sure = !power && !doubtful;
         let memory = context.eras.memory_between(before, after);
         self.holds.host_changed(who, sure, memory);
     }

@@ -22,6 +22,8 @@ pub(super) struct Hold {
     pub settling: bool,
     /// Its session forgot it.
     pub void: bool,
+    /// Nobody knows for certain whether it is held, whatever becomes of a verdict.
+    pub unsure: bool,
     /// It was given to another because this session, or the time for it, seemed to be over.
     pub passed_on: bool,
     pub accepted: bool,
@@ -77,6 +79,7 @@ impl Holds {
             // A settlement that is under way may still be accepted.
             hold.void |= hold.live && consumer.is_none();
             hold.live = false;
+            hold.unsure = true;
         }
     }
 
@@ -89,6 +92,7 @@ impl Holds {
                 hold.live = false;
             }
             hold.live &= sure;
+            hold.unsure |= !sure;
         }
     }
 
@@ -97,6 +101,7 @@ impl Holds {
     pub fn power_is_cut(&mut self) {
         for hold in self.0.values_mut() {
             hold.live = false;
+            hold.unsure = true;
             hold.passed_on = false;
             hold.accepted &= hold.durability == Durability::Disk;
         }

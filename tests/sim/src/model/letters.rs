@@ -50,9 +50,10 @@ pub(super) fn check(
         "requeued" => side.requeues_started > 0 && failures >= max_attempts,
         "late" => limited && failures >= max_attempts,
         "crashed" => ends > body.ends && failures >= max_attempts,
-        "expired" => {
-            let least = body.started.plus_ms(plan.options.ttl_ms);
-            plan.options.ttl_ms > 0 && (context.at.now >= least || context.eras.clock_jumped)
+        "expired" if plan.options.ttl_ms > 0 => {
+            // The hub counts whole milliseconds.
+            let least = body.started.plus_ms(plan.options.ttl_ms - 1);
+            context.at.now >= least || context.eras.clock_jumped
         }
         _ => false,
     };

@@ -209,13 +209,14 @@ impl Model {
         };
         *self.counts.entry(name.into()).or_default() += 1;
         let before = self.sessions.epoch(at.who);
+        let doubtful = self.sessions.doubtful(at.now, at.who);
         let may_miss = !self.directory || !self.removes;
         self.sessions.notice(at, notice)?;
         self.calls.notice(at, notice);
         match notice {
             Notice::HubChanged { epoch, memory_lost } => {
                 let context = Context { at, sessions: &self.sessions, eras: &self.eras };
-                self.queues.host_changed(&context, before);
+                self.queues.host_changed(&context, before, doubtful);
                 self.memory_lost(before, *epoch, *memory_lost, may_miss)?;
             }
             Notice::Resumed => self.queues.resumed(at)?,

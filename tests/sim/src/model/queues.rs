@@ -134,6 +134,10 @@ impl Queues {
                 }
             }
         }
+        for number in &sends {
+            let body = self.bodies.get_mut(number).expect("it was made just now");
+            body.is_delayed = body.durability < level;
+        }
         let era = context.eras.era_now(level);
         let is_known = false;
         let batch = Batch { sends, acknowledged, settled, level, era, is_known };
@@ -204,6 +208,7 @@ impl Queues {
         self.attempts_end(number, is_dead, delivery)?;
         let body = self.bodies.get_mut(&number).expect("looked up before");
         let first = !delivery.redelivered && !doubtful && !body.repeated && !limited;
+        let first = first && !body.is_delayed;
         let side = &mut body.sides[usize::from(is_dead)];
         if !stale {
             side.handed = true;
@@ -222,6 +227,7 @@ impl Queues {
             live: !stale && !limited,
             settling: false,
             void: false,
+            unsure: false,
             passed_on: false,
             accepted: false,
         };
@@ -394,7 +400,7 @@ impl Queues {
         let refused = result.is_err() && batch.is_known;
         for (token, was_live) in batch.settled.clone() {
             if let Some(hold) = self.holds.get_mut(who, token).filter(|_| refused) {
-                hold.live = was_live && !hold.void && !hold.passed_on;
+                hold.live = was_live && !hold.unsure && !hold.passed_on;
                 hold.settling = false;
             }
         }

@@ -1,0 +1,150 @@
+//! What a host finds that the last one has left, at bad moments.
+
+mod support;
+
+use support::*;
+use telpher_proto::base::limits::Sizes;
+use telpher_proto::base::record::{DeadTo, Place, QueueState, Record, Settled};
+use telpher_proto::base::{Command, Durability, Message, Outcome, QueueOptions, Verdict};
+use telpher_proto::broker::Past;
+
+fn on(durability: Durability) -> QueueOptions {
+    QueueOptions { durability: Some(durability), ..QueueOptions::default() }
+}
+
+fn big(queue: &str, number: usize, size: usize) -> Command {
+    let mut body = format!("{number}:").into_bytes();
+    body.resize(size, b'x');
+    Command::Send { queue: name(queue), message: Message::new(body) }
+}
+
+#[test]
+fn a_tail_of_more_than_one_group_is_written_anew_as_a_whole() {
+    let mut world = World::new();
+    let program = world.program();
+    world.run(program, declare_on_disk("jobs", on(Durability::Os)));
+    world.disk.no_sync = true;
+    for number in 0..30 {
+        world.run(program, big("jobs", number, 100_000));
+    }
+    world.disk.no_sync = false;
+    for _ in 0..2 {
+        world.change_host();
+        world.pass(50);
+        assert_eq!(world.figures(program, "jobs"), (30, 0));
+    }
+}
+
+#[test]
+fn what_was_handed_over_outlives_hosts_that_end_before_they_serve() {
+    let mut world = World::new();
+    let program = world.program();
+    world.run(program, declare("jobs", QueueOptions::default()));
+    world.run(program, send("jobs", "a"));
+    world.end_host().expect("an undamaged disk");
+    world.break_take_over_off();
+    world.break_take_over_off();
+    world.change_host();
+    world.pass(50);
+    assert_eq!(world.figures(program, "jobs"), (1, 0));
+    // The host that has served is killed: what it had in memory is gone.
+    world.change_host();
+    world.pass(50);
+    assert_eq!(world.figures(program, "jobs"), (0, 0));
+}
+
+/// Old messages stay while others come and go; from the `pause`th on nothing is written for a while.
+fn world_with_garbage(pause: usize) -> (World, usize, Vec<u64>) {
+    let (segment, garbage_min, resident_max) = ((16_384, 16_384), 10_000, 0);
+    let sizes = Sizes { segment, garbage_min, resident_max, ..Sizes::default() };
+    let mut world = World::with_sizes(sizes);
+    let program = world.program();
+    for queue in ["jobs", "other"] {
+        world.run(program, declare_on_disk(queue, on(Durability::Os)));
+    }
+    for number in 0..3 {
+        world.run(program, big("jobs", number, 500));
+    }
+    let consumer = world.run(program, consume("other", 1));
+    for number in 0..60 {
+        world.disk.no_write = number >= pause;
+        world.run(program, big("other", number, 1_000));
+        if let Some((token, ..)) = world.deliveries(program, consumer).get(number) {
+            world.run(program, settle(*token, Verdict::Acknowledge));
+        }
+    }
+    let taken = (0..3).map(|_| world.run(program, receive("jobs"))).collect();
+    world.disk.no_write = false;
+    world.settle();
+    (world, program, taken)
+}
+
+#[test]
+fn a_message_that_is_written_anew_is_not_read_there_before_it_is_written() {
+    for pause in 0..60 {
+        let (mut world, program, taken) = world_with_garbage(pause);
+        let id = world.run(program, Command::Inspect { queue: name("jobs") });
+        match world.outcome(program, id) {
+            Ok(Outcome::Queue(info)) => assert_eq!(info.damaged, 0, "pause at {pause}"),
+            other => panic!("no figures but {other:?}"),
+        }
+        assert!(taken.iter().all(|id| world.outcome(program, *id).is_ok()));
+    }
+}
+
+#[test]
+fn a_verdict_counts_though_the_message_went_with_an_old_segment() {
+    let (id, options) = (1, QueueOptions::default().resolved(Durability::Disk));
+    let queue = |id, name: &str| QueueState {
+        id,
+        name: support::name(name),
+        options: options.clone(),
+        sequence: 3,
+        sent: 3,
+        acknowledged: 0,
+        rejected: 0,
+        requeued: 0,
+        dead_lettered: 0,
+    };
+    let mut past = Past::default();
+    for (id, name) in [(1, "jobs"), (2, "jobs.dead")] {
+        let state = Box::new(queue(id, name));
+        past.apply(Record::Queue { change: None, state }, Place::default());
+    }
+    let dead = Some(DeadTo { queue: 2, sequence: 7 });
+    for (sequence, verdict, dead) in
+        [(1, Verdict::Acknowledge, None), (2, Verdict::Reject, dead), (3, Verdict::Requeue, None)]
+    {
+        let reason = String::new();
+        let settled = Settled { queue: id, sequence, verdict, reason, time_ms: 1, dead };
+        past.apply(Record::Settled { change: None, settled }, Place::default());
+    }
+    let queues = past.queues();
+    let [(_, jobs), (_, dead)] = &queues[..] else { panic!("two queues but {queues:?}") };
+    assert_eq!((jobs.acknowledged, jobs.rejected, jobs.requeued), (1, 1, 1));
+    assert_eq!((jobs.dead_lettered, dead.sent), (1, 4));
+}
+
+#[test]
+fn a_segment_of_which_nothing_counts_is_not_missed_among_others() {
+    let sizes = Sizes { segment: (16_384, 16_384), ..Sizes::default() };
+    let mut world = World::with_sizes(sizes);
+    let program = world.program();
+    world.run(program, declare_on_disk("jobs", on(Durability::Os)));
+    world.run(program, big("jobs", 0, 1_000));
+    world.run(program, declare_on_disk("safe", on(Durability::Disk)));
+    // A segment is begun, and nothing of that is synced before the next host writes it anew.
+    world.disk.no_sync = true;
+    while world.disk.files.keys().max() < Some(&3) {
+        world.run(program, big("jobs", 1, 1_000));
+    }
+    world.disk.no_sync = false;
+    world.change_host();
+    world.pass(50);
+    let stored = world.figures(program, "jobs");
+    world.cut_power();
+    world.pass(50);
+    world.change_host();
+    world.pass(50);
+    assert_eq!(world.figures(program, "jobs"), stored);
+}
