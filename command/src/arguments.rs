@@ -99,15 +99,25 @@ Examples:
 const CHECK_EXAMPLES: &str = "\
 Examples:
   telpher check ./data
+<<<<<<< HEAD
       Ends with 0 if all is sound, with 1 if something is damaged, and says
       where. A torn tail is no damage: it was never confirmed, and is passed over.
+=======
+      Ends with 0 if all is sound; with 1 if not, and says what is damaged.
+      A torn tail is no damage: it was never confirmed, and is passed over.
+>>>>>>> main
 ";
 
 const BACKUP_EXAMPLES: &str = "\
 Examples:
   telpher backup ./data /backups/monday
+<<<<<<< HEAD
       The target is made, or is empty. Everything that was confirmed before is in
       it. The copy is another hub: open it, or move it to where the first one was.
+=======
+      The target is made, or is empty. What was confirmed before is in the copy.
+      It is another hub: open it, or move it to where the first one was.
+>>>>>>> main
 ";
 
 /// Which hub.

@@ -54,7 +54,7 @@ fn described(report: &Report, path: &Path) -> String {
         rows.push(("records", format!("{records}, the last is {last}, durable up to {durable}")));
         let messages = count(report.messages, "message");
         let queues = count(report.queues, "queue");
-        rows.push(("queues", format!("{queues} with {messages}, {}", size(report.bytes))));
+        rows.push(("content", format!("{queues} with {messages}, {}", size(report.bytes))));
     }
     if let Some(torn) = report.torn.as_ref().filter(|_| report.host.is_none()) {
         rows.push(("torn tail", place(torn, path)));

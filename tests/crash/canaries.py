@@ -45,8 +45,8 @@ PLANTED = {
         "c settle disk.in 7 a-s-1 reject\nc settled disk.in 7 a-s-1 reject OK 0",
     ),
     "out of order": (
-        "b got os.in 8 a-s-2 0 0 whole",
-        "b got disk.in 10 a-s-3 0 0 whole\nb got disk.in 7 a-s-1 0 0 whole",
+        "drain got disk.in 10 a-s-3 0 0 whole",
+        "drain got disk.in 10 a-s-3 0 0 whole\ndrain got disk.in 7 a-s-1 0 0 whole",
     ),
     "fewer failures": (
         "b got disk.in 7 a-s-1 1 1 whole",

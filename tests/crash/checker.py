@@ -212,7 +212,11 @@ class Checker:
                     )
 
     def _final(self, message: Message, process: str = "") -> list[str]:
+<<<<<<< HEAD
         """The queues in which it was settled for good, as was confirmed to this process, or any."""
+=======
+        """The queues in which it was settled for good, by this process or any, as was confirmed."""
+>>>>>>> main
         return [
             each.queue
             for each in message.verdicts
@@ -289,13 +293,19 @@ class Checker:
                     self.wrong.append(f"batch {name} has sent, and {number} came again")
 
     def _check_order(self) -> None:
-        """First deliveries reach a program's only receiver in the order of their queue."""
+        """First deliveries reach a program's only receiver in the order of their queue.
+
+        Where batches send to it is no order: a message of a batch is visible when all of that is as
+        safe as the safest of its queues, so that a later one of a lesser batch may come before.
+        """
         last: dict[tuple[str, str], int] = {}
         every = (line for each in self.messages.values() for line in each.got)
         for line in sorted(every, key=lambda line: line.at_us):
             queue, message_id, number, _, redelivered, _ = line.fields
             place = (line.process, queue)
-            if redelivered == "1" or queue.endswith(".dead") or not self.is_single(line.process):
+            if redelivered == "1" or queue.endswith((".dead", ".out")):
+                continue
+            if not self.is_single(line.process):
                 continue
             if int(message_id) < last.get(place, 0):
                 self.wrong.append(f"{number} came out of order to {line.process} from {queue}")

@@ -138,14 +138,15 @@ class Loop:
         return f"end {program.process}"
 
     def finish(self) -> None:
-        """Ask all for their good end, one after the other."""
+        """Ask all for their good end: those that send first, while the others still make room."""
         self.work(WORK_MAX)
-        for program in self.running.values():
-            program.end()
-        for program in self.running.values():
-            program.ends_well()
-            self.world.forget(program)
-        self.running.clear()
+        for roles in ROLES:
+            places = [place for place in self.running if self.places[place][1] == roles]
+            for place in places:
+                self.running[place].end()
+            for place in places:
+                self.running[place].ends_well()
+                self.world.forget(self.running.pop(place))
 
 
 def is_single(process: str) -> bool:

@@ -13,9 +13,9 @@
 
 #include <telpher.h>
 
-enum { BODY_SIZE_MAX = 80000, LINE_SIZE = 2048, WINDOW = 8, KEPT_MAX = 2, TURNS = 60 };
-enum { HELD_MAX = 16, NUMBER_SIZE = 64, JOBS_MAX = 3 };
-enum { MOMENT_MS = 100, TIMEOUT_MS = 20000, PACE_MS = 2 };
+enum { BODY_SIZE_MAX = 80000, LINE_SIZE = 2048, WINDOW = 8, KEPT_MAX = 2, HELD_MAX = 16 };
+enum { TURNS = 60, IDLE = 30 };
+enum { MOMENT_MS = 100, TIMEOUT_MS = 20000, PACE_MS = 2, NUMBER_SIZE = 64, JOBS_MAX = 3 };
 
 typedef struct {
     const char *name;
@@ -190,6 +190,7 @@ static bool take(uint64_t *chance, const char *queue, telpher_id consumer, bool 
         telpher_event event = TELPHER_SIZED(telpher_event);
         telpher_status status = telpher_wait(hub, consumer, MOMENT_MS, &event);
         if (status == TELPHER_PENDING) {
+            turn += IDLE;
             while (count > 0) {
                 settle(queue, &kept[--count], TELPHER_ACKNOWLEDGE);
             }

@@ -19,6 +19,7 @@ const LEASE_MS = 80
 const WINDOW = 8
 const KEPT_MAX = 2
 const TURNS = 60
+const IDLE = 30
 const PACE_MS = 2
 
 const [url, name, seed, ...roles] = process.argv.slice(2)
@@ -103,6 +104,7 @@ async function take(chance, queue, consumer) {
     const came = await soon(next)
     if (came?.done) break
     if (came === undefined) {
+      turn += IDLE
       while (kept.length) await settle(queue, kept.pop(), 'acknowledge')
       continue
     }

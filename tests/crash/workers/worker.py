@@ -29,6 +29,7 @@ WINDOW = 8
 LEASE_S = 0.08
 KEPT_MAX = 2
 TURNS = 60
+IDLE = 30
 PACE_S = 0.002
 POISON = "poison"
 
@@ -110,12 +111,13 @@ class Worker:
 
     def take(self, chance: random.Random, queue: str, consumer, kept: list) -> None:
         """Take from a consumer until it or the program ends, or for some turns."""
-        for _ in range(TURNS):
-            if self.ends.is_set():
-                return
+        turns = 0
+        while turns < TURNS and not self.ends.is_set():
+            turns += 1
             try:
                 job = consumer.receive(timeout=0.1)
             except telpher.Pending:
+                turns += IDLE
                 while kept:
                     self.settle(queue, kept.pop(), "acknowledge")
                 continue

@@ -192,6 +192,8 @@ pub struct Broker {
     readers: Slab<bodies::Reader>,
     /// Reads under way for messages that are to be written anew.
     moving: usize,
+    /// A segment with a message that can't be read, and so not be written anew; 0 is none.
+    unmovable: u32,
     moved: VecDeque<(Position, queues::QueueRef, u64)>,
     /// Where such messages lie, until that is written.
     unwritten: VecDeque<(Position, Place)>,
@@ -235,6 +237,7 @@ impl Broker {
             fetches: VecDeque::new(),
             readers: Slab::new(),
             moving: 0,
+            unmovable: 0,
             moved: VecDeque::new(),
             unwritten: VecDeque::new(),
             memory_lost: false,

@@ -152,7 +152,7 @@ impl Broker {
     /// Begins to write messages that lie in a segment anew, at most so many of them. Does nothing
     /// while some are still being read for that.
     pub fn move_from(&mut self, segment: u32, count: usize) {
-        if self.moving > 0 {
+        if self.moving > 0 || self.unmovable == segment {
             return;
         }
         let mut found: Vec<(QueueRef, u64)> = Vec::new();
@@ -198,6 +198,9 @@ impl Broker {
         match read {
             Some(message) => self.move_entry(queue, sequence, Some(message)),
             None => {
+                let Some(at) = self.locate(queue, sequence) else { return };
+                let Some(entry) = self.entry_at(queue, sequence, at) else { return };
+                self.unmovable = entry.place.segment;
                 if let Some(found) = self.queue_at(queue)
                     && let Some(entry) = found.take(sequence)
                 {

@@ -108,7 +108,11 @@ impl Directory {
         let failed = |error: io::Error| failure("make", path, &error);
         let mut options = OpenOptions::new();
         let file = open(&path.join("VERSION"), options.write(true).create_new(true));
-        file.and_then(|file| (&*file).write_all(VERSION)).map_err(failed)?;
+        let written = file.and_then(|file| {
+            (&*file).write_all(VERSION)?;
+            file.sync_all()
+        });
+        written.map_err(failed)?;
         Directory::look(path)
     }
 

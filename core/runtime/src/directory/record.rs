@@ -31,11 +31,6 @@ impl Directory {
     /// Then everything is left as it is.
     pub(crate) fn raise_epoch(&self) -> Result<Record, Error> {
         let record = match self.record()? {
-            // Without its id nothing of the journal could be read: it would look empty.
-            None if !self.segments()?.is_empty() => {
-                let path = self.path().join(NAME);
-                return Err(Error::new(Kind::Corrupt, format!("{} is missing", path.display())));
-            }
             None => {
                 let (hub_id, journal_id) = (clock::random(), clock::random());
                 Record { hub_id, journal_id, epoch: 1, served: 0, segment: 0 }
@@ -59,9 +54,16 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// `CORRUPT` if it is damaged.
+    /// `CORRUPT` if it is damaged, or missing beside a journal.
     pub(crate) fn record(&self) -> Result<Option<Record>, Error> {
-        let Some(text) = self.read(NAME)? else { return Ok(None) };
+        let Some(text) = self.read(NAME)? else {
+            // Without its id nothing of the journal could be read: it would look empty.
+            if self.segments()?.is_empty() {
+                return Ok(None);
+            }
+            let path = self.path().join(NAME);
+            return Err(Error::new(Kind::Corrupt, format!("{} is missing", path.display())));
+        };
         let damaged = || {
             let path = self.path().join(NAME);
             Error::new(Kind::Corrupt, format!("{} is damaged at offset 0", path.display()))
