@@ -49,16 +49,16 @@ pub enum Subcommand {
 const EXAMPLES: &str = "\
 Examples:
   telpher serve --listen tcp://127.0.0.1:7420
-      A hub in this process's memory, for programs that open this address.
+      A hub in this process's memory, for programs that open tcp://127.0.0.1:7420.
 
   telpher serve ./data --listen unix:///run/app/hub.sock
-      The hub of a directory. Programs that open ./data, and those that open
-      the socket, meet in it. If another process hosts the directory, waits until
-      that one ends.
+      The hub of a directory. Programs that open ./data, and those that open the
+      socket, meet in it. If another process hosts the directory, waits until that
+      one ends.
 
   telpher serve --listen tcp://0.0.0.0:7420 --insecure
-      As the first, for any machine that reaches this one. There is no
-      authentication and no encryption yet: whoever connects may do everything.
+      As the first, for any machine that reaches this one. There is no authentication
+      and no encryption yet: whoever connects may do everything.
 ";
 
 const QUEUES_EXAMPLES: &str = "\
@@ -99,25 +99,15 @@ Examples:
 const CHECK_EXAMPLES: &str = "\
 Examples:
   telpher check ./data
-<<<<<<< HEAD
-      Ends with 0 if all is sound, with 1 if something is damaged, and says
-      where. A torn tail is no damage: it was never confirmed, and is passed over.
-=======
       Ends with 0 if all is sound; with 1 if not, and says what is damaged.
       A torn tail is no damage: it was never confirmed, and is passed over.
->>>>>>> main
 ";
 
 const BACKUP_EXAMPLES: &str = "\
 Examples:
   telpher backup ./data /backups/monday
-<<<<<<< HEAD
-      The target is made, or is empty. Everything that was confirmed before is in
-      it. The copy is another hub: open it, or move it to where the first one was.
-=======
       The target is made, or is empty. What was confirmed before is in the copy.
       It is another hub: open it, or move it to where the first one was.
->>>>>>> main
 ";
 
 /// Which hub.

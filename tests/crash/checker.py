@@ -212,11 +212,7 @@ class Checker:
                     )
 
     def _final(self, message: Message, process: str = "") -> list[str]:
-<<<<<<< HEAD
-        """The queues in which it was settled for good, as was confirmed to this process, or any."""
-=======
         """The queues in which it was settled for good, by this process or any, as was confirmed."""
->>>>>>> main
         return [
             each.queue
             for each in message.verdicts
