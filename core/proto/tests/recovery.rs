@@ -53,7 +53,8 @@ fn what_was_handed_over_outlives_hosts_that_end_before_they_serve() {
     assert_eq!(world.figures(program, "jobs"), (0, 0));
 }
 
-/// Old messages stay while others come and go; from the `pause`th on nothing is written for a while.
+/// Old messages stay while others come and go; from the `pause`th on nothing is written for a
+/// while.
 fn world_with_garbage(pause: usize) -> (World, usize, Vec<u64>) {
     let (segment, garbage_min, resident_max) = ((16_384, 16_384), 10_000, 0);
     let sizes = Sizes { segment, garbage_min, resident_max, ..Sizes::default() };
