@@ -183,10 +183,9 @@ impl Mischief {
                     sent.message_id = before;
                 }
             }
-            (Mutant::DeadLetterLost, Record::Settled { settled, .. }) => {
-                if settled.dead.take().is_some() {
-                    settled.verdict = Verdict::Acknowledge;
-                }
+            (Mutant::DeadLetterLost, Record::Settled { settled, .. }) if settled.dead.is_some() => {
+                settled.dead = None;
+                settled.verdict = Verdict::Acknowledge;
             }
             (Mutant::AttemptsForgotten, Record::Settled { settled, .. }) => forget(settled),
             (Mutant::DeliveryUnwritten, Record::Delivered(_)) if often => return None,

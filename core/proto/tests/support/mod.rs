@@ -1,6 +1,8 @@
 //! Clients and a hub joined by pipes that a test can cut, under a clock that a test turns.
 #![allow(dead_code, unused_imports, reason = "each test file uses its part")]
 
+#[path = "commands.rs"]
+mod commands;
 #[path = "disk.rs"]
 mod disk;
 
@@ -14,6 +16,7 @@ use telpher_proto::hub::{self, Beginning, Effect, Hub, Linger, Peer, PortId};
 
 use telpher_proto::journal::Source;
 
+pub use commands::*;
 pub use disk::{Disk, Faults};
 
 pub const CLOCK: [u8; 16] = [7; 16];
@@ -478,46 +481,4 @@ fn take(outbox: &mut telpher_proto::wire::Outbox) -> Vec<u8> {
         bytes.extend(part);
     }
     bytes
-}
-
-pub fn name(text: &str) -> Name {
-    Name::parse(text).expect("a good name")
-}
-
-pub fn call(service: &str, body: &str) -> Command {
-    Command::Call { service: name(service), message: Message::new(body.as_bytes().to_vec()) }
-}
-
-pub fn serve(service: &str, concurrency: u32, line_max: u32) -> Command {
-    Command::Serve { service: name(service), concurrency, line_max }
-}
-
-pub fn reply(request: u64, body: &str) -> Command {
-    Command::Reply { request, reply: Ok(Message::new(body.as_bytes().to_vec())) }
-}
-
-pub fn declare(queue: &str, options: QueueOptions) -> Command {
-    let durability = Some(telpher_proto::base::Durability::Memory);
-    Command::Declare { queue: name(queue), options: QueueOptions { durability, ..options } }
-}
-
-/// A queue that is as safe as the hub's default says.
-pub fn declare_on_disk(queue: &str, options: QueueOptions) -> Command {
-    Command::Declare { queue: name(queue), options }
-}
-
-pub fn send(queue: &str, body: &str) -> Command {
-    Command::Send { queue: name(queue), message: Message::new(body.as_bytes().to_vec()) }
-}
-
-pub fn receive(queue: &str) -> Command {
-    Command::Receive { queue: name(queue) }
-}
-
-pub fn consume(queue: &str, prefetch: u32) -> Command {
-    Command::Consume { queue: name(queue), prefetch, ack_deadline_ms: 0 }
-}
-
-pub fn settle(delivery: u64, verdict: Verdict) -> Command {
-    Command::Settle { delivery, verdict, reason: String::new() }
 }
