@@ -80,7 +80,11 @@ impl Found {
     ) -> Result<Found, Failure> {
         let record = directory.record().map_err(|error| record_failure(directory, &error))?;
         let files = directory.segments()?;
-        let Some(record) = record else { return Ok(nothing()) };
+        let Some(record) = record else {
+            // Without the journal's id nothing of it could be read: it would look empty.
+            let is_empty = files.is_empty();
+            return if is_empty { Ok(nothing()) } else { Err(missing("HUB".to_owned())) };
+        };
         if files.last().map_or(0, |last| last.number) < record.segment {
             return Err(missing(segment_name(record.segment)));
         }
