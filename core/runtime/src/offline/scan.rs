@@ -81,6 +81,7 @@ impl Found {
         let record = directory.record().map_err(|error| record_failure(&error))?;
         let files = directory.segments()?;
         let Some(record) = record else {
+            // Without the journal's id nothing of it could be read: it would look empty.
             let is_empty = files.is_empty();
             return if is_empty { Ok(nothing()) } else { Err(missing("HUB".to_owned())) };
         };
