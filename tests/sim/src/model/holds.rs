@@ -90,6 +90,8 @@ impl Holds {
             if memory && hold.durability == Durability::Memory {
                 hold.void |= hold.live;
                 hold.live = false;
+                // Also if a verdict that is under way is refused.
+                hold.unsure = true;
             }
             hold.live &= sure;
             hold.unsure |= !sure;
