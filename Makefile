@@ -18,11 +18,14 @@ export CARGO_TARGET_DIR PYTHON
 -include ffi/ffi.mk
 -include bindings/python/python.mk
 -include bindings/node/node.mk
+-include tests/crash/crash.mk
+-include tests/storage/storage.mk
 -include bench/bench.mk
 -include examples/flights/flights.mk
 
-.PHONY: help build demo test check install simulate bench clean prerequisites tools
-.PHONY: command-build rust-test simulate-test polyglot readme-test format-check lint tidy
+.PHONY: help build demo test check install simulate crash bench bench-full clean
+.PHONY: prerequisites tools command-build rust-test simulate-test polyglot readme-test
+.PHONY: format-check lint tidy
 
 help: ## Say what there is
 	@echo 'make TARGET, where TARGET is one of:'
@@ -45,7 +48,11 @@ install: command-build c-install ## Install the command, the C library and its h
 simulate: prerequisites ## Run the simulator (SEEDS= how many, or SEED= one of them)
 	cargo run --quiet --release -p telpher-sim -- $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
+crash: prerequisites ## Kill programs that share a hub (CYCLES= how often, SEED= the same again)
+
 bench: prerequisites ## Measure against other systems and print the table
+
+bench-full: prerequisites ## The same with a backlog of 1 GiB and more of everything
 
 clean: ## Remove everything that was built or installed for building
 	cargo clean

@@ -696,9 +696,19 @@ const char *telpher_last_error(void);
 // A callback may run before this function returns. On any error nothing was opened.
 //
 // - TELPHER_INVALID: `url` or an option is wrong.
-// - TELPHER_UNSUPPORTED: this version has no such hub, or it can't be driven so.
-// - TELPHER_REFUSED: listening there needs a stated permission (`insecure`).
-// - TELPHER_IO: the system has no descriptors or threads left.
+// - TELPHER_UNSUPPORTED: this version has no such hub or directory, or it can't be driven so.
+// - TELPHER_REFUSED: the directory is somebody else's, open to others or not a hub's; or listening
+//   there needs a stated permission (`insecure`).
+// - TELPHER_IO: the system refused the directory, or has no descriptors or threads left.
+//
+// The ticket may end with one of these, and everything that was started on the handle with it:
+// - TELPHER_NO_HOST: nobody hosts the hub and this process may not, or it was not reached in time.
+// - TELPHER_HOST_UNRESPONSIVE: its host was reached, and did not answer in time.
+// - TELPHER_CORRUPT: the directory is damaged; `detail` names the file and the offset.
+// - TELPHER_NO_SPACE: this process would host, and the disk has no room to begin.
+// - TELPHER_IO, TELPHER_UNSUPPORTED: as above, found out later.
+//
+// Once the hub was reached, a directory that fails the next host is logged and tried again.
 telpher_status telpher_open(const char *url,
                             const struct telpher_open_options *options,
                             const struct telpher_done *done,
@@ -738,8 +748,10 @@ telpher_status telpher_flush(telpher_hub hub);
 // Ends the telpher_poll that another thread is in, or the next one if there is none. Any thread.
 telpher_status telpher_wake(telpher_hub hub);
 
-// What the hub can do, as names with a space between: `"calls queues.memory"`. The text is never
-// freed. Any thread.
+// What the hub can do, as names with a space between: of a directory
+// `"calls queues.memory queues.os queues.disk batches dead_letters"`; where queues are kept in
+// memory only, without `queues.os` and `queues.disk`. Until the hub is reached, it is what every
+// hub at such a URL can. The text is never freed. Any thread.
 telpher_status telpher_capabilities(telpher_hub hub, const char **names_out);
 
 // Reads a handle's counters into `*counters`, whose `size` the caller has set. Any thread.

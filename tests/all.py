@@ -28,6 +28,8 @@ PARTS = [
     "node-test",
     "readme-test",
     "polyglot",
+    "storage",
+    "crash",
     "flights-test",
 ]
 

@@ -177,7 +177,9 @@ static inline void report_start(struct report *report) {
 }
 
 static inline void report_sample(struct report *report, uint64_t ns) {
-    if (report->samples < SAMPLES_MAX) report->ns[report->samples++] = (uint32_t)ns;
+    if (report->samples < SAMPLES_MAX) {
+        report->ns[report->samples++] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
+    }
 }
 
 static inline int by_size(const void *a, const void *b) {

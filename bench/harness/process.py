@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 PATIENCE_S = 30
 PR_SET_PDEATHSIG = 1
 PERF_EVENTS = "raw_syscalls:sys_enter,context-switches,task-clock"
+SYNC_EVENTS = "syscalls:sys_enter_fdatasync,syscalls:sys_enter_fsync,syscalls:sys_enter_pwritev2"
 
 _libc = ctypes.CDLL(None)
 
@@ -70,6 +71,15 @@ def start(command: list[str], cpus: set[int], serving: bool = False) -> subproce
     )
 
 
+def resident(pid: int, what: str = "VmRSS") -> int:
+    """Bytes of memory that a process has now; with `VmHWM`, the most it ever had."""
+    with open(f"/proc/{pid}/status") as status:
+        for line in status:
+            if line.startswith(what + ":"):
+                return int(line.split()[1]) * 1024
+    raise Failed(f"process {pid} has ended")
+
+
 def stop(process: subprocess.Popen) -> None:
     """Ends a program: asked first, then made to."""
     if process.poll() is None:
@@ -97,6 +107,8 @@ def await_text(process: subprocess.Popen, text: str) -> None:
                 return
             if not byte:
                 break
+    process.kill()
+    seen += process.stderr.read() if process.stderr is not None else b""
     stop(process)
     raise Failed(f"{described(process)} did not say {text!r}: {seen[-400:].decode().strip()}")
 
@@ -124,9 +136,9 @@ def result(process: subprocess.Popen) -> dict:
     return report
 
 
-def counted(command: list[str], file: str) -> list[str]:
+def counted(command: list[str], file: str, events: str = PERF_EVENTS) -> list[str]:
     """The same command, its system calls and context switches written to `file`."""
-    return ["perf", "stat", "-x", ",", "-e", PERF_EVENTS, "-o", file, "--", *command]
+    return ["perf", "stat", "-x", ",", "-e", events, "-o", file, "--", *command]
 
 
 def counting(pids: list[int], file: str, command: list[str]) -> list[str]:
@@ -135,11 +147,16 @@ def counting(pids: list[int], file: str, command: list[str]) -> list[str]:
     return ["perf", "stat", "-x", ",", "-e", PERF_EVENTS, "-o", file, "-p", of, "--", *command]
 
 
-def counts(file: str) -> dict[str, float]:
-    """What perf has counted: system calls, context switches, and processor time in us."""
+def events(file: str) -> dict[str, float]:
+    """What perf has counted, by the names of the events."""
     with open(file) as lines:
         fields = [line.split(",") for line in lines if "," in line]
-    found = {field[2]: float(field[0]) for field in fields if field[0][:1].isdigit()}
+    return {field[2]: float(field[0]) for field in fields if field[0][:1].isdigit()}
+
+
+def counts(file: str) -> dict[str, float]:
+    """System calls, context switches, and processor time in us."""
+    found = events(file)
     return {
         "system_calls": found["raw_syscalls:sys_enter"],
         "switches": found["context-switches"],

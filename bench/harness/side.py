@@ -6,6 +6,8 @@ stopped. While another side is measured, its servers sleep in the kernel.
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from . import process
@@ -23,8 +25,21 @@ class Server:
     ready: str = "ready\n"
 
 
+@contextmanager
+def fresh(folder: str | None) -> Iterator[str]:
+    """A new folder, for a round; it goes with it."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix="round-") as made:
+        yield made
+
+
 class Side:
-    """Servers, and clients run against them; `figure` names what is taken of a round."""
+    """Servers, and clients run against them; `figure` names what is taken of a round.
+
+    `{fresh}` in a client's command stands for a new folder, made below `folder` for each round.
+    """
+
+    folder: str | None = None
+    warm_ups = 2
 
     def __init__(self, name: str, servers: list[Server]):
         self.name = name
@@ -62,17 +77,22 @@ class CallSide(Side):
         self.figure = figure
 
     def round(self) -> float:
-        report = process.result(process.start(self.client, self.place.client))
-        return figure_of(report, self.figure)
+        return figure_of(self.run([]), self.figure)
+
+    def run(self, before: list[str]) -> dict:
+        """The client's report."""
+        with fresh(self.folder) as folder:
+            client = [part.format(fresh=folder) for part in self.client]
+            return process.result(process.start(before + client, self.place.client))
 
     def counted_round(self) -> dict:
         with tempfile.TemporaryDirectory() as folder:
             of_client, of_servers = (os.path.join(folder, name) for name in ("client", "servers"))
-            command = process.counted(self.client, of_client)
+            before = process.counted([], of_client)
             if self.running:
                 pids = [server.pid for server in self.running]
-                command = process.counting(pids, of_servers, command)
-            count = process.result(process.start(command, self.place.client))["count"]
+                before = process.counting(pids, of_servers, before)
+            count = self.run(before)["count"]
             found = {"client": per_message(of_client, count)}
             if self.running:
                 found["servers"] = per_message(of_servers, count)
@@ -83,33 +103,39 @@ class QueueSide(Side):
     """A producer and a consumer that pass `COUNT` messages; how many a second, end to end.
 
     Both are started for every round; `{count}` in their commands stands for the number. The first
-    round is a short one that finds out how many make a round of the wanted length.
+    round is a short one, of `least`, that finds out how many make a round of the wanted length.
     """
+
+    least = WARM_UP_COUNT
 
     def __init__(self, name: str, servers: list[Server], producer: list[str], consumer: list[str]):
         super().__init__(name, servers)
         self.producer = producer
         self.consumer = consumer
-        self.count = WARM_UP_COUNT
+        self.count = 0
 
     def round(self) -> float:
+        self.count = self.count or self.least
         made, taken = self.pass_messages([], [])
         first, last = made["start_ns"], max(made["end_ns"], taken["end_ns"])
         per_second = self.count / (last - first) * 1e9
-        self.count = max(WARM_UP_COUNT, min(COUNT_MAX, int(per_second * ROUND_S)))
+        self.count = max(self.least, min(COUNT_MAX, int(per_second * ROUND_S)))
         return per_second
 
     def pass_messages(self, before_producer: list[str], before_consumer: list[str]) -> tuple:
         """Runs both; the producer starts when the consumer waits."""
-        filled = [part.format(count=self.count) for part in self.consumer]
-        consumer = process.start(before_consumer + filled, self.place.client)
-        try:
-            process.await_text(consumer, "ready\n")
-            filled = [part.format(count=self.count) for part in self.producer]
-            made = process.result(process.start(before_producer + filled, self.place.client))
-            taken = process.result(consumer)
-        finally:
-            process.stop(consumer)
+        with fresh(self.folder) as folder:
+            producer, consumer = (
+                [*before, *(part.format(count=self.count, fresh=folder) for part in command)]
+                for before, command in ((before_producer, self.producer),
+                                        (before_consumer, self.consumer)))
+            taking = process.start(consumer, self.place.client)
+            try:
+                process.await_text(taking, "ready\n")
+                made = process.result(process.start(producer, self.place.client))
+                taken = process.result(taking)
+            finally:
+                process.stop(taking)
         if not made["count"] == taken["count"] == self.count:
             raise process.Failed(
                 f"{self.name}: {made['count']} sent, {taken['count']} taken of {self.count}"
@@ -118,13 +144,30 @@ class QueueSide(Side):
 
     def counted_round(self) -> dict:
         with tempfile.TemporaryDirectory() as folder:
-            files = [os.path.join(folder, name) for name in ("producer", "consumer", "servers")]
+            roles = ["producer", "consumer"] + ["servers"] * bool(self.running)
+            files = [os.path.join(folder, role) for role in roles]
             producer = process.counted([], files[0])
-            pids = [server.pid for server in self.running]
-            producer = process.counting(pids, files[2], producer)
+            if self.running:
+                pids = [server.pid for server in self.running]
+                producer = process.counting(pids, files[2], producer)
             self.pass_messages(producer, process.counted([], files[1]))
-            roles = ("producer", "consumer", "servers")
             return {role: per_message(file, self.count) for role, file in zip(roles, files)}
+
+
+class Asked(Side):
+    """What is asked of a figure, as if somebody had it: Telpher's ratio to it is 1 at the bar."""
+
+    warm_ups = 0
+
+    def __init__(self, figure: float):
+        super().__init__("what is asked, at most", [])
+        self.figure = figure
+
+    def round(self) -> float:
+        return self.figure
+
+    def counted_round(self) -> None:
+        return None
 
 
 def figure_of(report: dict, figure: str) -> float:

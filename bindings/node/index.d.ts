@@ -122,7 +122,10 @@ export class Hub extends EventEmitter {
   private constructor()
   /** Which hub this is. */
   readonly info: HubInfo
-  /** What the hub can do, by name: `calls`, `queues.memory`, ... */
+  /**
+   * What the hub can do, by name: `calls`, `queues.memory`, `queues.os`, `queues.disk`, `batches`,
+   * `dead_letters`. Without `queues.os` and `queues.disk` it keeps queues in memory only.
+   */
   readonly capabilities: string[]
   /** See {@link open}. */
   static open(url: string, options?: OpenOptions): Promise<Hub>
@@ -313,7 +316,8 @@ export class Queue {
   /**
    * Makes the queue; fine if it exists and is equal. After an error nothing has changed, except
    * where `maybeExecuted` says so: `MISMATCH` names the difference, `UNSUPPORTED` is for `os` and
-   * `disk` where the hub has no directory, `INVALID` and `TOO_LARGE` name the option and its limit.
+   * `disk` where the hub has no directory, `NO_SPACE` for a full disk, `INVALID` and `TOO_LARGE`
+   * name the option and its limit.
    */
   declare(options?: DeclareOptions): Promise<void>
   /**
@@ -437,5 +441,11 @@ export class Batch {
  * | `./data`, `file:///var/lib/app` | shared by every process here that opens the directory |
  * | `mem://name` | in this process |
  * | `tcp://host:port`, `unix:///path` | served elsewhere |
+ *
+ * | code | what is true |
+ * |---|---|
+ * | `NO_HOST`, `HOST_UNRESPONSIVE` | it was not reached in time |
+ * | `CORRUPT` | the directory is damaged; the message names the file and the offset |
+ * | `NO_SPACE` | this process would host, and the disk has no room to begin |
  */
 export function open(url: string, options?: OpenOptions): Promise<Hub>

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, ArgGroup, Args, Parser};
 use humantime::parse_duration;
+use telpher::Name;
+use telpher::limits::PEEK_MAX;
 
 /// The command line.
 #[derive(Parser)]
@@ -24,6 +26,24 @@ pub enum Subcommand {
     /// Serve a hub to other programs, until SIGTERM or SIGINT
     #[command(after_help = EXAMPLES)]
     Serve(Serve),
+    /// List the queues of a hub
+    #[command(after_help = QUEUES_EXAMPLES)]
+    Queues(Queues),
+    /// Show all figures and options of a queue
+    #[command(after_help = INSPECT_EXAMPLES)]
+    Inspect(OneQueue),
+    /// Show messages that wait in a queue, without taking them
+    #[command(after_help = PEEK_EXAMPLES)]
+    Peek(Peek),
+    /// Remove the messages of a queue that nobody holds, for good
+    #[command(after_help = PURGE_EXAMPLES)]
+    Purge(OneQueue),
+    /// Verify every checksum of a hub's directory, hosted or not
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(Check),
+    /// Copy a hub while it goes on, and verify the copy
+    #[command(after_help = BACKUP_EXAMPLES)]
+    Backup(Backup),
 }
 
 const EXAMPLES: &str = "\
@@ -32,13 +52,125 @@ Examples:
       A hub in this process's memory, for programs that open tcp://127.0.0.1:7420.
 
   telpher serve ./data --listen unix:///run/app/hub.sock
-      The hub of a directory. Programs that open ./data, and those that open the socket,
-      meet in it. If another process hosts the directory, waits until that one ends.
+      The hub of a directory. Programs that open ./data, and those that open the
+      socket, meet in it. If another process hosts the directory, waits until that
+      one ends.
 
   telpher serve --listen tcp://0.0.0.0:7420 --insecure
       As the first, for any machine that reaches this one. There is no authentication
       and no encryption yet: whoever connects may do everything.
 ";
+
+const QUEUES_EXAMPLES: &str = "\
+Examples:
+  telpher queues ./data
+      Of the process that hosts the directory; with none, what its journal says.
+      Looking never makes this process the host, and changes nothing.
+
+  telpher queues tcp://127.0.0.1:7420 --json
+      Of a hub that is served there, for a program to read.
+";
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  telpher inspect ./data jobs
+  telpher inspect tcp://127.0.0.1:7420 jobs --json
+";
+
+const PEEK_EXAMPLES: &str = "\
+Examples:
+  telpher peek ./data jobs
+      The next 10 messages, each body cut to one line.
+
+  telpher peek ./data jobs.dead --count 100
+      Dead letters: where they come from, why they died, each failed attempt.
+
+  telpher peek ./data jobs --count 1 --json
+      All of the next message. A body that is no text is given as hex digits.
+";
+
+const PURGE_EXAMPLES: &str = "\
+Examples:
+  telpher purge ./data jobs
+      Messages that consumers hold stay. The hub must be hosted by a program, or
+      by telpher serve.
+";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  telpher check ./data
+      Ends with 0 if all is sound; with 1 if not, and says what is damaged.
+      A torn tail is no damage: it was never confirmed, and is passed over.
+";
+
+const BACKUP_EXAMPLES: &str = "\
+Examples:
+  telpher backup ./data /backups/monday
+      The target is made, or is empty. What was confirmed before is in the copy.
+      It is another hub: open it, or move it to where the first one was.
+";
+
+/// Which hub.
+#[derive(Args)]
+pub struct Queues {
+    /// The hub: its directory, tcp://HOST:PORT or unix:///PATH
+    #[arg(value_name = "DIR|URL")]
+    pub hub: String,
+    /// For programs: everything, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which queue of which hub.
+#[derive(Args)]
+pub struct OneQueue {
+    /// The hub: its directory, tcp://HOST:PORT or unix:///PATH
+    #[arg(value_name = "DIR|URL")]
+    pub hub: String,
+    /// The queue
+    #[arg(value_parser = queue)]
+    pub queue: Name,
+    /// For programs: everything, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which messages.
+#[derive(Args)]
+pub struct Peek {
+    /// Of which queue.
+    #[command(flatten)]
+    pub of: OneQueue,
+    /// How many messages at most
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(PEEK_MAX)))]
+    pub count: u32,
+}
+
+/// What to check.
+#[derive(Args)]
+pub struct Check {
+    /// The hub's directory
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// For programs: everything, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to copy.
+#[derive(Args)]
+pub struct Backup {
+    /// The hub's directory
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// Where the copy goes: a directory that does not exist, or is empty
+    #[arg(value_name = "TARGET")]
+    pub target: PathBuf,
+    /// For programs: everything, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// How to serve.
 #[derive(Args)]
@@ -61,6 +193,10 @@ pub struct Serve {
 /// Where the hub is to be met: a directory, addresses, or both.
 fn place() -> ArgGroup {
     ArgGroup::new("place").args(["directory", "listen"]).required(true).multiple(true)
+}
+
+fn queue(text: &str) -> Result<Name, String> {
+    Name::parse(text).map_err(|error| error.detail().to_owned())
 }
 
 /// An address to listen at: refuses what can be seen to be wrong without trying it.

@@ -20,6 +20,7 @@ use telpher::{
 use tracing::{info, warn};
 
 use crate::arguments::Serve;
+use crate::hub::url_of;
 
 /// Time for a clean end: well below the ten seconds after which supervisors usually kill.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -56,14 +57,13 @@ fn watch_for_signals(ringer: &UnixStream) -> std::io::Result<Arc<AtomicBool>> {
 fn url(directory: Option<&Path>) -> Result<String, String> {
     let Some(directory) = directory else { return Ok("mem://serve".into()) };
     let text = directory.to_str().ok_or("the directory's name is not UTF-8")?;
-    let relative = text.starts_with("./") || text.starts_with("../");
-    if text.starts_with("file://") || relative {
-        return Ok(text.into());
+    match text {
+        text if text.starts_with("file://") => Ok(text.into()),
+        text if text.contains("://") => {
+            Err(format!("{text} is no directory; addresses are given with --listen"))
+        }
+        text => Ok(url_of(text)),
     }
-    if text.contains("://") {
-        return Err(format!("{text} is no directory; addresses are given with --listen"));
-    }
-    Ok(if text.starts_with('/') { format!("file://{text}") } else { format!("./{text}") })
 }
 
 type Opened = Result<HubInfo, Error>;

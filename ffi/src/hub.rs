@@ -23,9 +23,19 @@ use crate::types::*;
 /// A callback may run before this function returns. On any error nothing was opened.
 ///
 /// - TELPHER_INVALID: `url` or an option is wrong.
-/// - TELPHER_UNSUPPORTED: this version has no such hub, or it can't be driven so.
-/// - TELPHER_REFUSED: listening there needs a stated permission (`insecure`).
-/// - TELPHER_IO: the system has no descriptors or threads left.
+/// - TELPHER_UNSUPPORTED: this version has no such hub or directory, or it can't be driven so.
+/// - TELPHER_REFUSED: the directory is somebody else's, open to others or not a hub's; or listening
+///   there needs a stated permission (`insecure`).
+/// - TELPHER_IO: the system refused the directory, or has no descriptors or threads left.
+///
+/// The ticket may end with one of these, and everything that was started on the handle with it:
+/// - TELPHER_NO_HOST: nobody hosts the hub and this process may not, or it was not reached in time.
+/// - TELPHER_HOST_UNRESPONSIVE: its host was reached, and did not answer in time.
+/// - TELPHER_CORRUPT: the directory is damaged; `detail` names the file and the offset.
+/// - TELPHER_NO_SPACE: this process would host, and the disk has no room to begin.
+/// - TELPHER_IO, TELPHER_UNSUPPORTED: as above, found out later.
+///
+/// Once the hub was reached, a directory that fails the next host is logged and tried again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn telpher_open(
     url: *const c_char,
@@ -131,8 +141,10 @@ pub extern "C" fn telpher_wake(hub: telpher_hub) -> telpher_status {
     guard(|| Call::enter(hub)?.hub().wake())
 }
 
-/// What the hub can do, as names with a space between: `"calls queues.memory"`. The text is never
-/// freed. Any thread.
+/// What the hub can do, as names with a space between: of a directory
+/// `"calls queues.memory queues.os queues.disk batches dead_letters"`; where queues are kept in
+/// memory only, without `queues.os` and `queues.disk`. Until the hub is reached, it is what every
+/// hub at such a URL can. The text is never freed. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn telpher_capabilities(
     hub: telpher_hub,

@@ -29,20 +29,53 @@ TEST(a_queue_of_a_directory_is_on_disk_unless_it_says_otherwise) {
     CHECK_OK(telpher_close(hub, 0));
 }
 
-TEST(a_hub_says_whether_it_has_a_directory) {
+TEST(a_hub_says_whether_it_has_a_directory_and_what_it_can_do) {
     char directory[256];
     snprintf(directory, sizeof directory, "%s", fresh_directory());
     const char *const urls[] = {directory, "mem://says-whether"};
+    const char *const able[] = {
+        "calls queues.memory queues.os queues.disk batches dead_letters",
+        "calls queues.memory batches dead_letters",
+    };
     for (int at = 0; at < 2; at++) {
         telpher_hub hub;
         telpher_id id;
+        const char *names;
         CHECK_OK(telpher_open(urls[at], NULL, NULL, &hub, &id));
         telpher_event event = outcome(hub, id);
         CHECK_ENDED(event, TELPHER_OK);
         CHECK(event.hub_info->memory_only == (at == 1));
         CHECK_OK(telpher_events_release(&event));
+        CHECK_OK(telpher_capabilities(hub, &names));
+        CHECK(strcmp(names, able[at]) == 0);
         CHECK_OK(telpher_close(hub, 0));
     }
+}
+
+TEST(a_directory_that_is_damaged_ends_opening_at_once_with_file_and_offset) {
+    char directory[256], path[300];
+    telpher_hub hub;
+    telpher_id id, call;
+    snprintf(directory, sizeof directory, "%s", fresh_directory());
+    CHECK_OK(telpher_close(open_hub(directory, TELPHER_DRIVE_LIBRARY), 0));
+    snprintf(path, sizeof path, "%s/HUB", directory);
+    FILE *file = fopen(path, "w");
+    CHECK(file != NULL && fputs("hub zzz\n", file) >= 0 && fclose(file) == 0);
+    telpher_open_options options = TELPHER_SIZED(telpher_open_options);
+    options.timeout_ms = TELPHER_FOREVER;
+    CHECK_OK(telpher_open(directory, &options, NULL, &hub, &id));
+    telpher_status started = telpher_call(hub, "x", &TEXT(""), NULL, NULL, &call);
+    telpher_event event = outcome(hub, id);
+    CHECK_ENDED(event, TELPHER_CORRUPT);
+    CHECK_CONTAINS(event.detail, "HUB is damaged at offset 0");
+    CHECK(!event.maybe_executed);
+    CHECK_OK(telpher_events_release(&event));
+    if (started == TELPHER_OK) {
+        event = outcome(hub, call);
+        CHECK_ENDED(event, TELPHER_CORRUPT);
+        CHECK_OK(telpher_events_release(&event));
+    }
+    CHECK_OK(telpher_close(hub, 0));
 }
 
 TEST(what_is_on_disk_is_there_when_the_directory_is_opened_again) {

@@ -258,11 +258,17 @@ TEST(when_the_host_is_killed_the_handle_stays_and_hears_that_the_hub_has_changed
     CHECK_OK(telpher_receive(hub, "jobs", NULL, NULL, &receiving));
     telpher_id service = serve_waiting(hub, "reverse", 1);
     kill_host(host, hub, true);
-    event = outcome(hub, receiving);
-    CHECK_ENDED(event, TELPHER_HOST_LOST);
+    CHECK_OK(telpher_settle(hub, lost, TELPHER_ACKNOWLEDGE, NULL, NULL, &id));
+    event = outcome(hub, id);
+    CHECK_ENDED(event, TELPHER_LEASE_LOST);
     CHECK_OK(telpher_events_release(&event));
-    CHECK(telpher_settle(hub, lost, TELPHER_ACKNOWLEDGE, NULL, NULL, &id) == TELPHER_STALE ||
-          (outcome(hub, id).status == TELPHER_LEASE_LOST));
+    /* What the queue held is gone; the queue itself, and who waits at it, are not. */
+    CHECK_EQUAL(inspect(hub, "jobs").held, 0);
+    send_text(hub, "jobs", "second");
+    event = outcome(hub, receiving);
+    CHECK_ENDED(event, TELPHER_OK);
+    CHECK(event.body_size == 6 && memcmp(event.body, "second", 6) == 0);
+    settle(hub, &event, TELPHER_ACKNOWLEDGE, NULL);
     CHECK_OK(telpher_call(hub, "reverse", &TEXT("x"), NULL, NULL, &id));
     event = outcome(hub, service);
     while (event.kind == TELPHER_EVENT_STARTED) {

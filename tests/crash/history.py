@@ -55,7 +55,7 @@ class History:
         with self._lock:
             file = self._files.get(process)
             if file is None:
-                file = open(self.directory / f"{process}.log", "ab", buffering=0)  # noqa: SIM115
+                file = open(self.directory / f"{process}.log", "ab", buffering=0)
                 self._files[process] = file
         file.write(line)
 

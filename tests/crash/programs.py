@@ -19,8 +19,15 @@ WORKERS = {
     "python": [PYTHON, str(HERE / "workers" / "worker.py")],
     "node": ["node", str(HERE / "workers" / "worker.mjs")],
 }
+WITNESSES = {
+    "c": [str(TARGET / "c" / "release" / "telpher-crash-witness")],
+    "python": [PYTHON, str(HERE / "workers" / "witness.py")],
+    "node": ["node", str(HERE / "workers" / "witness.mjs")],
+}
+LANGUAGES = tuple(WORKERS)
 PATIENCE_S = 30.0
 """For anything that a program is to do: the work of milliseconds, on a machine that is busy."""
+LOOK_S = 0.002
 CONFIRMED = (b"sent", b"settled", b"batched")
 
 
@@ -36,7 +43,6 @@ class Program:
         self.world = world
         self.words: dict[str, int] = {}
         self.lines: list[str] = []
-        self.stopped = False
         self.errors = world.directory / f"{process}.stderr"
         with open(self.errors, "wb") as errors:
             self.popen = subprocess.Popen(
@@ -86,20 +92,22 @@ class Program:
         """End it at once, wherever it is."""
         role = "host" if self.world.host() is self else "other"
         self.world.note("kill", self.process, role)
+        if self.popen.poll() is not None:
+            return self.reap()  # It had ended before.
         self.signal(signal.SIGKILL)
-        self.reap()
+        return self.reap()
 
     def stop(self) -> None:
         """Pause it."""
         self.world.note("stop", self.process)
         self.signal(signal.SIGSTOP)
-        self.stopped = True
+        # Its threads stop one after the other; this is told when the last one has.
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)
 
     def go(self) -> None:
         """Let it go on."""
         self.world.note("go", self.process)
         self.signal(signal.SIGCONT)
-        self.stopped = False
 
     def end(self) -> None:
         """Ask for its good end."""
@@ -187,7 +195,7 @@ class World:
                 if left <= 0:
                     raise Failed(f"never came: {what}")
                 # Not everything that is waited for wakes this.
-                self.changed.wait(min(left, 0.05))
+                self.changed.wait(min(left, LOOK_S))
 
     def forget(self, program: Program) -> None:
         """It has ended."""

@@ -1,12 +1,12 @@
-"""The crash loop: programs in three languages share a hub, and are killed again and again.
+"""The crash tests: real programs in three languages, killed, paused and ended.
 
-    python3 tests/crash/run.py --cycles 50             about three minutes on two cores
-    python3 tests/crash/run.py --cycles 50 --seed 7    the schedule of that seed again
+    run.py                       every part, and a loop of 300 cycles: about three minutes
+    run.py --cycles 500          a longer loop
+    run.py --cycles 50 --seed 7  the schedule of that seed again
+    run.py --only loop           only the parts whose names begin so
 
-A cycle kills, pauses or ends a program, mostly the one that hosts, and starts it again. What all of
-them said is in a history that no kill can touch; at the end the queues are drained, and checker.py
-says whether what was promised was kept. Real processes do not run the same way twice: the seed
-repeats who is killed after how much work, as far as that goes.
+First come the checker's canaries, then scenarios (takeover.py, poison.py), then the loop. A part
+that fails keeps its directory, with the histories, and says where.
 """
 
 import argparse
@@ -15,218 +15,74 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from checker import Checker
-from history import HARNESS, Line, read
-from programs import PYTHON, HERE, Failed, Program, World
+import canaries
+import loop
+import takeover
+from poison import poisoned
+from programs import LANGUAGES, Failed, World
 
-LANGUAGES = ("c", "python", "node")
-ROLES = (("produce", "consume", "call"), ("consume", "move", "serve"))
-PAUSE_S = 0.3
-WORK_MAX = 300
-# A host that is dead is followed by another within this; it takes some milliseconds.
-PROGRESS_S = 20.0
+Part = Callable[[World], list[str] | None]
+BREACHES_SHOWN = 20
 
 
-class Loop:
-    """One run of so many cycles."""
-
-    def __init__(self, world: World, seed: int) -> None:
-        self.world = world
-        self.chance = random.Random(seed)
-        self.seed = seed
-        self.places: dict[str, tuple[str, tuple[str, ...]]] = {}
-        self.births: dict[str, int] = {}
-        self.running: dict[str, Program] = {}
-        for language in LANGUAGES:
-            for at, roles in enumerate(ROLES):
-                self.places[f"{language}{at}"] = (language, roles)
-
-    def start(self, place: str) -> None:
-        """Start a program where none runs."""
-        language, roles = self.places[place]
-        birth = self.births[place] = self.births.get(place, 0) + 1
-        seed = self.seed * 1_000 + birth
-        self.running[place] = self.world.worker(language, f"{place}-{birth}", seed, *roles)
-
-    def gone(self, place: str) -> None:
-        """A program has ended: forget it, and start its successor."""
-        self.world.forget(self.running.pop(place))
-        self.start(place)
-
-    def place_of(self, program: Program) -> str:
-        """Where a program runs."""
-        return next(place for place, each in self.running.items() if each is program)
-
-    def host(self) -> Program:
-        """The program that hosts, once there is one."""
-        self.world.until(lambda: self.world.host() is not None, "a host", PROGRESS_S)
-        host = self.world.host()
-        assert host is not None
-        return host
-
-    def another(self, host: Program) -> Program:
-        """Some program that does not host."""
-        others = [place for place in sorted(self.running) if self.running[place] is not host]
-        return self.running[self.chance.choice(others)]
-
-    def work(self, count: int) -> None:
-        """Wait until so many operations more are confirmed."""
-        wanted = self.world.confirmed + count
-        what = f"{count} operations confirmed"
-        self.world.until(lambda: self.world.confirmed >= wanted, what, PROGRESS_S)
-
-    def cycle(self) -> str:
-        """Do something to somebody; says what."""
-        # Often at once, that is while the last one is being recovered from.
-        self.work(0 if self.chance.random() < 0.2 else self.chance.randrange(WORK_MAX))
-        drawn = self.chance.random()
-        host = self.host()
-        if drawn < 0.55:
-            victims = [host]
-        elif drawn < 0.72:
-            victims = [self.another(host)]
-        elif drawn < 0.82:
-            victims = [host, self.another(host)]
-        elif drawn < 0.92:
-            return self.pause(host)
-        else:
-            return self.end(host if self.chance.random() < 0.7 else self.another(host))
-        for victim in victims:
-            victim.kill()
-        self.work(0 if self.chance.random() < 0.3 else 1)
-        for victim in victims:
-            self.gone(self.place_of(victim))
-        return f"kill {' '.join(victim.process for victim in victims)}"
-
-    def pause(self, host: Program) -> str:
-        """Pause the host; then let it go on, or kill it."""
-        host.stop()
-        end = time.monotonic() + self.chance.random() * PAUSE_S
-        self.world.until(lambda: time.monotonic() >= end, "the end of a pause")
-        if self.chance.random() < 0.5:
-            host.go()
-            return f"pause {host.process}"
-        host.kill()
-        self.gone(self.place_of(host))
-        return f"pause and kill {host.process}"
-
-    def end(self, program: Program) -> str:
-        """Ask a program for its good end, in the middle of the work of the others."""
-        program.end()
-        program.ends_well()
-        self.gone(self.place_of(program))
-        return f"end {program.process}"
-
-    def finish(self) -> None:
-        """Ask all for their good end, one after the other."""
-        self.work(WORK_MAX)
-        for program in self.running.values():
-            program.end()
-        for program in self.running.values():
-            program.ends_well()
-            self.world.forget(program)
-        self.running.clear()
+def parts(seed: int, cycles: int) -> dict[str, Part]:
+    """Every part, by its name."""
+    every: dict[str, Part] = {each.__name__: each for each in canaries.CANARIES}
+    every |= {each.__name__: each for each in takeover.SCENARIOS}
+    for language in LANGUAGES:
+        for role in ("consumer", "host"):
+            name = f"poison_does_no_harm_to_its_neighbours_in_a_{role}_in_{language}"
+            every[name] = partial(poisoned, language=language, is_host=role == "host")
+    every[f"loop_of_{cycles}_cycles_with_seed_{seed}"] = partial(loop.run, seed=seed, cycles=cycles)
+    return every
 
 
-def takeovers(lines: list[Line]) -> list[float]:
-    """For each kill of a host: ms until an operation of another, begun after it, was confirmed."""
-    kills: list[tuple[int, str]] = []
-    begun: dict[tuple[str, str], int] = {}
-    waits: dict[int, float] = {}
-    for line in lines:
-        key = (line.process, " ".join(line.fields[: 1 if line.word in ("send", "sent") else 4]))
-        if line.process == HARNESS:
-            if line.word in ("kill", "stop") and line.fields[-1] != "other":
-                is_kill = line.word == "kill"
-                kills.append((line.at_us, line.fields[0] if is_kill else ""))
-        elif line.word in ("send", "settle"):
-            begun[key] = line.at_us
-        elif line.word in ("sent", "settled") and "OK" in line.fields and kills:
-            at_us, process = kills[-1]
-            started_us = begun.get(key, 0)
-            if started_us > at_us and process not in ("", line.process) and at_us not in waits:
-                waits[at_us] = (line.at_us - at_us) / 1_000
-    return sorted(waits.values())
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The value below which this share of them lies."""
-    return values[min(int(len(values) * share), len(values) - 1)] if values else float("nan")
-
-
-def report(lines: list[Line], checker: Checker) -> None:
-    """Print what was done."""
-    messages = checker.messages.values()
-    sent = sum(each.status == "OK" for each in messages)
-    got = sum(len(each.got) for each in messages)
-    dead = sum(each.dead is not None for each in messages)
-    kills = [line.fields[-1] for line in lines if line.process == HARNESS and line.word == "kill"]
-    waits = takeovers(lines)
-    print(
-        f"{sent} sends confirmed, {got} deliveries, {len(checker.batches)} batches,"
-        f" {dead} dead letters, {len(checker.calls)} calls;"
-        f" {kills.count('host')} hosts and {kills.count('other')} others killed"
-    )
-    print(
-        f"takeover: another program's next operation was confirmed after"
-        f" {percentile(waits, 0.5):.1f} ms (p50), {percentile(waits, 0.99):.1f} ms (p99),"
-        f" {percentile(waits, 1):.1f} ms (most) of {len(waits)}"
-    )
-
-
-def drain(world: World) -> None:
-    """Empty the queues with a fresh program."""
-    command = [PYTHON, "-c", "import drain; drain.main()", str(world.hub), "drain"]
-    command[2] = f"import sys; sys.path[:0] = [{str(HERE)!r}]; {command[2]}"
-    program = world.start("drain", command)
-    program.ends_well()
-    world.forget(program)
-
-
-def run(directory: Path, seed: int, cycles: int) -> list[str]:
-    """One run; returns what was wrong."""
-    world = World(directory)
-    loop = Loop(world, seed)
+def run(name: str, part: Part, directory: Path) -> list[str]:
+    """What is wrong in one part."""
+    world = World(directory / name, keeps_lines="loop" not in name)
     try:
-        for place in loop.places:
-            loop.start(place)
-        loop.work(1)
-        for number in range(cycles):
-            world.note("cycle", str(number), loop.cycle())
-            world.history.sync()
-        loop.finish()
-        drain(world)
+        return part(world) or []
     except Failed as failure:
         return [str(failure)]
     finally:
         world.close()
-    lines = read(world.history.directory)
-    checker = Checker(lines, "drain")
-    wrong = checker.check()
-    report(lines, checker)
-    return wrong
 
 
 def main() -> int:
-    """Run, and keep what was written if anything was wrong."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--cycles", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=None)
+    """Run the parts; what a failed one has written is kept."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--cycles", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
+    parser.add_argument("--only", default="")
     options = parser.parse_args()
-    seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
-    print(f"crash loop: {options.cycles} cycles, seed {seed}", flush=True)
     directory = Path(tempfile.mkdtemp(prefix="telpher-crash-"))
-    wrong = run(directory / "loop", seed, options.cycles)
-    for each in wrong[:20]:
-        print(f"WRONG: {each}")
-    if wrong:
-        print(f"{len(wrong)} breaches, seed {seed}; kept: {directory}")
-        return 1
-    shutil.rmtree(directory)
-    print("1 passed")
-    return 0
+    failed = passed = 0
+    for name, part in parts(options.seed, options.cycles).items():
+        if not name.startswith(options.only):
+            continue
+        begun = time.monotonic()
+        print(f"{name} ...", flush=True)
+        wrong = run(name, part, directory)
+        verdict = "FAILED" if wrong else "ok"
+        print(f"{name} ... {verdict} ({time.monotonic() - begun:.1f} s)", flush=True)
+        for breach in wrong[:BREACHES_SHOWN]:
+            print(f"    {breach}")
+        if wrong:
+            failed += 1
+            print(f"    {len(wrong)} in all; kept: {directory / name}")
+        else:
+            passed += 1
+            shutil.rmtree(directory / name)
+    print(f"{passed} passed, {failed} failed")
+    if not failed:
+        directory.rmdir()
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { createInterface } from 'node:readline'
 import test from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -38,7 +40,17 @@ test('when a host is killed, work goes on under another, and everybody is told',
   await until(() => notices.some((notice) => notice.kind === 'HUB_CHANGED'), 'HUB_CHANGED')
   assert.equal(notices.find((notice) => notice.kind === 'HUB_CHANGED').memoryLost, true)
   assert.equal(String(await hub.call('echo', 'again')), 'again')
-  await fails(queue.inspect(), 'NOT_FOUND')
+  const { ready, durability } = await queue.inspect()
+  assert.deepEqual([ready, durability], [0, 'memory'])
+})
+
+test('a directory that is damaged is CORRUPT at once, with file and offset', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const hub = await open(directory)
+  assert.ok(hub.capabilities.includes('queues.disk'))
+  await hub.close()
+  await writeFile(path.join(directory, 'HUB'), 'hub zzz\n')
+  await fails(open(directory), 'CORRUPT', /HUB is damaged at offset 0/)
 })
 
 test('a queue of a directory is on disk if nothing else is stated', async (t) => {

@@ -1,11 +1,13 @@
 """Queues on asyncio."""
 
 import asyncio
+import time
 
 import pytest
 import telpher
 import telpher.aio
 from conftest import Run
+from telpher.aio._line import Line
 
 
 def test_a_consumer_gives_every_message_once(run: Run, url: str) -> None:
@@ -49,6 +51,18 @@ def test_a_send_in_line_is_full_when_its_time_is_over(run: Run, url: str) -> Non
             with pytest.raises(telpher.Full):
                 await queue.send(b"", timeout=0.05)
             receive.cancel()
+
+    run(main())
+
+
+def test_readiness_that_comes_before_who_joined_the_line_runs_again_is_not_lost(run: Run) -> None:
+    async def main() -> None:
+        line = Line(asyncio.get_running_loop())
+        first, second = line.join(), line.join()
+        line.leave(first)
+        line.wake()
+        assert second.done() and not line
+        await line.readiness(second, time.monotonic())
 
     run(main())
 

@@ -115,6 +115,53 @@ fn a_requeued_message_keeps_its_place_and_counts_a_failure() {
 }
 
 #[test]
+fn the_last_attempt_counts_as_a_dead_letter_and_not_as_requeued_also_for_the_next_host() {
+    let mut world = World::new();
+    let program = world.program();
+    world.run(
+        program,
+        declare_on_disk("jobs", QueueOptions { max_attempts: 2, ..QueueOptions::default() }),
+    );
+    world.run(program, send("jobs", "stubborn"));
+    for _ in 0..2 {
+        let received = world.run(program, receive("jobs"));
+        world.pass(200);
+        let (token, ..) = world.deliveries(program, received)[0];
+        world.run(program, settle(token, Verdict::Requeue));
+    }
+    for _ in 0..2 {
+        let inspected = world.run(program, Command::Inspect { queue: name("jobs") });
+        let Ok(Outcome::Queue(info)) = world.outcome(program, inspected) else { panic!() };
+        assert_eq!((info.sent, info.requeued, info.dead_lettered), (1, 1, 1));
+        world.change_host();
+        world.pass(1_000);
+    }
+}
+
+#[test]
+fn stating_the_dead_letter_queue_that_is_the_default_is_no_difference() {
+    let (mut world, program, _) = world_with_queue(QueueOptions::default());
+    let to = |queue: &str| QueueOptions { dead_letter: Some(name(queue)), ..Default::default() };
+    let same = world.run(program, declare("jobs", to("jobs.dead")));
+    assert!(world.outcome(program, same).is_ok());
+    let other = world.run(program, declare("jobs", to("graves")));
+    let error = world.outcome(program, other).unwrap_err();
+    assert_eq!(error.kind(), Kind::Mismatch);
+    assert!(error.detail().contains("dead_letter \"jobs.dead\", not \"graves\""), "{error}");
+}
+
+#[test]
+fn the_bound_on_bytes_is_that_of_where_they_are_kept_also_where_that_is_the_default() {
+    let mut world = World::in_memory();
+    let program = world.program();
+    let options = QueueOptions { bytes_max: (1 << 30) + 1, ..QueueOptions::default() };
+    let declared = world.run(program, Command::Declare { queue: name("jobs"), options });
+    let error = world.outcome(program, declared).unwrap_err();
+    assert_eq!(error.kind(), Kind::Invalid);
+    assert_eq!(error.detail(), "bytes_max is 1073741825; allowed are 0 to 1073741824");
+}
+
+#[test]
 fn a_rejected_message_leaves_the_queue() {
     let (mut world, producer, consumer) = world_with_queue(QueueOptions::default());
     world.run(producer, send("jobs", "bad"));
@@ -345,4 +392,19 @@ fn what_is_held_of_a_deleted_queue_is_void() {
     let late = world.run(consumer, settle(token, Verdict::Requeue));
     assert_eq!(world.kind(consumer, late), Kind::LeaseLost);
     assert_eq!(world.figures(producer, "jobs"), (0, 0));
+}
+
+#[test]
+fn a_session_whose_process_cannot_be_watched_has_the_grace_time() {
+    let (mut world, producer, consumer) = world_with_queue(QueueOptions::default());
+    world.run(producer, send("jobs", "held"));
+    world.run(consumer, receive("jobs"));
+    let session = world.leave(consumer);
+    world.pass(60_000);
+    assert_eq!(world.figures(producer, "jobs"), (0, 1));
+    world.hub.handle_unwatched(world.now, session);
+    world.pass(4_900);
+    assert_eq!(world.figures(producer, "jobs"), (0, 1));
+    world.pass(200);
+    assert_eq!(world.figures(producer, "jobs"), (1, 0));
 }

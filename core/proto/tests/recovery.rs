@@ -41,7 +41,7 @@ fn what_was_handed_over_outlives_hosts_that_end_before_they_serve() {
     let program = world.program();
     world.run(program, declare("jobs", QueueOptions::default()));
     world.run(program, send("jobs", "a"));
-    world.close_down();
+    world.end_host().expect("an undamaged disk");
     world.break_take_over_off();
     world.break_take_over_off();
     world.change_host();
@@ -53,7 +53,8 @@ fn what_was_handed_over_outlives_hosts_that_end_before_they_serve() {
     assert_eq!(world.figures(program, "jobs"), (0, 0));
 }
 
-/// Old messages stay while others come and go; from the `pause`th on nothing is written for a while.
+/// Old messages stay while others come and go; from the `pause`th on nothing is written for a
+/// while.
 fn world_with_garbage(pause: usize) -> (World, usize, Vec<u64>) {
     let (segment, garbage_min, resident_max) = ((16_384, 16_384), 10_000, 0);
     let sizes = Sizes { segment, garbage_min, resident_max, ..Sizes::default() };

@@ -23,6 +23,7 @@ struct Bench {
 impl Bench {
     fn new() -> Bench {
         let config = Config {
+            hub_id: [9; 16],
             epoch: 1,
             directory: false,
             session_grace_ms: 5_000,

@@ -130,7 +130,10 @@ impl Hub {
         &self.inner.shared
     }
 
-    /// Starts to open a hub; never blocks. The ticket ends with [`crate::Outcome::Opened`].
+    /// Starts to open a hub; never blocks. The ticket ends with [`crate::Outcome::Opened`], or with
+    /// `NO_HOST` or `HOST_UNRESPONSIVE` if the hub was not reached in time, or why this process
+    /// could not host a directory: `CORRUPT` with file and offset, `NO_SPACE`, `IO`. Once the hub
+    /// was reached, such a failure is logged and tried again.
     /// `notices` (not `Wait`) gets `Notice` and `Ready` events.
     ///
     /// # Errors
@@ -341,9 +344,16 @@ impl Hub {
         self.shared().admission.stats()
     }
 
-    /// What the hub can do, by name: `calls`, `queues.memory`, ...
+    /// What the hub can do, by name: `calls`, `queues.memory`, `queues.os`, `queues.disk`,
+    /// `batches`, `dead_letters`; without `queues.os` and `queues.disk` it keeps queues in memory
+    /// only. Until the hub is reached, this is what every hub at such a URL can.
     pub fn capabilities(&self) -> &'static [&'static str] {
-        &["calls", "queues.memory"]
+        match self.shared().keeps_queues.load(Ordering::SeqCst) {
+            true => {
+                &["calls", "queues.memory", "queues.os", "queues.disk", "batches", "dead_letters"]
+            }
+            false => &["calls", "queues.memory", "batches", "dead_letters"],
+        }
     }
 
     /// True if the calling process is a fork of the one that opened the handle.

@@ -7,7 +7,7 @@
 //!
 //! Floors (`<-` points at what may be imported): `disk, reactor <- api`. Here the disk is
 //! `directory`; the reactor is `poller`, `link`, `host` and `handle`. Only `sugar` is
-//! above `api`.
+//! above `api`; `offline` looks at directories, beside all that.
 #![deny(unsafe_code)]
 
 mod address;
@@ -18,6 +18,7 @@ mod directory;
 mod handle;
 mod host;
 mod link;
+pub mod offline;
 mod poller;
 pub mod sugar;
 mod sync;

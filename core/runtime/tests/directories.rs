@@ -212,14 +212,90 @@ fn one_who_must_host_waits_until_it_can() {
     assert!(record.contains("\nepoch 1\n"), "{record}");
 }
 
+/// Why the hub can't be had, found out without waiting for the time of opening to pass.
+fn unusable(scratch: &Scratch) -> Error {
+    telpher::sugar::open_with(&scratch.url(), OpenOptions::default()).unwrap_err()
+}
+
 #[test]
 fn a_damaged_record_is_reported_and_left_alone() {
     let scratch = Scratch::new();
     reach(&scratch.url(), Drive::Library).close(PATIENCE).unwrap();
     fs::write(scratch.hub().join("HUB"), "hub zzz\n").unwrap();
-    let soon = Timeout::After(std::time::Duration::from_millis(100));
-    let options = OpenOptions { timeout: soon, ..OpenOptions::default() };
-    let error = telpher::sugar::open_with(&scratch.url(), options).unwrap_err();
-    assert!(error.detail().contains("HUB is damaged"), "{error}");
+    let error = unusable(&scratch);
+    assert_eq!(error.kind(), Kind::Corrupt);
+    assert!(error.detail().contains("HUB is damaged at offset 0"), "{error}");
     assert_eq!(fs::read_to_string(scratch.hub().join("HUB")).unwrap(), "hub zzz\n");
+}
+
+#[test]
+fn a_hub_says_what_it_can_do_with_queues_however_it_is_reached() {
+    let in_memory = ["calls", "queues.memory", "batches", "dead_letters"];
+    let kept = ["calls", "queues.memory", "queues.os", "queues.disk", "batches", "dead_letters"];
+    let scratch = Scratch::new();
+    let socket = format!("unix://{}", scratch.0.join("door").display());
+    let listening = OpenOptions { listen: vec![socket.clone()], ..OpenOptions::default() };
+    let host = telpher::sugar::open_with(&scratch.url(), listening).unwrap();
+    assert_eq!(host.capabilities(), kept);
+    assert_eq!(reach(&socket, Drive::Caller).capabilities(), kept);
+    let memory = format!("mem://{}", unique("able"));
+    assert_eq!(reach(&memory, Drive::Caller).capabilities(), in_memory);
+
+    // Before it is reached, what any hub there can.
+    for (url, able) in [(scratch.url(), &kept[..]), (socket, &in_memory), (memory, &in_memory)] {
+        let options = options(Drive::Caller);
+        let (unreached, _) = Hub::open(&url, options, Done::Wait, Done::None).unwrap();
+        assert_eq!(unreached.capabilities(), able, "{url}");
+    }
+}
+
+#[test]
+fn a_journal_that_is_damaged_or_missing_ends_opening_as_corrupt_with_file_and_offset() {
+    let scratch = Scratch::new();
+    let hub = reach(&scratch.url(), Drive::Library);
+    let queue = hub.queue("jobs").unwrap();
+    queue.declare(QueueOptions::default()).unwrap();
+    queue.send("safe").unwrap();
+    hub.close(PATIENCE).unwrap();
+    let segment = scratch.hub().join("journal.00000001");
+    let good = fs::read(&segment).unwrap();
+    let at = good.windows(4).position(|bytes| bytes == b"safe").unwrap();
+    let mut bad = good.clone();
+    bad[at] ^= 1;
+    fs::write(&segment, &bad).unwrap();
+    let error = unusable(&scratch);
+    assert_eq!(error.kind(), Kind::Corrupt);
+    assert!(error.detail().contains("journal.00000001"), "{error}");
+    assert!(error.detail().contains("offset"), "{error}");
+    assert_eq!(fs::read(&segment).unwrap(), bad);
+
+    fs::remove_file(&segment).unwrap();
+    let error = unusable(&scratch);
+    assert_eq!(error.kind(), Kind::Corrupt);
+    assert!(error.detail().contains("journal.00000001 is missing"), "{error}");
+
+    fs::write(&segment, &good).unwrap();
+    fs::set_permissions(&segment, fs::Permissions::from_mode(0o600)).unwrap();
+    let hub = reach(&scratch.url(), Drive::Library);
+    assert_eq!(hub.queue("jobs").unwrap().inspect().unwrap().ready, 1);
+}
+
+#[test]
+fn a_handle_that_was_open_outlasts_a_directory_that_is_damaged_for_a_while() {
+    if let Some(url) = role() {
+        let _hub = reach(&url, Drive::Library);
+        tell("hosting");
+        return wait_for_parent();
+    }
+    let scratch = Scratch::new();
+    let test = "a_handle_that_was_open_outlasts_a_directory_that_is_damaged_for_a_while";
+    let mut host = process(test, &scratch.url());
+    hear(&mut host, "hosting");
+    let hub = reach(&scratch.url(), Drive::Library);
+    let record = fs::read(scratch.hub().join("HUB")).unwrap();
+    fs::write(scratch.hub().join("HUB"), "hub zzz\n").unwrap();
+    kill(host);
+    assert_eq!(unusable(&scratch).kind(), Kind::Corrupt);
+    fs::write(scratch.hub().join("HUB"), record).unwrap();
+    hub.queue("jobs").unwrap().declare(QueueOptions::default()).unwrap();
 }

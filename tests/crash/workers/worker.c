@@ -1,5 +1,6 @@
 /* The C program of the crash loop: `telpher-crash-worker URL NAME SEED ROLE...`. As worker.py, with
  * a thread for each role. */
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,7 +14,8 @@
 #include <telpher.h>
 
 enum { BODY_SIZE_MAX = 80000, LINE_SIZE = 2048, WINDOW = 8, KEPT_MAX = 2, HELD_MAX = 16 };
-enum { MOMENT_MS = 100, TIMEOUT_MS = 20000, NUMBER_SIZE = 64, JOBS_MAX = 3 };
+enum { TURNS = 60, IDLE = 30 };
+enum { MOMENT_MS = 100, TIMEOUT_MS = 20000, PACE_MS = 2, NUMBER_SIZE = 64, JOBS_MAX = 3 };
 
 typedef struct {
     const char *name;
@@ -23,9 +25,11 @@ typedef struct {
 static const queue_kind QUEUES[] = {
     {"disk.in", TELPHER_DURABILITY_DISK}, {"os.in", TELPHER_DURABILITY_OS},
     {"disk.out", TELPHER_DURABILITY_DISK}, {"os.out", TELPHER_DURABILITY_OS},
-    {"spice", TELPHER_DURABILITY_MEMORY},
+    {"late", TELPHER_DURABILITY_DISK}, {"spice", TELPHER_DURABILITY_MEMORY},
+    {"poison", TELPHER_DURABILITY_DISK},
 };
-enum { QUEUES_COUNT = sizeof QUEUES / sizeof QUEUES[0], SPICE = QUEUES_COUNT - 1 };
+enum { QUEUES_COUNT = 6, LATE = 4, SPICE = 5, LEASE_MS = 80 };
+enum { DECLARED_COUNT = sizeof QUEUES / sizeof QUEUES[0] };
 
 /* A message that is held: what verdicts and the history need of it. */
 typedef struct {
@@ -79,9 +83,9 @@ static uint64_t draw(uint64_t *state, uint64_t below) {
 static size_t body_of(const char *number, char *body) {
     unsigned long count = strtoul(strrchr(number, '-') + 1, NULL, 10);
     size_t size = count % 90, head = (size_t)snprintf(body, NUMBER_SIZE + 1, "%s:", number);
-    if (count % 101 == 0) {
+    if (count % 17 == 0) {
         size = 70000;
-    } else if (count % 11 == 0) {
+    } else if (count % 5 == 0) {
         size = count * 37 % 6000;
     }
     memset(body + head, (char)('a' + count % 26), size);
@@ -103,6 +107,7 @@ static void declare(int queue) {
     options.max_attempts = 3;
     options.backoff_min_ms = 5;
     options.backoff_max_ms = 50;
+    options.ack_deadline_ms = queue == LATE ? LEASE_MS : 0;
     started("declare", telpher_declare(hub, QUEUES[queue].name, &options, NULL, &id));
     telpher_event event = next("declare", id);
     if (event.status != TELPHER_OK) {
@@ -122,7 +127,7 @@ static void sent(const char *number, int queue, telpher_id id) {
 }
 
 static void produce(uint64_t *chance) {
-    static const int TARGETS[] = {0, 0, 1, 1, SPICE};
+    static const int TARGETS[] = {0, 0, 1, 1, LATE, SPICE};
     static char body[BODY_SIZE_MAX];
     char numbers[WINDOW][NUMBER_SIZE];
     int queues[WINDOW];
@@ -137,7 +142,7 @@ static void produce(uint64_t *chance) {
             continue;
         }
         char *number = numbers[count % WINDOW];
-        int queue = queues[count % WINDOW] = TARGETS[draw(chance, 5)];
+        int queue = queues[count % WINDOW] = TARGETS[draw(chance, 6)];
         snprintf(number, NUMBER_SIZE, "%s-s-%lu", own_name, count + 1);
         say("send %s %s", number, QUEUES[queue].name);
         size_t size = body_of(number, body);
@@ -175,15 +180,17 @@ static job got(const char *queue, const telpher_event *event) {
     return held;
 }
 
-/* Takes from a consumer until it or the program ends. True if the queue is gone. */
+/* Takes from a consumer until it or the program ends, or for some turns. True if the queue is
+ * gone. */
 static bool take(uint64_t *chance, const char *queue, telpher_id consumer, bool is_poisonous) {
     job kept[HELD_MAX];
     int count = 0;
     bool gone = false;
-    while (!ends && !gone) {
+    for (int turn = 0; !ends && !gone && (is_poisonous || turn < TURNS); turn++) {
         telpher_event event = TELPHER_SIZED(telpher_event);
         telpher_status status = telpher_wait(hub, consumer, MOMENT_MS, &event);
         if (status == TELPHER_PENDING) {
+            turn += IDLE;
             while (count > 0) {
                 settle(queue, &kept[--count], TELPHER_ACKNOWLEDGE);
             }
@@ -240,8 +247,8 @@ static void consume_from(uint64_t *chance, const char *queue, uint32_t prefetch,
 
 static void consume(uint64_t *chance) {
     static const uint32_t PREFETCH[] = {1, 4, 16};
-    int queue = (int)draw(chance, QUEUES_COUNT);
     while (!ends) {
+        int queue = (int)draw(chance, QUEUES_COUNT);
         consume_from(chance, QUEUES[queue].name, PREFETCH[draw(chance, 3)], false);
         if (queue == SPICE && !ends) {
             declare(queue);
@@ -300,13 +307,15 @@ static void move(uint64_t *chance) {
     telpher_batch batch;
     started("batch", telpher_batch_new(&batch));
     for (unsigned long number = 1; !ends; number++) {
-        const char *queue = QUEUES[draw(chance, 2)].name, *target = QUEUES[2 + draw(chance, 2)].name;
+        const char *queue = QUEUES[draw(chance, 2)].name;
+        const char *target = QUEUES[2 + draw(chance, 2)].name;
         char parts[LINE_SIZE / 2] = "", name[NUMBER_SIZE], sending[NUMBER_SIZE];
         job jobs[JOBS_MAX];
         size_t size = 0;
         int count = receive(queue, jobs, 1 + (int)draw(chance, JOBS_MAX));
         for (int at = 0; at < count && !ends; at++) {
-            started("batch", telpher_batch_settle(batch, jobs[at].token, TELPHER_ACKNOWLEDGE, NULL));
+            started("batch",
+                    telpher_batch_settle(batch, jobs[at].token, TELPHER_ACKNOWLEDGE, NULL));
             size += (size_t)snprintf(parts + size, sizeof parts - size, " take:%s:%llu:%s", queue,
                                      (unsigned long long)jobs[at].id, jobs[at].number);
         }
@@ -369,8 +378,9 @@ static void serve(uint64_t *chance) {
 
 static void called(const char *number, telpher_id id) {
     telpher_event event = next("call", id);
-    bool right = event.status != TELPHER_OK ||
-                 (event.body_size == strlen(number) && !memcmp(event.body, number, event.body_size));
+    size_t size = strlen(number);
+    bool same = event.body_size == size && memcmp(event.body, number, size) == 0;
+    bool right = same || event.status != TELPHER_OK;
     say("called %s %s %s", number, ending(&event), right ? "right" : "wrong");
     telpher_events_release(&event);
 }
@@ -394,6 +404,7 @@ static void call(uint64_t *chance) {
         started("call", telpher_call(hub, "echo", &TELPHER_BODY(number, strlen(number)), &options,
                                      NULL, &ids[count % CALLS]));
         count++;
+        poll(NULL, 0, PACE_MS);
     }
 }
 
@@ -403,8 +414,10 @@ typedef struct {
     uint64_t chance;
 } role;
 
-static const role ROLES[] = {{"produce", produce, 0}, {"consume", consume, 0}, {"move", move, 0},
-                             {"serve", serve, 0},     {"call", call, 0},       {"poison", poison, 0}};
+static const role ROLES[] = {
+    {"produce", produce, 0}, {"consume", consume, 0}, {"move", move, 0},
+    {"serve", serve, 0},     {"call", call, 0},       {"poison", poison, 0},
+};
 
 static void *play(void *argument) {
     role *own = argument;
@@ -450,7 +463,7 @@ int main(int count, char **arguments) {
     }
     unsigned long long epoch = event.hub_info->epoch;
     telpher_events_release(&event);
-    for (int queue = 0; queue < QUEUES_COUNT; queue++) {
+    for (int queue = 0; queue < DECLARED_COUNT; queue++) {
         declare(queue);
     }
     say("open %llu", epoch);

@@ -10,11 +10,17 @@ const QUEUES = {
   'os.in': 'os',
   'disk.out': 'disk',
   'os.out': 'os',
+  late: 'disk',
   spice: 'memory',
 }
+const DECLARED = { ...QUEUES, poison: 'disk' }
 const OPTIONS = { lengthMax: 300, maxAttempts: 3, backoffMinMs: 5, backoffMaxMs: 50 }
+const LEASE_MS = 80
 const WINDOW = 8
 const KEPT_MAX = 2
+const TURNS = 60
+const IDLE = 30
+const PACE_MS = 2
 
 const [url, name, seed, ...roles] = process.argv.slice(2)
 let ends = false
@@ -36,8 +42,8 @@ function chanceOf(start) {
 function bodyOf(number) {
   const count = Number(number.slice(number.lastIndexOf('-') + 1))
   let size = count % 90
-  if (count % 101 === 0) size = 70_000
-  else if (count % 11 === 0) size = (count * 37) % 6_000
+  if (count % 17 === 0) size = 70_000
+  else if (count % 5 === 0) size = (count * 37) % 6_000
   return `${number}:${String.fromCharCode(97 + (count % 26)).repeat(size)}`
 }
 
@@ -54,13 +60,16 @@ async function outcome(promise) {
   }
 }
 
-const declare = (queue) => hub.queue(queue).declare({ durability: QUEUES[queue], ...OPTIONS })
+function declare(queue) {
+  const ackDeadlineMs = queue === 'late' ? LEASE_MS : Infinity
+  return hub.queue(queue).declare({ durability: DECLARED[queue], ackDeadlineMs, ...OPTIONS })
+}
 
 async function produce(chance) {
   const open = []
   for (let count = 1; !ends; count++) {
     const number = `${name}-s-${count}`
-    const queue = ['disk.in', 'disk.in', 'os.in', 'os.in', 'spice'][chance(5)]
+    const queue = ['disk.in', 'disk.in', 'os.in', 'os.in', 'late', 'spice'][chance(6)]
     say('send', number, queue)
     open.push(sent(number, queue))
     if (open.length >= WINDOW) await open.shift()
@@ -77,8 +86,8 @@ async function sent(number, queue) {
 }
 
 async function consume(chance) {
-  const queue = Object.keys(QUEUES)[chance(5)]
   while (!ends) {
+    const queue = Object.keys(QUEUES)[chance(6)]
     const consumer = hub.queue(queue).consume({ prefetch: [1, 4, 16][chance(3)] })
     const { error } = await outcome(take(chance, queue, consumer))
     await consumer.close()
@@ -91,10 +100,11 @@ async function consume(chance) {
 async function take(chance, queue, consumer) {
   const kept = []
   let next = consumer.next()
-  while (!ends) {
+  for (let turn = 0; turn < TURNS && !ends; turn++) {
     const came = await soon(next)
     if (came?.done) break
     if (came === undefined) {
+      turn += IDLE
       while (kept.length) await settle(queue, kept.pop(), 'acknowledge')
       continue
     }
@@ -196,6 +206,7 @@ async function call(chance) {
     say('call', number)
     open.push(called(number, [1_000, 5_000][chance(2)]))
     if (open.length >= WINDOW / 2) await open.shift()
+    await new Promise((resolve) => setTimeout(resolve, PACE_MS))
   }
   await Promise.all(open)
 }
@@ -236,7 +247,7 @@ const stopped = new Promise((resolve) => {
 })
 process.on('unhandledRejection', (error) => fault('unhandled', error))
 hub = await open(url, { timeoutMs: 30_000 })
-for (const queue of Object.keys(QUEUES)) await declare(queue)
+for (const queue of Object.keys(DECLARED)) await declare(queue)
 say('open', hub.info.epoch)
 const play = { produce, consume, move, serve, call, poison }
 const playing = roles.map((role, at) =>

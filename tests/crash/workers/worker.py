@@ -15,10 +15,22 @@ from collections import deque
 
 import telpher
 
-QUEUES = {"disk.in": "disk", "os.in": "os", "disk.out": "disk", "os.out": "os", "spice": "memory"}
+QUEUES = {
+    "disk.in": "disk",
+    "os.in": "os",
+    "disk.out": "disk",
+    "os.out": "os",
+    "late": "disk",
+    "spice": "memory",
+}
+DECLARED = {**QUEUES, "poison": "disk"}
 OPTIONS = {"length_max": 300, "max_attempts": 3, "backoff_min": 0.005, "backoff_max": 0.05}
 WINDOW = 8
+LEASE_S = 0.08
 KEPT_MAX = 2
+TURNS = 60
+IDLE = 30
+PACE_S = 0.002
 POISON = "poison"
 
 
@@ -31,7 +43,8 @@ def say(*fields: object) -> None:
 def body_of(number: str) -> bytes:
     """The one body that a number has, as every program makes it."""
     count = int(number.rpartition("-")[2])
-    size = 70_000 if count % 101 == 0 else count * 37 % 6_000 if count % 11 == 0 else count % 90
+    # Some large, so that the journal's segments, of a megabyte at first, come and go.
+    size = 70_000 if count % 17 == 0 else count * 37 % 6_000 if count % 5 == 0 else count % 90
     return f"{number}:".encode() + bytes([ord("a") + count % 26]) * size
 
 
@@ -51,7 +64,9 @@ class Worker:
 
     def declare(self, queue: str) -> None:
         """Make a queue; one in memory is gone when its host was killed."""
-        self.hub.queue(queue).declare(durability=QUEUES[queue], **OPTIONS)
+        lease = LEASE_S if queue == "late" else None
+        options = {"durability": DECLARED[queue], "ack_deadline": lease, **OPTIONS}
+        self.hub.queue(queue).declare(**options)
 
     def numbers(self, letter: str):
         """Numbers that no other program has."""
@@ -63,7 +78,7 @@ class Worker:
         for number in self.numbers("s"):
             if self.ends.is_set():
                 break
-            queue = chance.choice(["disk.in", "disk.in", "os.in", "os.in", "spice"])
+            queue = chance.choice(["disk.in", "disk.in", "os.in", "os.in", "late", "spice"])
             say("send", number, queue)
             send = self.hub.queue(queue).start.send(body_of(number), timeout=20)
             open_sends.append((number, queue, send))
@@ -80,9 +95,9 @@ class Worker:
             self.declare(queue)
 
     def consume(self, chance: random.Random) -> None:
-        """Take messages of some queue, and give all kinds of verdicts."""
-        queue = chance.choice(list(QUEUES))
+        """Take messages of one queue after the other, and give all kinds of verdicts."""
         while not self.ends.is_set():
+            queue = chance.choice(list(QUEUES))
             kept: list[telpher.Job] = []
             with self.hub.queue(queue).consume(prefetch=chance.choice([1, 4, 16])) as consumer:
                 try:
@@ -95,11 +110,14 @@ class Worker:
                 self.declare(queue)
 
     def take(self, chance: random.Random, queue: str, consumer, kept: list) -> None:
-        """Take from a consumer until it or the program ends."""
-        while not self.ends.is_set():
+        """Take from a consumer until it or the program ends, or for some turns."""
+        turns = 0
+        while turns < TURNS and not self.ends.is_set():
+            turns += 1
             try:
                 job = consumer.receive(timeout=0.1)
             except telpher.Pending:
+                turns += IDLE
                 while kept:
                     self.settle(queue, kept.pop(), "acknowledge")
                 continue
@@ -138,7 +156,10 @@ class Worker:
         """Take from one queue and send to another, in one batch."""
         fresh = self.numbers("b")
         for count in itertools.count(1):
-            queue, target = chance.choice(["disk.in", "os.in"]), chance.choice(["disk.out", "os.out"])
+            queue, target = (
+                chance.choice(["disk.in", "os.in"]),
+                chance.choice(["disk.out", "os.out"]),
+            )
             jobs: list[telpher.Job] = []
             while len(jobs) < 1 + chance.randrange(3) and not self.ends.is_set():
                 try:
@@ -196,9 +217,13 @@ class Worker:
                 break
             say("call", number)
             timeout = chance.choice([1, 5])
-            open_calls.append((number, self.hub.start.call("echo", number.encode(), timeout=timeout)))
+            open_calls.append(
+                (number, self.hub.start.call("echo", number.encode(), timeout=timeout))
+            )
             if len(open_calls) >= WINDOW // 2:
                 called(*open_calls.popleft())
+            # Calls are cheap: without a pause they would leave the machine to nobody else.
+            self.ends.wait(PACE_S)
         for each in open_calls:
             called(*each)
 
@@ -239,7 +264,7 @@ def main() -> None:
     url, name, seed, *roles = sys.argv[1:]
     with telpher.open(url, timeout=30) as hub:
         worker = Worker(hub, name, int(seed))
-        for queue in QUEUES:
+        for queue in DECLARED:
             worker.declare(queue)
         say("open", hub.info.epoch)
         threads = []

@@ -6,8 +6,8 @@
 //! put, remove -> names, and pending    -> sync of the directory -> durable names
 //! ```
 //! At a power cut each unsynced write survives whole, not at all, or torn, and of the pending names
-//! any part does. A sync that fails leaves the written image as it is and forgets what was unsynced:
-//! nobody knows which of it is durable, and no later sync will make it so.
+//! any part does. A sync that fails leaves the written image as it is and forgets what was
+//! unsynced: nobody knows which of it is durable, and no later sync will make it so.
 
 use std::collections::BTreeMap;
 

@@ -21,18 +21,17 @@ pub fn changed(
     if !mischief.changes_history() {
         return None;
     }
-    let hub_id = [7; 16];
+    let journal_id = [7; 16];
     let mut records = Vec::new();
     let mut sink = |record, _| {
         records.push(record);
         Ok(())
     };
-    let path = |number| format!("journal.{number:08}");
-    let source = Source { files, checkpoint: None, read, path: &path };
-    let found = journal::recover(hub_id, source, &mut sink).ok()?;
-    records.extend(found.tail.into_iter().map(|(_, record)| record));
+    let source = Source { files, checkpoint: None, read };
+    let found = journal::recover(journal_id, source, &mut sink).ok()?;
+    records.extend(found.tail.into_iter().map(|(_, record, _)| record));
     let sizes = Sizes { group_max: usize::MAX, ..Sizes::default() };
-    let config = Config { hub_id, epoch, sizes };
+    let config = Config { journal_id, epoch, sizes };
     let mut journal = Journal::new(config, &mut Recovered::default(), 0);
     let kept = |record: &Record| !matches!(record, Record::Freed { .. });
     let mut position = 0;

@@ -75,6 +75,7 @@ impl World {
         let now_ms = (self.now.as_nanos() / 1_000_000) as i64;
         Config {
             hub_id: [7; 16],
+            journal_id: [7; 16],
             epoch: self.host.epoch,
             served: self.disk.note.served,
             clock: self.host.boot(),

@@ -1,8 +1,10 @@
 //! Planted bugs, between the machines and the model: each breaks one promise the way a real fault
 //! would, and must be noticed. A model that notices nothing would pass every run.
 
-use telpher_proto::base::{Command, Durability, Error, Event, Id, Kind, Message, Outcome, Part, Receipt};
 use telpher_proto::base::record::{Record, Settled};
+use telpher_proto::base::{
+    Command, Durability, Error, Event, Id, Kind, Message, Outcome, Part, Receipt,
+};
 use telpher_proto::base::{Verdict, What};
 
 use crate::model::Start;
@@ -181,10 +183,9 @@ impl Mischief {
                     sent.message_id = before;
                 }
             }
-            (Mutant::DeadLetterLost, Record::Settled { settled, .. }) => {
-                if settled.dead.take().is_some() {
-                    settled.verdict = Verdict::Acknowledge;
-                }
+            (Mutant::DeadLetterLost, Record::Settled { settled, .. }) if settled.dead.is_some() => {
+                settled.dead = None;
+                settled.verdict = Verdict::Acknowledge;
             }
             (Mutant::AttemptsForgotten, Record::Settled { settled, .. }) => forget(settled),
             (Mutant::DeliveryUnwritten, Record::Delivered(_)) if often => return None,

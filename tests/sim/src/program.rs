@@ -111,12 +111,7 @@ impl Program {
 
 /// A client for `program`.
 pub fn client(seed: u64, clock: [u8; 16], now: Time) -> Client {
-    let config = Config {
-        seed,
-        clock,
-        backoff_ms: (2, 200),
-        url: "sim://hub".into(),
-    };
+    let config = Config { seed, clock, backoff_ms: (2, 200), url: "sim://hub".into() };
     Client::new(config, now)
 }
 

@@ -115,8 +115,8 @@ impl World {
         };
         let path = |number| format!("journal.{number:08}");
         let checkpoint = disk.checkpoint.clone().map(Bytes::from);
-        let source = Source { files: &files, checkpoint, read: &mut read, path: &path };
-        match Hub::recover(config, self.now, source) {
+        let source = Source { files: &files, checkpoint, read: &mut read };
+        match Hub::recover(config, self.now, source, &path) {
             Ok(beginning) => {
                 let (number, obsolete) = (beginning.segment.0, &beginning.obsolete);
                 self.trace.note(self.now, format_args!("begins {number}, without {obsolete:?}"));

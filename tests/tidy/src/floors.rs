@@ -29,6 +29,7 @@ const RUNTIME: &[(&str, &[&str])] = &[
     ("system", &["descriptors"]),
     ("poller", &["clock", "descriptors"]),
     ("directory", &["clock", "descriptors"]),
+    ("offline", &["clock", "directory"]),
     ("link", &["address", "clock", "descriptors", "sync", "system", "poller"]),
     ("host", &["clock", "descriptors", "sync", "system", "poller", "directory", "link"]),
     (

@@ -97,7 +97,10 @@ class Hub:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What the hub can do, by name: `calls`, `queues.memory`, …."""
+        """What the hub can do, by name: `calls`, `queues.memory`, `queues.os`, `queues.disk`, …
+
+        Without the latter two it keeps queues in memory only.
+        """
         return frozenset(self._core.capabilities())
 
     def close(self, *, timeout: float | None = None) -> None:

@@ -31,6 +31,9 @@ def open(
     - `zero_copy`: bodies of 1,024 bytes and more come as read-only memoryviews of the buffer
       they were received in, which they keep in memory.
     - `on_notice`: is told what happens to the hub, on a thread of its own.
+
+    Raises `NoHost` if the hub was not reached in time, `Corrupt` for a damaged directory (with file
+    and offset), `NoSpace` if this process would host and the disk has no room to begin.
     """
     options = Options(
         host=host,

@@ -328,12 +328,22 @@ impl QueueOptions {
         Name::parse(&format!("{own}{DEAD_SUFFIX}")).ok()
     }
 
-    fn check(&self, own: &Name) -> Result<(), Error> {
-        let bytes_max = match self.durability {
+    /// Checks the bound on bytes, which depends on where they are kept: as far as that is stated
+    /// here, so once more when the hub's default has taken its place.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID` if it is over its limit.
+    pub fn check_bytes(&self) -> Result<(), Error> {
+        let most = match self.durability {
             Some(Durability::Memory) => limits::HUB_BYTES_MAX,
             _ => limits::DISK_BYTES_MAX,
         };
-        within("bytes_max", self.bytes_max, 0, bytes_max)?;
+        within("bytes_max", self.bytes_max, 0, most)
+    }
+
+    fn check(&self, own: &Name) -> Result<(), Error> {
+        self.check_bytes()?;
         within("max_attempts", self.max_attempts.into(), 0, limits::ATTEMPTS_MAX.into())?;
         for (what, value) in [
             ("backoff_min_ms", self.backoff_min_ms),

@@ -48,6 +48,8 @@ pub struct Place {
 pub enum Record {
     /// A host begins.
     Opened {
+        /// Its hub: another than before if this is a copy, and then nobody of before comes back.
+        hub: [u8; 16],
         /// Its epoch.
         epoch: u64,
         /// The machine's boot: processes of an earlier one are gone.
@@ -148,8 +150,6 @@ pub struct Listed {
     pub sequence: u64,
     /// Its id, unique in the hub.
     pub message_id: u64,
-    /// When it was stored, by the hub's clock; 0 if that does not matter.
-    pub time_ms: u64,
     /// Where it lies.
     pub place: Place,
     /// Bytes of body, key and headers.
@@ -162,6 +162,15 @@ pub struct Listed {
     pub redelivered: bool,
     /// A process died that held it.
     pub suspect: bool,
+    /// What only few messages have.
+    pub more: Option<Box<ListedMore>>,
+}
+
+/// What a checkpoint lists of few messages.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ListedMore {
+    /// When it was stored, by the hub's clock; 0 if that does not matter.
+    pub time_ms: u64,
     /// Who holds it.
     pub holder: Option<Holder>,
     /// Its attempts.

@@ -11,7 +11,7 @@
 use super::queues::{Entry, QueueRef};
 use super::{Broker, SessionKey};
 use crate::base::record::{Place, Record};
-use crate::base::{Error, Message, Outcome, Peeked, Time, limits};
+use crate::base::{Error, Kind, Message, Outcome, Peeked, Time, limits};
 
 /// A record that is to be read.
 #[derive(Clone, Copy, Debug)]
@@ -114,19 +114,36 @@ impl Broker {
             Reader::Waiting(queue, sequence) => self.waiting_read(now, queue, sequence, record),
             Reader::Held(token) => {
                 let Some(held) = self.held.get_mut(token) else { return };
-                if let Some(message) = record.and_then(|r| message_in(r, held.entry.message_id)) {
-                    if held.entry.message.is_none() {
-                        self.resident += held.entry.size();
-                    }
-                    held.entry.message = Some(message);
-                    self.send_delivery(now, token);
+                let message = record.and_then(|r| message_in(r, held.entry.message_id));
+                if message.is_none() {
+                    return self.put_held_aside(now, token);
                 }
+                if held.entry.message.is_none() {
+                    self.resident += held.entry.size();
+                }
+                held.entry.message = message;
+                self.send_delivery(now, token);
             }
             Reader::Moving(queue, sequence, message_id) => {
                 let message = record.and_then(|record| message_in(record, message_id));
                 self.moving_read(queue, sequence, message);
             }
         }
+    }
+
+    /// A message that was to be handed over again is damaged: nobody holds it any more.
+    fn put_held_aside(&mut self, now: Time, token: u64) {
+        let Some(held) = self.take_held(token) else { return };
+        let (session, registration) = (held.session, held.registration);
+        if held.is_receive {
+            let error = Error::new(Kind::Corrupt, "the message is damaged on the hub's disk");
+            self.result(session, held.id, Err(error));
+        }
+        if let Some(queue) = self.queue_at(held.queue) {
+            queue.damaged.push(held.entry);
+        }
+        self.release_use(now, registration);
+        self.offer_all(now, session);
     }
 
     fn waiting_read(&mut self, now: Time, queue: QueueRef, sequence: u64, record: Option<&Record>) {
@@ -201,7 +218,7 @@ impl Broker {
 }
 
 /// `None` if the message has to be read first.
-fn peeked(entry: &Entry) -> Option<Peeked> {
+pub(super) fn peeked(entry: &Entry) -> Option<Peeked> {
     Some(Peeked {
         message_id: entry.message_id,
         failures: entry.failures,
@@ -211,7 +228,7 @@ fn peeked(entry: &Entry) -> Option<Peeked> {
 }
 
 /// The message with this id in a record, as a copy of its own.
-fn message_in(record: &Record, message_id: u64) -> Option<Message> {
+pub(super) fn message_in(record: &Record, message_id: u64) -> Option<Message> {
     let sent = match record {
         Record::Sent { sent, .. } => Some(sent),
         Record::Batch { sent, .. } => sent.iter().find(|sent| sent.message_id == message_id),

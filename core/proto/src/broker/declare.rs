@@ -32,11 +32,12 @@ impl Broker {
         if options.durability != Some(Durability::Memory) && !self.log.is_on {
             return Err(Error::new(Kind::Unsupported, unsupported_durability(&options)));
         }
+        options.check_bytes()?;
         if let Some(key) = self.names.queue(name) {
-            return match difference(&self.queues[key].options, &options) {
+            let name = &self.queues[key].name;
+            return match difference(name, &self.queues[key].options, &options) {
                 None => Ok(self.queues[key].level()),
                 Some(difference) => {
-                    let name = &self.queues[key].name;
                     let detail = format!("the queue {name:?} has {difference}");
                     Err(Error::new(Kind::Mismatch, detail))
                 }
@@ -246,7 +247,7 @@ fn unsupported_durability(options: &QueueOptions) -> String {
     )
 }
 
-fn difference(has: &QueueOptions, wanted: &QueueOptions) -> Option<String> {
+fn difference(name: &Name, has: &QueueOptions, wanted: &QueueOptions) -> Option<String> {
     let mut differences = Vec::new();
     let mut compare = |what: &str, has: u64, wanted: u64| {
         if has != wanted {
@@ -272,8 +273,9 @@ fn difference(has: &QueueOptions, wanted: &QueueOptions) -> Option<String> {
     differ("overflow", overflow(has), overflow(wanted));
     let durability = |options: &QueueOptions| options.durability.map_or("", durability_name);
     differ("durability", durability(has), durability(wanted));
-    let dead = |options: &QueueOptions| match &options.dead_letter {
-        None => String::from("of its own name"),
+    // Stating the name that it has anyway is no difference.
+    let dead = |options: &QueueOptions| match options.dead_letter_of(name) {
+        None => String::from("none"),
         Some(name) => format!("{name:?}"),
     };
     differ("dead_letter", &dead(has), &dead(wanted));

@@ -145,6 +145,7 @@ impl Broker {
 
     /// Hands ready messages to whoever can take more, each taker in turn.
     pub(super) fn pump(&mut self, now: Time, queue: usize) {
+        self.note_suspects(queue);
         if self.queues[queue].ready == 0 || self.queues[queue].takers.is_empty() {
             return;
         }
@@ -167,34 +168,14 @@ impl Broker {
         }
     }
 
-    /// Suspects go to sessions that hold nothing else.
-    fn pump_suspects(&mut self, now: Time, queue: usize) {
-        while !self.queues[queue].suspects.is_empty() {
-            let takers = self.queues[queue].takers.iter();
-            let mut free = takers.enumerate().filter(|(_, taker)| {
-                let session = &self.sessions[self.session_of(**taker)];
-                session.held.is_empty() && session.takes_more() && self.has_credit(**taker)
-            });
-            let Some((at, _)) = free.next() else { return };
-            if self.queues[queue].suspects[0].message.is_none() {
-                return self.read_ahead(queue);
-            }
-            let Some(entry) = self.queues[queue].suspects.pop_front() else { return };
-            self.queues[queue].ready -= 1;
-            if let Err(entry) = self.deliver(now, queue, entry, at) {
-                return self.queues[queue].push(entry);
-            }
-        }
-    }
-
-    fn session_of(&self, taker: Taker) -> SessionKey {
+    pub(super) fn session_of(&self, taker: Taker) -> SessionKey {
         match taker {
             Taker::Consumer(key) => self.registrations[key].session,
             Taker::Receive(key) => self.receives[key].session,
         }
     }
 
-    fn has_credit(&self, taker: Taker) -> bool {
+    pub(super) fn has_credit(&self, taker: Taker) -> bool {
         match taker {
             Taker::Consumer(key) => self.registrations[key].used < self.registrations[key].credit,
             Taker::Receive(_) => true,
@@ -202,12 +183,15 @@ impl Broker {
     }
 
     /// The place of the first taker that can take more; those before it whose session cannot are
-    /// taken out of the line. While suspects wait, one session is left to run empty for them.
+    /// taken out of the line. While suspects wait, a session is left to run empty for them.
     fn next_taker(&mut self, queue: usize) -> Option<usize> {
-        let spared = self.spared_for_suspects(queue);
+        let spared = self.spared_for_suspects();
         let mut at = 0;
         loop {
-            let taker = *self.queues[queue].takers.get(at)?;
+            let Some(taker) = self.queues[queue].takers.get(at).copied() else {
+                self.passed_over(queue, at);
+                return None;
+            };
             let session = self.session_of(taker);
             if !self.has_credit(taker) || !self.sessions[session].takes_more() {
                 self.queues[queue].takers.remove(at);
@@ -215,7 +199,7 @@ impl Broker {
                     Taker::Consumer(key) => self.registrations[key].ready = false,
                     Taker::Receive(key) => self.receives[key].ready = false,
                 }
-            } else if spared == Some(session) {
+            } else if spared.contains(&session) {
                 at += 1;
             } else {
                 return Some(at);
@@ -223,18 +207,14 @@ impl Broker {
         }
     }
 
-    /// The session among the takers that holds least, if suspects wait for one that holds nothing.
-    fn spared_for_suspects(&self, queue: usize) -> Option<SessionKey> {
-        let queue = &self.queues[queue];
-        if queue.suspects.is_empty() {
-            return None;
-        }
-        let sessions = queue.takers.iter().map(|taker| self.session_of(*taker));
-        sessions.min_by_key(|session| self.sessions[*session].held.len())
-    }
-
     /// Gives a message to the taker at this place of the line.
-    fn deliver(&mut self, now: Time, queue: usize, entry: Entry, at: usize) -> Result<(), Entry> {
+    pub(super) fn deliver(
+        &mut self,
+        now: Time,
+        queue: usize,
+        entry: Entry,
+        at: usize,
+    ) -> Result<(), Entry> {
         let taker = self.queues[queue].takers[at];
         let session = self.session_of(taker);
         let (id, registration) = match taker {

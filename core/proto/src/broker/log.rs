@@ -255,22 +255,33 @@ pub(super) struct Usage(VecDeque<Used>);
 pub struct Used {
     /// The segment.
     pub segment: u32,
-    /// Bytes of the message.
+    /// How many messages.
+    pub count: u64,
+    /// Their bytes.
     pub size: u64,
-    /// One more, or one less.
+    /// So many more, or so many less.
     pub more: bool,
 }
 
 impl Usage {
     pub fn keep(&mut self, segment: u32, size: u64) {
-        if segment != 0 {
-            self.0.push_back(Used { segment, size, more: true });
-        }
+        self.note(Used { segment, count: 1, size, more: true });
     }
 
     pub fn release(&mut self, segment: u32, size: u64) {
-        if segment != 0 {
-            self.0.push_back(Used { segment, size, more: false });
+        self.note(Used { segment, count: 1, size, more: false });
+    }
+
+    fn note(&mut self, used: Used) {
+        if used.segment == 0 {
+            return;
+        }
+        match self.0.back_mut() {
+            Some(last) if (last.segment, last.more) == (used.segment, used.more) => {
+                last.count += used.count;
+                last.size += used.size;
+            }
+            _ => self.0.push_back(used),
         }
     }
 }

@@ -28,6 +28,7 @@ mod bodies;
 mod calls;
 mod declare;
 mod deliveries;
+mod entries;
 mod log;
 mod names;
 mod past;
@@ -39,6 +40,7 @@ mod returns;
 mod sends;
 mod sessions;
 mod settles;
+mod suspects;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -67,6 +69,8 @@ type Set<K> = std::collections::HashSet<K, RandomState>;
 /// What a broker is told at its start.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The hub, for ever.
+    pub hub_id: [u8; 16],
     /// Rises with every host of the hub.
     pub epoch: u64,
     /// True for the hub of a directory: there is a journal, and the default durability is `disk`.
@@ -172,6 +176,7 @@ pub struct Broker {
     delayed: Slab<returns::Delayed>,
     receives: Slab<deliveries::Receive>,
     held: Slots<deliveries::Held>,
+    suspicion: suspects::Suspicion,
     sends: Slots<sends::Waiting>,
     queue_count: u64,
     /// Bytes of messages in queues kept in memory, and of sends that wait for room.
@@ -187,6 +192,8 @@ pub struct Broker {
     readers: Slab<bodies::Reader>,
     /// Reads under way for messages that are to be written anew.
     moving: usize,
+    /// A segment with a message that can't be read, and so not be written anew; 0 is none.
+    unmovable: u32,
     moved: VecDeque<(Position, queues::QueueRef, u64)>,
     /// Where such messages lie, until that is written.
     unwritten: VecDeque<(Position, Place)>,
@@ -218,6 +225,7 @@ impl Broker {
             delayed: Slab::new(),
             receives: Slab::new(),
             held: Slots::new(config.epoch),
+            suspicion: suspects::Suspicion::default(),
             sends: Slots::new(config.epoch),
             queue_count: 0,
             bytes: 0,
@@ -229,6 +237,7 @@ impl Broker {
             fetches: VecDeque::new(),
             readers: Slab::new(),
             moving: 0,
+            unmovable: 0,
             moved: VecDeque::new(),
             unwritten: VecDeque::new(),
             memory_lost: false,

@@ -7,15 +7,16 @@
 
 use std::collections::BTreeMap;
 
-use super::Map;
+use super::bodies::{message_in, peeked};
+use super::entries::Entries;
 use super::queues::{Entry, QueueView};
 use super::returns::{become_dead_letter, note_failure};
 use crate::base::record::{
-    Change, DeadTo, Failure, Holder, Mark, Place, QueueState, Record, Returned, Sent, SessionState,
-    Settled, Stored, Why,
+    Change, DeadTo, Failure, Holder, Listed, Mark, Place, QueueState, Record, Returned, Sent,
+    SessionState, Settled, Stored, Why,
 };
 use crate::base::sequence::Marks;
-use crate::base::{Durability, Name, QueueInfo, Receipt, Verdict};
+use crate::base::{Durability, Name, Peeked, QueueInfo, Receipt, Verdict};
 
 /// What earlier hosts have written down.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Past {
     served: u64,
     /// The last host that served has ended by itself, and handed over what it had in memory.
     pub(super) is_closed: bool,
+    /// The hub that the last host was of.
+    pub(super) hub: [u8; 16],
     /// The machine's boot in which the last host began.
     pub(super) boot: [u8; 16],
     /// The latest time that was written down.
@@ -37,13 +40,13 @@ pub struct Past {
 pub(super) struct PastQueue {
     /// Unknown while only records of a freed segment have said it; a later one states it anew.
     pub state: Option<QueueState>,
-    pub entries: Map<u64, PastEntry>,
+    pub entries: Entries<PastEntry>,
 }
 
 #[derive(Debug)]
 pub(super) struct PastEntry {
     pub entry: Entry,
-    pub holder: Option<Holder>,
+    pub holder: Option<Box<Holder>>,
 }
 
 #[derive(Debug)]
@@ -53,16 +56,30 @@ pub(super) struct PastSession {
 }
 
 /// One message of a queue that nobody hosts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct PastMessage {
-    /// Its id.
-    pub message_id: u64,
-    /// Where it lies; nowhere if it is gone with its host's memory.
-    pub place: Place,
-    /// Failed attempts.
-    pub failures: u32,
-    /// Somebody held it before.
-    pub redelivered: bool,
+    entry: Entry,
+}
+
+impl PastMessage {
+    /// Where its record is to be read; `None` if it is known as a whole.
+    pub fn place(&self) -> Option<Place> {
+        self.entry.message.is_none().then_some(self.entry.place)
+    }
+
+    /// Bytes of body, key and headers.
+    pub fn size(&self) -> u64 {
+        self.entry.size()
+    }
+
+    /// The message as it would be handed out, with what the record at its place says; `None` if
+    /// that is no record of it.
+    pub fn into_peeked(mut self, record: Option<&Record>) -> Option<Peeked> {
+        if let Some(record) = record {
+            self.entry.message = message_in(record, self.entry.message_id);
+        }
+        peeked(&self.entry)
+    }
 }
 
 impl PastQueue {
@@ -97,6 +114,7 @@ impl Past {
             sessions: BTreeMap::new(),
             served,
             is_closed: false,
+            hub: [0; 16],
             boot: [0; 16],
             time_ms: 0,
         }
@@ -105,8 +123,9 @@ impl Past {
     /// Applies one record, which lies at `place`.
     pub fn apply(&mut self, record: Record, place: Place) {
         match record {
-            Record::Opened { epoch, boot, time_ms } => {
+            Record::Opened { epoch, hub, boot, time_ms } => {
                 self.is_closed &= epoch > self.served;
+                self.hub = hub;
                 self.boot = boot;
                 self.note_time(time_ms);
             }
@@ -127,7 +146,7 @@ impl Past {
             Record::Purged { change, queue, count } => {
                 self.mark(change, Mark::Count(count));
                 let queue = self.queues.entry(queue).or_default();
-                queue.entries.retain(|_, entry| entry.holder.is_some());
+                queue.entries.retain(|entry| entry.holder.is_some());
             }
             Record::Sent { change, sent } => {
                 let receipt = self.store(sent, place);
@@ -135,7 +154,7 @@ impl Past {
             }
             Record::Delivered(delivered) => {
                 if let Some(entry) = self.entry(delivered.queue, delivered.sequence) {
-                    entry.holder = Some(delivered.holder);
+                    entry.holder = Some(Box::new(delivered.holder));
                 }
             }
             Record::Settled { change, settled } => {
@@ -145,27 +164,34 @@ impl Past {
             Record::Returned(returned) => self.take_back(returned),
             Record::Batch { change, sent, settled } => self.batch(change, sent, settled, place),
             Record::Moved(stored) => self.restate(*stored, place),
-            Record::Session(state) => {
-                let mut marks = Marks::default();
-                marks.advance(state.oldest);
-                for (sequence, mark) in &state.marks {
-                    if let Ok(entry) = marks.entry(*sequence) {
-                        *entry = Some(mark.clone());
-                    }
-                }
-                self.sessions.insert(state.id, PastSession { state: *state, marks });
-            }
+            Record::Session(state) => self.state_session(*state),
             Record::SessionGone { session } => {
                 self.sessions.remove(&session);
             }
             Record::Freed { .. } | Record::Stated { .. } => {}
-            Record::Listed { queue, messages } => {
-                let queue = self.queues.entry(queue).or_default();
-                queue.entries.extend(messages.into_iter().map(|listed| {
-                    let holder = listed.holder;
-                    (listed.sequence, PastEntry { entry: Entry::listed(listed), holder })
-                }));
+            Record::Listed { queue, messages } => self.list(queue, messages),
+        }
+    }
+
+    fn state_session(&mut self, state: SessionState) {
+        let mut marks = Marks::default();
+        marks.advance(state.oldest);
+        for (sequence, mark) in &state.marks {
+            if let Ok(entry) = marks.entry(*sequence) {
+                *entry = Some(mark.clone());
             }
+        }
+        self.sessions.insert(state.id, PastSession { state, marks });
+    }
+
+    /// Messages as a checkpoint lists them.
+    fn list(&mut self, queue: u64, messages: Vec<Listed>) {
+        let queue = self.queues.entry(queue).or_default();
+        for mut listed in messages {
+            let holder = listed.more.as_mut().and_then(|more| more.holder.take());
+            let holder = holder.map(Box::new);
+            let (sequence, entry) = (listed.sequence, Entry::listed(listed));
+            queue.entries.insert(sequence, PastEntry { entry, holder });
         }
     }
 
@@ -184,7 +210,7 @@ impl Past {
     }
 
     fn entry(&mut self, queue: u64, sequence: u64) -> Option<&mut PastEntry> {
-        self.queues.get_mut(&queue)?.entries.get_mut(&sequence)
+        self.queues.get_mut(&queue)?.entries.get_mut(sequence)
     }
 
     fn store(&mut self, sent: Sent, place: Place) -> Receipt {
@@ -222,7 +248,7 @@ impl Past {
     /// A message as it stands; one of a queue in memory is kept as a whole.
     fn restate(&mut self, stored: Stored, place: Place) {
         let queue = self.queues.entry(stored.sent.queue).or_default();
-        let (sequence, holder) = (stored.sent.sequence, stored.holder);
+        let (sequence, holder) = (stored.sent.sequence, stored.holder.map(Box::new));
         let is_memory = queue.is_memory();
         let mut entry = Entry::restored(stored, if is_memory { Place::default() } else { place });
         if !is_memory {
@@ -233,25 +259,13 @@ impl Past {
 
     fn settle(&mut self, settled: Settled) {
         self.note_time(settled.time_ms);
+        self.count_verdict(&settled);
         let Some(queue) = self.queues.get_mut(&settled.queue) else { return };
-        let Some(mut found) = queue.entries.remove(&settled.sequence) else {
-            let why = match settled.verdict {
-                Verdict::Acknowledge => None,
-                Verdict::Reject => Some(Why::Rejected),
-                Verdict::Requeue => Some(Why::Requeued),
-                Verdict::Release => return,
-            };
-            return self.count_forgotten(settled.queue, why, settled.dead);
-        };
+        let Some(mut found) = queue.entries.remove(settled.sequence) else { return };
         found.holder = None;
         found.entry.suspect = false;
         let why = match settled.verdict {
-            Verdict::Acknowledge => {
-                if let Some(state) = &mut queue.state {
-                    state.acknowledged += 1;
-                }
-                return;
-            }
+            Verdict::Acknowledge => return,
             Verdict::Release => {
                 found.entry.redelivered = true;
                 queue.entries.insert(settled.sequence, found);
@@ -262,9 +276,6 @@ impl Past {
         };
         if why == Why::Rejected {
             found.entry.failures += 1;
-            if let Some(state) = &mut queue.state {
-                state.rejected += 1;
-            }
         }
         let time_ms = settled.time_ms;
         let failure = Failure { time_ms, why, reason: settled.reason };
@@ -273,10 +284,9 @@ impl Past {
 
     fn take_back(&mut self, returned: Returned) {
         self.note_time(returned.time_ms);
+        self.count_end(returned.queue, returned.why, returned.dead);
         let Some(queue) = self.queues.get_mut(&returned.queue) else { return };
-        let Some(mut found) = queue.entries.remove(&returned.sequence) else {
-            return self.count_forgotten(returned.queue, Some(returned.why), returned.dead);
-        };
+        let Some(mut found) = queue.entries.remove(returned.sequence) else { return };
         found.holder = None;
         let why = returned.why;
         found.entry.suspect = why.is_suspicious().unwrap_or(found.entry.suspect);
@@ -287,24 +297,6 @@ impl Past {
         }
         let failure = Failure { time_ms: returned.time_ms, why, reason: String::new() };
         self.end_attempt((returned.queue, returned.sequence), found, failure, returned.dead);
-    }
-
-    /// What was stored in a segment that is gone has left the queue since: it only counts. `why`:
-    /// `None` if it was acknowledged.
-    fn count_forgotten(&mut self, queue: u64, why: Option<Why>, dead: Option<DeadTo>) {
-        let state = self.queues.get_mut(&queue).and_then(|queue| queue.state.as_mut());
-        if let Some(state) = state {
-            state.acknowledged += u64::from(why.is_none());
-            state.rejected += u64::from(why == Some(Why::Rejected));
-            state.requeued += u64::from(why.is_some_and(Why::is_failure));
-            state.dead_lettered += u64::from(dead.is_some());
-        }
-        let Some(to) = dead else { return };
-        let target = self.queues.get_mut(&to.queue).and_then(|queue| queue.state.as_mut());
-        if let Some(target) = target {
-            target.sent += 1;
-            target.sequence = target.sequence.max(to.sequence);
-        }
     }
 
     /// An attempt has failed, or the message has died: back to its queue, to another, or gone.
@@ -320,9 +312,6 @@ impl Past {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         if why.is_failure() {
             found.entry.failures += 1;
-            if let Some(state) = &mut queue.state {
-                state.requeued += 1;
-            }
         }
         let Some(to) = dead else {
             if why.is_failure() || !queue.has_no_dead_letters() {
@@ -331,20 +320,42 @@ impl Past {
             }
             return;
         };
-        let name = match &mut queue.state {
-            Some(state) => {
-                state.dead_lettered += 1;
-                state.name.clone()
-            }
-            None => return,
-        };
+        let Some(name) = queue.state.as_ref().map(|state| state.name.clone()) else { return };
         become_dead_letter(&mut found.entry, &name, why, to);
         let target = self.queues.entry(to.queue).or_default();
-        if let Some(state) = &mut target.state {
+        target.entries.insert(to.sequence, found);
+    }
+
+    fn state(&mut self, queue: u64) -> Option<&mut QueueState> {
+        self.queues.get_mut(&queue)?.state.as_mut()
+    }
+
+    /// Figures count also where the message itself was freed since, with its segment.
+    fn count_verdict(&mut self, settled: &Settled) {
+        let why = match settled.verdict {
+            Verdict::Release => return,
+            Verdict::Acknowledge => {
+                let state = self.state(settled.queue);
+                return state.into_iter().for_each(|state| state.acknowledged += 1);
+            }
+            Verdict::Reject => Why::Rejected,
+            Verdict::Requeue => Why::Requeued,
+        };
+        self.count_end(settled.queue, why, settled.dead);
+    }
+
+    fn count_end(&mut self, queue: u64, why: Why, dead: Option<DeadTo>) {
+        if let Some(state) = self.state(queue) {
+            state.rejected += u64::from(why == Why::Rejected);
+            state.requeued += u64::from(why.is_failure() && dead.is_none());
+            state.dead_lettered += u64::from(dead.is_some());
+        }
+        if let Some(to) = dead
+            && let Some(state) = self.state(to.queue)
+        {
             state.sent += 1;
             state.sequence = state.sequence.max(to.sequence);
         }
-        target.entries.insert(to.sequence, found);
     }
 
     /// True if the last host has ended by itself.
@@ -376,19 +387,17 @@ impl Past {
 
     /// The messages of a queue that wait, in the order in which they would be handed out; `None` if
     /// there is no such queue.
-    pub fn messages(&self, name: &Name) -> Option<Vec<PastMessage>> {
-        let is_it = |queue: &&PastQueue| queue.state.as_ref().is_some_and(|s| s.name == *name);
-        let queue = self.queues.values().find(is_it)?;
-        let waiting = queue.entries.values().filter(|found| found.holder.is_none());
-        let mut waiting: Vec<&PastEntry> = waiting.collect();
-        waiting.sort_by_key(|found| (u8::MAX - found.entry.priority, found.entry.sequence));
-        let shown = waiting.into_iter().map(|found| PastMessage {
-            message_id: found.entry.message_id,
-            place: found.entry.place,
-            failures: found.entry.failures,
-            redelivered: found.entry.redelivered,
-        });
-        Some(shown.collect())
+    pub fn into_messages(self, name: &Name) -> Option<Vec<PastMessage>> {
+        let is_closed = self.is_closed;
+        let is_it = |queue: &PastQueue| queue.state.as_ref().is_some_and(|s| s.name == *name);
+        let queue = self.queues.into_values().find(is_it)?;
+        if queue.is_memory() && !is_closed {
+            return Some(Vec::new());
+        }
+        let waiting = queue.entries.into_values().filter(|found| found.holder.is_none());
+        let mut waiting: Vec<Entry> = waiting.map(|found| found.entry).collect();
+        waiting.sort_by_key(|entry| (!entry.suspect, u8::MAX - entry.priority, entry.sequence));
+        Some(waiting.into_iter().map(|entry| PastMessage { entry }).collect())
     }
 }
 

@@ -123,8 +123,8 @@ impl Entry {
 
     /// A message as a checkpoint lists it.
     pub fn listed(listed: Listed) -> Entry {
-        let Listed { time_ms, history, .. } = listed;
-        let is_plain = time_ms == 0 && history == History::default();
+        let more = listed.more.map(|more| *more);
+        let more = more.map(|more| More { time_ms: more.time_ms, history: more.history });
         Entry {
             sequence: listed.sequence,
             message_id: listed.message_id,
@@ -135,7 +135,7 @@ impl Entry {
             redelivered: listed.redelivered,
             suspect: listed.suspect,
             message: None,
-            more: (!is_plain).then(|| Box::new(More { time_ms, history })),
+            more: more.map(Box::new),
         }
     }
 

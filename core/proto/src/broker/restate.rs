@@ -9,7 +9,7 @@ use super::queues::{Entry, QueueRef};
 use super::sessions::{Done, Marked};
 use super::{Broker, SessionKey};
 use crate::base::record::{
-    Holder, Listed, Mark, Place, Position, Record, Sent, SessionState, Stored,
+    Holder, Listed, ListedMore, Mark, Place, Position, Record, Sent, SessionState, Stored,
 };
 use crate::base::{Message, Time};
 
@@ -71,9 +71,9 @@ impl Broker {
 
     /// Which host this is, and when.
     pub(super) fn write_opened(&mut self, now: Time) {
-        let (epoch, boot) = (self.config.epoch, self.config.boot);
+        let super::Config { hub_id: hub, epoch, boot, .. } = self.config;
         let time_ms = self.time_ms(now);
-        self.write(Level::Written, Record::Opened { epoch, boot, time_ms });
+        self.write(Level::Written, Record::Opened { hub, epoch, boot, time_ms });
     }
 
     fn restate_sessions(&mut self) {
@@ -152,7 +152,7 @@ impl Broker {
     /// Begins to write messages that lie in a segment anew, at most so many of them. Does nothing
     /// while some are still being read for that.
     pub fn move_from(&mut self, segment: u32, count: usize) {
-        if self.moving > 0 {
+        if self.moving > 0 || self.unmovable == segment {
             return;
         }
         let mut found: Vec<(QueueRef, u64)> = Vec::new();
@@ -198,6 +198,9 @@ impl Broker {
         match read {
             Some(message) => self.move_entry(queue, sequence, Some(message)),
             None => {
+                let Some(at) = self.locate(queue, sequence) else { return };
+                let Some(entry) = self.entry_at(queue, sequence, at) else { return };
+                self.unmovable = entry.place.segment;
                 if let Some(found) = self.queue_at(queue)
                     && let Some(entry) = found.take(sequence)
                 {
@@ -250,18 +253,21 @@ impl Broker {
 const LISTED: usize = 4_096;
 
 fn listed(entry: &Entry, holder: Option<Holder>) -> Listed {
+    let more = (entry.more.is_some() || holder.is_some()).then(|| {
+        let history = entry.more.as_ref().map(|more| more.history.clone());
+        let history = history.unwrap_or_default();
+        Box::new(ListedMore { time_ms: entry.time_ms(), holder, history })
+    });
     Listed {
         sequence: entry.sequence,
         message_id: entry.message_id,
-        time_ms: entry.time_ms(),
         place: entry.place,
         bytes: entry.bytes,
         priority: entry.priority,
         failures: entry.failures,
         redelivered: entry.redelivered,
         suspect: entry.suspect,
-        holder,
-        history: entry.more.as_ref().map(|more| more.history.clone()).unwrap_or_default(),
+        more,
     }
 }
 

@@ -39,6 +39,7 @@ impl Broker {
         broker.log.begin(position);
         broker.write_opened(now);
         let is_same_boot = past.boot == broker.config.boot;
+        let is_copy = past.hub != broker.config.hub_id;
         let is_closed = past.is_closed;
         for session in past.sessions.into_values() {
             broker.restore_session(session);
@@ -46,7 +47,10 @@ impl Broker {
         for queue in past.queues.into_values() {
             broker.restore_queue(now, queue, is_closed)?;
         }
-        let watched = broker.leave_lingering(now, is_same_boot);
+        let watched = match is_copy {
+            true => broker.end_sessions(now),
+            false => broker.leave_lingering(now, is_same_boot),
+        };
         Ok(Restored { broker, watched })
     }
 
@@ -83,9 +87,7 @@ impl Broker {
             self.memory_lost = true;
             return Ok(());
         }
-        let mut entries: Vec<PastEntry> = past.entries.into_values().collect();
-        entries.sort_unstable_by_key(|found| found.entry.sequence);
-        for found in entries {
+        for found in past.entries.into_values() {
             self.restore_entry(now, key, found);
         }
         self.watch_expiry(now, key);
@@ -99,7 +101,8 @@ impl Broker {
         self.queues[key].length += 1;
         self.queues[key].bytes += size;
         self.count_in(key, size);
-        let session = holder.and_then(|by| self.session_by_id(SessionId(by.session)));
+        let session = holder.as_ref().and_then(|by| self.session_by_id(SessionId(by.session)));
+        let was_held = holder.is_some();
         if let (Some(holder), Some(session)) = (holder, session) {
             let held = Held {
                 queue: self.queue_ref(key),
@@ -110,9 +113,9 @@ impl Broker {
                 is_receive: holder.is_receive,
                 lease: None,
             };
-            return self.restore_held(session, holder, held);
+            return self.restore_held(session, *holder, held);
         }
-        entry.redelivered |= holder.is_some();
+        entry.redelivered |= was_held;
         if entry.failures > 0 {
             return self.delay(now, key, entry);
         }
@@ -132,6 +135,14 @@ impl Broker {
         if holder.is_receive {
             session.tickets.insert(holder.id, Ticket::Received);
         }
+    }
+
+    /// The programs of the hub that this one is a copy of have nothing here.
+    fn end_sessions(&mut self, now: Time) -> Vec<(SessionId, Process)> {
+        for key in self.sessions.keys() {
+            self.end_session(now, key, false);
+        }
+        Vec::new()
     }
 
     /// Sessions whose machine has been started anew end; the others have time to resume. Returns

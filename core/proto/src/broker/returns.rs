@@ -99,11 +99,11 @@ impl Broker {
         mut entry: Entry,
         end: AttemptEnd,
     ) {
-        self.queues[key].requeued += 1;
         entry.failures += 1;
         if end.2.is_some() {
             return self.bury(now, key, entry, end);
         }
+        self.queues[key].requeued += 1;
         let (why, reason, _) = end;
         note_failure(&mut entry, Failure { time_ms: self.time_ms(now), why, reason });
         self.delay(now, key, entry);

@@ -106,24 +106,6 @@ impl Broker {
         self.look_for_suspects(now, held.session, was_alone);
     }
 
-    /// A session may have nothing in hand any more, for which suspects wait. `was_alone`: it held
-    /// one, and was given nothing else meanwhile.
-    pub(super) fn look_for_suspects(&mut self, now: Time, session: SessionKey, was_alone: bool) {
-        if !self.sessions[session].held.is_empty() {
-            return;
-        }
-        let registrations = self.sessions[session].registrations.values();
-        let queues = registrations.filter_map(|key| self.registrations[*key].queue());
-        let receives = self.waiting_receives(session);
-        let queues = queues.chain(receives.iter().map(|(_, key)| self.queue_of_receive(*key)));
-        let suspects = queues.filter(|queue| !self.queues[*queue].suspects.is_empty());
-        let suspects: Vec<usize> = suspects.collect();
-        if !suspects.is_empty() || was_alone {
-            self.offer_all(now, session);
-        }
-        suspects.into_iter().for_each(|queue| self.pump(now, queue));
-    }
-
     /// Moves the end of a lease: `ms` from now, 0 for the whole time again. Without a lease there
     /// is nothing to do.
     ///

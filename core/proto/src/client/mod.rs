@@ -260,6 +260,16 @@ impl Client {
         matches!(self.link, link::State::Open)
     }
 
+    /// The hub that was last reached.
+    pub fn hub(&self) -> Option<HubInfo> {
+        self.hub
+    }
+
+    /// True until the hub has been reached for the first time.
+    pub fn is_opening(&self) -> bool {
+        self.opening.is_some()
+    }
+
     fn clock(&self, now: Time) -> Clock {
         Clock { shared: self.clock_shared, now }
     }

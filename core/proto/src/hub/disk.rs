@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{Config, Hub, SessionId};
 use crate::base::record::{Place, Position, Process};
-use crate::base::{Error, Time};
+use crate::base::{Error, Kind, Time};
 use crate::broker::{self, Broker, Past, Restored};
 use crate::journal::{self, Effect, Journal, Source};
 
@@ -53,6 +53,7 @@ pub struct Beginning {
 impl Config {
     pub(super) fn broker(&self, directory: bool) -> broker::Config {
         broker::Config {
+            hub_id: self.hub_id,
             epoch: self.epoch,
             directory,
             session_grace_ms: self.session_grace_ms,
@@ -65,27 +66,41 @@ impl Config {
 }
 
 impl Hub {
-    /// A hub that goes on from a directory's journal.
+    /// A hub that goes on from a directory's journal; `path` names a segment's file, for texts.
     ///
     /// # Errors
     ///
     /// `CORRUPT` naming file and offset; what reading says. Nothing has been changed then.
-    pub fn recover(config: Config, now: Time, source: Source<'_>) -> Result<Beginning, Error> {
+    pub fn recover(
+        config: Config,
+        now: Time,
+        source: Source<'_>,
+        path: &dyn Fn(u32) -> String,
+    ) -> Result<Beginning, Error> {
         let mut past = Past::new(config.served);
         let mut sink = |record, place| {
             past.apply(record, place);
             Ok(())
         };
-        let mut found = journal::recover(config.hub_id, source, &mut sink)?;
+        let mut found = journal::recover(config.journal_id, source, &mut sink)
+            .map_err(|trouble| trouble.into_error(path))?;
+        if found.epoch >= config.epoch {
+            let detail = format!(
+                "the journal was begun by host {}, and this is to be host {}: what counts them is \
+                 out of date",
+                found.epoch, config.epoch
+            );
+            return Err(Error::new(Kind::Corrupt, detail));
+        }
         let obsolete = std::mem::take(&mut found.obsolete);
         let (last, size) = (found.last, tail_size(&found.tail));
         let own = journal::Config {
-            hub_id: config.hub_id,
+            journal_id: config.journal_id,
             epoch: config.epoch,
             sizes: config.sizes,
         };
         let mut journal = Journal::new(own, &mut found, size);
-        for (position, record) in found.tail {
+        for (position, record, _) in found.tail {
             let place = journal.append(position, &record, false);
             past.apply(record, place);
         }
@@ -101,6 +116,7 @@ impl Hub {
 
     /// Hands all records to the journal, and carries out what may leave the hub.
     pub(super) fn after_input(&mut self, now: Time) {
+        self.broker.look_again(now);
         if self.journal.is_some() {
             self.write_down();
             self.roll_if_full(now);
@@ -119,8 +135,8 @@ impl Hub {
         }
         while let Some(used) = self.broker.poll_usage() {
             match used.more {
-                true => journal.keep(used.segment, used.size),
-                false => journal.release(used.segment, used.size),
+                true => journal.keep(used.segment, used.count, used.size),
+                false => journal.release(used.segment, used.count, used.size),
             }
         }
     }
@@ -179,7 +195,7 @@ impl Hub {
             DiskDone::Synced(position) => journal.handle_synced(now, position),
             DiskDone::Prepared(size) => journal.handle_prepared(now, size),
             DiskDone::Read { id, place, bytes } => {
-                let record = journal::read_frame(&self.config.hub_id, place, &bytes).ok();
+                let record = journal::read_frame(&self.config.journal_id, place, &bytes).ok();
                 self.broker.handle_read(now, id, record.as_ref());
             }
         }
@@ -194,8 +210,8 @@ impl Hub {
         }
     }
 
-    /// The host ends by itself: what was in memory only is written down. The directory may be given
-    /// back when the position that is returned is durable.
+    /// The host ends by itself: what was in memory only is written down. When the position that is
+    /// returned is durable, the directory may be given back, after `seal_end`.
     pub fn close_down(&mut self, now: Time) -> Option<Position> {
         self.journal.as_ref()?;
         self.broker.close_down();
@@ -203,10 +219,17 @@ impl Hub {
         self.flush(now);
         self.journal.as_ref().map(Journal::last)
     }
+
+    /// All is durable, and nothing follows: one last write says so.
+    pub fn seal_end(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            journal.seal_end();
+        }
+    }
 }
 
 /// Bytes that the tail will take, roughly.
-fn tail_size(tail: &[(Position, crate::base::record::Record)]) -> u64 {
+fn tail_size(tail: &[(Position, crate::base::record::Record, Place)]) -> u64 {
     use crate::base::record::Record;
     let size = |record: &Record| match record {
         Record::Sent { sent, .. } => sent.message.size() as u64 + 256,
@@ -214,5 +237,5 @@ fn tail_size(tail: &[(Position, crate::base::record::Record)]) -> u64 {
         Record::Moved(stored) => stored.sent.message.size() as u64 + 1024,
         _ => 256,
     };
-    tail.iter().map(|(_, record)| size(record)).sum()
+    tail.iter().map(|(_, record, _)| size(record)).sum()
 }

@@ -35,6 +35,8 @@ pub use disk::{Beginning, DiskDone};
 pub struct Config {
     /// The hub, for ever.
     pub hub_id: [u8; 16],
+    /// What the checksums of its journal begin with; a copy of a hub keeps it.
+    pub journal_id: [u8; 16],
     /// Rises with every host.
     pub epoch: u64,
     /// The epoch of the last host that got so far as to serve; of a directory.
@@ -215,6 +217,17 @@ impl Hub {
         if self.carrier(key).is_none() {
             self.broker.end_session(now, key, true);
             self.after_input(now);
+        }
+    }
+
+    /// The process of a session that was left lingering can't be watched: who does not resume
+    /// within the grace time is taken for gone.
+    pub fn handle_unwatched(&mut self, now: Time, session: SessionId) {
+        let Some(key) = self.broker.session_by_id(session) else {
+            return;
+        };
+        if self.carrier(key).is_none() {
+            self.broker.handle_unlinked(now, key, Linger::Grace);
         }
     }
 

@@ -4,8 +4,8 @@
 //! ```text
 //! | segment header | frame | frame | ... | commit |     as in a segment, seeded as segment 0
 //! ```
-//! The header names the segment that begins behind the checkpoint. A checkpoint is a cache: one that
-//! is damaged, or fits no segment, is as good as none.
+//! The header names the segment that begins behind the checkpoint. A checkpoint is a cache: one
+//! that is damaged, or fits no segment, is as good as none.
 //!
 //! Floor: imports `base`.
 
@@ -34,7 +34,7 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// As bytes of a file.
-    pub fn encode(&self, hub_id: &[u8; 16]) -> Bytes {
+    pub fn encode(&self, journal_id: &[u8; 16]) -> Bytes {
         let mut out = BytesMut::new();
         let header = SegmentHeader {
             segment: NUMBER,
@@ -44,8 +44,8 @@ impl Checkpoint {
             oldest: self.segment,
             pages: 0,
         };
-        header.encode(hub_id, &mut out);
-        let seed = Seed::new(hub_id, NUMBER);
+        header.encode(journal_id, &mut out);
+        let seed = Seed::new(journal_id, NUMBER);
         let mut crc = 0;
         for record in &self.records {
             let kind = encode::kind(record);
@@ -73,10 +73,10 @@ impl Checkpoint {
         header.complete(seed, start as u64, out, start)
     }
 
-    /// From the bytes of a file; `None` if they are not a whole checkpoint of this hub.
-    pub fn decode(hub_id: &[u8; 16], content: &Bytes) -> Option<Checkpoint> {
-        let header = SegmentHeader::decode(hub_id, NUMBER, content)?;
-        let seed = Seed::new(hub_id, NUMBER);
+    /// From the bytes of a file; `None` if they are not a whole checkpoint of this journal.
+    pub fn decode(journal_id: &[u8; 16], content: &Bytes) -> Option<Checkpoint> {
+        let header = SegmentHeader::decode(journal_id, NUMBER, content)?;
+        let seed = Seed::new(journal_id, NUMBER);
         let (mut at, mut crc, mut records) = (SEGMENT_HEADER_SIZE, 0, Vec::new());
         loop {
             let rest = content.get(at..)?;

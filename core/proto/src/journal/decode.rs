@@ -3,11 +3,11 @@
 //!
 //! Floor: imports `base`.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use crate::base::record::{
-    Change, DeadTo, Delivered, Failure, History, Holder, Listed, Mark, Origin, Place, Process,
-    QueueState, Record, Returned, Sent, SessionState, Settled, Stored, Why,
+    Change, DeadTo, Delivered, Failure, History, Holder, Listed, ListedMore, Mark, Origin, Place,
+    Process, QueueState, Record, Returned, Sent, SessionState, Settled, Stored, Why,
 };
 use crate::base::{
     Durability, Headers, Message, Name, Overflow, Properties, QueueOptions, Receipt,
@@ -21,6 +21,9 @@ pub fn decode(kind: u8, body: Bytes) -> Option<Record> {
     reader.rest.is_empty().then_some(record)
 }
 
+/// Bytes of a listed message before what only few have.
+const LISTED_SIZE: usize = 38;
+
 struct Reader {
     rest: Bytes,
 }
@@ -28,7 +31,12 @@ struct Reader {
 impl Reader {
     fn record(&mut self, kind: u8) -> Option<Record> {
         Some(match kind {
-            1 => Record::Opened { epoch: self.u64()?, boot: self.array()?, time_ms: self.u64()? },
+            1 => Record::Opened {
+                hub: self.array()?,
+                epoch: self.u64()?,
+                boot: self.array()?,
+                time_ms: self.u64()?,
+            },
             2 => Record::Closing,
             3 => Record::Closed,
             4 => Record::Queue { change: self.change()?, state: Box::new(self.queue()?) },
@@ -78,7 +86,9 @@ impl Reader {
     }
 
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.take(N)?.first_chunk().copied()
+        let taken = *self.rest.first_chunk()?;
+        self.rest.advance(N);
+        Some(taken)
     }
 
     fn u8(&mut self) -> Option<u8> {
@@ -264,26 +274,31 @@ impl Reader {
     }
 
     fn listed(&mut self) -> Option<Listed> {
-        let (sequence, message_id, time_ms) = (self.u64()?, self.u64()?, self.u64()?);
-        let place = Place { segment: self.u32()?, offset: self.u32()?, size: self.u32()? };
-        let (bytes, failures, priority) = (self.u32()?, self.u32()?, self.u8()?);
-        let flags = self.u8().filter(|flags| *flags < 16)?;
-        let holder = if flags & 4 != 0 { Some(self.holder()?) } else { None };
-        let history = if flags & 8 != 0 { self.history()? } else { History::default() };
-        let (redelivered, suspect) = (flags & 1 != 0, flags & 2 != 0);
+        let fixed = self.array::<LISTED_SIZE>()?;
+        let u64_at = |at: usize| fixed[at..].first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
+        let u32_at = |at: usize| fixed[at..].first_chunk().map_or(0, |b| u32::from_le_bytes(*b));
+        let flags = fixed[37];
+        if flags >= 8 {
+            return None;
+        }
+        let more = if flags & 4 != 0 { Some(Box::new(self.listed_more()?)) } else { None };
         Some(Listed {
-            sequence,
-            message_id,
-            time_ms,
-            place,
-            bytes,
-            priority,
-            failures,
-            redelivered,
-            suspect,
-            holder,
-            history,
+            sequence: u64_at(0),
+            message_id: u64_at(8),
+            place: Place { segment: u32_at(16), offset: u32_at(20), size: u32_at(24) },
+            bytes: u32_at(28),
+            failures: u32_at(32),
+            priority: fixed[36],
+            redelivered: flags & 1 != 0,
+            suspect: flags & 2 != 0,
+            more,
         })
+    }
+
+    fn listed_more(&mut self) -> Option<ListedMore> {
+        let time_ms = self.u64()?;
+        let holder = if self.flag()? { Some(self.holder()?) } else { None };
+        Some(ListedMore { time_ms, holder, history: self.history()? })
     }
 
     fn history(&mut self) -> Option<History> {

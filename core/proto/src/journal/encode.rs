@@ -36,7 +36,8 @@ pub fn kind(record: &Record) -> u8 {
 /// Appends the record's body.
 pub fn encode(record: &Record, out: &mut BytesMut) {
     match record {
-        Record::Opened { epoch, boot, time_ms } => {
+        Record::Opened { hub, epoch, boot, time_ms } => {
+            out.put_slice(hub);
             out.put_u64_le(*epoch);
             out.put_slice(boot);
             out.put_u64_le(*time_ms);
@@ -205,29 +206,24 @@ fn stored(stored: &Stored, out: &mut BytesMut) {
     history(&stored.history, out);
 }
 
-/// Most messages have neither a holder nor a history.
 fn listed(listed: &Listed, out: &mut BytesMut) {
     out.put_u64_le(listed.sequence);
     out.put_u64_le(listed.message_id);
-    out.put_u64_le(listed.time_ms);
     out.put_u32_le(listed.place.segment);
     out.put_u32_le(listed.place.offset);
     out.put_u32_le(listed.place.size);
     out.put_u32_le(listed.bytes);
     out.put_u32_le(listed.failures);
-    let has_history = listed.history.origin.is_some() || !listed.history.failures.is_empty();
     out.put_u8(listed.priority);
-    out.put_u8(
-        u8::from(listed.redelivered)
-            | u8::from(listed.suspect) << 1
-            | u8::from(listed.holder.is_some()) << 2
-            | u8::from(has_history) << 3,
-    );
-    if let Some(by) = &listed.holder {
-        holder(by, out);
-    }
-    if has_history {
-        history(&listed.history, out);
+    let marks = u8::from(listed.redelivered) | u8::from(listed.suspect) << 1;
+    out.put_u8(marks | u8::from(listed.more.is_some()) << 2);
+    if let Some(more) = &listed.more {
+        out.put_u64_le(more.time_ms);
+        out.put_u8(more.holder.is_some().into());
+        if let Some(by) = &more.holder {
+            holder(by, out);
+        }
+        history(&more.history, out);
     }
 }
 

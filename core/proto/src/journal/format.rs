@@ -4,8 +4,8 @@
 //! segment:  | header, 72 | frame | frame | ... | commit | frame | ... | commit | zeros ...
 //! frame:    | header, 32 | body | zeros to a multiple of 8 |
 //! ```
-//! Every checksum (CRC-32C) begins with the hub's id, the segment's number and the frame's offset:
-//! bytes that belong elsewhere are as wrong as damaged ones.
+//! Every checksum (CRC-32C) begins with the journal's id, the segment's number and the frame's
+//! offset: bytes that belong elsewhere are as wrong as damaged ones.
 //!
 //! Floor: imports `base`.
 
@@ -30,6 +30,10 @@ pub const COMMIT_SIZE: usize = 24;
 
 /// The kind of frame that ends a group.
 pub const COMMIT: u8 = 0;
+
+/// The kind of frame, of no record and without a body, that ends a segment: the next one has been
+/// made, and takes what follows.
+pub const END: u8 = 255;
 
 const FRAME_MAGIC: u16 = 0x4c54;
 
@@ -91,9 +95,9 @@ pub fn frame_size(size: usize) -> usize {
 pub struct Seed(u32);
 
 impl Seed {
-    /// For this segment of this hub.
-    pub fn new(hub_id: &[u8; 16], segment: u32) -> Seed {
-        let crc = crc32c::crc32c(hub_id);
+    /// For this segment of this journal.
+    pub fn new(journal_id: &[u8; 16], segment: u32) -> Seed {
+        let crc = crc32c::crc32c(journal_id);
         Seed(crc32c::crc32c_append(crc, &segment.to_le_bytes()))
     }
 
@@ -105,27 +109,27 @@ impl Seed {
 
 impl SegmentHeader {
     /// Appends the header.
-    pub fn encode(&self, hub_id: &[u8; 16], out: &mut BytesMut) {
+    pub fn encode(&self, journal_id: &[u8; 16], out: &mut BytesMut) {
         let start = out.len();
         out.put_slice(&MAGIC);
         out.put_u32_le(VERSION);
         out.put_u32_le(self.segment);
-        out.put_slice(hub_id);
+        out.put_slice(journal_id);
         out.put_u64_le(self.epoch);
         out.put_u64_le(self.first);
         out.put_u64_le(self.durable);
         out.put_u32_le(self.oldest);
         out.put_u32_le(self.pages);
         out.put_u32_le(0);
-        let seed = Seed::new(hub_id, self.segment).at(0);
+        let seed = Seed::new(journal_id, self.segment).at(0);
         let crc = crc32c::crc32c_append(seed, &out[start..]);
         out.put_u32_le(crc);
     }
 
-    /// Reads a header; `None` if it is not a whole one of this hub and segment.
-    pub fn decode(hub_id: &[u8; 16], segment: u32, bytes: &[u8]) -> Option<SegmentHeader> {
+    /// Reads a header; `None` if it is not a whole one of this journal and segment.
+    pub fn decode(journal_id: &[u8; 16], segment: u32, bytes: &[u8]) -> Option<SegmentHeader> {
         let bytes = bytes.get(..SEGMENT_HEADER_SIZE)?;
-        let seed = Seed::new(hub_id, segment).at(0);
+        let seed = Seed::new(journal_id, segment).at(0);
         let crc = crc32c::crc32c_append(seed, &bytes[..68]);
         let header = SegmentHeader {
             segment: u32_at(bytes, 12),

@@ -23,6 +23,7 @@ mod decode;
 mod encode;
 pub mod format;
 mod recover;
+mod segments;
 
 use std::collections::VecDeque;
 
@@ -34,13 +35,16 @@ use crate::base::{Time, limits, limits::Sizes};
 use format::{Commit, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader};
 
 pub use checkpoint::Checkpoint;
-pub use recover::{File, Recovered, Source, Unreadable, read_frame, recover};
+pub use recover::{
+    Fault, File, Recovered, Source, Trouble, Unreadable, has_begun, read_frame, recover,
+};
+pub use segments::Segment;
 
 /// What a journal is told at its start.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
-    /// The hub, for ever.
-    pub hub_id: [u8; 16],
+    /// What all its checksums begin with.
+    pub journal_id: [u8; 16],
     /// The host's epoch.
     pub epoch: u64,
     /// When segments change.
@@ -92,29 +96,11 @@ pub enum Effect {
     },
 }
 
-/// A segment that may still be needed.
-#[derive(Clone, Debug)]
-pub struct Segment {
-    number: u32,
-    size: u64,
-    used: u64,
-    /// Messages in it that are still needed, and their bytes.
-    live: (u64, u64),
-    /// It begins by stating everything but messages anew: it may be read without those before it.
-    /// What a host has written anew for an earlier one comes before that.
-    is_stated: bool,
-}
-
-impl Segment {
-    fn new(number: u32, size: u64, is_stated: bool) -> Segment {
-        Segment { number, size, used: 0, live: (0, 0), is_stated }
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     None,
-    Preparing,
+    /// Its size.
+    Preparing(u64),
     Ready(u64),
     /// The disk was full; it is asked again at this moment.
     Full(Time),
@@ -160,18 +146,6 @@ pub struct Journal {
     effects: VecDeque<Effect>,
 }
 
-impl Segment {
-    fn remaining(&self) -> u64 {
-        self.size.saturating_sub(self.used)
-    }
-
-    /// Bytes that are left free at the end, so that what one input brings never has to grow the
-    /// file: an eighth of a large segment, a quarter of a small one.
-    fn slack(&self) -> u64 {
-        (self.size / 4).min(limits::FRAME_SIZE_MAX as u64 + 64 * 1024)
-    }
-}
-
 /// Bytes that settling on a full disk leaves untouched: what closing and a last commit need.
 const LAST_RESERVE: u64 = 16 * 1024;
 
@@ -185,15 +159,16 @@ impl Journal {
     pub fn new(config: Config, found: &mut Recovered, size_hint: u64) -> Journal {
         let Recovered { segments, last, durable, tail, .. } = found;
         let (mut segments, last, durable) = (std::mem::take(segments), *last, *durable);
-        let is_stated = tail.first().is_none_or(|(_, record)| begins_statement(record));
+        let is_stated = tail.first().is_none_or(|(_, record, _)| begins_statement(record));
         let number = segments.back().map_or(1, |last| last.number + 1);
         let size = config.sizes.segment.0.max((size_hint * 2).next_power_of_two());
         let oldest = segments.front().map_or(number, |first| first.number);
-        segments.push_back(Segment::new(number, size, is_stated));
+        let first = durable.min(last) + 1;
+        segments.push_back(Segment::new(number, first, size, is_stated));
         let mut journal = Journal {
             config,
             segments,
-            seed: Seed::new(&config.hub_id, number),
+            seed: Seed::new(&config.journal_id, number),
             group: Group::default(),
             last: durable.min(last),
             written: last,
@@ -220,8 +195,20 @@ impl Journal {
     pub fn take_beginning(&mut self) -> (u32, u64, Bytes) {
         self.is_beginning = false;
         self.append_commit();
-        let bytes = std::mem::take(&mut self.group.bytes).freeze();
+        // What was sealed on the way belongs to it.
+        let mut whole = BytesMut::new();
+        self.effects.retain(|effect| match effect {
+            Effect::Write { bytes, .. } => {
+                whole.extend_from_slice(bytes);
+                false
+            }
+            _ => true,
+        });
+        whole.extend_from_slice(&self.group.bytes);
+        let bytes = whole.freeze();
         self.group = Group::default();
+        self.pending.clear();
+        (self.pending_size, self.unsynced) = (0, 0);
         self.written = self.last;
         self.synced = self.last;
         let active = self.active_mut();
@@ -272,6 +259,17 @@ impl Journal {
         if self.group.count > 0 {
             self.seal_group();
             self.idle_at = Some(now.plus_ms(limits::IDLE_COMMIT_MS));
+        } else if self.told < self.synced && self.idle_at.is_none() {
+            // A host has begun, and nothing has followed yet.
+            self.idle_at = Some(now.plus_ms(limits::IDLE_COMMIT_MS));
+        }
+    }
+
+    /// Nothing will follow: a last commit says that all of it is durable, so that damage to it is
+    /// never taken for a torn write.
+    pub fn seal_end(&mut self) {
+        if self.told < self.synced && self.group.count == 0 {
+            self.seal_group();
         }
     }
 
@@ -309,24 +307,30 @@ impl Journal {
     fn prepare_next(&mut self) {
         let active = self.active();
         if self.next == Next::None && active.used > active.size / 2 {
-            self.next = Next::Preparing;
-            self.ask_for_next();
+            self.ask_for_next(self.size_of_next());
         }
     }
 
-    fn ask_for_next(&mut self) {
-        let active = self.active();
+    fn size_of_next(&self) -> u64 {
         let (least, most) = self.config.sizes.segment;
-        let size = (active.size * 4).clamp(least, most);
-        self.effects.push_back(Effect::Prepare { segment: active.number + 1, size });
+        (self.active().size * 4).clamp(least, most)
     }
 
-    /// A segment has been made, with this size; or the disk was full.
+    fn ask_for_next(&mut self, size: u64) {
+        self.next = Next::Preparing(size);
+        let segment = self.active().number + 1;
+        self.effects.push_back(Effect::Prepare { segment, size });
+    }
+
+    /// A segment has been made, with this size; or the disk was full. Then a smaller one may fit.
     pub fn handle_prepared(&mut self, now: Time, size: Option<u64>) {
-        self.next = match size {
-            Some(size) => Next::Ready(size),
-            None => Next::Full(now.plus_ms(limits::SPACE_RETRY_MS)),
-        };
+        match (size, self.next) {
+            (Some(size), _) => self.next = Next::Ready(size),
+            (None, Next::Preparing(asked)) if asked > self.config.sizes.segment.0 => {
+                self.ask_for_next((asked / 4).max(self.config.sizes.segment.0));
+            }
+            (None, _) => self.next = Next::Full(now.plus_ms(limits::SPACE_RETRY_MS)),
+        }
     }
 
     /// Everything up to `position` has been written.
@@ -345,7 +349,7 @@ impl Journal {
         self.synced = self.synced.max(position);
         self.idle_at = Some(now.plus_ms(limits::IDLE_COMMIT_MS));
         if let Some(checkpoint) = self.checkpoint.take_if(|c| c.position <= self.synced) {
-            let bytes = checkpoint.encode(&self.config.hub_id);
+            let bytes = checkpoint.encode(&self.config.journal_id);
             self.effects.push_back(Effect::Checkpoint { bytes });
         }
         if let Some((through, at)) = self.freeing
@@ -358,8 +362,7 @@ impl Journal {
                 }
             }
             if matches!(self.next, Next::Full(_)) {
-                self.next = Next::Preparing;
-                self.ask_for_next();
+                self.ask_for_next(self.size_of_next());
             }
         }
     }
@@ -370,15 +373,12 @@ impl Journal {
             self.idle_at = None;
             // Nothing follows by which recovery could tell damage in the last group from a torn
             // write; an empty commit does.
-            if self.told < self.synced && self.group.count == 0 {
-                self.seal_group();
-            }
+            self.seal_end();
         }
         if let Next::Full(at) = self.next
             && at <= now
         {
-            self.next = Next::Preparing;
-            self.ask_for_next();
+            self.ask_for_next(self.size_of_next());
         }
     }
 
@@ -403,7 +403,7 @@ impl Journal {
         match self.next {
             Next::Full(_) if active.remaining() < LAST_RESERVE => Room::Nothing,
             Next::Full(_) => Room::Settlements,
-            Next::Preparing if active.remaining() < active.slack() => Room::Behind,
+            Next::Preparing(_) if active.remaining() < active.slack() => Room::Behind,
             _ if self.pending_size > self.config.sizes.pending_max => Room::Behind,
             _ => Room::Open,
         }
@@ -429,12 +429,23 @@ impl Journal {
     pub fn roll(&mut self, now: Time) {
         let Next::Ready(size) = self.next else { return };
         self.seal(now);
+        self.append_end();
         let number = self.active().number + 1;
-        self.segments.push_back(Segment::new(number, size, true));
-        self.seed = Seed::new(&self.config.hub_id, number);
+        let first = self.last + 1;
+        self.segments.push_back(Segment::new(number, first, size, true));
+        self.seed = Seed::new(&self.config.journal_id, number);
         self.next = Next::None;
         self.restated = number;
         self.begin_segment();
+    }
+
+    /// Should the next segment be gone one day, it will be missed.
+    fn append_end(&mut self) {
+        let start = self.group.bytes.len();
+        self.group.bytes.put_bytes(0, FRAME_HEADER_SIZE);
+        self.complete_frame(format::END, self.last, start);
+        self.group.crc = 0;
+        self.seal_group();
     }
 
     fn begin_segment(&mut self) {
@@ -447,60 +458,8 @@ impl Journal {
             oldest: self.freed + 1,
             pages: (active.size / 4096) as u32,
         };
-        header.encode(&self.config.hub_id, &mut self.group.bytes);
+        header.encode(&self.config.journal_id, &mut self.group.bytes);
         self.active_mut().used = SEGMENT_HEADER_SIZE as u64;
-    }
-
-    /// A message of `size` bytes lies in `segment` and is needed.
-    pub fn keep(&mut self, segment: u32, size: u64) {
-        if let Some(segment) = self.segment(segment) {
-            segment.live.0 += 1;
-            segment.live.1 += size;
-        }
-    }
-
-    /// A message of `size` bytes in `segment` is no longer needed.
-    pub fn release(&mut self, segment: u32, size: u64) {
-        if let Some(segment) = self.segment(segment) {
-            segment.live.0 -= 1;
-            segment.live.1 -= size;
-        }
-    }
-
-    /// The last of the segments from which nothing is needed any more; then append a `Freed` record
-    /// and call `free`.
-    pub fn dead(&self) -> Option<u32> {
-        if self.freeing.is_some() {
-            return None;
-        }
-        let next = self.segments.iter().skip(1);
-        let dead = |(segment, _): &(&Segment, &Segment)| {
-            segment.number < self.restated && segment.live.0 == 0
-        };
-        let dead = self.segments.iter().zip(next).take_while(dead);
-        dead.filter(|(_, next)| next.is_stated).last().map(|(segment, _)| segment.number)
-    }
-
-    /// Segments up to `through` go as soon as `position` is durable.
-    pub fn free(&mut self, through: u32, position: Position) {
-        self.freeing = Some((through, position));
-        self.freed = through;
-    }
-
-    /// The oldest segment with live messages, if so much of the journal is dead that these are to be
-    /// written anew.
-    pub fn sparse(&self) -> Option<u32> {
-        let mut old = self.segments.iter().take_while(|old| old.number < self.restated);
-        let mut oldest = old.next()?;
-        while oldest.live.0 == 0 {
-            // It is about to go; or has to wait for the next one, which can't be read without it.
-            oldest = old.next().filter(|next| !next.is_stated)?;
-        }
-        let used: u64 = self.segments.iter().map(|segment| segment.used).sum();
-        let live: u64 = self.segments.iter().map(|segment| segment.live.1).sum();
-        let garbage = used.saturating_sub(live);
-        let sparse = garbage > live.max(self.config.sizes.garbage_min) && self.room() == Room::Open;
-        sparse.then_some(oldest.number)
     }
 
     /// The last position appended.
@@ -513,22 +472,11 @@ impl Journal {
         (self.written, self.synced)
     }
 
-    /// Bytes of all segments, and of messages in them that are needed.
-    pub fn sizes(&self) -> (u64, u64) {
-        let used = self.segments.iter().map(|segment| segment.used).sum();
-        (used, self.segments.iter().map(|segment| segment.live.1).sum())
-    }
-
     fn active(&self) -> &Segment {
         self.segments.back().expect("there is always an active segment")
     }
 
     fn active_mut(&mut self) -> &mut Segment {
         self.segments.back_mut().expect("there is always an active segment")
-    }
-
-    fn segment(&mut self, number: u32) -> Option<&mut Segment> {
-        let first = self.segments.front()?.number;
-        self.segments.get_mut(number.checked_sub(first)? as usize)
     }
 }

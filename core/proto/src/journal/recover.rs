@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::format::{
-    COMMIT, Commit, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader,
+    COMMIT, Commit, END, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader,
     frame_size,
 };
 use super::{Checkpoint, Segment, decode};
@@ -46,8 +46,14 @@ pub struct Recovered {
     pub last: Position,
     /// The last position that was known to be durable.
     pub durable: Position,
-    /// What came after it, to be written anew.
-    pub tail: Vec<(Position, Record)>,
+    /// The highest epoch of any host that began a segment.
+    pub epoch: u64,
+    /// What came after it, to be written anew; and where it lies now.
+    pub tail: Vec<(Position, Record, Place)>,
+    /// How far each segment holds something that counts: number, bytes.
+    pub extents: Vec<(u32, u64)>,
+    /// Where the journal ends, if something lies behind its end.
+    pub torn: Option<Fault>,
     /// Files that hold nothing that is needed: to be removed once the new segment is durable.
     pub obsolete: Vec<u32>,
 }
@@ -59,23 +65,61 @@ pub struct Unreadable {
     pub what: &'static str,
 }
 
-/// Zeros that are passed over at once.
-const ZEROS: usize = 64;
+/// Every segment is larger; of a smaller one not even the header would say so.
+const SIZE_MIN: usize = 4096;
 
-#[derive(Clone, Copy, Debug)]
-struct Fault {
-    segment: u32,
-    offset: u64,
+/// Zeros that are passed over at once: most of a segment, and what is left between frames.
+const ZEROS: (usize, usize) = (4096, 64);
+
+/// A place at which the journal does not go on as it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The segment.
+    pub segment: u32,
+    /// Bytes from its beginning.
+    pub offset: u64,
     /// The first position that is missing.
-    expected: Position,
-    what: &'static str,
+    pub expected: Position,
+    /// What is wrong.
+    pub what: &'static str,
+}
+
+/// Why a journal can't be gone on from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Something that was durable is damaged.
+    Damaged(Fault),
+    /// A segment that is needed is not there.
+    Missing(u32),
+    /// What `read` or `sink` has said.
+    Failed(Error),
+}
+
+impl Trouble {
+    /// As an error; `path` names a segment's file.
+    pub fn into_error(self, path: &dyn Fn(u32) -> String) -> Error {
+        let detail = match self {
+            Trouble::Failed(error) => return error,
+            Trouble::Missing(segment) => format!("{} is missing", path(segment)),
+            Trouble::Damaged(Fault { segment, offset, expected, what }) => {
+                let path = path(segment);
+                format!("{path} is damaged at offset {offset}: {what} (record {expected})")
+            }
+        };
+        Error::new(Kind::Corrupt, detail)
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Trouble {
+        Trouble::Failed(error)
+    }
 }
 
 type Sink<'a> = &'a mut dyn FnMut(Record, Place) -> Result<(), Error>;
 
 struct Scan<'a> {
-    hub_id: [u8; 16],
-    path: &'a dyn Fn(u32) -> String,
+    journal_id: [u8; 16],
     sink: Sink<'a>,
     segments: VecDeque<Segment>,
     epoch: u64,
@@ -84,8 +128,12 @@ struct Scan<'a> {
     /// Groups that are not known to be durable yet.
     waiting: VecDeque<(Position, Record, Place)>,
     fault: Option<Fault>,
+    /// Behind the fault lies something.
+    is_torn: bool,
     /// The oldest segment that is still needed, as far as anything says.
     oldest: u32,
+    /// The last segment says that it goes on in the next.
+    goes_on: bool,
 }
 
 /// What there is to recover from.
@@ -96,8 +144,6 @@ pub struct Source<'a> {
     pub checkpoint: Option<Bytes>,
     /// Gives a segment's whole content.
     pub read: &'a mut dyn FnMut(u32) -> Result<Bytes, Error>,
-    /// Gives a segment's name, for texts.
-    pub path: &'a dyn Fn(u32) -> String,
 }
 
 /// Reads segments in order; hands to `sink` each record that is known to be durable, with its
@@ -105,19 +151,18 @@ pub struct Source<'a> {
 ///
 /// # Errors
 ///
-/// `CORRUPT` naming a file and an offset; whatever `read` and `sink` say.
+/// Damage; whatever `read` and `sink` say.
 pub fn recover(
-    hub_id: [u8; 16],
+    journal_id: [u8; 16],
     source: Source<'_>,
     sink: &mut dyn FnMut(Record, Place) -> Result<(), Error>,
-) -> Result<Recovered, Error> {
-    let Source { files, checkpoint, read, path } = source;
+) -> Result<Recovered, Trouble> {
+    let Source { files, checkpoint, read } = source;
     let mut files = files.to_vec();
     files.sort_unstable_by_key(|file| file.number);
     let first = unbroken(&files);
     let mut scan = Scan {
-        hub_id,
-        path,
+        journal_id,
         sink,
         segments: VecDeque::new(),
         epoch: 0,
@@ -125,19 +170,21 @@ pub fn recover(
         durable: 0,
         waiting: VecDeque::new(),
         fault: None,
+        is_torn: false,
         oldest: 1,
+        goes_on: false,
     };
-    let mut checkpoint = checkpoint.and_then(|bytes| Checkpoint::decode(&hub_id, &bytes));
+    let mut checkpoint = checkpoint.and_then(|bytes| Checkpoint::decode(&journal_id, &bytes));
     let from = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.segment);
     let start = files.iter().position(|file| file.number == from).filter(|at| *at >= first);
     for (at, file) in files.iter().enumerate().skip(start.unwrap_or(first)) {
         let content = read(file.number)?;
-        if let (true, Some(checkpoint)) = (Some(at) == start, checkpoint.take()) {
-            if !scan.begin_behind(checkpoint, &files[first..at], &content)? {
-                // It fits nothing: as if there were none.
-                let files = &files;
-                return recover(hub_id, Source { files, checkpoint: None, read, path }, scan.sink);
-            }
+        if let (true, Some(checkpoint)) = (Some(at) == start, checkpoint.take())
+            && !scan.begin_behind(checkpoint, &files[first..at], &content)?
+        {
+            // It fits nothing: as if there were none.
+            let files = &files;
+            return recover(journal_id, Source { files, checkpoint: None, read }, scan.sink);
         }
         scan.segment(file.number, &content)?;
     }
@@ -157,8 +204,8 @@ impl Scan<'_> {
         checkpoint: Checkpoint,
         earlier: &[File],
         content: &Bytes,
-    ) -> Result<bool, Error> {
-        let header = SegmentHeader::decode(&self.hub_id, checkpoint.segment, content);
+    ) -> Result<bool, Trouble> {
+        let header = SegmentHeader::decode(&self.journal_id, checkpoint.segment, content);
         if header.is_none_or(|header| header.first != checkpoint.position + 1) {
             return Ok(false);
         }
@@ -166,7 +213,7 @@ impl Scan<'_> {
         self.durable = checkpoint.position;
         for file in earlier {
             let (number, size) = (file.number, file.size);
-            let mut segment = Segment::new(number, size, false);
+            let mut segment = Segment::new(number, 0, size, false);
             segment.used = size;
             self.segments.push_back(segment);
         }
@@ -180,14 +227,20 @@ impl Scan<'_> {
         Ok(true)
     }
 
-    fn segment(&mut self, number: u32, content: &Bytes) -> Result<(), Error> {
-        let seed = Seed::new(&self.hub_id, number);
+    fn segment(&mut self, number: u32, content: &Bytes) -> Result<(), Trouble> {
+        let seed = Seed::new(&self.journal_id, number);
+        self.goes_on = false;
+        if content.len() < SIZE_MIN {
+            let (offset, expected) = (content.len() as u64, self.last + 1);
+            let what = "the file is shorter than any segment";
+            return Err(Trouble::Damaged(Fault { segment: number, offset, expected, what }));
+        }
         let is_first = self.segments.is_empty() && self.fault.is_none();
         // Also one of which nothing counts is among them: their numbers have no gaps, and it goes
         // when those before it do.
-        let size = content.len() as u64;
-        self.segments.push_back(Segment::new(number, size, false));
-        let Some(header) = SegmentHeader::decode(&self.hub_id, number, content) else {
+        let (size, first) = (content.len() as u64, Position::MAX);
+        self.segments.push_back(Segment::new(number, first, size, false));
+        let Some(header) = SegmentHeader::decode(&self.journal_id, number, content) else {
             let what = "the segment's header is damaged";
             self.begin_fault(number, 0, what);
             return self.look_for_watermarks(seed, content, 0);
@@ -199,7 +252,7 @@ impl Scan<'_> {
         if (content.len() as u64) < u64::from(header.pages) * 4096 {
             let (offset, expected) = (content.len() as u64, header.first);
             let what = "the file is shorter than it was made";
-            return Err(self.corrupt(&Fault { segment: number, offset, expected, what }));
+            return Err(Trouble::Damaged(Fault { segment: number, offset, expected, what }));
         }
         if is_first {
             // Whether earlier ones are missed, whatever is still needed says in the end.
@@ -212,6 +265,9 @@ impl Scan<'_> {
         }
         self.known_durable(header.durable)?;
         self.supersede(number, header)?;
+        if let Some(segment) = self.segments.back_mut() {
+            segment.first = header.first;
+        }
         let end = self.frames(seed, header, content)?;
         if let Some(segment) = self.segments.back_mut() {
             segment.used = end as u64;
@@ -226,12 +282,12 @@ impl Scan<'_> {
     }
 
     /// The segment begins at its first position: what earlier ones hold from there on is void.
-    fn supersede(&mut self, number: u32, header: SegmentHeader) -> Result<(), Error> {
+    fn supersede(&mut self, number: u32, header: SegmentHeader) -> Result<(), Trouble> {
         let first = header.first;
         if first <= self.durable {
             let what = "the segment begins before what is known to be durable";
             let fault = Fault { segment: number, offset: 0, expected: first, what };
-            return Err(self.corrupt(&fault));
+            return Err(Trouble::Damaged(fault));
         }
         self.epoch = header.epoch;
         self.oldest = self.oldest.max(header.oldest);
@@ -241,6 +297,7 @@ impl Scan<'_> {
         }
         if self.fault.is_some_and(|fault| fault.expected >= first) {
             self.fault = None;
+            self.is_torn = false;
         }
         Ok(())
     }
@@ -251,11 +308,12 @@ impl Scan<'_> {
         seed: Seed,
         header: SegmentHeader,
         content: &Bytes,
-    ) -> Result<usize, Error> {
+    ) -> Result<usize, Trouble> {
         let mut group = Vec::new();
         let (mut start, mut at, mut crc) = (SEGMENT_HEADER_SIZE, SEGMENT_HEADER_SIZE, 0);
         while let Some(frame) = FrameHeader::decode(seed, at as u64, &content[at..]) {
-            let expected = self.last + group.len() as u64 + u64::from(frame.kind != COMMIT);
+            let is_record = !matches!(frame.kind, COMMIT | END);
+            let expected = self.last + group.len() as u64 + u64::from(is_record);
             let belongs = frame.position == expected && frame.epoch == header.epoch as u32;
             if !belongs || !frame.check_body(seed, at as u64, &content[at..]) {
                 break;
@@ -270,12 +328,14 @@ impl Scan<'_> {
                 }
                 self.take_group(&mut group, commit)?;
                 (start, crc) = (next, 0);
+            } else if frame.kind == END {
+                self.goes_on = true;
             } else {
                 let Some(record) = decode::decode(frame.kind, body) else {
                     let what = "a record can't be read";
                     let offset = at as u64;
                     let (segment, expected) = (header.segment, frame.position);
-                    return Err(self.corrupt(&Fault { segment, offset, expected, what }));
+                    return Err(Trouble::Damaged(Fault { segment, offset, expected, what }));
                 };
                 let place =
                     Place { segment: header.segment, offset: (at / 8) as u32, size: frame.size };
@@ -296,7 +356,7 @@ impl Scan<'_> {
         &mut self,
         group: &mut Vec<(Position, Record, Place)>,
         commit: Commit,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Trouble> {
         if let Some((position, ..)) = group.last() {
             self.last = *position;
         }
@@ -305,9 +365,9 @@ impl Scan<'_> {
     }
 
     /// Everything up to `position` is known to be durable.
-    fn known_durable(&mut self, position: Position) -> Result<(), Error> {
+    fn known_durable(&mut self, position: Position) -> Result<(), Trouble> {
         if let Some(fault) = self.fault.filter(|fault| fault.expected <= position) {
-            return Err(self.corrupt(&fault));
+            return Err(Trouble::Damaged(fault));
         }
         self.durable = self.durable.max(position);
         while self.waiting.front().is_some_and(|(at, ..)| *at <= self.durable) {
@@ -333,13 +393,18 @@ impl Scan<'_> {
         seed: Seed,
         content: &Bytes,
         from: usize,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Trouble> {
         let mut at = from.next_multiple_of(8);
         while at + FRAME_HEADER_SIZE <= content.len() {
-            if content[at..].first_chunk() == Some(&[0u8; ZEROS]) {
-                at += ZEROS;
+            if content[at..].first_chunk() == Some(&[0u8; ZEROS.0]) {
+                at += ZEROS.0;
                 continue;
             }
+            if content[at..].first_chunk() == Some(&[0u8; ZEROS.1]) {
+                at += ZEROS.1;
+                continue;
+            }
+            self.is_torn |= content[at..at + 8] != [0; 8];
             let frame = FrameHeader::decode(seed, at as u64, &content[at..]);
             let frame = frame.filter(|frame| {
                 frame.kind == COMMIT && frame.check_body(seed, at as u64, &content[at..])
@@ -355,7 +420,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn finish(mut self, files: &[File]) -> Result<Recovered, Error> {
+    fn finish(mut self, files: &[File]) -> Result<Recovered, Trouble> {
         // What the tail frees may be gone already: it was durable, though nothing says so.
         for (_, record, _) in &self.waiting {
             if let Record::Freed { through } = record {
@@ -363,34 +428,48 @@ impl Scan<'_> {
             }
         }
         let first = self.segments.front().map_or(1, |segment| segment.number);
-        if self.oldest < first {
-            let missing = first - 1;
-            let detail = format!("{} is missing", (self.path)(missing));
-            return Err(Error::new(Kind::Corrupt, detail));
+        let missing = match files.last().map(|last| last.number + 1) {
+            _ if self.oldest < first => Some(first - 1),
+            // The next segment had its name before this one was ended.
+            next if self.goes_on => next,
+            _ => None,
+        };
+        if let Some(missing) = missing {
+            return Err(Trouble::Missing(missing));
         }
         while self.segments.front().is_some_and(|segment| segment.number < self.oldest) {
             self.segments.pop_front();
         }
-        // A segment of which nothing counts is one that was never begun.
-        while self.segments.back().is_some_and(|s| s.used <= SEGMENT_HEADER_SIZE as u64) {
+        let begun = |s: &&Segment| s.used > SEGMENT_HEADER_SIZE as u64;
+        let extents = self.segments.iter().filter(begun).map(|s| (s.number, s.used)).collect();
+        // What a segment holds that begins behind all that is durable, if it was begun at all, is
+        // written anew as a whole.
+        while self.segments.back().is_some_and(|segment| segment.first > self.durable) {
             self.segments.pop_back();
         }
         let kept = |file: &&File| self.segments.iter().all(|kept| kept.number != file.number);
         Ok(Recovered {
             last: self.last,
             durable: self.durable,
+            epoch: self.epoch,
             obsolete: files.iter().filter(kept).map(|file| file.number).collect(),
-            tail: self.waiting.into_iter().map(|(at, record, _)| (at, record)).collect(),
+            tail: self.waiting.into(),
+            extents,
+            torn: self.fault.filter(|_| self.is_torn),
             segments: self.segments,
         })
     }
+}
 
-    fn corrupt(&self, fault: &Fault) -> Error {
-        let Fault { segment, offset, expected, what } = fault;
-        let path = (self.path)(*segment);
-        let detail = format!("{path} is damaged at offset {offset}: {what} (record {expected})");
-        Error::new(Kind::Corrupt, detail)
-    }
+/// True if a segment begins with a header and a record. With those of which that is known it is
+/// damage if they do not, though nothing that they hold says so.
+pub fn has_begun(journal_id: &[u8; 16], segment: u32, content: &Bytes) -> bool {
+    let first = content.get(SEGMENT_HEADER_SIZE..).and_then(|frame| {
+        let (seed, offset) = (Seed::new(journal_id, segment), SEGMENT_HEADER_SIZE as u64);
+        FrameHeader::decode(seed, offset, frame)
+            .filter(|header| header.check_body(seed, offset, frame))
+    });
+    SegmentHeader::decode(journal_id, segment, content).is_some() && first.is_some()
 }
 
 /// Reads the record at a place from the bytes of its frame.
@@ -398,8 +477,12 @@ impl Scan<'_> {
 /// # Errors
 ///
 /// If they are not that record's.
-pub fn read_frame(hub_id: &[u8; 16], place: Place, bytes: &Bytes) -> Result<Record, Unreadable> {
-    let seed = Seed::new(hub_id, place.segment);
+pub fn read_frame(
+    journal_id: &[u8; 16],
+    place: Place,
+    bytes: &Bytes,
+) -> Result<Record, Unreadable> {
+    let seed = Seed::new(journal_id, place.segment);
     let offset = u64::from(place.offset) * 8;
     let header = FrameHeader::decode(seed, offset, bytes)
         .filter(|header| header.size == place.size)

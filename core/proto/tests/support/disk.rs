@@ -1,11 +1,10 @@
-//! A disk in memory that does what a hub's journal wants when a test lets it.
+//! A disk in memory that does what a hub's journal wants when a test lets it, and fails when a test
+//! wants that.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::{Error, Kind};
 use telpher_proto::hub::DiskDone;
 use telpher_proto::journal::{Effect, File, format};
@@ -17,10 +16,8 @@ pub struct Disk {
     /// What survives a power cut.
     pub durable: BTreeMap<u32, Vec<u8>>,
     pub checkpoint: Option<Bytes>,
-    /// Of segments.
-    pub sizes: Sizes,
     /// Segments that were read as a whole.
-    pub reads: RefCell<Vec<u32>>,
+    pub reads: Vec<u32>,
     pub waiting: VecDeque<Effect>,
     pub is_full: bool,
     /// Nothing is done until this is cleared.
@@ -29,69 +26,114 @@ pub struct Disk {
     pub no_write: bool,
     /// Writes are done, syncs wait.
     pub no_sync: bool,
+    /// Which operations fail.
+    pub faults: Faults,
+    /// Files that were removed come back after a power cut, unless a new one was made since.
+    pub forgets_removals: bool,
     unsynced: Vec<DiskDone>,
-    /// Writes that only processes see so far.
-    unsynced_writes: Vec<(u32, usize, Bytes)>,
+    /// Written, and not covered by any sync.
+    dirty: Vec<(u32, usize, Bytes)>,
+    removed: BTreeSet<u32>,
+}
+
+/// Which operations of a disk fail, counted from 1.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// How many there have been.
+    pub count: u64,
+    /// The one that fails; 0 is none.
+    pub at: u64,
+    /// All after it fail, too.
+    pub for_ever: bool,
 }
 
 impl Disk {
-    pub fn files(&self) -> Vec<File> {
-        let file =
-            |(number, bytes): (&u32, &Vec<u8>)| File { number: *number, size: bytes.len() as u64 };
-        self.files.iter().map(file).collect()
+    /// One operation.
+    fn step(&mut self) -> Result<(), Error> {
+        let Faults { count, at, for_ever } = &mut self.faults;
+        *count += 1;
+        if *at != 0 && (*count == *at || (*for_ever && *count > *at)) {
+            return Err(Error::new(Kind::Io, format!("operation {count} failed")));
+        }
+        Ok(())
     }
 
-    pub fn read(&self, number: u32) -> Result<Bytes, Error> {
-        self.reads.borrow_mut().push(number);
+    pub fn files(&mut self) -> Result<Vec<File>, Error> {
+        self.step()?;
+        let file =
+            |(number, bytes): (&u32, &Vec<u8>)| File { number: *number, size: bytes.len() as u64 };
+        Ok(self.files.iter().map(file).collect())
+    }
+
+    pub fn read(&mut self, number: u32) -> Result<Bytes, Error> {
+        self.step()?;
+        self.reads.push(number);
         let file = self.files.get(&number);
         file.map(|bytes| Bytes::copy_from_slice(bytes))
             .ok_or_else(|| Error::new(Kind::Io, format!("there is no segment {number}")))
     }
 
-    pub fn make(&mut self, (number, size, content): (u32, u64, &Bytes)) {
+    pub fn make(&mut self, (number, size, content): (u32, u64, &Bytes)) -> Result<(), Error> {
+        self.step()?;
         let mut file = content.to_vec();
         file.resize(size as usize, 0);
         self.files.insert(number, file.clone());
+        self.dirty.retain(|(segment, ..)| *segment != number);
+        // It has its name, and nobody knows whether it keeps it.
+        self.step()?;
+        for gone in std::mem::take(&mut self.removed) {
+            self.durable.remove(&gone);
+        }
         self.durable.insert(number, file);
+        Ok(())
     }
 
-    pub fn remove(&mut self, number: u32) {
+    pub fn remove(&mut self, number: u32) -> Result<(), Error> {
+        self.step()?;
         self.files.remove(&number);
-        self.durable.remove(&number);
+        self.removed.insert(number);
+        Ok(())
     }
 
     /// The machine loses its power: what was not synced is gone.
     pub fn cut_power(&mut self) {
+        for gone in std::mem::take(&mut self.removed) {
+            if !self.forgets_removals {
+                self.durable.remove(&gone);
+            }
+        }
         self.files.clone_from(&self.durable);
+        self.dirty.clear();
         self.forget_work();
     }
 
     /// The host is killed: what it had not written yet is gone, and what it had not synced yet is
     /// not synced by those that come after it.
     pub fn forget_work(&mut self) {
-        self.unsynced_writes.clear();
         self.waiting.clear();
         self.unsynced.clear();
     }
 
     /// Does the next thing; what comes of it.
-    pub fn next(&mut self) -> Vec<DiskDone> {
+    ///
+    /// # Errors
+    ///
+    /// If the thing failed: the host has to go.
+    pub fn next(&mut self) -> Result<Vec<DiskDone>, Error> {
         if self.is_paused {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         if !self.no_sync && !self.unsynced.is_empty() {
-            for (segment, offset, bytes) in self.unsynced_writes.drain(..) {
-                write(self.durable.entry(segment).or_default(), offset, &bytes);
-            }
-            return std::mem::take(&mut self.unsynced);
+            self.sync()?;
+            return Ok(std::mem::take(&mut self.unsynced));
         }
-        let may_be_done = |effect: &Effect| !self.no_write || !matches!(effect, Effect::Write { .. });
+        let may_be_done =
+            |effect: &Effect| !self.no_write || !matches!(effect, Effect::Write { .. });
         let next = self.waiting.iter().position(may_be_done);
-        match next.and_then(|next| self.waiting.remove(next)) {
+        Ok(match next.and_then(|next| self.waiting.remove(next)) {
             None => Vec::new(),
             Some(Effect::Write { segment, offset, bytes, last, sync }) => {
-                write(self.files.entry(segment).or_default(), offset as usize, &bytes);
-                self.unsynced_writes.push((segment, offset as usize, bytes));
+                self.write(segment, offset as usize, bytes)?;
                 if sync {
                     self.unsynced.push(DiskDone::Synced(last));
                 }
@@ -99,29 +141,58 @@ impl Disk {
             }
             Some(Effect::Prepare { .. }) if self.is_full => vec![DiskDone::Prepared(None)],
             Some(Effect::Prepare { segment, size }) => {
-                self.make((segment, size, &Bytes::new()));
+                self.make((segment, size, &Bytes::new()))?;
                 vec![DiskDone::Prepared(Some(size))]
             }
             Some(Effect::Free { segment }) => {
-                self.remove(segment);
-                self.next()
+                self.remove(segment)?;
+                return self.next();
             }
             Some(Effect::Checkpoint { bytes }) => {
-                self.checkpoint = Some(bytes);
-                self.next()
+                // Nobody misses one that could not be written.
+                if self.step().is_ok() {
+                    self.checkpoint = Some(bytes);
+                }
+                return self.next();
             }
             Some(Effect::Read { id, place }) => {
+                self.step()?;
                 let from = place.offset as usize * 8;
                 let to = from + format::frame_size(place.size as usize);
                 let file = &self.files[&place.segment];
                 let bytes = Bytes::copy_from_slice(&file[from..to.min(file.len())]);
                 vec![DiskDone::Read { id, place, bytes }]
             }
+        })
+    }
+
+    fn write(&mut self, segment: u32, offset: usize, bytes: Bytes) -> Result<(), Error> {
+        let failed = self.step();
+        let bytes = match &failed {
+            Ok(()) => bytes,
+            // Whatever fails may have been done in part.
+            Err(_) => bytes.slice(..bytes.len() / 2),
+        };
+        put(self.files.entry(segment).or_default(), offset, &bytes);
+        self.dirty.push((segment, offset, bytes));
+        failed
+    }
+
+    /// What a sync that fails should have covered stays in the cache, and no later sync writes it.
+    fn sync(&mut self) -> Result<(), Error> {
+        let failed = self.step();
+        for (segment, offset, bytes) in std::mem::take(&mut self.dirty) {
+            if failed.is_ok()
+                && let Some(file) = self.durable.get_mut(&segment)
+            {
+                put(file, offset, &bytes);
+            }
         }
+        failed
     }
 }
 
-fn write(file: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
+fn put(file: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
     let end = offset + bytes.len();
     file.resize(file.len().max(end), 0);
     file[offset..end].copy_from_slice(bytes);

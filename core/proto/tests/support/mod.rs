@@ -1,22 +1,36 @@
 //! Clients and a hub joined by pipes that a test can cut, under a clock that a test turns.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its part")]
 
+#[path = "commands.rs"]
+mod commands;
 #[path = "disk.rs"]
 mod disk;
 
+use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::{
     Command, Error, Event, Id, Kind, Message, Name, Notice, Outcome, QueueOptions, Time, Verdict,
     What,
 };
-use telpher_proto::base::limits::Sizes;
 use telpher_proto::client::{self, Client, Link};
 use telpher_proto::hub::{self, Beginning, Effect, Hub, Linger, Peer, PortId};
 
 use telpher_proto::journal::Source;
 
-pub use disk::Disk;
+pub use commands::*;
+pub use disk::{Disk, Faults};
 
 pub const CLOCK: [u8; 16] = [7; 16];
+pub const HUB_ID: [u8; 16] = [9; 16];
+
+/// A sixteenth of everything, so that segments change with little data.
+pub const SMALL: Sizes = Sizes {
+    segment: (64 * 1024, 4 * 1024 * 1024),
+    group_max: 64 * 1024,
+    unsynced_max: 512 * 1024,
+    pending_max: 4 * 1024 * 1024,
+    garbage_min: 1024 * 1024,
+    resident_max: 4 * 1024 * 1024,
+};
 
 pub struct World {
     pub now: Time,
@@ -24,6 +38,10 @@ pub struct World {
     pub programs: Vec<Program>,
     pub epoch: u64,
     pub disk: Disk,
+    /// Nobody hosts.
+    pub is_down: bool,
+    pub hub_id: [u8; 16],
+    pub sizes: Sizes,
     /// The epoch of the last host that got so far as to serve.
     served: u64,
     tokens: u8,
@@ -43,25 +61,33 @@ pub struct Program {
 impl World {
     /// The hub of a directory, with its disk.
     pub fn new() -> World {
+        let mut world = World::on(Disk::default(), HUB_ID);
+        world.take_over().expect("an empty disk");
+        world
+    }
+
+    /// A disk, and nobody who hosts yet.
+    pub fn on(disk: Disk, hub_id: [u8; 16]) -> World {
         let now = Time::from_nanos(1_000_000_000);
-        let mut disk = Disk::default();
-        let hub = host((1, 0), now, &mut disk).expect("an empty disk");
-        World { now, hub, programs: Vec::new(), epoch: 1, disk, served: 1, tokens: 0 }
+        let hub = Hub::new(config(hub_id, (0, 0)), now);
+        let programs = Vec::new();
+        let sizes = Sizes::default();
+        let (epoch, served, tokens) = (0, 0, 0);
+        World { now, hub, programs, epoch, disk, is_down: true, hub_id, sizes, served, tokens }
     }
 
     /// The hub of a directory whose segments have other sizes than usual.
     pub fn with_sizes(sizes: Sizes) -> World {
-        let mut world = World::new();
-        world.disk = Disk::default();
-        world.disk.sizes = sizes;
-        world.hub = host((1, 0), world.now, &mut world.disk).expect("an empty disk");
+        let mut world = World::on(Disk::default(), HUB_ID);
+        world.sizes = sizes;
+        world.take_over().expect("an empty disk");
         world
     }
 
     /// A hub without a directory.
     pub fn in_memory() -> World {
         let mut world = World::new();
-        world.hub = Hub::new(config((1, 0)), world.now);
+        world.hub = Hub::new(config(HUB_ID, (1, 0)), world.now);
         world
     }
 
@@ -79,49 +105,75 @@ impl World {
 
     /// The host ends by itself, and another takes over.
     pub fn hand_over(&mut self) {
-        self.close_down();
-        self.take_over().expect("an undamaged disk");
+        self.try_to_hand_over().expect("an undamaged disk");
     }
 
-    /// The host ends by itself.
-    pub fn close_down(&mut self) {
-        let last = self.hub.close_down(self.now);
+    /// The same on a disk that may fail.
+    pub fn try_to_hand_over(&mut self) -> Result<(), Error> {
+        let ended = self.end_host();
+        self.lose_host();
+        ended?;
+        self.take_over()
+    }
+
+    /// The host ends by itself, and nobody follows.
+    pub fn end_host(&mut self) -> Result<(), Error> {
+        let Some(last) = self.hub.close_down(self.now) else { return Ok(()) };
         let mut synced = 0;
-        while let Some(effect) = self.hub.poll_disk() {
-            self.disk.waiting.push_back(effect);
-        }
-        loop {
-            let done = self.disk.next();
-            if done.is_empty() {
-                break;
+        for is_sealed in [false, true] {
+            while let Some(effect) = self.hub.poll_disk() {
+                self.disk.waiting.push_back(effect);
             }
-            for done in done {
-                if let hub::DiskDone::Synced(position) = done {
-                    synced = position;
+            loop {
+                let all = self.disk.next()?;
+                if all.is_empty() {
+                    break;
+                }
+                for done in all {
+                    if let hub::DiskDone::Synced(position) = done {
+                        synced = position;
+                    }
+                    self.hub.handle_disk(self.now, done);
                 }
             }
+            assert!(last <= synced, "what was handed over is durable");
+            if !is_sealed {
+                self.hub.seal_end();
+            }
         }
-        assert!(last.is_some_and(|last| last <= synced), "what was handed over is durable");
+        Ok(())
     }
 
     /// Another host takes over from what is on the disk.
     pub fn take_over(&mut self) -> Result<(), Error> {
         self.epoch += 1;
-        self.hub = host((self.epoch, self.served), self.now, &mut self.disk)?;
+        self.lose_host();
+        self.hub = self.next_host()?;
         self.served = self.epoch;
+        self.is_down = false;
+        self.settle();
+        Ok(())
+    }
+
+    fn next_host(&mut self) -> Result<Hub, Error> {
+        let config = config(self.hub_id, (self.epoch, self.served));
+        host(hub::Config { sizes: self.sizes, ..config }, self.now, &mut self.disk)
+    }
+
+    fn lose_host(&mut self) {
+        self.is_down = true;
+        self.disk.forget_work();
         for program in &mut self.programs {
             program.port = None;
             program.client.handle_disconnected(self.now, "the host was killed");
         }
-        self.settle();
-        Ok(())
     }
 
     /// Another host is about to take over, and is killed before it serves.
     pub fn break_take_over_off(&mut self) {
         self.disk.forget_work();
         self.epoch += 1;
-        host((self.epoch, self.served), self.now, &mut self.disk).expect("an undamaged disk");
+        self.next_host().expect("an undamaged disk");
     }
 
     /// A program that has opened the hub.
@@ -168,9 +220,12 @@ impl World {
         let end = self.now.plus_ms(ms);
         loop {
             let next = self.programs.iter().filter_map(|program| program.client.poll_timeout());
-            let next = next.chain(self.hub.poll_timeout()).min().unwrap_or(end);
+            let hub = self.hub.poll_timeout().filter(|_| !self.is_down);
+            let next = next.chain(hub).min().unwrap_or(end);
             self.now = next.clamp(self.now, end);
-            self.hub.handle_timeout(self.now);
+            if !self.is_down {
+                self.hub.handle_timeout(self.now);
+            }
             for program in &mut self.programs {
                 program.client.handle_timeout(self.now);
             }
@@ -193,6 +248,13 @@ impl World {
     pub fn break_connection(&mut self, program: usize) {
         self.drop_port(program, Linger::Grace);
         self.programs[program].client.handle_disconnected(self.now, "broken");
+    }
+
+    /// The connection breaks and is not made again; the session waits for its process to end.
+    pub fn leave(&mut self, program: usize) -> hub::SessionId {
+        self.programs[program].cut = true;
+        let port = self.programs[program].port.take().expect("a connection");
+        self.hub.handle_disconnected(self.now, port, Linger::Process).expect("a session")
     }
 
     /// The connection breaks; the session lingers as long as its process.
@@ -232,8 +294,11 @@ impl World {
         while let Some(link) = program.client.poll_link() {
             moved = true;
             match link {
+                Link::Connect if self.is_down => {
+                    program.client.handle_disconnected(now, "nobody hosts");
+                }
                 Link::Connect => {
-                    self.tokens += 1;
+                    self.tokens = self.tokens.wrapping_add(1);
                     program.port =
                         Some(self.hub.connect(now, Peer::Local(None), [self.tokens; 16]));
                     program.client.handle_connected(now);
@@ -253,11 +318,17 @@ impl World {
     }
 
     fn turn_disk(&mut self) -> bool {
+        if self.is_down {
+            return false;
+        }
         self.hub.flush(self.now);
         while let Some(effect) = self.hub.poll_disk() {
             self.disk.waiting.push_back(effect);
         }
-        let done = self.disk.next();
+        let Ok(done) = self.disk.next() else {
+            self.lose_host();
+            return true;
+        };
         let moved = !done.is_empty();
         for done in done {
             self.hub.handle_disk(self.now, done);
@@ -267,6 +338,9 @@ impl World {
 
     fn turn_hub(&mut self) -> bool {
         let mut moved = false;
+        if self.is_down {
+            return false;
+        }
         while let Some(effect) = self.hub.poll_effect() {
             moved = true;
             match effect {
@@ -370,9 +444,10 @@ impl World {
     }
 }
 
-fn config((epoch, served): (u64, u64)) -> hub::Config {
+fn config(hub_id: [u8; 16], (epoch, served): (u64, u64)) -> hub::Config {
     hub::Config {
-        hub_id: [9; 16],
+        hub_id,
+        journal_id: hub_id,
         epoch,
         served,
         clock: CLOCK,
@@ -383,17 +458,16 @@ fn config((epoch, served): (u64, u64)) -> hub::Config {
     }
 }
 
-fn host(epochs: (u64, u64), now: Time, disk: &mut Disk) -> Result<Hub, Error> {
-    let files = disk.files();
+fn host(config: hub::Config, now: Time, disk: &mut Disk) -> Result<Hub, Error> {
+    let files = disk.files()?;
+    let checkpoint = disk.checkpoint.clone();
     let mut read = |number| disk.read(number);
     let path = |number| format!("journal.{number:08}");
-    let checkpoint = disk.checkpoint.clone();
-    let source = Source { files: &files, checkpoint, read: &mut read, path: &path };
-    let config = hub::Config { sizes: disk.sizes, ..config(epochs) };
-    let begun = Hub::recover(config, now, source)?;
+    let source = Source { files: &files, checkpoint, read: &mut read };
+    let begun = Hub::recover(config, now, source, &path)?;
     let Beginning { hub, segment: (number, size, content), obsolete, .. } = begun;
-    disk.make((number, size, &content));
-    obsolete.into_iter().for_each(|number| disk.remove(number));
+    disk.make((number, size, &content))?;
+    obsolete.into_iter().try_for_each(|number| disk.remove(number))?;
     Ok(hub)
 }
 
@@ -407,46 +481,4 @@ fn take(outbox: &mut telpher_proto::wire::Outbox) -> Vec<u8> {
         bytes.extend(part);
     }
     bytes
-}
-
-pub fn name(text: &str) -> Name {
-    Name::parse(text).expect("a good name")
-}
-
-pub fn call(service: &str, body: &str) -> Command {
-    Command::Call { service: name(service), message: Message::new(body.as_bytes().to_vec()) }
-}
-
-pub fn serve(service: &str, concurrency: u32, line_max: u32) -> Command {
-    Command::Serve { service: name(service), concurrency, line_max }
-}
-
-pub fn reply(request: u64, body: &str) -> Command {
-    Command::Reply { request, reply: Ok(Message::new(body.as_bytes().to_vec())) }
-}
-
-pub fn declare(queue: &str, options: QueueOptions) -> Command {
-    let durability = Some(telpher_proto::base::Durability::Memory);
-    Command::Declare { queue: name(queue), options: QueueOptions { durability, ..options } }
-}
-
-/// A queue that is as safe as the hub's default says.
-pub fn declare_on_disk(queue: &str, options: QueueOptions) -> Command {
-    Command::Declare { queue: name(queue), options }
-}
-
-pub fn send(queue: &str, body: &str) -> Command {
-    Command::Send { queue: name(queue), message: Message::new(body.as_bytes().to_vec()) }
-}
-
-pub fn receive(queue: &str) -> Command {
-    Command::Receive { queue: name(queue) }
-}
-
-pub fn consume(queue: &str, prefetch: u32) -> Command {
-    Command::Consume { queue: name(queue), prefetch, ack_deadline_ms: 0 }
-}
-
-pub fn settle(delivery: u64, verdict: Verdict) -> Command {
-    Command::Settle { delivery, verdict, reason: String::new() }
 }

@@ -7,19 +7,23 @@
 //!
 //! Floor: directory.
 
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+
+use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use telpher_proto::base::Error;
 
-use super::{Directory, lifted};
-use crate::descriptors::Descriptor;
+use super::{Directory, open};
+use crate::descriptors::Tracked;
 
 const NAME: &str = "LOCK";
 
 /// Held while this process hosts.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    descriptor: Descriptor,
+    file: Tracked<File>,
 }
 
 /// How trying went.
@@ -36,37 +40,58 @@ impl Directory {
     ///
     /// `IO` with the system's words, `REFUSED` if the lock file is no plain file.
     pub(crate) fn lock(&self) -> Result<Locked, Error> {
-        let failed = |error: Errno| self.failed_at(NAME, &error.into());
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let mode = Mode::RUSR | Mode::WUSR;
-        let open = || Ok(lifted(rustix::fs::openat(self, NAME, flags, mode)?)?);
-        let file = Descriptor::make(open).map_err(|error| self.failed_at(NAME, &error))?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        let failed = |error: io::Error| self.failed_at(NAME, &error);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = open(&self.path().join(NAME), &mut options).map_err(failed)?;
+        match rustix::fs::flock(&*file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK | Errno::INTR) => return Ok(Locked::HeldByOther),
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(failed(error.into())),
         }
-        let held = rustix::fs::fstat(&file).map_err(failed)?;
-        match rustix::fs::statat(self, NAME, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(named) if (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino) => {
-                Ok(Locked::Taken(Lock { descriptor: file }))
-            }
-            Ok(_) | Err(Errno::NOENT) => Ok(Locked::HeldByOther),
-            Err(error) => Err(failed(error)),
+        let lock = Lock { file };
+        let is_ours = self.still_has(&lock).map_err(failed)?;
+        Ok(if is_ours { Locked::Taken(lock) } else { Locked::HeldByOther })
+    }
+
+    /// True unless the file that was locked is no longer the one with this name: then another
+    /// process may have locked its successor, and hosts.
+    pub(crate) fn still_has(&self, lock: &Lock) -> io::Result<bool> {
+        let held = lock.file.metadata()?;
+        match std::fs::symlink_metadata(self.path().join(NAME)) {
+            Ok(named) => Ok((named.dev(), named.ino()) == (held.dev(), held.ino())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
-    /// Writes down that this process hosts.
+    /// True if a process hosts; tells so without changing anything.
     ///
     /// # Errors
     ///
     /// `IO` with the system's words.
-    pub(crate) fn sign(&self, lock: &Lock) -> Result<(), Error> {
+    pub(crate) fn is_hosted(&self) -> Result<bool, Error> {
+        let file = match open(&self.path().join(NAME), OpenOptions::new().read(true)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(self.failed_at(NAME, &error)),
+        };
+        // Given back as soon as the file is closed. Who wants to host in this moment asks again.
+        match rustix::fs::flock(&*file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(false),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(true),
+            Err(error) => Err(self.failed_at(NAME, &error.into())),
+        }
+    }
+
+    /// Writes down that this process hosts, if that can be done.
+    pub(crate) fn sign(&self, lock: &Lock) {
         let text = format!("{}\n", std::process::id());
-        rustix::fs::ftruncate(&lock.descriptor, 0)
-            .and_then(|()| rustix::io::pwrite(&lock.descriptor, text.as_bytes(), 0))
-            .map(drop)
-            .map_err(|error| self.failed_at(NAME, &error.into()))
+        // In this order it needs no room on a full disk.
+        let written = lock.file.write_all_at(text.as_bytes(), 0);
+        if let Err(error) = written.and_then(|()| lock.file.set_len(text.len() as u64)) {
+            tracing::debug!(%error, "who hosts is not written down");
+        }
     }
 
     /// The process that hosts, as it wrote down itself; `None` if it has not yet.

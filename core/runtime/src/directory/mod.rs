@@ -18,22 +18,24 @@ mod lock;
 mod record;
 mod segments;
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use telpher_proto::base::{Error, Kind};
 
-use crate::descriptors::Descriptor;
+use crate::descriptors::{Descriptor, Tracked};
 
 pub(crate) use lock::{Lock, Locked};
 pub(crate) use record::Record;
-pub(crate) use segments::{Filling, SegmentFile, is_full, read_frame};
+pub(crate) use segments::{Filling, SegmentFile, is_full, read_frame, segment_name};
 
 const VERSION: &[u8] = b"telpher directory 1\n";
-const FILE_SIZE_MAX: usize = 4 * 1024;
+const FILE_SIZE_MAX: u64 = 4 * 1024;
 
 /// What makes a file system a network's: locks and memory are not shared as we need them.
 const NETWORKS: [(u32, &str); 4] =
@@ -77,6 +79,43 @@ impl Directory {
         Ok(Some(directory))
     }
 
+    /// Opens a hub's directory to look at it: changes nothing, and asks only that it can be read.
+    ///
+    /// # Errors
+    ///
+    /// `IO` if there is none; `REFUSED` if it is not a hub's; `UNSUPPORTED` for an unknown version.
+    pub(crate) fn look(path: &Path) -> Result<Directory, Error> {
+        let failed = |error: io::Error| failure("open", path, &error);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open = || Ok(rustix::fs::open(path, flags, Mode::empty())?);
+        let descriptor = Descriptor::make(open).map_err(failed)?;
+        let stat = rustix::fs::fstat(&descriptor).map_err(|error| failed(error.into()))?;
+        let path = std::fs::canonicalize(path).map_err(failed)?;
+        let directory = Directory { descriptor, path, key: (stat.st_dev, stat.st_ino) };
+        match directory.read("VERSION")? {
+            Some(version) => directory.check_version(&version)?,
+            None => return Err(directory.refused("it is not a hub's directory")),
+        }
+        Ok(directory)
+    }
+
+    /// Makes an empty directory that of a hub, for a copy.
+    ///
+    /// # Errors
+    ///
+    /// `IO` with the system's words.
+    pub(crate) fn found(path: &Path) -> Result<Directory, Error> {
+        let failed = |error: io::Error| failure("make", path, &error);
+        let mut options = OpenOptions::new();
+        let file = open(&path.join("VERSION"), options.write(true).create_new(true));
+        let written = file.and_then(|file| {
+            (&*file).write_all(VERSION)?;
+            file.sync_all()
+        });
+        written.map_err(failed)?;
+        Directory::look(path)
+    }
+
     /// Where the host listens.
     pub(crate) fn socket(&self) -> PathBuf {
         self.path.join("hub.sock")
@@ -104,7 +143,7 @@ impl Directory {
         }
     }
 
-    fn check_existing(&self, stat: &rustix::fs::Stat, version: &[u8]) -> Result<(), Error> {
+    fn check_version(&self, version: &[u8]) -> Result<(), Error> {
         if version != VERSION {
             let found = String::from_utf8_lossy(&version[..version.len().min(64)]).into_owned();
             let detail = format!(
@@ -115,6 +154,11 @@ impl Directory {
             );
             return Err(Error::new(Kind::Unsupported, detail));
         }
+        Ok(())
+    }
+
+    fn check_existing(&self, stat: &rustix::fs::Stat, version: &[u8]) -> Result<(), Error> {
+        self.check_version(version)?;
         if stat.st_mode & 0o077 != 0 {
             let mode = stat.st_mode & 0o777;
             return Err(
@@ -156,60 +200,41 @@ impl Directory {
 
     /// A small file's content.
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let open = || Ok(rustix::fs::openat(self, name, flags, Mode::empty())?);
-        let file = match Descriptor::make(open) {
+        let failed = |error: io::Error| self.failed_at(name, &error);
+        let file = match open(&self.path.join(name), OpenOptions::new().read(true)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(self.failed_at(name, &error)),
+            Err(error) => return Err(failed(error)),
         };
-        let stat = rustix::fs::fstat(&file).map_err(|error| self.failed_at(name, &error.into()))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        if !file.metadata().map_err(failed)?.is_file() {
             return Err(self.refused(&format!("its {name} is no plain file")));
         }
-        let mut content = vec![0; FILE_SIZE_MAX];
-        let mut size = 0;
-        while size < content.len() {
-            match rustix::io::read(&file, &mut content[size..]) {
-                Ok(0) => break,
-                Ok(count) => size += count,
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(self.failed_at(name, &error.into())),
-            }
-        }
-        content.truncate(size);
+        let mut content = Vec::new();
+        (&*file).take(FILE_SIZE_MAX).read_to_end(&mut content).map_err(failed)?;
         Ok(Some(content))
     }
 
     /// Replaces a small file, so that after a crash there is either the old one or the new one.
     fn replace(&self, name: &str, content: &[u8]) -> Result<(), Error> {
-        let temporary = format!("{name}.{}", std::process::id());
-        self.write_synced(&temporary, content)
-            .and_then(|()| rustix::fs::renameat(self, &temporary, self, name))
-            .and_then(|()| rustix::fs::fsync(self))
-            .map_err(|error| self.failed_at(name, &error.into()))
+        let temporary = self.path.join(format!("{name}.{}", std::process::id()));
+        let written = write_synced(&temporary, content).or_else(|error| {
+            if is_full(&error) && self.give_spare() {
+                return write_synced(&temporary, content);
+            }
+            Err(error)
+        });
+        let replaced = written
+            .and_then(|()| std::fs::rename(&temporary, self.path.join(name)))
+            .and_then(|()| self.sync());
+        replaced.map_err(|error| {
+            let _ = std::fs::remove_file(&temporary);
+            self.failed_at(name, &error)
+        })
     }
 
-    fn write_synced(&self, name: &str, content: &[u8]) -> Result<(), Errno> {
-        match rustix::fs::unlinkat(self, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => return Err(error),
-        }
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let mode = Mode::RUSR | Mode::WUSR;
-        let open = || Ok(lifted(rustix::fs::openat(self, name, flags, mode)?)?);
-        let file = Descriptor::make(open)
-            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-        let mut rest = content;
-        while !rest.is_empty() {
-            match rustix::io::write(&file, rest) {
-                Ok(count) => rest = &rest[count..],
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        rustix::fs::fsync(&file)
+    /// Makes the directory's own entries durable.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        Tracked::make(|| File::open(&self.path))?.sync_all()
     }
 
     fn text(&self) -> String {
@@ -243,10 +268,30 @@ fn network(magic: u32) -> Option<&'static str> {
     NETWORKS.iter().find(|(known, _)| *known == magic).map(|(_, name)| *name)
 }
 
+/// Opens a file of the directory. This and all that is done with it goes through the system's C
+/// library, so that a test can put itself between.
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<Tracked<File>> {
+    let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    let options = options.custom_flags(flags | libc::O_NONBLOCK).mode(0o600);
+    Tracked::make(|| lifted(options.open(path)?))
+}
+
+fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = open(path, OpenOptions::new().write(true).create_new(true))?;
+    (&*file).write_all(content)?;
+    file.sync_all()
+}
+
 /// The same file under a number above the standard streams', where no stray output can reach it.
-fn lifted(file: std::os::fd::OwnedFd) -> Result<std::os::fd::OwnedFd, Errno> {
-    use std::os::fd::AsRawFd;
-    if file.as_raw_fd() > 2 { Ok(file) } else { rustix::io::fcntl_dupfd_cloexec(file, 3) }
+fn lifted(file: File) -> io::Result<File> {
+    if file.as_raw_fd() > 2 {
+        return Ok(file);
+    }
+    Ok(File::from(rustix::io::fcntl_dupfd_cloexec(&file, 3)?))
 }
 
 #[cfg(test)]

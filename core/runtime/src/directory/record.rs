@@ -1,5 +1,5 @@
-//! What a directory remembers of its hub: its id, how many hosts it has had, and with which segment
-//! of the journal the last one began. So it is noticed if that is missing.
+//! What a directory remembers of its hub: its id and its journal's, how many hosts it has had, and
+//! with which segment of the journal the last one began. So it is noticed if that is missing.
 //!
 //! Floor: directory.
 
@@ -14,6 +14,8 @@ const NAME: &str = "HUB";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) hub_id: [u8; 16],
+    /// What the journal's checksums begin with; a copy of a hub keeps it, and is another hub.
+    pub(crate) journal_id: [u8; 16],
     pub(crate) epoch: u64,
     /// The last host that got so far as to serve, 0 if none has; and its first segment.
     pub(crate) served: u64,
@@ -25,10 +27,14 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// `IO` if the file can't be written, or is damaged; then it is left as it is.
+    /// `IO` if the file can't be written; `CORRUPT` if it is damaged, or missing beside a journal.
+    /// Then everything is left as it is.
     pub(crate) fn raise_epoch(&self) -> Result<Record, Error> {
         let record = match self.record()? {
-            None => Record { hub_id: clock::random(), epoch: 1, served: 0, segment: 0 },
+            None => {
+                let (hub_id, journal_id) = (clock::random(), clock::random());
+                Record { hub_id, journal_id, epoch: 1, served: 0, segment: 0 }
+            }
             Some(known) => Record { epoch: known.epoch + 1, ..known },
         };
         self.note(record)?;
@@ -48,9 +54,16 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// `CORRUPT` if it is damaged.
+    /// `CORRUPT` if it is damaged, or missing beside a journal.
     pub(crate) fn record(&self) -> Result<Option<Record>, Error> {
-        let Some(text) = self.read(NAME)? else { return Ok(None) };
+        let Some(text) = self.read(NAME)? else {
+            // Without its id nothing of the journal could be read: it would look empty.
+            if self.segments()?.is_empty() {
+                return Ok(None);
+            }
+            let path = self.path().join(NAME);
+            return Err(Error::new(Kind::Corrupt, format!("{} is missing", path.display())));
+        };
         let damaged = || {
             let path = self.path().join(NAME);
             Error::new(Kind::Corrupt, format!("{} is damaged at offset 0", path.display()))
@@ -61,10 +74,12 @@ impl Directory {
 
 impl Record {
     fn text(self) -> String {
-        let Record { hub_id, epoch, served, segment } = self;
-        let hub = u128::from_be_bytes(hub_id);
-        let text =
-            format!("hub {hub:032x}\nepoch {epoch}\nserved {served}\nsegment {segment}\n");
+        let Record { hub_id, journal_id, epoch, served, segment } = self;
+        let [hub, journal] = [hub_id, journal_id].map(u128::from_be_bytes);
+        let text = format!(
+            "hub {hub:032x}\njournal {journal:032x}\nepoch {epoch}\nserved {served}\n\
+             segment {segment}\n"
+        );
         format!("{text}check {:08x}\n", crc32c::crc32c(text.as_bytes()))
     }
 
@@ -72,11 +87,13 @@ impl Record {
         let text = std::str::from_utf8(text).ok()?;
         let mut lines = text.lines();
         let mut field = |name| lines.next()?.strip_prefix(name);
-        let hub_id = u128::from_str_radix(field("hub ")?, 16).ok()?.to_be_bytes();
+        let id = |text| Some(u128::from_str_radix(text, 16).ok()?.to_be_bytes());
+        let hub_id = id(field("hub ")?)?;
+        let journal_id = id(field("journal ")?)?;
         let epoch = field("epoch ")?.parse().ok()?;
         let served = field("served ")?.parse().ok()?;
         let segment = field("segment ")?.parse().ok()?;
-        let record = Record { hub_id, epoch, served, segment };
+        let record = Record { hub_id, journal_id, epoch, served, segment };
         (record.text() == text && epoch < u64::MAX).then_some(record)
     }
 }
@@ -87,7 +104,8 @@ mod tests {
 
     #[test]
     fn a_record_is_read_as_it_was_written_and_a_cut_one_is_not() {
-        let record = Record { hub_id: [0xa5; 16], epoch: 42, served: 41, segment: 7 };
+        let (hub_id, journal_id) = ([0xa5; 16], [0x5a; 16]);
+        let record = Record { hub_id, journal_id, epoch: 42, served: 41, segment: 7 };
         let text = record.text();
         assert_eq!(Record::parse(text.as_bytes()), Some(record));
         for cut in 0..text.len() {

@@ -11,8 +11,8 @@
 //! Floor: directory.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
@@ -21,7 +21,7 @@ use telpher_proto::base::record::Place;
 use telpher_proto::base::{Error, Kind};
 use telpher_proto::journal::{self, format};
 
-use super::Directory;
+use super::{Directory, open};
 use crate::descriptors::Tracked;
 
 /// What the names of segments begin with.
@@ -29,6 +29,9 @@ pub(super) const PREFIX: &str = "journal.";
 
 /// The file that keeps room.
 pub(super) const RESERVE: &str = "reserve";
+
+/// Bytes of it that are given up first, for the small files that a next host writes before.
+const SPARE_SIZE: u64 = 64 * 1024;
 
 /// The last checkpoint.
 pub(super) const CHECKPOINT: &str = "checkpoint";
@@ -53,11 +56,6 @@ pub(crate) struct Filling {
 /// The name of a segment's file.
 pub(crate) fn segment_name(number: u32) -> String {
     format!("{PREFIX}{number:08}")
-}
-
-fn open(path: &Path, options: &mut OpenOptions) -> io::Result<SegmentFile> {
-    let options = options.custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC).mode(0o600);
-    Tracked::make(|| options.open(path))
 }
 
 impl Directory {
@@ -108,16 +106,35 @@ impl Directory {
 
     /// The last checkpoint, if it can be had.
     pub(crate) fn read_checkpoint(&self) -> Option<Bytes> {
-        std::fs::read(self.path().join(CHECKPOINT)).ok().map(Bytes::from)
+        let file = open(&self.path().join(CHECKPOINT), OpenOptions::new().read(true)).ok()?;
+        let mut content = Vec::new();
+        (&*file).read_to_end(&mut content).ok()?;
+        Some(content.into())
     }
 
     /// Puts a checkpoint in the place of the last one. It need not be durable.
     pub(crate) fn write_checkpoint(&self, content: &Bytes) -> io::Result<()> {
         let path = self.path().join(CHECKPOINT);
         let temporary = path.with_extension("tmp");
-        let made = open(&temporary, OpenOptions::new().write(true).create(true).truncate(true));
-        made?.write_all_at(content, 0)?;
+        make(&temporary)?.write_all_at(content, 0)?;
         std::fs::rename(&temporary, &path)
+    }
+
+    /// Makes the copy of a segment; it is not durable yet.
+    pub(crate) fn put_segment(&self, number: u32, content: &[u8]) -> io::Result<()> {
+        let file = make(&self.segment_path(number))?;
+        // What was prepared and never written takes no room.
+        let end = content.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        file.write_all_at(&content[..end], 0)?;
+        file.set_len(content.len() as u64)
+    }
+
+    /// Makes the copy of a segment durable with its first `used` bytes and nothing behind them.
+    pub(crate) fn finish_copy(&self, number: u32, (size, used): (u64, u64)) -> io::Result<()> {
+        let file = self.open_segment(number, true)?;
+        file.set_len(used)?;
+        file.set_len(size)?;
+        file.sync_all()
     }
 
     /// Opens a segment.
@@ -129,8 +146,7 @@ impl Directory {
     pub(crate) fn begin_segment(&self, number: u32, size: u64) -> io::Result<Filling> {
         let path = self.segment_path(number);
         let temporary = path.with_extension(format!("{number:08}.tmp"));
-        let made = open(&temporary, OpenOptions::new().write(true).create(true).truncate(true));
-        Ok(Filling { file: made?, temporary, path, size, filled: 0 })
+        Ok(Filling { file: make(&temporary)?, temporary, path, size, filled: 0 })
     }
 
     /// Makes the segment with which a host begins; on a full disk out of what was kept for that.
@@ -144,7 +160,13 @@ impl Directory {
     ) -> Result<(), Error> {
         let made = self.make_whole(number, size, content).or_else(|error| {
             let _ = self.drop_temporaries();
-            if is_full(&error) { self.make_from_reserve(number, content) } else { Err(error) }
+            if !is_full(&error) {
+                return Err(error);
+            }
+            match self.make_from_reserve(number, size, content) {
+                Err(missing) if missing.kind() == io::ErrorKind::NotFound => Err(error),
+                made => made,
+            }
         });
         made.map_err(|error| {
             if is_full(&error) {
@@ -162,10 +184,10 @@ impl Directory {
         filling.finish(self)
     }
 
-    fn make_from_reserve(&self, number: u32, content: &Bytes) -> io::Result<()> {
+    fn make_from_reserve(&self, number: u32, size: u64, content: &Bytes) -> io::Result<()> {
         let reserve = self.path().join(RESERVE);
         let file = open(&reserve, OpenOptions::new().write(true))?;
-        if file.metadata()?.len() < (content.len() as u64).max(RESERVE_SIZE) {
+        if file.metadata()?.len() < size.max(content.len() as u64) {
             return Err(io::Error::from_raw_os_error(libc::ENOSPC));
         }
         file.write_all_at(content, 0)?;
@@ -177,16 +199,32 @@ impl Directory {
     /// Sees to it that there is room for the next host's first segment, if that can be had.
     pub(crate) fn keep_reserve(&self) -> io::Result<()> {
         let path = self.path().join(RESERVE);
-        if std::fs::metadata(&path).is_ok_and(|found| found.len() == RESERVE_SIZE) {
+        if std::fs::metadata(&path).is_ok_and(|found| found.len() == RESERVE_SIZE + SPARE_SIZE) {
             return Ok(());
         }
         let temporary = path.with_extension("tmp");
-        let made = open(&temporary, OpenOptions::new().write(true).create(true).truncate(true));
-        let file = made?;
-        let (size, filled) = (RESERVE_SIZE, 0);
+        let file = make(&temporary)?;
+        let (size, filled) = (RESERVE_SIZE + SPARE_SIZE, 0);
         let mut filling = Filling { file, temporary, path, size, filled };
-        while !filling.fill()? {}
-        filling.finish(self)
+        loop {
+            match filling.fill() {
+                Ok(false) => {}
+                Ok(true) => return filling.finish(self),
+                Err(error) => {
+                    filling.give_up();
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Gives up a part of the reserve; true if there was any left of that.
+    pub(super) fn give_spare(&self) -> bool {
+        let reserve = open(&self.path().join(RESERVE), OpenOptions::new().write(true));
+        reserve.is_ok_and(|file| {
+            let is_whole = file.metadata().is_ok_and(|found| found.len() > RESERVE_SIZE);
+            is_whole && file.set_len(RESERVE_SIZE).is_ok()
+        })
     }
 
     /// Removes a segment; that it is gone already is fine.
@@ -208,11 +246,6 @@ impl Directory {
             }
         }
         Ok(())
-    }
-
-    /// Makes the directory's own entries durable.
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        File::open(self.path())?.sync_all()
     }
 }
 
@@ -242,6 +275,10 @@ impl Filling {
     pub(crate) fn size(&self) -> u64 {
         self.size
     }
+}
+
+fn make(path: &Path) -> io::Result<SegmentFile> {
+    open(path, OpenOptions::new().write(true).create(true).truncate(true))
 }
 
 /// Reads the frame of a record; fewer bytes than it has if the file is too short.

@@ -260,7 +260,7 @@ impl Driver {
         }
     }
 
-    fn give_up(&mut self, error: &Error) {
+    pub(super) fn give_up(&mut self, error: &Error) {
         self.wants_link = false;
         self.client.fail(error);
     }

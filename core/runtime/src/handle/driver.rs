@@ -24,8 +24,8 @@ use super::inbox::{Submission, Ticket};
 use super::{Shared, thread_mark};
 use crate::clock;
 use crate::host::Core;
-use crate::link::Read;
 use crate::link::ring::Bell;
+use crate::link::{Farewell, Read};
 use crate::poller::{Alarm, Poller, Readiness, Source};
 
 /// Rounds of acting and writing in one turn.
@@ -322,6 +322,9 @@ impl Driver {
         match link.read(self.client.inbox(), &mut self.scratch) {
             Ok(Read::Some) => {
                 self.client.handle_received(now);
+                if let Some(hub) = self.client.hub() {
+                    self.shared.keeps_queues.store(!hub.memory_only, Ordering::SeqCst);
+                }
                 if let Connection::Made(link) = &self.connection {
                     link.tidy(self.client.inbox());
                 }
@@ -329,13 +332,12 @@ impl Driver {
             }
             Ok(Read::Nothing) => false,
             Ok(Read::Closed) => {
-                let reason = link.reason();
-                let reason = reason.as_deref().unwrap_or("the hub closed the connection");
-                self.disconnected(now, reason);
+                let farewell = link.farewell();
+                self.disconnected(now, farewell, "the hub closed the connection");
                 true
             }
             Err(error) => {
-                self.disconnected(now, &error.to_string());
+                self.disconnected(now, None, &error.to_string());
                 true
             }
         }
@@ -348,15 +350,20 @@ impl Driver {
             // What the hub has sent before, perhaps why it closed, is read first.
             Err(_) if link.is_readable() => true,
             Err(error) => {
-                let reason = link.reason().unwrap_or_else(|| error.to_string());
-                self.disconnected(now, &reason);
+                let farewell = link.farewell();
+                self.disconnected(now, farewell, &error.to_string());
                 true
             }
         }
     }
 
-    fn disconnected(&mut self, now: Time, reason: &str) {
+    fn disconnected(&mut self, now: Time, farewell: Option<Farewell>, otherwise: &str) {
         self.connection = Connection::None;
-        self.client.handle_disconnected(now, reason);
+        match farewell {
+            // Nothing is lost by saying so at once; a handle that was open before waits for better.
+            Some(Farewell::Failed(error)) if self.client.is_opening() => self.give_up(&error),
+            Some(farewell) => self.client.handle_disconnected(now, farewell.text()),
+            None => self.client.handle_disconnected(now, otherwise),
+        }
     }
 }

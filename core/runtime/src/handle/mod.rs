@@ -69,6 +69,8 @@ pub(crate) struct Shared {
     pub(crate) is_watched: AtomicBool,
     pub(crate) epoll: std::os::fd::RawFd,
     pub(crate) is_closing: AtomicBool,
+    /// The hub has a directory, where queues outlive their host.
+    pub(crate) keeps_queues: AtomicBool,
     /// Set when the driver has ended.
     pub(crate) finished: Latch,
     /// Why the handle can do no more, if not for being closed.

@@ -7,7 +7,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use telpher_proto::base::{Error, Id, Kind, limits};
@@ -60,6 +60,7 @@ pub(crate) fn open(
     let config =
         Config { seed: clock::seed(), clock: clock::boot_id(), backoff_ms, url: url.to_owned() };
     let shared = Arc::new(shared(&options, notices, &poller));
+    shared.keeps_queues.store(matches!(target, Target::Directory(_)), Ordering::SeqCst);
     let deadline = options.timeout.deadline(now);
     let (destination, user, callback) = take_apart(done);
     let id = shared.inbox.id(destination);
@@ -108,6 +109,7 @@ fn shared(options: &OpenOptions, notices: Notices, poller: &Poller) -> Shared {
         is_watched: AtomicBool::new(false),
         epoll: poller.as_raw_fd(),
         is_closing: AtomicBool::new(false),
+        keeps_queues: AtomicBool::new(false),
         finished: Default::default(),
         fault: OnceLock::new(),
     }

@@ -8,6 +8,8 @@
 //!
 //! Floor: link, poller, host/{peer,process}.
 
+mod processes;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -16,9 +18,8 @@ use bytes::BytesMut;
 use foldhash::HashMap;
 use slab::Slab;
 use telpher_proto::base::limits::{self, SESSIONS_MAX};
-use telpher_proto::base::record::Process;
 use telpher_proto::base::{Error, Time};
-use telpher_proto::hub::{self, DiskDone, Effect, Hub, PortId, SessionId};
+use telpher_proto::hub::{self, DiskDone, Effect, Hub, PortId};
 
 use super::disk::Disk;
 use super::peer::Peer;
@@ -26,7 +27,7 @@ use super::process::{Watched, judge};
 use super::{Mail, Mailbox};
 use crate::clock;
 use crate::link::listen::{Accepted, Listener};
-use crate::link::{Link, Read};
+use crate::link::{Farewell, Link, Read};
 use crate::poller::{Poller, Readiness, Source};
 
 /// Rounds of reading and writing in one turn.
@@ -200,34 +201,20 @@ impl Core {
             self.mailbox.take(&mut mail);
             for message in mail.drain(..) {
                 match message {
-                    Mail::Disk(DiskDone::Synced(position)) if position >= last => return,
+                    Mail::Disk(done) => {
+                        let is_last =
+                            matches!(done, DiskDone::Synced(position) if position >= last);
+                        self.hub.handle_disk(now, done);
+                        if is_last {
+                            self.hub.seal_end();
+                            return self.flush(now);
+                        }
+                    }
                     Mail::DiskFailed(error) => {
                         return tracing::error!(%error, "the hub was not handed over");
                     }
                     _ => {}
                 }
-            }
-        }
-    }
-
-    /// Sessions that an earlier host has left, each to be ended with its process.
-    pub(crate) fn watch(&mut self, poller: &Poller, sessions: Vec<(SessionId, Process)>) {
-        for (session, process) in sessions {
-            match super::process::find(session, process) {
-                Some(watched) => self.watch_process(poller, watched),
-                None => self.hub.handle_process_ended(clock::now(), session),
-            }
-        }
-    }
-
-    fn watch_process(&mut self, poller: &Poller, watched: Watched) {
-        let session = watched.session;
-        let entry = self.watched.vacant_entry();
-        match poller.add_reader(&watched, Source::Process(entry.key())) {
-            Ok(()) => drop(entry.insert(watched)),
-            Err(error) => {
-                tracing::warn!(%error, "can't watch a local process; its session ends");
-                self.hub.handle_process_ended(clock::now(), session);
             }
         }
     }
@@ -275,7 +262,8 @@ impl Core {
 
     fn connect_ring(&mut self, now: Time, ring: crate::link::RingEnd) {
         if self.peers.len() >= SESSIONS_MAX {
-            ring.set_reason(&format!("the hub has {SESSIONS_MAX} connections, and allows no more"));
+            let reason = format!("the hub has {SESSIONS_MAX} connections, and allows no more");
+            ring.say(Farewell::Ended(reason));
             return;
         }
         let port = self.hub.connect(now, self.local(), clock::random());
@@ -464,14 +452,14 @@ impl Core {
     pub(crate) fn stop(&mut self, reason: &str) {
         for (_, peer) in &self.peers {
             if let Link::Ring(ring) = &peer.link {
-                ring.set_reason(reason);
+                ring.say(Farewell::ended(reason));
             }
         }
         self.doors.clear();
         self.peers.clear();
         self.ports.clear();
         self.watched.clear();
-        self.mailbox.close(reason);
+        self.mailbox.close(Farewell::ended(reason));
         self.is_stopped = true;
     }
 }

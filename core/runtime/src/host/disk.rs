@@ -24,7 +24,7 @@ use telpher_proto::hub::DiskDone;
 use telpher_proto::journal::Effect;
 
 use super::{Mail, Mailbox};
-use crate::directory::{Directory, Filling, SegmentFile, is_full, read_frame};
+use crate::directory::{Directory, Filling, Lock, SegmentFile, is_full, read_frame};
 use crate::system;
 
 struct Write {
@@ -51,11 +51,15 @@ pub(crate) struct Disk {
 
 impl Disk {
     /// Starts the threads.
-    pub(crate) fn start(directory: &Arc<Directory>, mailbox: &Arc<Mailbox>) -> io::Result<Disk> {
+    pub(crate) fn start(
+        (directory, lock): (&Arc<Directory>, &Arc<Lock>),
+        mailbox: &Arc<Mailbox>,
+    ) -> io::Result<Disk> {
         let (writes, to_write) = channel();
         let (tasks, to_do) = channel();
         let (own, mail) = (Arc::clone(directory), Arc::clone(mailbox));
-        let writer = Writer { directory: own, mailbox: mail, open: None, is_dirty: false };
+        let lock = Arc::clone(lock);
+        let writer = Writer { directory: own, lock, mailbox: mail, open: None, is_dirty: false };
         let (own, mail) = (Arc::clone(directory), Arc::clone(mailbox));
         let files = Files { directory: own, mailbox: mail, filling: None, open: Vec::new() };
         let journal = system::spawn("telpher-journal", move || writer.run(&to_write))?;
@@ -99,6 +103,7 @@ fn failure(directory: &Directory, segment: u32, what: &str, error: &io::Error) -
 
 struct Writer {
     directory: Arc<Directory>,
+    lock: Arc<Lock>,
     mailbox: Arc<Mailbox>,
     open: Option<(u32, SegmentFile)>,
     /// Something was written to the open segment since it was last synced.
@@ -118,18 +123,19 @@ impl Writer {
     fn write_all(&mut self, first: Write, writes: &Receiver<Write>) -> Result<(), Error> {
         let mut next = Some(first);
         let (mut last, mut sync) = (0, false);
+        // Before, so that the next host's journal is left alone; after, before anything is told.
+        self.check_lock()?;
         while let Some(write) = next {
             self.write(&write)?;
             last = write.last;
             sync |= write.sync;
-            next = match writes.try_recv() {
-                Ok(write) => Some(write),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-            };
+            next = writes.try_recv().ok();
         }
+        self.check_lock()?;
         self.mailbox.post(Mail::Disk(DiskDone::Written(last)));
         if sync {
             self.sync()?;
+            self.check_lock()?;
             self.mailbox.post(Mail::Disk(DiskDone::Synced(last)));
         }
         Ok(())
@@ -142,6 +148,7 @@ impl Writer {
         let open = self.open.as_ref().filter(|(number, _)| *number == segment);
         if open.is_none() {
             self.sync()?;
+            self.check_lock()?;
             let file = self.directory.open_segment(segment, true).map_err(failed)?;
             self.open = Some((segment, file));
         }
@@ -150,6 +157,24 @@ impl Writer {
             self.is_dirty = true;
         }
         Ok(())
+    }
+
+    /// A lock file that was replaced protects nothing: another process may host by now. It replaced
+    /// the file before it read the journal, so what it did not see is noticed here, and confirmed
+    /// to nobody.
+    fn check_lock(&self) -> Result<(), Error> {
+        match self.directory.still_has(&self.lock) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let path = self.directory.path().display();
+                let detail = format!("the lock file of {path} was removed or replaced");
+                Err(Error::new(Kind::Io, detail))
+            }
+            Err(error) => {
+                let path = self.directory.path().display();
+                Err(Error::new(Kind::Io, format!("can't look at the lock of {path}: {error}")))
+            }
+        }
     }
 
     fn sync(&mut self) -> Result<(), Error> {
@@ -177,10 +202,8 @@ const OPEN_MAX: usize = 8;
 
 impl Files {
     fn run(mut self, tasks: &Receiver<Task>) {
-        // Nobody waits for it; without it only a full disk is harder to get over.
-        if let Err(error) = self.directory.keep_reserve() {
-            tracing::debug!(%error, "no room is kept for a full disk");
-        }
+        // Nobody waits for it yet; without it only a full disk is harder to get over.
+        self.keep_reserve();
         loop {
             let task = match self.filling {
                 None => tasks.recv().map_err(|_| TryRecvError::Disconnected),
@@ -208,7 +231,9 @@ impl Files {
                 self.open.retain(|(number, _)| *number != segment);
                 self.directory
                     .remove_segment(segment)
-                    .map_err(|error| failure(&self.directory, segment, "remove", &error))
+                    .map_err(|error| failure(&self.directory, segment, "remove", &error))?;
+                self.keep_reserve();
+                Ok(())
             }
             Task::Checkpoint(bytes) => {
                 if let Err(error) = self.directory.write_checkpoint(&bytes) {
@@ -220,7 +245,23 @@ impl Files {
         }
     }
 
+    /// True unless the disk is too full to keep room for the next host.
+    fn keep_reserve(&self) -> bool {
+        match self.directory.keep_reserve() {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::debug!(%error, "no room is kept for a full disk");
+                !is_full(&error)
+            }
+        }
+    }
+
     fn prepare(&mut self, segment: u32, size: u64) -> Result<(), Error> {
+        // What the next host needs goes before what this one would like to have.
+        if !self.keep_reserve() {
+            self.mailbox.post(Mail::Disk(DiskDone::Prepared(None)));
+            return Ok(());
+        }
         match self.directory.begin_segment(segment, size) {
             Ok(filling) => {
                 self.filling = Some((segment, filling));

@@ -29,6 +29,7 @@ pub(crate) use self::core::Core;
 pub(crate) use registry::{Key, find, find_or_start, insert};
 pub(crate) use thread::{Plan, start};
 
+use crate::link::Farewell;
 use crate::link::listen::Listener;
 use crate::link::ring::{Bell, RingEnd, ring};
 use crate::poller::Alarm;
@@ -53,9 +54,9 @@ pub(crate) enum Mail {
 impl Mail {
     /// Tells whoever sent it why nothing comes of it. Not to be called with a lock held: dropping a
     /// ring's end rings a bell.
-    fn refuse(self, reason: &str) {
+    fn refuse(self, why: &Farewell) {
         if let Mail::Attach(ring) = self {
-            ring.set_reason(reason);
+            ring.say(why.clone());
         }
     }
 }
@@ -63,7 +64,7 @@ impl Mail {
 /// Where messages to a host are left.
 pub(crate) struct Mailbox {
     /// Once the host has ended, why.
-    mail: Mutex<Result<Vec<Mail>, String>>,
+    mail: Mutex<Result<Vec<Mail>, Farewell>>,
     waiting: AtomicBool,
     alarm: Arc<Alarm>,
 }
@@ -83,10 +84,10 @@ impl Mailbox {
                 drop(guard);
                 self.alarm.ring();
             }
-            Err(reason) => {
-                let reason = reason.clone();
+            Err(why) => {
+                let why = why.clone();
                 drop(guard);
-                mail.refuse(&reason);
+                mail.refuse(&why);
             }
         }
     }
@@ -105,14 +106,14 @@ impl Mailbox {
     }
 
     /// Takes in nothing more, and tells those not yet connected why.
-    fn close(&self, reason: &str) {
+    fn close(&self, why: Farewell) {
         let mut guard = self.mail.lock();
         if guard.is_err() {
             return;
         }
-        let mail = std::mem::replace(&mut *guard, Err(reason.to_owned()));
+        let mail = std::mem::replace(&mut *guard, Err(why.clone()));
         drop(guard);
-        mail.into_iter().flatten().for_each(|mail| mail.refuse(reason));
+        mail.into_iter().flatten().for_each(|mail| mail.refuse(&why));
     }
 }
 

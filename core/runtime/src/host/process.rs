@@ -2,6 +2,7 @@
 //!
 //! Floor: link, poller, system.
 
+use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -75,13 +76,20 @@ fn started(stat: &str) -> Option<u64> {
 }
 
 /// A process that a session waits for, to be watched; `None` if it is gone.
-pub(super) fn find(session: SessionId, process: Process) -> Option<Watched> {
-    let pid = rustix::process::Pid::from_raw(i32::try_from(process.pid).ok()?)?;
-    let open = || Ok(pidfd_open(pid, PidfdFlags::empty())?);
-    let found = Descriptor::make(open).ok()?;
+///
+/// # Errors
+///
+/// It lives, and the system does not let it be watched.
+pub(super) fn find(session: SessionId, process: Process) -> io::Result<Option<Watched>> {
+    let pid = i32::try_from(process.pid).ok().and_then(rustix::process::Pid::from_raw);
+    let Some(pid) = pid else { return Ok(None) };
+    let found = Descriptor::make(|| Ok(pidfd_open(pid, PidfdFlags::empty())?));
     // It may be another process by now; and as long as this one is open, it can't become one.
-    let is_same = identify(process.pid) == Some(process);
-    (is_same && !has_ended(&found)).then(|| Watched::new(session, found))
+    if identify(process.pid) != Some(process) {
+        return Ok(None);
+    }
+    let found = found?;
+    Ok((!has_ended(&found)).then(|| Watched::new(session, found)))
 }
 
 fn has_ended(process: &Descriptor) -> bool {

@@ -12,11 +12,12 @@ use std::sync::Arc;
 
 use telpher_proto::base::{Error, Kind, limits};
 use telpher_proto::hub::{Beginning, Config, Hub};
-use telpher_proto::journal::Source;
+use telpher_proto::journal::{self, Source};
 
 use super::disk::Disk;
 use super::{Core, Host, Mailbox};
 use crate::directory::{Directory, Lock, Record};
+use crate::link::Farewell;
 use crate::link::listen::Listener;
 use crate::poller::{Poller, Readiness};
 use crate::{clock, system};
@@ -37,6 +38,7 @@ impl Plan {
     pub(crate) fn config(&self) -> Config {
         Config {
             hub_id: clock::random(),
+            journal_id: [0; 16],
             epoch: 1,
             served: 0,
             clock: clock::boot_id(),
@@ -63,13 +65,14 @@ pub(crate) fn start(plan: Plan) -> Result<Arc<Host>, Error> {
     let url = plan.url.clone();
     let body = move || {
         let mailbox_of_thread = Arc::clone(&mailbox);
-        let reason = match catch_unwind(AssertUnwindSafe(|| run(plan, poller, mailbox_of_thread))) {
-            Ok(Ok(())) => "the hub was closed".to_owned(),
-            Ok(Err(error)) => error.detail().to_owned(),
-            Err(_) => "a fault in Telpher itself ended the hub".to_owned(),
+        let why = match catch_unwind(AssertUnwindSafe(|| run(plan, poller, mailbox_of_thread))) {
+            Ok(Ok(())) => Farewell::ended("the hub was closed"),
+            Ok(Err(error)) => Farewell::Failed(error),
+            Err(_) => Farewell::ended("a fault in Telpher itself ended the hub"),
         };
-        tracing::info!(%reason, "no longer hosting");
-        mailbox.close(&reason);
+        tracing::info!(reason = why.text(), "no longer hosting");
+        // A hub that has served has said why it ended, and this is passed over.
+        mailbox.close(why);
         ended.set();
     };
     let thread = system::spawn("telpher-hub", body)
@@ -81,12 +84,13 @@ pub(crate) fn start(plan: Plan) -> Result<Arc<Host>, Error> {
 fn run(plan: Plan, mut poller: Poller, mailbox: Arc<Mailbox>) -> Result<(), Error> {
     let config = plan.config();
     let Plan { url, directory, mut listeners, .. } = plan;
+    let directory = directory.map(|(directory, lock)| (directory, Arc::new(lock)));
     let (mut hub, mut disk, mut watched) = (None, None, Vec::new());
     if let Some((directory, lock)) = &directory {
-        directory.sign(lock)?;
+        directory.sign(lock);
         let begun = take_over(directory, config.clone())?;
         (hub, watched) = (Some(begun.hub), begun.watched);
-        disk = Some(Disk::start(directory, &mailbox).map_err(|error| {
+        disk = Some(Disk::start((directory, lock), &mailbox).map_err(|error| {
             Error::new(Kind::Io, format!("can't start the threads of the disk: {error}"))
         })?);
         let socket = directory.socket();
@@ -149,18 +153,26 @@ fn turn_until_stopped(core: &mut Core, poller: &mut Poller) -> Result<(), Error>
 fn take_over(directory: &Directory, config: Config) -> Result<Beginning, Error> {
     let begun = clock::now();
     let mut record = directory.raise_epoch()?;
-    let Record { hub_id, epoch, served, .. } = record;
-    let config = Config { hub_id, epoch, served, ..config };
+    let Record { hub_id, journal_id, epoch, served, .. } = record;
+    let config = Config { hub_id, journal_id, epoch, served, ..config };
     let files = directory.segments()?;
     if files.last().map_or(0, |last| last.number) < record.segment {
         let path = directory.segment_text(record.segment);
         return Err(Error::new(Kind::Corrupt, format!("{path} is missing")));
     }
-    let mut read = |number| directory.read_segment(number);
+    let mut read = |number| {
+        let content = directory.read_segment(number)?;
+        if number == record.segment && !journal::has_begun(&record.journal_id, number, &content) {
+            let path = directory.segment_text(number);
+            let detail = format!("{path} is damaged at offset 0: it does not begin as it did");
+            return Err(Error::new(Kind::Corrupt, detail));
+        }
+        Ok(content)
+    };
     let path = |number| directory.segment_text(number);
     let checkpoint = directory.read_checkpoint();
-    let source = Source { files: &files, checkpoint, read: &mut read, path: &path };
-    let beginning = Hub::recover(config, clock::now(), source)?;
+    let source = Source { files: &files, checkpoint, read: &mut read };
+    let beginning = Hub::recover(config, clock::now(), source, &path)?;
     let failed = |error: io::Error| {
         let path = directory.path().display();
         Error::new(Kind::Io, format!("can't tidy up {path}: {error}"))

@@ -17,7 +17,7 @@ use telpher_proto::wire::Outbox;
 
 use crate::poller::{Poller, Source};
 
-pub(crate) use ring::RingEnd;
+pub(crate) use ring::{Farewell, RingEnd};
 pub(crate) use socket::Socket;
 
 /// How a read went.
@@ -92,10 +92,10 @@ impl Link {
     }
 
     /// Why the other end closed, if it said so.
-    pub(crate) fn reason(&self) -> Option<String> {
+    pub(crate) fn farewell(&self) -> Option<Farewell> {
         match self {
             Link::Socket(_) => None,
-            Link::Ring(ring) => ring.reason(),
+            Link::Ring(ring) => ring.farewell(),
         }
     }
 }

@@ -15,11 +15,33 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::BytesMut;
-use telpher_proto::base::limits;
+use telpher_proto::base::{Error, limits};
 use telpher_proto::wire::Outbox;
 
 use super::Read;
 use crate::sync::Mutex;
+
+/// Why one end of a ring is dropped, for who has the other.
+#[derive(Clone, Debug)]
+pub(crate) enum Farewell {
+    /// There is no hub any more, or it takes nobody else in: another attempt may find one.
+    Ended(String),
+    /// The hub could not begin, and would not at another attempt, either.
+    Failed(Error),
+}
+
+impl Farewell {
+    pub(crate) fn ended(reason: &str) -> Farewell {
+        Farewell::Ended(reason.to_owned())
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Farewell::Ended(reason) => reason,
+            Farewell::Failed(error) => error.detail(),
+        }
+    }
+}
 
 /// Tells an end's owner that there is something to do.
 pub(crate) trait Bell: Send + Sync {
@@ -46,7 +68,7 @@ struct Ring {
     /// The handle's and the hub's.
     sides: [Side; 2],
     closed: AtomicBool,
-    reason: Mutex<Option<String>>,
+    farewell: Mutex<Option<Farewell>>,
 }
 
 /// One end of a ring.
@@ -68,7 +90,7 @@ pub(crate) fn ring(handle: Arc<dyn Bell>, hub: Arc<dyn Bell>) -> (RingEnd, RingE
         pipes: [pipe(), pipe()],
         sides: [side(handle), side(hub)],
         closed: AtomicBool::new(false),
-        reason: Mutex::new(None),
+        farewell: Mutex::new(None),
     });
     (RingEnd { ring: Arc::clone(&ring), own: 0 }, RingEnd { ring, own: 1 })
 }
@@ -152,13 +174,13 @@ impl RingEnd {
     }
 
     /// Why the other end closed, if it said so.
-    pub(crate) fn reason(&self) -> Option<String> {
-        self.ring.reason.lock().clone()
+    pub(crate) fn farewell(&self) -> Option<Farewell> {
+        self.ring.farewell.lock().clone()
     }
 
     /// Says why this end is about to be dropped.
-    pub(crate) fn set_reason(&self, reason: &str) {
-        *self.ring.reason.lock() = Some(reason.to_owned());
+    pub(crate) fn say(&self, farewell: Farewell) {
+        *self.ring.farewell.lock() = Some(farewell);
     }
 }
 
@@ -195,12 +217,12 @@ mod tests {
     #[test]
     fn closing_one_end_is_seen_at_the_other_after_all_that_was_written() {
         let (a, mut b, _, bell) = ends();
-        a.set_reason("enough");
+        a.say(Farewell::ended("enough"));
         drop(a);
         assert_eq!(bell.0.load(Ordering::SeqCst), 1);
         assert!(b.is_readable());
         assert_eq!(b.read(&mut BytesMut::new()), Read::Closed);
-        assert_eq!(b.reason().as_deref(), Some("enough"));
+        assert_eq!(b.farewell().unwrap().text(), "enough");
     }
 
     #[test]

@@ -35,7 +35,7 @@ use crate::api::{Done, Hub, OpenOptions};
 ///
 /// # Errors
 ///
-/// Those of [`Hub::open`]; `NO_HOST` if the hub was not reached within 30 s.
+/// Those of [`Hub::open`] and its ticket; `NO_HOST` if the hub was not reached within 30 s.
 pub fn open(url: &str) -> Result<Hub, Error> {
     open_with(url, OpenOptions::default())
 }
@@ -44,7 +44,7 @@ pub fn open(url: &str) -> Result<Hub, Error> {
 ///
 /// # Errors
 ///
-/// Those of [`Hub::open`]; `NO_HOST` if the hub was not reached in time.
+/// Those of [`Hub::open`] and its ticket; `NO_HOST` if the hub was not reached in time.
 pub fn open_with(url: &str, options: OpenOptions) -> Result<Hub, Error> {
     let (hub, id) = Hub::open(url, options, Done::Wait, Done::None)?;
     outcome(hub.wait(id, Timeout::Never)?)?;

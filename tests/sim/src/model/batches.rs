@@ -30,11 +30,7 @@ pub(super) struct Batches(pub BTreeMap<(Who, Id), Batch>);
 impl Batches {
     /// Of batches whose end nobody knows, all was done or nothing: `era` says which era it is for a
     /// durability.
-    pub fn finish(
-        &self,
-        bodies: &BTreeMap<u64, Body>,
-        era: impl Fn(Durability) -> u64,
-    ) -> Verdict {
+    pub fn finish(&self, bodies: &BTreeMap<u64, Body>, era: impl Fn(Durability) -> u64) -> Verdict {
         let open = self.0.values().filter(|batch| !batch.is_known && era(batch.level) == batch.era);
         for batch in open {
             let seen = |number: &&u64| bodies[number].stored.is_some();

@@ -114,8 +114,8 @@ impl Body {
         }
     }
 
-    /// It is stored under one id, and so once; where it was lost before that was confirmed, it may be
-    /// stored anew.
+    /// It is stored under one id, and so once; where it was lost before that was confirmed, it may
+    /// be stored anew.
     pub fn stored_once(&mut self, era: u64, id: u64) -> Verdict {
         let Some((before, known)) = self.stored else {
             self.stored = Some((era, id));

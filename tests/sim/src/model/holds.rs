@@ -52,8 +52,8 @@ impl Holds {
         self.0.get_mut(&(who, token))
     }
 
-    /// A delivery has come. The same token comes again only if the last verdict may not have reached
-    /// the hub.
+    /// A delivery has come. The same token comes again only if the last verdict may not have
+    /// reached the hub.
     pub fn insert(&mut self, who: Who, token: u64, hold: Hold) -> Verdict {
         let before = self.0.insert((who, token), hold);
         let again = |hold: &Hold| !hold.live && !hold.void && !hold.accepted;
@@ -90,6 +90,8 @@ impl Holds {
             if memory && hold.durability == Durability::Memory {
                 hold.void |= hold.live;
                 hold.live = false;
+                // Also if a verdict that is under way is refused.
+                hold.unsure = true;
             }
             hold.live &= sure;
             hold.unsure |= !sure;

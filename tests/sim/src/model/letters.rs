@@ -28,8 +28,8 @@ fn header<'a>(message: &'a Message, name: &str) -> &'a str {
     found.and_then(|value| std::str::from_utf8(value).ok()).unwrap_or("")
 }
 
-/// What a dead letter says of itself can be. `limited`: some consumer has a time limit; `ends`: local
-/// programs that have ended by now.
+/// What a dead letter says of itself can be. `limited`: some consumer has a time limit; `ends`:
+/// local programs that have ended by now.
 pub(super) fn check(
     context: &Context,
     message: &Message,

@@ -16,6 +16,7 @@
 mod batches;
 mod body;
 mod calls;
+mod deliveries;
 mod eras;
 mod fate;
 mod holds;

@@ -194,10 +194,9 @@ fn belongs(command: &Command, kind: Kind) -> bool {
         Kind::Full => matches!(command, Send { .. } | Batch { .. }),
         Kind::Mismatch => matches!(command, Declare { .. }),
         Kind::Unsupported => matches!(command, Batch { .. }),
-        Kind::NoSpace => matches!(
-            command,
-            Send { .. } | Settle { .. } | Batch { .. } | Declare { .. }
-        ),
+        Kind::NoSpace => {
+            matches!(command, Send { .. } | Settle { .. } | Batch { .. } | Declare { .. })
+        }
         Kind::NotFound => matches!(
             command,
             Send { .. }

@@ -23,7 +23,7 @@ class Starter:
                 return self.turner.start(command, timeout)
             except Full:
                 pass
-        return self.turner.loop.create_task(self._start_in_line(command, timeout))
+        return self._join(command, timeout)
 
     def fire(self, command: Command[None], *, is_alone: bool = False) -> None:
         """Start what nobody waits for, from any thread; its failure is logged."""
@@ -34,20 +34,31 @@ class Starter:
         try:
             turner.core.fire(command, False)
         except Full:
-            task = turner.loop.create_task(self._start_in_line(command, None))
+            task = self._join(command, None)
             self._unseen.add(task)
             task.add_done_callback(self._unseen.discard)
             return
         turner.send_soon(is_alone=is_alone)
 
-    async def _start_in_line(self, command: Command[Any], timeout: float | None) -> Any:
+    def _join(self, command: Command[Any], timeout: float | None) -> asyncio.Task[Any]:
+        place = self.turner.line.join()
+        started = self._start_in_line(command, timeout, place)
+        task = self.turner.loop.create_task(started)
+        # It may be cancelled before it begins.
+        task.add_done_callback(lambda _: self.turner.line.leave(place))
+        return task
+
+    async def _start_in_line(
+        self, command: Command[Any], timeout: float | None, place: asyncio.Future[None]
+    ) -> Any:
         seconds = TIMEOUT_DEFAULT if timeout is None else check_timeout(timeout)
         until = time.monotonic() + seconds
         while True:
-            await self.turner.line.readiness(until)
+            await self.turner.line.readiness(place, until)
             left = max(until - time.monotonic(), 0.0)
             try:
                 started = self.turner.start(command, left)
             except Full:
+                place = self.turner.line.join()
                 continue
             return await started

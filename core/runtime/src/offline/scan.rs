@@ -1,0 +1,200 @@
+//! Reading a whole journal, and doing so again if a host was faster.
+//!
+//! Floor: directory.
+
+use bytes::Bytes;
+use telpher_proto::base::{Error, Kind};
+use telpher_proto::broker::Past;
+use telpher_proto::journal::{self, Fault, Recovered, Source, Trouble};
+
+use super::{Damage, Report, Segment};
+use crate::directory::{Directory, segment_name};
+
+/// Looks at most at one directory, however busy its host is.
+const LOOKS_MAX: usize = 8;
+
+/// Why nothing was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// Something is damaged or missing.
+    Damaged(Damage),
+    Other(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Other(error)
+    }
+}
+
+impl Failure {
+    /// As an error that names the file with its directory.
+    pub(super) fn into_error(self, directory: &Directory) -> Error {
+        match self {
+            Failure::Other(error) => error,
+            Failure::Damaged(Damage { file, offset, what }) => {
+                let path = directory.path().join(file);
+                let detail = format!("{} is damaged at offset {offset}: {what}", path.display());
+                Error::new(Kind::Corrupt, detail)
+            }
+        }
+    }
+}
+
+/// Tries again until it goes well, or fails twice in the same way: a host that frees a segment, or
+/// writes while it is read, does not do that.
+pub(super) fn patiently<T>(mut attempt: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+    let mut previous = None;
+    for _ in 1..LOOKS_MAX {
+        match attempt() {
+            Err(failure) if previous.as_ref() != Some(&failure) => previous = Some(failure),
+            other => return other,
+        }
+    }
+    attempt()
+}
+
+/// What a directory holds.
+pub(super) struct Found {
+    pub(super) hub_id: [u8; 16],
+    pub(super) journal_id: [u8; 16],
+    pub(super) epoch: u64,
+    /// The first segment of the last host.
+    pub(super) segment: u32,
+    pub(super) past: Past,
+    pub(super) recovered: Recovered,
+    files: Vec<journal::File>,
+    records: u64,
+}
+
+impl Found {
+    /// Reads everything.
+    pub(super) fn scan(directory: &Directory) -> Result<Found, Failure> {
+        Found::scan_with(directory, &mut |_, _| Ok(()))
+    }
+
+    /// The same; each segment's content is shown to `look` as it is read.
+    pub(super) fn scan_with(
+        directory: &Directory,
+        look: &mut dyn FnMut(u32, &Bytes) -> Result<(), Error>,
+    ) -> Result<Found, Failure> {
+        let record = directory.record().map_err(|error| record_failure(&error))?;
+        let files = directory.segments()?;
+        let Some(record) = record else {
+            // Without the journal's id nothing of it could be read: it would look empty.
+            let is_empty = files.is_empty();
+            return if is_empty { Ok(nothing()) } else { Err(missing("HUB".to_owned())) };
+        };
+        if files.last().map_or(0, |last| last.number) < record.segment {
+            return Err(missing(segment_name(record.segment)));
+        }
+        let (mut past, mut records) = (Past::new(record.served), 0);
+        let mut sink = |record, place| {
+            records += 1;
+            past.apply(record, place);
+            Ok(())
+        };
+        let mut has_begun = true;
+        let mut read = |number| {
+            let content = directory.read_segment(number)?;
+            has_begun &= number != record.segment
+                || journal::has_begun(&record.journal_id, number, &content);
+            look(number, &content)?;
+            Ok(content)
+        };
+        // Without a checkpoint: everything is read.
+        let source = Source { files: &files, checkpoint: None, read: &mut read };
+        let mut recovered =
+            journal::recover(record.journal_id, source, &mut sink).map_err(trouble)?;
+        if !has_begun {
+            return Err(damaged(segment_name(record.segment), "it does not begin as it did"));
+        }
+        if recovered.epoch > record.epoch {
+            return Err(damaged("HUB".to_owned(), "it counts fewer hosts than there have been"));
+        }
+        for (_, record, place) in std::mem::take(&mut recovered.tail) {
+            records += 1;
+            past.apply(record, place);
+        }
+        let (hub_id, journal_id, epoch) = (record.hub_id, record.journal_id, record.epoch);
+        let segment = record.segment;
+        Ok(Found { hub_id, journal_id, epoch, segment, past, recovered, files, records })
+    }
+
+    pub(super) fn describe(self, report: &mut Report) {
+        report.hub_id = self.hub_id;
+        report.epoch = self.epoch;
+        report.records = self.records;
+        report.last = self.recovered.last;
+        report.durable = self.recovered.durable;
+        report.torn = self.recovered.torn.map(place_of);
+        let used = |number| {
+            let mut extents = self.recovered.extents.iter();
+            extents.find(|(segment, _)| *segment == number).map_or(0, |(_, used)| *used)
+        };
+        let segment = |file: &journal::File| Segment {
+            file: segment_name(file.number),
+            size: file.size,
+            used: used(file.number),
+        };
+        report.segments = self.files.iter().map(segment).collect();
+        let queues = self.past.queues();
+        report.queues = queues.len() as u64;
+        report.messages = queues.iter().map(|(_, info)| info.ready + info.held).sum();
+        report.bytes = queues.iter().map(|(_, info)| info.bytes).sum();
+        report.is_closed = self.past.is_closed();
+    }
+}
+
+/// What can be said of a directory that is damaged.
+pub(super) fn describe_files(directory: &Directory, report: &mut Report) {
+    if let Ok(Some(record)) = directory.record() {
+        (report.hub_id, report.epoch) = (record.hub_id, record.epoch);
+    }
+    let files = directory.segments().unwrap_or_default();
+    let segment =
+        |file: journal::File| Segment { file: segment_name(file.number), size: file.size, used: 0 };
+    report.segments = files.into_iter().map(segment).collect();
+}
+
+/// A directory that has had no host.
+fn nothing() -> Found {
+    Found {
+        hub_id: [0; 16],
+        journal_id: [0; 16],
+        epoch: 0,
+        segment: 0,
+        past: Past::default(),
+        recovered: Recovered::default(),
+        files: Vec::new(),
+        records: 0,
+    }
+}
+
+fn missing(file: String) -> Failure {
+    damaged(file, "it is missing")
+}
+
+fn damaged(file: String, what: &str) -> Failure {
+    Failure::Damaged(Damage { file, offset: 0, what: what.to_owned() })
+}
+
+fn record_failure(error: &Error) -> Failure {
+    match error.kind() {
+        Kind::Corrupt => damaged("HUB".to_owned(), "its checksum is wrong"),
+        _ => Failure::Other(error.clone()),
+    }
+}
+
+fn trouble(trouble: Trouble) -> Failure {
+    match trouble {
+        Trouble::Failed(error) => Failure::Other(error),
+        Trouble::Missing(segment) => missing(segment_name(segment)),
+        Trouble::Damaged(fault) => Failure::Damaged(place_of(fault)),
+    }
+}
+
+fn place_of(fault: Fault) -> Damage {
+    let Fault { segment, offset, expected, what } = fault;
+    Damage { file: segment_name(segment), offset, what: format!("{what} (record {expected})") }
+}

@@ -1,0 +1,114 @@
+"""The checker must find what is planted: histories with one thing wrong, and one with nothing."""
+
+from checker import Checker
+from history import HARNESS, Line
+from programs import Failed, World
+
+# A message that is sent, requeued, acknowledged; one that is moved in a batch; a call.
+GOOD = """
+a send a-s-1 disk.in
+a sent a-s-1 OK 0 7
+a send a-s-2 os.in
+a sent a-s-2 OK 0 8
+b got disk.in 7 a-s-1 0 0 whole
+b settle disk.in 7 a-s-1 requeue
+b settled disk.in 7 a-s-1 requeue OK 0
+b got disk.in 7 a-s-1 1 1 whole
+b settle disk.in 7 a-s-1 acknowledge
+b settled disk.in 7 a-s-1 acknowledge OK 0
+b got os.in 8 a-s-2 0 0 whole
+b batch b-x-1 take:os.in:8:a-s-2 send:disk.out:b-b-1
+b batched b-x-1 OK 0 9
+a call a-c-1
+b run a-c-1
+a called a-c-1 OK 0 right
+a send a-s-3 disk.in
+a sent a-s-3 OK 0 10
+drain got disk.in 10 a-s-3 0 0 whole
+drain got disk.out 9 b-b-1 0 0 whole
+""".strip()
+
+# What is wrong, the line it is done to, and what stands there instead.
+PLANTED = {
+    "is lost": ("drain got disk.in 10 a-s-3 0 0 whole", ""),
+    "never sent": ("a call a-c-1", "b got disk.in 11 z-s-1 0 0 whole"),
+    "another body": ("b got os.in 8 a-s-2 0 0 whole", "b got os.in 8 a-s-2 0 0 damaged"),
+    "stored twice": ("b got os.in 8 a-s-2 0 0 whole", "b got os.in 12 a-s-2 0 0 whole"),
+    "came again to": ("a call a-c-1", "c got disk.in 7 a-s-1 1 1 whole\na call a-c-1"),
+    "came again": (
+        "drain got disk.out 9 b-b-1 0 0 whole",
+        "drain got disk.out 9 b-b-1 0 0 whole\ndrain got os.in 8 a-s-2 0 1 whole",
+    ),
+    "settled for good twice": (
+        "b settled disk.in 7 a-s-1 acknowledge OK 0",
+        "b settled disk.in 7 a-s-1 acknowledge OK 0\n"
+        "c settle disk.in 7 a-s-1 reject\nc settled disk.in 7 a-s-1 reject OK 0",
+    ),
+    "out of order": (
+        "drain got disk.in 10 a-s-3 0 0 whole",
+        "drain got disk.in 10 a-s-3 0 0 whole\ndrain got disk.in 7 a-s-1 0 0 whole",
+    ),
+    "fewer failures": (
+        "b got disk.in 7 a-s-1 1 1 whole",
+        "b got disk.in 7 a-s-1 1 1 whole\nb got disk.in 7 a-s-1 0 1 whole",
+    ),
+    "ended as FULL and": ("a sent a-s-3 OK 0 10", "a sent a-s-3 FULL 0 0"),
+    "ended as HOST_LOST": ("a sent a-s-3 OK 0 10", "a sent a-s-3 HOST_LOST 1 0"),
+    "ended as LEASE_LOST": (
+        "b settled disk.in 7 a-s-1 requeue OK 0",
+        "b settled disk.in 7 a-s-1 requeue LEASE_LOST 0",
+    ),
+    "ran 2 times": ("b run a-c-1", "b run a-c-1\nc run a-c-1"),
+    "never ran": ("b run a-c-1", ""),
+    "not executed, and ran": ("a called a-c-1 OK 0 right", "a called a-c-1 BUSY 0 right"),
+    "another's reply": ("a called a-c-1 OK 0 right", "a called a-c-1 OK 0 wrong"),
+    "nobody has": (
+        "drain got disk.in 10 a-s-3 0 0 whole",
+        "drain got disk.in.dead 10 a-s-3 0 0 whole\n"
+        "drain dead disk.in.dead a-s-3 rejected 1 disk.in",
+    ),
+}
+
+
+def breaches(text: str) -> list[str]:
+    """What the checker says of a history whose lines follow one another."""
+    lines = [Line(0, HARNESS, "kill", ["z-1", "host"])]
+    for at_us, line in enumerate(filter(None, text.splitlines()), 1):
+        process, word, *fields = line.split(" ")
+        lines.append(Line(at_us, process, word, fields))
+    return Checker(lines, "drain", lambda process: process != "c").check()
+
+
+def canary_a_history_without_a_breach_passes(_: World) -> None:
+    """Nothing is found where nothing is wrong."""
+    if found := breaches(GOOD):
+        raise Failed(str(found))
+
+
+def canary_each_planted_breach_is_found(_: World) -> None:
+    """Each is found, and called what it is."""
+    for name, (line, instead) in PLANTED.items():
+        if line not in GOOD:
+            raise Failed(f"no such line: {line}")
+        found = breaches(GOOD.replace(line, instead, 1))
+        if not any(name in each for each in found):
+            raise Failed(f"{name!r} was planted, and found was {found}")
+
+
+def canary_half_a_batch_is_found(_: World) -> None:
+    """All of it or nothing: half of what it sends, or its sends and what it takes as well."""
+    batch = "b batch b-x-1 take:os.in:8:a-s-2 send:disk.out:b-b-1"
+    torn = GOOD.replace(batch, f"{batch} send:disk.out:b-b-2").replace("OK 0 9", "OK 0 9 13")
+    untaken = GOOD.replace("b batched b-x-1 OK 0 9", "").replace(
+        "drain got disk.out 9 b-b-1 0 0 whole", ""
+    )
+    for history in (torn, untaken):
+        if not breaches(history):
+            raise Failed(f"nothing was found in {history}")
+
+
+CANARIES = [
+    canary_a_history_without_a_breach_passes,
+    canary_each_planted_breach_is_found,
+    canary_half_a_batch_is_found,
+]
