@@ -1,8 +1,9 @@
 //! `simulate`: runs seeds, and says which one failed and how to see it again.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use telpher_sim::{Lines, Mutant, Options, Report, run};
 
@@ -13,6 +14,7 @@ usage: simulate [--seeds N] [--from S]      N seeds (500), beginning with S (1)
        simulate --seed S [--trace]          one seed; --trace prints everything that happens
 
   --mutant NAME   plants a bug, to see that it is noticed
+  --all           goes on after a seed that failed
   --counts        also says how often each kind of thing happened
   --help          this text";
 
@@ -21,12 +23,14 @@ struct Arguments {
     seeds: u64,
     trace: bool,
     counts: bool,
+    all: bool,
     mutant: Option<Mutant>,
 }
 
 fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
     use lexopt::prelude::*;
-    let mut parsed = Arguments { from: 1, seeds: 500, trace: false, counts: false, mutant: None };
+    let (trace, counts, all) = (false, false, false);
+    let mut parsed = Arguments { from: 1, seeds: 500, trace, counts, all, mutant: None };
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
@@ -38,6 +42,7 @@ fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
             }
             Long("trace") => parsed.trace = true,
             Long("counts") => parsed.counts = true,
+            Long("all") => parsed.all = true,
             Long("mutant") => {
                 let name = parser.value()?.string()?;
                 let found = Mutant::ALL.iter().find(|mutant| mutant.name() == name);
@@ -67,48 +72,71 @@ fn main() -> ExitCode {
     }
 }
 
+/// What came of the seeds so far.
+#[derive(Default)]
+struct Total {
+    counts: BTreeMap<String, u64>,
+    hash: u64,
+    steps: u64,
+    lasted: Duration,
+    failed: Vec<u64>,
+}
+
+impl Total {
+    fn add(&mut self, report: Report) {
+        self.hash = self.hash.rotate_left(5) ^ report.hash;
+        self.steps += report.steps;
+        self.lasted += report.lasted;
+        for (what, count) in report.counts {
+            *self.counts.entry(what).or_default() += count;
+        }
+    }
+}
+
 fn simulate(arguments: &Arguments) -> ExitCode {
     let begun = Instant::now();
-    let mut total = std::collections::BTreeMap::<String, u64>::new();
-    let (mut hash, mut steps, mut lasted) = (0u64, 0, std::time::Duration::ZERO);
+    let mut total = Total::default();
     for seed in arguments.from..arguments.from.saturating_add(arguments.seeds) {
         let lines = if arguments.trace { Lines::Printed } else { Lines::Hashed };
         let options = Options { seed, mutant: arguments.mutant, lines };
-        let Ok(report) = catch_unwind(AssertUnwindSafe(|| run(options))) else {
-            eprintln!("seed {seed} PANICKED; see it again with: make simulate SEED={seed}");
-            return ExitCode::FAILURE;
-        };
-        if report.failure.is_some() {
-            explain(options, &report);
-            return ExitCode::FAILURE;
+        match catch_unwind(AssertUnwindSafe(|| run(options))) {
+            Ok(report) if report.failure.is_none() => {
+                total.add(report);
+                continue;
+            }
+            Ok(report) => explain(options, &report, arguments.all),
+            Err(_) => {
+                eprintln!("seed {seed} PANICKED; see it again with: make simulate SEED={seed}");
+            }
         }
-        hash = hash.rotate_left(5) ^ report.hash;
-        steps += report.steps;
-        lasted += report.lasted;
-        for (what, count) in report.counts {
-            *total.entry(what).or_default() += count;
+        total.failed.push(seed);
+        if !arguments.all {
+            return ExitCode::FAILURE;
         }
     }
     if arguments.counts {
-        for (what, count) in total {
+        for (what, count) in &total.counts {
             println!("{count:>10} {what}");
         }
     }
+    let failed = total.failed.len() as u64;
     println!(
-        "{} seeds from {} passed: {steps} steps, {:.0} s of their time, in {:.1} s; \
-         trace hash {hash:016x}",
-        arguments.seeds,
+        "{} seeds from {} passed, {failed} failed: {} steps, {:.0} s of their time, in {:.1} s; \
+         trace hash {:016x}",
+        arguments.seeds - failed,
         arguments.from,
-        lasted.as_secs_f64(),
+        total.steps,
+        total.lasted.as_secs_f64(),
         begun.elapsed().as_secs_f64(),
+        total.hash,
     );
-    ExitCode::SUCCESS
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs a failing seed once more, now keeping the trace's lines.
-fn explain(options: Options, report: &Report) {
+/// Says what failed; unless that is to be `brief`, with the last lines of the trace.
+fn explain(options: Options, report: &Report, brief: bool) {
     let seed = report.seed;
-    if options.lines == Lines::Hashed {
+    if !brief && options.lines == Lines::Hashed {
         let again = run(Options { lines: Lines::Kept, ..options });
         for line in &again.lines {
             eprintln!("{line}");

@@ -163,7 +163,7 @@ impl Plan {
         let latency_us = latency(random);
         Plan {
             programs: random.between(2, 6) as usize,
-            queues: queues(random, directory),
+            queues: queues(random, directory, latency_us.1),
             services: names("service", random.between(1, 2)),
             work_ms: random.between(2_000, 8_000),
             act_us: random.between(3_000, 40_000),
@@ -198,7 +198,9 @@ fn names(of: &str, count: u64) -> Vec<Name> {
     (0..count).map(name).collect()
 }
 
-fn queues(random: &mut Random, directory: bool) -> Vec<QueuePlan> {
+fn queues(random: &mut Random, directory: bool, latency_us: u64) -> Vec<QueuePlan> {
+    // Whoever is quick can be in time.
+    let deadlines = if latency_us > 10_000 { [0, 0, 0, 600, 1_500] } else { [0, 0, 0, 60, 400] };
     let mut queues = Vec::new();
     for name in names("queue", random.between(1, 3)) {
         let options = QueueOptions {
@@ -209,7 +211,7 @@ fn queues(random: &mut Random, directory: bool) -> Vec<QueuePlan> {
             max_attempts: random.pick(&[0, 2, 4, 1_000]).expect("four"),
             backoff_min_ms: random.between(1, 40),
             backoff_max_ms: random.between(40, 200),
-            ack_deadline_ms: random.pick(&[0, 0, 0, 60, 400]).expect("five"),
+            ack_deadline_ms: random.pick(&deadlines).expect("five"),
             ttl_ms: random.pick(&[0, 0, 0, 0, 300, 2_000]).expect("six"),
             dead_letter: None,
         };
