@@ -307,3 +307,31 @@ fn a_local_session_that_resumed_lasts_as_long_as_its_process_though_nothing_more
     world.pass(60_000);
     assert_eq!(world.figures(other, "jobs"), (0, 1));
 }
+
+#[test]
+fn a_receive_that_is_served_while_others_are_offered_is_not_offered_again() {
+    let mut bench = Bench::new();
+    let dead = bench.broker.open_name(&name("jobs.dead")).unwrap();
+    let options = QueueOptions { durability: Some(Durability::Memory), ..Default::default() };
+    let change = bench.change(1);
+    bench.broker.declare(NOW, change, dead, &options);
+    let change = bench.change(2);
+    bench.broker.declare(NOW, change, bench.name, &QueueOptions { ttl_ms: 100, ..options });
+    bench.broker.receive(NOW, bench.session, 60, bench.name, None);
+    bench.broker.receive(NOW, bench.session, 61, dead, None);
+    let waiting = bench.session;
+    bench.broker.handle_unlinked(NOW, waiting, Linger::Grace);
+    bench.session = bench.broker.start_session(NOW, [2; 16], false, None).unwrap();
+    bench.sequence = 0;
+    bench.send(3);
+    // The message has died by then, and is taken from the other queue.
+    let later = NOW.plus_ms(200);
+    bench.broker.resume(waiting, 0);
+    bench.broker.handle_held(later, waiting, &[Vec::new(), Vec::new(), vec![60, 61]]);
+    let effects = std::iter::from_fn(|| bench.broker.poll_effect());
+    let taken = effects.filter_map(|effect| match effect {
+        Effect::Deliver { id, .. } => Some(id),
+        _ => None,
+    });
+    assert_eq!(taken.collect::<Vec<_>>(), [61]);
+}

@@ -200,7 +200,7 @@ fn names(of: &str, count: u64) -> Vec<Name> {
 
 fn queues(random: &mut Random, directory: bool, latency_us: u64) -> Vec<QueuePlan> {
     // Whoever is quick can be in time.
-    let deadlines = if latency_us > 10_000 { [0, 0, 0, 600, 1_500] } else { [0, 0, 0, 60, 400] };
+    let deadlines = if latency_us > 100 { [0, 0, 0, 800, 3_000] } else { [0, 0, 0, 60, 400] };
     let mut queues = Vec::new();
     for name in names("queue", random.between(1, 3)) {
         let options = QueueOptions {

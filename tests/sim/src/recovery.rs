@@ -75,7 +75,11 @@ impl World {
         self.disk.note.served = self.host.epoch;
         self.disk.note.segment = beginning.segment.0;
         self.disk.sync_names();
-        self.after_operation("the noting of the first segment")?;
+        if let Err(end) = self.after_operation("the noting of the first segment") {
+            // Whoever comes next can't know that nobody was served.
+            self.model.host_ended(HostEnd::Killed);
+            return Err(end);
+        }
         Ok(beginning)
     }
 

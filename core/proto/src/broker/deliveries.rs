@@ -100,6 +100,11 @@ impl Broker {
         }
     }
 
+    /// True if nothing has come for this receive yet.
+    pub(super) fn is_waiting(&self, key: usize) -> bool {
+        self.receives.contains(key)
+    }
+
     pub(super) fn receive_expired(&mut self, key: usize) {
         self.receives[key].timer = None;
         let (session, ticket) = self.remove_receive(key);

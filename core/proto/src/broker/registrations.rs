@@ -179,7 +179,12 @@ impl Broker {
         keys.into_iter().for_each(|key| self.offer(now, key));
         let mut receives = self.waiting_receives(session);
         receives.sort_unstable();
-        receives.into_iter().for_each(|(_, key)| self.offer_receive(now, key));
+        for (_, key) in receives {
+            // One offer may have served another: what it takes may die, and be taken as a dead letter.
+            if self.is_waiting(key) {
+                self.offer_receive(now, key);
+            }
+        }
     }
 
     /// One use is over.
