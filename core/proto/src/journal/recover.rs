@@ -42,6 +42,8 @@ pub struct File {
 pub struct Recovered {
     /// Segments that are still needed, oldest first.
     pub segments: VecDeque<Segment>,
+    /// The number of the segment with which the next host begins.
+    pub next: u32,
     /// The last position.
     pub last: Position,
     /// The last position that was known to be durable.
@@ -255,8 +257,10 @@ impl Scan<'_> {
             return Err(Trouble::Damaged(Fault { segment: number, offset, expected, what }));
         }
         if is_first {
-            // Whether earlier ones are missed, whatever is still needed says in the end.
+            // Whether earlier ones are missed, whatever is still needed says in the end. If they
+            // were freed, what they held was durable.
             self.last = header.first - 1;
+            self.durable = self.last;
         }
         if header.first > self.last + 1 {
             self.begin_fault(number, 0, "records before this segment are missing");
@@ -421,15 +425,17 @@ impl Scan<'_> {
     }
 
     fn finish(mut self, files: &[File]) -> Result<Recovered, Trouble> {
-        // What the tail frees may be gone already: it was durable, though nothing says so.
-        for (_, record, _) in &self.waiting {
+        // What the tail frees may be gone already: it was durable, though nothing says so. What is
+        // still there of it may be needed to read the tail: when it goes is decided anew.
+        let mut freed = self.oldest;
+        for (_, record, _) in &mut self.waiting {
             if let Record::Freed { through } = record {
-                self.oldest = self.oldest.max(through + 1);
+                freed = freed.max(std::mem::take(through) + 1);
             }
         }
         let first = self.segments.front().map_or(1, |segment| segment.number);
         let missing = match files.last().map(|last| last.number + 1) {
-            _ if self.oldest < first => Some(first - 1),
+            _ if freed < first => Some(first - 1),
             // The next segment had its name before this one was ended.
             next if self.goes_on => next,
             _ => None,
@@ -456,6 +462,8 @@ impl Scan<'_> {
             tail: self.waiting.into(),
             extents,
             torn: self.fault.filter(|_| self.is_torn),
+            // Numbers go on, also if all that is needed is written anew.
+            next: self.segments.back().map_or(first, |last| last.number + 1),
             segments: self.segments,
         })
     }
