@@ -157,10 +157,10 @@ fn begins_statement(record: &Record) -> bool {
 impl Journal {
     /// A journal that goes on in a new segment behind `found`, whose tail is to be appended first.
     pub fn new(config: Config, found: &mut Recovered, size_hint: u64) -> Journal {
-        let Recovered { segments, last, durable, tail, .. } = found;
+        let Recovered { next: number, segments, last, durable, tail, .. } = found;
         let (mut segments, last, durable) = (std::mem::take(segments), *last, *durable);
+        let number = (*number).max(1);
         let is_stated = tail.first().is_none_or(|(_, record, _)| begins_statement(record));
-        let number = segments.back().map_or(1, |last| last.number + 1);
         let size = config.sizes.segment.0.max((size_hint * 2).next_power_of_two());
         let oldest = segments.front().map_or(number, |first| first.number);
         let first = durable.min(last) + 1;
