@@ -170,3 +170,27 @@ fn a_dead_letter_that_was_written_anew_outlives_the_segment_that_told_of_its_que
         world.pass(50);
     }
 }
+
+#[test]
+fn numbers_go_on_though_all_that_is_needed_is_written_anew() {
+    let sizes = Sizes { segment: (16_384, 16_384), ..Sizes::default() };
+    let mut world = World::with_sizes(sizes);
+    let program = world.program();
+    world.run(program, declare_on_disk("jobs", on(Durability::Os)));
+    world.run(program, declare_on_disk("safe", on(Durability::Disk)));
+    world.disk.no_sync = true;
+    // The first segment is said to be of no use in one of which nothing is durable.
+    while world.disk.files.keys().max() < Some(&3) {
+        world.run(program, big("jobs", 1, 1_000));
+        let taken = world.run(program, receive("jobs"));
+        let (token, ..) = world.deliveries(program, taken)[0];
+        world.run(program, settle(token, Verdict::Acknowledge));
+    }
+    world.run(program, send("jobs", "precious"));
+    world.disk.no_sync = false;
+    for _ in 0..3 {
+        world.change_host();
+        world.pass(50);
+        assert_eq!(world.figures(program, "jobs"), (1, 0));
+    }
+}

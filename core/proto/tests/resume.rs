@@ -335,3 +335,21 @@ fn a_receive_that_is_served_while_others_are_offered_is_not_offered_again() {
     });
     assert_eq!(taken.collect::<Vec<_>>(), [61]);
 }
+
+#[test]
+fn a_session_that_resumes_is_handed_nothing_before_it_is_written_who_has_it() {
+    let mut world = World::new();
+    let program = world.program();
+    let durability = Some(Durability::Os);
+    let options = QueueOptions { durability, ..QueueOptions::default() };
+    world.run(program, declare_on_disk("jobs", options));
+    world.run(program, send("jobs", "a"));
+    world.disk.is_paused = true;
+    let id = world.run(program, consume("jobs", 5));
+    world.break_connection(program);
+    world.pass(50);
+    assert!(world.deliveries(program, id).is_empty());
+    world.disk.is_paused = false;
+    world.settle();
+    assert_eq!(world.deliveries(program, id).len(), 1);
+}

@@ -303,10 +303,12 @@ impl Broker {
         lost.sort_by_key(|token| self.held.get(*token).map(Held::place));
         for token in lost {
             // Nobody knows whether it arrived: the program may have given a verdict that did not.
-            if let Some(held) = self.held.get_mut(token) {
-                held.entry.redelivered = true;
-                self.send_delivery(now, token);
-            }
+            let Some(held) = self.held.get_mut(token) else { continue };
+            held.entry.redelivered = true;
+            let key = held.queue.key;
+            // It may not be written down yet who has it.
+            let level = if self.is_journaled(key) { Level::Written } else { Level::Now };
+            self.stage(now, level, Staged::Deliver(token));
         }
         for token in sorted(self.sessions[session].held.iter().copied()) {
             if arrived.contains(&token) {
