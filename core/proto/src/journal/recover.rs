@@ -44,8 +44,6 @@ pub struct Recovered {
     pub next: u32,
     /// Segments that are still needed, oldest first.
     pub segments: VecDeque<Segment>,
-    /// The number of the segment with which the next host begins.
-    pub next: u32,
     /// The last position.
     pub last: Position,
     /// The last position that was known to be durable.
@@ -457,8 +455,6 @@ impl Scan<'_> {
         }
         let kept = |file: &&File| self.segments.iter().all(|kept| kept.number != file.number);
         Ok(Recovered {
-            // Numbers go on, also if all that is needed is written anew.
-            next: self.segments.back().map_or(self.oldest, |last| last.number + 1),
             last: self.last,
             durable: self.durable,
             epoch: self.epoch,
