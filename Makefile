@@ -10,7 +10,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PREFIX ?= /usr/local
 DESTDIR ?=
-SEEDS ?= 500
+SEEDS ?= 2000
 SEED ?=
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR PYTHON
@@ -78,7 +78,7 @@ rust-test:
 	fi
 
 simulate-test:
-	cargo run --quiet --release -p telpher-sim -- --seeds 500
+	cargo run --quiet --release -p telpher-sim -- --seeds $(SEEDS) --counts
 
 polyglot: command-build c-lib c-peer python-build node-build
 	cargo build --quiet --release -p telpher-peer

@@ -18,7 +18,7 @@ pub fn changed(
     files: &[File],
     read: &mut dyn FnMut(u32) -> Result<Bytes, Error>,
 ) -> Option<Vec<u8>> {
-    if !mischief.changes_history() {
+    if !mischief.changes_history() || files.is_empty() {
         return None;
     }
     let journal_id = [7; 16];
@@ -31,7 +31,7 @@ pub fn changed(
     let found = journal::recover(journal_id, source, &mut sink).ok()?;
     records.extend(found.tail.into_iter().map(|(_, record, _)| record));
     let sizes = Sizes { group_max: usize::MAX, ..Sizes::default() };
-    let config = Config { journal_id, epoch, sizes };
+    let config = Config { journal_id, epoch: epoch - 1, sizes };
     let mut journal = Journal::new(config, &mut Recovered::default(), 0);
     let kept = |record: &Record| !matches!(record, Record::Freed { .. });
     let mut position = 0;

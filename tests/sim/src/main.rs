@@ -10,7 +10,7 @@ use telpher_sim::{Lines, Mutant, Options, Report, run};
 const HELP: &str = "\
 Runs Telpher's core under a seeded scheduler with virtual time, against a model.
 
-usage: simulate [--seeds N] [--from S]      N seeds (500), beginning with S (1)
+usage: simulate [--seeds N] [--from S]      N seeds (2000), beginning with S (1)
        simulate --seed S [--trace]          one seed; --trace prints everything that happens
 
   --mutant NAME   plants a bug, to see that it is noticed
@@ -30,7 +30,7 @@ struct Arguments {
 fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
     use lexopt::prelude::*;
     let (trace, counts, all) = (false, false, false);
-    let mut parsed = Arguments { from: 1, seeds: 500, trace, counts, all, mutant: None };
+    let mut parsed = Arguments { from: 1, seeds: 2000, trace, counts, all, mutant: None };
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {

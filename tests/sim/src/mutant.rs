@@ -18,7 +18,11 @@ macro_rules! mutants {
     ($($(#[doc = $doc:literal])+ $mutant:ident = $name:literal;)+) => {
         /// A planted bug.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Mutant { $($(#[doc = $doc])+ $mutant,)+ }
+        pub enum Mutant {
+            /// None at all, though everything is done for one.
+            Harmless,
+            $($(#[doc = $doc])+ $mutant,)+
+        }
 
         impl Mutant {
             /// Every one.
@@ -26,7 +30,10 @@ macro_rules! mutants {
 
             /// How it is called on the command line.
             pub fn name(self) -> &'static str {
-                match self { $(Mutant::$mutant => $name,)+ }
+                match self {
+                    Mutant::Harmless => "harmless",
+                    $(Mutant::$mutant => $name,)+
+                }
             }
         }
     };
@@ -156,7 +163,8 @@ impl Mischief {
     /// True if the past is to be another one.
     pub fn changes_history(&self) -> bool {
         self.mutant.is_some_and(|mutant| {
-            (Mutant::SettlementLost..=Mutant::DeliveryUnwritten).contains(&mutant)
+            mutant == Mutant::Harmless
+                || (Mutant::SettlementLost..=Mutant::DeliveryUnwritten).contains(&mutant)
         })
     }
 

@@ -206,6 +206,9 @@ impl Model {
             Notice::Disconnected { .. } => "disconnected",
             Notice::Resumed => "resumed",
             Notice::HubChanged { memory_lost: true, .. } => "hub changed",
+            Notice::HubChanged { epoch, .. } if *epoch > self.sessions.epoch(at.who) => {
+                "hub goes on"
+            }
             Notice::HubChanged { .. } => "session forgotten",
         };
         *self.counts.entry(name.into()).or_default() += 1;
