@@ -78,7 +78,7 @@ rust-test:
 	fi
 
 simulate-test:
-	cargo run --quiet --release -p telpher-sim -- --seeds 500
+	cargo run --quiet --release -p telpher-sim -- --seeds 2000
 
 polyglot: command-build c-lib c-peer python-build node-build
 	cargo build --quiet --release -p telpher-peer
