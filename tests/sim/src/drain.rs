@@ -53,7 +53,8 @@ impl World {
             self.start(slot, Command::Inspect { queue }, Some(PATIENCE_MS));
             return;
         }
-        let empty = drain.emptied || (drain.unheard && info.ready == 0);
+        // What waits for its next attempt comes later.
+        let empty = (drain.emptied || (drain.unheard && info.ready == 0)) && info.delayed == 0;
         self.model.drained(&queue, info, empty);
         if empty {
             return self.drain_next(slot);

@@ -121,8 +121,9 @@ impl World {
             None => {}
             Some(_) if at_once || !self.plan.directory => self.end_host(end),
             Some(_) => {
-                let operations = self.random.below(10);
-                self.host.doom = Some(Doom { operations, end });
+                let is_picky = self.random.chance(30);
+                let operations = self.random.below(if is_picky { 5 } else { 10 });
+                self.host.doom = Some(Doom { operations, end, is_picky });
             }
         }
     }

@@ -33,7 +33,7 @@ impl World {
         if self.working() && self.random.chance(self.plan.disk.broken_recoveries) {
             let operations = self.random.below(RECOVERY_OPERATIONS);
             let end = self.random.pick(&[End::Kill, End::Power, End::Error]).expect("three");
-            self.host.doom = Some(Doom { operations, end });
+            self.host.doom = Some(Doom { operations, end, is_picky: false });
         }
         match self.recover() {
             Ok(beginning) => self.host_hub(beginning),
@@ -50,8 +50,10 @@ impl World {
     /// An attempt to take over has come to nothing; there will be another.
     fn broken_off(&mut self, end: End) {
         self.host.attempts += 1;
-        let depth = self.host.attempts;
-        *self.counts.entry(format!("recovery broken off, {depth} in a row")).or_default() += 1;
+        let depth = self.host.attempts.min(5);
+        let more = if self.host.attempts > 5 { " or more" } else { "" };
+        let what = format!("recovery broken off, {depth}{more} in a row");
+        *self.counts.entry(what).or_default() += 1;
         if end == End::Power {
             self.machine_stops();
         }
