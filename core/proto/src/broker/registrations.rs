@@ -180,7 +180,8 @@ impl Broker {
         let mut receives = self.waiting_receives(session);
         receives.sort_unstable();
         for (_, key) in receives {
-            // One offer may have served another: what it takes may die, and be taken as a dead letter.
+            // One offer may have served another: what it takes may die, and be taken as a dead
+            // letter.
             if self.is_waiting(key) {
                 self.offer_receive(now, key);
             }

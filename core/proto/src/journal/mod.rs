@@ -13,8 +13,8 @@
 //! Invariants:
 //! - What is appended gets its place at once and never moves.
 //! - A group is whole in one segment, and counts only with its commit.
-//! - A segment is freed only if all before it are, nothing in it is needed, and a later one states
-//!   everything that is not a message anew.
+//! - A segment is freed only if all before it are, nothing in it is needed, and the next one begins
+//!   by stating everything that is not a message anew.
 //!
 //! Floor: imports `base`.
 
@@ -24,6 +24,7 @@ mod encode;
 pub mod format;
 mod recover;
 mod segments;
+mod trouble;
 
 use std::collections::VecDeque;
 
@@ -35,10 +36,9 @@ use crate::base::{Time, limits, limits::Sizes};
 use format::{Commit, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader};
 
 pub use checkpoint::Checkpoint;
-pub use recover::{
-    Fault, File, Recovered, Source, Trouble, Unreadable, has_begun, read_frame, recover,
-};
+pub use recover::{File, Recovered, Source, Unreadable, has_begun, read_frame, recover};
 pub use segments::Segment;
+pub use trouble::{Fault, Trouble};
 
 /// What a journal is told at its start.
 #[derive(Clone, Copy, Debug)]

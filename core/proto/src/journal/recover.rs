@@ -24,9 +24,10 @@ use super::format::{
     COMMIT, Commit, END, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader,
     frame_size,
 };
+use super::trouble::{Fault, Trouble};
 use super::{Checkpoint, Segment, decode};
+use crate::base::Error;
 use crate::base::record::{Place, Position, Record};
-use crate::base::{Error, Kind};
 
 /// A segment's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,51 +73,6 @@ const SIZE_MIN: usize = 4096;
 
 /// Zeros that are passed over at once: most of a segment, and what is left between frames.
 const ZEROS: (usize, usize) = (4096, 64);
-
-/// A place at which the journal does not go on as it should.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The segment.
-    pub segment: u32,
-    /// Bytes from its beginning.
-    pub offset: u64,
-    /// The first position that is missing.
-    pub expected: Position,
-    /// What is wrong.
-    pub what: &'static str,
-}
-
-/// Why a journal can't be gone on from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// Something that was durable is damaged.
-    Damaged(Fault),
-    /// A segment that is needed is not there.
-    Missing(u32),
-    /// What `read` or `sink` has said.
-    Failed(Error),
-}
-
-impl Trouble {
-    /// As an error; `path` names a segment's file.
-    pub fn into_error(self, path: &dyn Fn(u32) -> String) -> Error {
-        let detail = match self {
-            Trouble::Failed(error) => return error,
-            Trouble::Missing(segment) => format!("{} is missing", path(segment)),
-            Trouble::Damaged(Fault { segment, offset, expected, what }) => {
-                let path = path(segment);
-                format!("{path} is damaged at offset {offset}: {what} (record {expected})")
-            }
-        };
-        Error::new(Kind::Corrupt, detail)
-    }
-}
-
-impl From<Error> for Trouble {
-    fn from(error: Error) -> Trouble {
-        Trouble::Failed(error)
-    }
-}
 
 type Sink<'a> = &'a mut dyn FnMut(Record, Place) -> Result<(), Error>;
 
