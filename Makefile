@@ -50,6 +50,10 @@ simulate: prerequisites ## Run the simulator (SEEDS= how many, or SEED= one of t
 
 crash: prerequisites ## Kill programs that share a hub (CYCLES= how often, SEED= the same again)
 
+storage: prerequisites ## Damage, faults, power cuts and full disks on real files (SEED= the same again)
+
+soak: prerequisites ## Every bit and every operation of that, and an hour on real files
+
 bench: prerequisites ## Measure against other systems and print the table
 
 bench-full: prerequisites ## The same with a backlog of 1 GiB and more of everything
