@@ -78,13 +78,9 @@ impl Found {
         directory: &Directory,
         look: &mut dyn FnMut(u32, &Bytes) -> Result<(), Error>,
     ) -> Result<Found, Failure> {
-        let record = directory.record().map_err(|error| record_failure(&error))?;
+        let record = directory.record().map_err(|error| record_failure(directory, &error))?;
         let files = directory.segments()?;
-        let Some(record) = record else {
-            // Without the journal's id nothing of it could be read: it would look empty.
-            let is_empty = files.is_empty();
-            return if is_empty { Ok(nothing()) } else { Err(missing("HUB".to_owned())) };
-        };
+        let Some(record) = record else { return Ok(nothing()) };
         if files.last().map_or(0, |last| last.number) < record.segment {
             return Err(missing(segment_name(record.segment)));
         }
@@ -179,10 +175,11 @@ fn damaged(file: String, what: &str) -> Failure {
     Failure::Damaged(Damage { file, offset: 0, what: what.to_owned() })
 }
 
-fn record_failure(error: &Error) -> Failure {
-    match error.kind() {
-        Kind::Corrupt => damaged("HUB".to_owned(), "its checksum is wrong"),
-        _ => Failure::Other(error.clone()),
+fn record_failure(directory: &Directory, error: &Error) -> Failure {
+    match directory.path().join("HUB").exists() {
+        _ if error.kind() != Kind::Corrupt => Failure::Other(error.clone()),
+        true => damaged("HUB".to_owned(), "its checksum is wrong"),
+        false => missing("HUB".to_owned()),
     }
 }
 
