@@ -5,7 +5,7 @@ mod support;
 use support::*;
 use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::record::{DeadTo, Place, QueueState, Record, Settled};
-use telpher_proto::base::{Command, Durability, Message, Outcome, QueueOptions, Verdict};
+use telpher_proto::base::{Command, Durability, Message, Notice, Outcome, QueueOptions, Verdict};
 use telpher_proto::broker::Past;
 
 fn on(durability: Durability) -> QueueOptions {
@@ -193,4 +193,38 @@ fn numbers_go_on_though_all_that_is_needed_is_written_anew() {
         world.pass(50);
         assert_eq!(world.figures(program, "jobs"), (1, 0));
     }
+}
+
+#[test]
+fn who_missed_a_host_still_hears_that_memory_was_lost() {
+    let mut world = World::new();
+    let (program, other) = (world.program(), world.program());
+    world.run(program, declare("jobs", QueueOptions::default()));
+    world.run(program, send("jobs", "a"));
+    // It does not come back before another host has ended in good order.
+    world.programs[program].cut = true;
+    world.change_host();
+    world.pass(50);
+    world.hand_over();
+    world.programs[program].cut = false;
+    world.pass(1_000);
+    let lost = |program| {
+        world
+            .notices(program)
+            .into_iter()
+            .any(|notice| matches!(notice, Notice::HubChanged { epoch: 3, memory_lost: true }))
+    };
+    assert!(lost(program) && !lost(other));
+}
+
+#[test]
+fn a_queue_in_memory_is_declared_when_that_is_written_down() {
+    let mut world = World::new();
+    let program = world.program();
+    world.disk.is_paused = true;
+    let declared = world.run(program, declare("jobs", QueueOptions::default()));
+    assert!(world.ended(program, declared).is_none());
+    world.disk.is_paused = false;
+    world.settle();
+    assert!(world.outcome(program, declared).is_ok());
 }

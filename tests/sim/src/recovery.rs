@@ -79,7 +79,7 @@ impl World {
         self.disk.sync_names();
         if let Err(end) = self.after_operation("the noting of the first segment") {
             // Whoever comes next can't know that nobody was served.
-            self.model.host_ended(HostEnd::Killed);
+            self.model.host_ended(self.now, HostEnd::Killed);
             return Err(end);
         }
         Ok(beginning)
@@ -247,7 +247,7 @@ impl World {
             self.schedule(index);
             self.model.host_lost(self.now, who, self.plan.grace_ms);
         }
-        self.model.host_ended(end);
+        self.model.host_ended(self.now, end);
         self.host.clear();
         self.jump();
         self.later(300_000, Item::Takeover);

@@ -56,6 +56,8 @@ pub enum Record {
         boot: [u8; 16],
         /// The hub's clock, in ms since 1970; never goes back.
         time_ms: u64,
+        /// The last host that began without what an earlier one had in memory; 0: none has.
+        lost: u64,
     },
     /// A host ends by itself: from here on it writes down what it kept in memory, which replaces
     /// whatever an earlier host had handed over.

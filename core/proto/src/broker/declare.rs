@@ -36,7 +36,7 @@ impl Broker {
         if let Some(key) = self.names.queue(name) {
             let name = &self.queues[key].name;
             return match difference(name, &self.queues[key].options, &options) {
-                None => Ok(self.queues[key].level()),
+                None => Ok(self.level_of_declaring(key)),
                 Some(difference) => {
                     let detail = format!("the queue {name:?} has {difference}");
                     Err(Error::new(Kind::Mismatch, detail))
@@ -53,7 +53,12 @@ impl Broker {
             let level = self.queues[key].level();
             self.write(level, Record::Queue { change: Some(change.numbers), state });
         }
-        Ok(self.queues[key].level())
+        Ok(self.level_of_declaring(key))
+    }
+
+    /// That there is a queue in memory is written down: the next host can tell what was lost.
+    fn level_of_declaring(&self, key: usize) -> Level {
+        self.queues[key].level().max(Level::Written)
     }
 
     /// Dead letters must be as safe as the queue they come from.

@@ -197,7 +197,8 @@ pub struct Broker {
     moved: VecDeque<(Position, queues::QueueRef, u64)>,
     /// Where such messages lie, until that is written.
     unwritten: VecDeque<(Position, Place)>,
-    memory_lost: bool,
+    /// The last host that began without what an earlier one had in memory.
+    lost: u64,
     random: Random,
     begun: Time,
     timers: Timers<Due>,
@@ -240,7 +241,7 @@ impl Broker {
             unmovable: 0,
             moved: VecDeque::new(),
             unwritten: VecDeque::new(),
-            memory_lost: false,
+            lost: 0,
             random: Random::new(config.seed),
             begun: now,
             timers,

@@ -33,6 +33,8 @@ pub struct Past {
     pub(super) boot: [u8; 16],
     /// The latest time that was written down.
     pub(super) time_ms: u64,
+    /// The last host that began without what an earlier one had in memory.
+    pub(super) lost: u64,
 }
 
 /// A queue as it was.
@@ -117,16 +119,18 @@ impl Past {
             hub: [0; 16],
             boot: [0; 16],
             time_ms: 0,
+            lost: 0,
         }
     }
 
     /// Applies one record, which lies at `place`.
     pub fn apply(&mut self, record: Record, place: Place) {
         match record {
-            Record::Opened { epoch, hub, boot, time_ms } => {
+            Record::Opened { epoch, hub, boot, time_ms, lost } => {
                 self.is_closed &= epoch > self.served;
                 self.hub = hub;
                 self.boot = boot;
+                self.lost = lost;
                 self.note_time(time_ms);
             }
             Record::Closing => {

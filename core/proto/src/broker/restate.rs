@@ -72,8 +72,8 @@ impl Broker {
     /// Which host this is, and when.
     pub(super) fn write_opened(&mut self, now: Time) {
         let super::Config { hub_id: hub, epoch, boot, .. } = self.config;
-        let time_ms = self.time_ms(now);
-        self.write(Level::Written, Record::Opened { hub, epoch, boot, time_ms });
+        let (time_ms, lost) = (self.time_ms(now), self.lost);
+        self.write(Level::Written, Record::Opened { hub, epoch, boot, time_ms, lost });
     }
 
     fn restate_sessions(&mut self) {

@@ -37,6 +37,7 @@ impl Broker {
         config.time_ms = config.time_ms.max(past.time_ms);
         let mut broker = Broker::new(config, now);
         broker.log.begin(position);
+        broker.lost = past.lost;
         broker.write_opened(now);
         let is_same_boot = past.boot == broker.config.boot;
         let is_copy = past.hub != broker.config.hub_id;
@@ -84,7 +85,7 @@ impl Broker {
         self.rename_queue(key, state.id);
         self.queues[key].restate(&state);
         if is_memory && !is_closed {
-            self.memory_lost = true;
+            self.lost = self.config.epoch;
             return Ok(());
         }
         for found in past.entries.into_values() {
@@ -164,8 +165,8 @@ impl Broker {
         watched
     }
 
-    /// True if what queues held in memory was lost with the last host.
-    pub fn memory_lost(&self) -> bool {
-        self.memory_lost
+    /// True if something that queues held in memory was lost after the host of this epoch began.
+    pub fn memory_lost_since(&self, epoch: u64) -> bool {
+        self.lost > epoch
     }
 }

@@ -61,6 +61,7 @@ impl Hub {
         self.carry(now, session, port);
         self.connections[port.0].port.greeted();
         self.connections[port.0].clock = hello.clock;
+        self.connections[port.0].epoch = hello.epoch;
         if resumed.is_some() {
             // The program knows the session, also if nothing more comes over this connection.
             self.connections[port.0].used = true;
@@ -107,7 +108,7 @@ impl Hub {
             resumed,
             clock_shared: local && clock == self.config.clock && clock != [0; 16],
             memory_only: self.journal.is_none(),
-            memory_lost: self.broker.memory_lost(),
+            memory_lost: self.broker.memory_lost_since(connection.epoch),
             features: 0,
             hub_id: self.config.hub_id,
             epoch: self.config.epoch,

@@ -87,6 +87,8 @@ struct Connection {
     peer: Peer,
     /// The boot id that the program has stated.
     clock: [u8; 16],
+    /// The host that the program knew before.
+    epoch: u64,
     /// For the session that may begin here.
     token: [u8; 16],
     /// Something has come since the greeting.
@@ -148,6 +150,7 @@ impl Hub {
             session: None,
             peer,
             clock: [0; 16],
+            epoch: 0,
             token,
             used: false,
             dirty: false,

@@ -36,6 +36,7 @@ impl Reader {
                 epoch: self.u64()?,
                 boot: self.array()?,
                 time_ms: self.u64()?,
+                lost: self.u64()?,
             },
             2 => Record::Closing,
             3 => Record::Closed,

@@ -36,11 +36,12 @@ pub fn kind(record: &Record) -> u8 {
 /// Appends the record's body.
 pub fn encode(record: &Record, out: &mut BytesMut) {
     match record {
-        Record::Opened { hub, epoch, boot, time_ms } => {
+        Record::Opened { hub, epoch, boot, time_ms, lost } => {
             out.put_slice(hub);
             out.put_u64_le(*epoch);
             out.put_slice(boot);
             out.put_u64_le(*time_ms);
+            out.put_u64_le(*lost);
         }
         Record::Closing | Record::Closed => {}
         Record::Queue { change: by, state } => {

@@ -28,6 +28,8 @@ struct Losses {
 pub struct Eras {
     hosts: BTreeMap<u64, Losses>,
     now: Losses,
+    /// Hosts that took their memory with them, and when.
+    lost: Vec<(u64, Time)>,
     /// Hosts whose disk has failed, and when.
     failed: BTreeMap<u64, Time>,
     /// The wall clock was set.
@@ -47,8 +49,11 @@ impl Eras {
         self.hosts.last_key_value().map_or(0, |(epoch, _)| *epoch)
     }
 
-    pub fn ended(&mut self, end: HostEnd) {
-        self.now.memory += u64::from(end != HostEnd::Clean);
+    pub fn ended(&mut self, now: Time, end: HostEnd) {
+        if end != HostEnd::Clean {
+            self.now.memory += 1;
+            self.lost.push((self.current(), now));
+        }
     }
 
     pub fn power_cut(&mut self) {
@@ -99,6 +104,11 @@ impl Eras {
     /// The machine has lost its power between these two hosts.
     pub fn power_between(&self, before: u64, after: u64) -> bool {
         self.losses(before).power != self.losses(after).power
+    }
+
+    /// What was in memory after `since` was lost between these two hosts.
+    pub fn memory_lost_since(&self, before: u64, after: u64, since: Time) -> bool {
+        self.lost.iter().any(|(epoch, at)| (before..after).contains(epoch) && *at > since)
     }
 
     /// What was in memory was lost between these two hosts.

@@ -28,8 +28,8 @@ mod tickets;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use telpher_proto::base::What;
 use telpher_proto::base::{Command, Error, Event, Id, Name, Notice, Outcome, QueueInfo, Time};
+use telpher_proto::base::{Durability, What};
 
 use crate::agenda::Who;
 use crate::plan::Plan;
@@ -94,6 +94,8 @@ pub struct Model {
     violation: Option<String>,
     directory: bool,
     removes: bool,
+    /// When a program first heard that a queue in memory was declared.
+    memory_declared: Option<Time>,
     eras: Eras,
     sessions: Sessions,
     tickets: Tickets,
@@ -109,6 +111,7 @@ impl Model {
             violation: None,
             directory: plan.directory,
             removes: plan.removes(),
+            memory_declared: None,
             eras: Eras::default(),
             sessions: Sessions::default(),
             tickets: Tickets::default(),
@@ -214,14 +217,13 @@ impl Model {
         *self.counts.entry(name.into()).or_default() += 1;
         let before = self.sessions.epoch(at.who);
         let doubtful = self.sessions.doubtful(at.now, at.who);
-        let may_miss = !self.directory || !self.removes;
         self.sessions.notice(at, notice)?;
         self.calls.notice(at, notice);
         match notice {
             Notice::HubChanged { epoch, memory_lost } => {
                 let context = Context { at, sessions: &self.sessions, eras: &self.eras };
                 self.queues.host_changed(&context, before, doubtful);
-                self.memory_lost(before, *epoch, *memory_lost, may_miss)?;
+                self.memory_lost(before, *epoch, *memory_lost)?;
             }
             Notice::Resumed => self.queues.resumed(at)?,
             Notice::Disconnected { .. } => {}
@@ -242,6 +244,11 @@ impl Model {
             }
             return Ok(());
         };
+        if let (Command::Declare { options, .. }, Ok(_)) = (&command, result)
+            && options.durability == Some(Durability::Memory)
+        {
+            self.memory_declared.get_or_insert(at.now);
+        }
         let context = Context { at, sessions: &self.sessions, eras: &self.eras };
         match &command {
             Command::Call { .. } | Command::Serve { .. } | Command::Reply { .. } => {
@@ -308,8 +315,8 @@ impl Model {
     }
 
     /// The host has ended.
-    pub fn host_ended(&mut self, end: HostEnd) {
-        self.eras.ended(end);
+    pub fn host_ended(&mut self, now: Time, end: HostEnd) {
+        self.eras.ended(now, end);
         if end != HostEnd::Clean {
             self.queues.memory_is_lost();
         }
@@ -333,7 +340,7 @@ impl Model {
     }
 
     /// What a program is told of the hub's memory is so.
-    fn memory_lost(&self, before: u64, after: u64, lost: bool, may_miss: bool) -> Verdict {
+    fn memory_lost(&self, before: u64, after: u64, lost: bool) -> Verdict {
         if !self.directory {
             return ensure(lost == (after > before), || {
                 format!("a host forgets its memory with a new epoch only; it was {before}")
@@ -341,8 +348,11 @@ impl Model {
         }
         let was = self.eras.memory_between(before, after);
         ensure(was || !lost, || "no host was killed".into())?;
-        let _ = may_miss;
-        Ok(())
+        // A power cut takes the declaration, too, and what was removed was not lost.
+        let certain = !self.removes && !self.eras.power_between(before, after);
+        let gone = |since| self.eras.memory_lost_since(before, after, since);
+        let missed = certain && !lost && self.memory_declared.is_some_and(gone);
+        ensure(!missed, || "a host was killed that had queues in memory".into())
     }
 
     /// The hub has learned that the connection on which it knew a program is gone.
