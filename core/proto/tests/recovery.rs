@@ -7,6 +7,7 @@ use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::record::{DeadTo, Place, QueueState, Record, Settled};
 use telpher_proto::base::{Command, Durability, Message, Notice, Outcome, QueueOptions, Verdict};
 use telpher_proto::broker::Past;
+use telpher_proto::journal::Checkpoint;
 
 fn on(durability: Durability) -> QueueOptions {
     QueueOptions { durability: Some(durability), ..QueueOptions::default() }
@@ -227,4 +228,18 @@ fn a_queue_in_memory_is_declared_when_that_is_written_down() {
     world.disk.is_paused = false;
     world.settle();
     assert!(world.outcome(program, declared).is_ok());
+}
+
+#[test]
+fn a_checkpoint_says_which_host_stood_though_its_segment_does_not_yet() {
+    let sizes = Sizes { segment: (16_384, 16_384), ..Sizes::default() };
+    let mut world = World::with_sizes(sizes);
+    let program = world.program();
+    world.run(program, declare_on_disk("jobs", on(Durability::Disk)));
+    while world.disk.checkpoint.is_none() {
+        world.run(program, big("jobs", 1, 1_000));
+    }
+    let bytes = world.disk.checkpoint.clone().expect("it was waited for");
+    let checkpoint = Checkpoint::decode(&HUB_ID, &bytes).expect("a whole one");
+    assert!(matches!(checkpoint.records.first(), Some(Record::Opened { epoch: 1, .. })));
 }

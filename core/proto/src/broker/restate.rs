@@ -35,8 +35,8 @@ impl Broker {
 
     /// Everything that stands and is written down, as records: what a checkpoint holds. Call it as
     /// `restate`.
-    pub fn snapshot(&self) -> Vec<Record> {
-        let mut records = Vec::new();
+    pub fn snapshot(&self, now: Time) -> Vec<Record> {
+        let mut records = vec![self.opened(now)];
         for (key, queue) in &self.queues {
             records.push(Record::Queue { change: None, state: queue.state() });
             if self.is_journaled(key) {
@@ -71,9 +71,14 @@ impl Broker {
 
     /// Which host this is, and when.
     pub(super) fn write_opened(&mut self, now: Time) {
+        let opened = self.opened(now);
+        self.write(Level::Written, opened);
+    }
+
+    fn opened(&self, now: Time) -> Record {
         let super::Config { hub_id: hub, epoch, boot, .. } = self.config;
         let (time_ms, lost) = (self.time_ms(now), self.lost);
-        self.write(Level::Written, Record::Opened { hub, epoch, boot, time_ms, lost });
+        Record::Opened { hub, epoch, boot, time_ms, lost }
     }
 
     fn restate_sessions(&mut self) {

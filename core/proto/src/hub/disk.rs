@@ -146,7 +146,7 @@ impl Hub {
         let Some(journal) = &mut self.journal else { return };
         if journal.needs_roll() {
             journal.roll(now);
-            journal.keep_checkpoint(self.broker.snapshot());
+            journal.keep_checkpoint(self.broker.snapshot(now));
             self.broker.restate(now);
             self.write_down();
         }
