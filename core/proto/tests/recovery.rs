@@ -243,3 +243,22 @@ fn a_checkpoint_says_which_host_stood_though_its_segment_does_not_yet() {
     let checkpoint = Checkpoint::decode(&HUB_ID, &bytes).expect("a whole one");
     assert!(matches!(checkpoint.records.first(), Some(Record::Opened { epoch: 1, .. })));
 }
+
+#[test]
+fn hosts_that_are_killed_one_after_the_other_leave_no_segments_behind() {
+    let mut world = World::new();
+    let program = world.program();
+    world.run(program, declare_on_disk("jobs", on(Durability::Os)));
+    world.pass(50);
+    for _ in 0..10 {
+        world.run(program, send("jobs", "a"));
+        let taken = world.run(program, receive("jobs"));
+        let (token, ..) = world.deliveries(program, taken)[0];
+        world.run(program, settle(token, Verdict::Acknowledge));
+        world.change_host();
+        world.pass(50);
+        world.pass(50);
+    }
+    let left: Vec<u32> = world.disk.files.keys().copied().collect();
+    assert!(left.len() <= 2, "{left:?}");
+}

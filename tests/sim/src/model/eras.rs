@@ -11,6 +11,8 @@ use super::{Verdict, ensure};
 pub enum HostEnd {
     /// It was killed, or has given up: what it had in memory is gone.
     Killed,
+    /// It was killed while it handed over: what it had in memory may be gone.
+    HandingOver,
     /// The machine lost its power: what was not synced may be gone.
     Power,
     /// It has handed over everything.
@@ -52,6 +54,8 @@ impl Eras {
     pub fn ended(&mut self, now: Time, end: HostEnd) {
         if end != HostEnd::Clean {
             self.now.memory += 1;
+        }
+        if matches!(end, HostEnd::Killed | HostEnd::Power) {
             self.lost.push((self.current(), now));
         }
     }
