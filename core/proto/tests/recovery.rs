@@ -263,3 +263,22 @@ fn a_send_to_memory_that_is_repeated_to_another_host_is_stored_there() {
     assert!(world.outcome(program, sent).is_ok());
     assert_eq!(world.figures(program, "jobs"), (1, 0));
 }
+
+#[test]
+fn hosts_that_are_killed_one_after_the_other_leave_no_segments_behind() {
+    let mut world = World::new();
+    let program = world.program();
+    world.run(program, declare_on_disk("jobs", on(Durability::Os)));
+    world.pass(50);
+    for _ in 0..10 {
+        world.run(program, send("jobs", "a"));
+        let taken = world.run(program, receive("jobs"));
+        let (token, ..) = world.deliveries(program, taken)[0];
+        world.run(program, settle(token, Verdict::Acknowledge));
+        world.change_host();
+        world.pass(50);
+        world.pass(50);
+    }
+    let left: Vec<u32> = world.disk.files.keys().copied().collect();
+    assert!(left.len() <= 2, "{left:?}");
+}

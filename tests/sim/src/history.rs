@@ -32,7 +32,7 @@ pub fn changed(
     records.extend(found.tail.into_iter().map(|(_, record, _)| record));
     let sizes = Sizes { group_max: usize::MAX, ..Sizes::default() };
     let config = Config { journal_id, epoch: epoch - 1, sizes };
-    let mut journal = Journal::new(config, &mut Recovered::default(), 0);
+    let mut journal = Journal::new(config, Recovered::default(), 0);
     let kept = |record: &Record| !matches!(record, Record::Freed { .. });
     let mut position = 0;
     for record in records.into_iter().filter(kept) {

@@ -236,8 +236,10 @@ impl World {
 
     /// Every connection breaks, and what was in memory is gone.
     fn host_ends(&mut self, end: HostEnd) {
-        let is_closing = self.host.closing.is_some();
-        let end = if is_closing && end == HostEnd::Killed { HostEnd::HandingOver } else { end };
+        let end = match end {
+            HostEnd::Killed if self.host.closing.is_some() => HostEnd::HandingOver,
+            end => end,
+        };
         self.trace.note(self.now, format_args!("the host has ended: {end:?}"));
         *self.counts.entry(format!("host ended: {end:?}")).or_default() += 1;
         for index in std::mem::take(&mut self.host.ports).into_values() {

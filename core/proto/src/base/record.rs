@@ -138,11 +138,6 @@ pub enum Record {
         /// Its messages.
         messages: Vec<Listed>,
     },
-    /// Segments that begin by stating everything but messages: in checkpoints only.
-    Stated {
-        /// Their numbers.
-        segments: Vec<u32>,
-    },
 }
 
 /// A message as a checkpoint lists it.

@@ -123,6 +123,20 @@ impl Past {
         }
     }
 
+    /// All queues and sessions as they stand: what follows these records can be read without what
+    /// came before them.
+    pub fn statement(&self) -> Vec<Record> {
+        let queues = self.queues.values().filter_map(|queue| queue.state.clone());
+        let queues = queues.map(|state| Record::Queue { change: None, state: Box::new(state) });
+        let sessions = self.sessions.values().map(|session| {
+            let (oldest, marks) = session.marks.iter();
+            let marks = marks.map(|(sequence, mark)| (sequence, mark.clone())).collect();
+            let state = SessionState { oldest, marks, ..session.state.clone() };
+            Record::Session(Box::new(state))
+        });
+        queues.chain(sessions).collect()
+    }
+
     /// Applies one record, which lies at `place`.
     pub fn apply(&mut self, record: Record, place: Place) {
         match record {
@@ -172,7 +186,7 @@ impl Past {
             Record::SessionGone { session } => {
                 self.sessions.remove(&session);
             }
-            Record::Freed { .. } | Record::Stated { .. } => {}
+            Record::Freed { .. } => {}
             Record::Listed { queue, messages } => self.list(queue, messages),
         }
     }

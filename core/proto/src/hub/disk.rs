@@ -8,7 +8,7 @@
 use bytes::Bytes;
 
 use super::{Config, Hub, SessionId};
-use crate::base::record::{Place, Position, Process};
+use crate::base::record::{Place, Position, Process, Record};
 use crate::base::{Error, Kind, Time};
 use crate::broker::{self, Broker, Past, Restored};
 use crate::journal::{self, Effect, Journal, Source};
@@ -93,15 +93,19 @@ impl Hub {
             return Err(Error::new(Kind::Corrupt, detail));
         }
         let obsolete = std::mem::take(&mut found.obsolete);
-        let (last, size) = (found.last, tail_size(&found.tail));
+        // What is to be written anew comes behind what it builds upon.
+        let tail: Vec<Record> = found.tail.drain(..).map(|(_, record, _)| record).collect();
+        let before = if tail.is_empty() { Vec::new() } else { past.statement() };
+        let (mut last, size) = (found.durable.min(found.last), tail_size(&tail));
         let own = journal::Config {
             journal_id: config.journal_id,
             epoch: config.epoch,
             sizes: config.sizes,
         };
-        let mut journal = Journal::new(own, &mut found, size);
-        for (position, record, _) in found.tail {
-            let place = journal.append(position, &record, false);
+        let mut journal = Journal::new(own, found, size);
+        for record in before.into_iter().chain(tail) {
+            last += 1;
+            let place = journal.append(last, &record, false);
             past.apply(record, place);
         }
         let Restored { broker, watched } = Broker::restore(config.broker(true), past, last, now)?;
@@ -229,13 +233,12 @@ impl Hub {
 }
 
 /// Bytes that the tail will take, roughly.
-fn tail_size(tail: &[(Position, crate::base::record::Record, Place)]) -> u64 {
-    use crate::base::record::Record;
+fn tail_size(tail: &[Record]) -> u64 {
     let size = |record: &Record| match record {
         Record::Sent { sent, .. } => sent.message.size() as u64 + 256,
         Record::Batch { sent, .. } => sent.iter().map(|s| s.message.size() as u64 + 256).sum(),
         Record::Moved(stored) => stored.sent.message.size() as u64 + 1024,
         _ => 256,
     };
-    tail.iter().map(|(_, record, _)| size(record)).sum()
+    tail.iter().map(size).sum()
 }

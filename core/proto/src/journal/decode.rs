@@ -63,11 +63,6 @@ impl Reader {
                 let messages = (0..count).map(|_| self.listed()).collect::<Option<_>>()?;
                 Record::Listed { queue, messages }
             }
-            17 => {
-                let count = self.u32()?;
-                let segments = (0..count).map(|_| self.u32()).collect::<Option<_>>()?;
-                Record::Stated { segments }
-            }
             _ => return None,
         })
     }

@@ -29,7 +29,6 @@ pub fn kind(record: &Record) -> u8 {
         Record::SessionGone { .. } => 14,
         Record::Freed { .. } => 15,
         Record::Listed { .. } => 16,
-        Record::Stated { .. } => 17,
     }
 }
 
@@ -79,10 +78,6 @@ pub fn encode(record: &Record, out: &mut BytesMut) {
             out.put_u64_le(*queue);
             out.put_u32_le(messages.len() as u32);
             messages.iter().for_each(|message| listed(message, out));
-        }
-        Record::Stated { segments } => {
-            out.put_u32_le(segments.len() as u32);
-            segments.iter().for_each(|number| out.put_u32_le(*number));
         }
     }
 }

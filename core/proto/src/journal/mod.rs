@@ -13,8 +13,8 @@
 //! Invariants:
 //! - What is appended gets its place at once and never moves.
 //! - A group is whole in one segment, and counts only with its commit.
-//! - A segment is freed only if all before it are, nothing in it is needed, and the next one begins
-//!   by stating everything that is not a message anew.
+//! - Each segment begins by stating everything that is not a message, so it can be read without those
+//!   before it. A segment is freed only if all before it are, and nothing in it is needed.
 //!
 //! Floor: imports `base`.
 
@@ -149,31 +149,23 @@ pub struct Journal {
 /// Bytes that settling on a full disk leaves untouched: what closing and a last commit need.
 const LAST_RESERVE: u64 = 16 * 1024;
 
-/// True for the record with which stating everything anew begins.
-fn begins_statement(record: &Record) -> bool {
-    matches!(record, Record::Opened { .. })
-}
-
 impl Journal {
-    /// A journal that goes on in a new segment behind `found`, whose tail is to be appended first.
-    pub fn new(config: Config, found: &mut Recovered, size_hint: u64) -> Journal {
-        let Recovered { next, segments, last, durable, tail, .. } = found;
-        let (mut segments, last, durable) = (std::mem::take(segments), *last, *durable);
-        let number = (*next).max(1);
-        let is_stated = tail.first().is_none_or(|(_, record, _)| begins_statement(record));
+    /// A journal that goes on in a new segment behind what is durable of `found`.
+    pub fn new(config: Config, found: Recovered, size_hint: u64) -> Journal {
+        let Recovered { next, mut segments, .. } = found;
+        let (number, last) = (next.max(1), found.durable.min(found.last));
         let size = config.sizes.segment.0.max((size_hint * 2).next_power_of_two());
         let oldest = segments.front().map_or(number, |first| first.number);
-        let first = durable.min(last) + 1;
-        segments.push_back(Segment::new(number, first, size, is_stated));
+        segments.push_back(Segment::new(number, last + 1, size));
         let mut journal = Journal {
             config,
             segments,
             seed: Seed::new(&config.journal_id, number),
             group: Group::default(),
-            last: durable.min(last),
+            last,
             written: last,
-            synced: durable.min(last),
-            told: durable.min(last),
+            synced: last,
+            told: last,
             pending: VecDeque::new(),
             pending_size: 0,
             unsynced: 0,
@@ -417,10 +409,7 @@ impl Journal {
 
     /// Keeps what stands where the active segment begins, once that is durable; called right after
     /// `roll`.
-    pub fn keep_checkpoint(&mut self, mut records: Vec<Record>) {
-        let stated = self.segments.iter().filter(|segment| segment.is_stated);
-        let segments = stated.map(|segment| segment.number).collect();
-        records.push(Record::Stated { segments });
+    pub fn keep_checkpoint(&mut self, records: Vec<Record>) {
         let (segment, position) = (self.active().number, self.last);
         self.checkpoint = Some(Checkpoint { segment, position, records });
     }
@@ -432,7 +421,7 @@ impl Journal {
         self.append_end();
         let number = self.active().number + 1;
         let first = self.last + 1;
-        self.segments.push_back(Segment::new(number, first, size, true));
+        self.segments.push_back(Segment::new(number, first, size));
         self.seed = Seed::new(&self.config.journal_id, number);
         self.next = Next::None;
         self.restated = number;

@@ -171,15 +171,11 @@ impl Scan<'_> {
         self.durable = checkpoint.position;
         for file in earlier {
             let (number, size) = (file.number, file.size);
-            let mut segment = Segment::new(number, 0, size, false);
+            let mut segment = Segment::new(number, 0, size);
             segment.used = size;
             self.segments.push_back(segment);
         }
         for record in checkpoint.records {
-            if let Record::Stated { segments } = &record {
-                let known = self.segments.iter_mut();
-                known.for_each(|known| known.is_stated = segments.contains(&known.number));
-            }
             (self.sink)(record, Place::default())?;
         }
         Ok(true)
@@ -197,7 +193,7 @@ impl Scan<'_> {
         // Also one of which nothing counts is among them: their numbers have no gaps, and it goes
         // when those before it do.
         let (size, first) = (content.len() as u64, Position::MAX);
-        self.segments.push_back(Segment::new(number, first, size, false));
+        self.segments.push_back(Segment::new(number, first, size));
         let Some(header) = SegmentHeader::decode(&self.journal_id, number, content) else {
             let what = "the segment's header is damaged";
             self.begin_fault(number, 0, what);
@@ -231,7 +227,6 @@ impl Scan<'_> {
         let end = self.frames(seed, header, content)?;
         if let Some(segment) = self.segments.back_mut() {
             segment.used = end as u64;
-            segment.is_stated &= end > SEGMENT_HEADER_SIZE;
         }
         if end < content.len() {
             let what = "a frame is damaged or missing";
@@ -299,11 +294,6 @@ impl Scan<'_> {
                 };
                 let place =
                     Place { segment: header.segment, offset: (at / 8) as u32, size: frame.size };
-                if at == SEGMENT_HEADER_SIZE
-                    && let Some(segment) = self.segments.back_mut()
-                {
-                    segment.is_stated = super::begins_statement(&record);
-                }
                 group.push((frame.position, record, place));
                 crc = crc32c::crc32c_append(crc, &frame.crc.to_le_bytes());
             }

@@ -16,14 +16,11 @@ pub struct Segment {
     pub(super) used: u64,
     /// Messages in it that are still needed, and their bytes.
     pub(super) live: (u64, u64),
-    /// It begins by stating everything but messages anew: it may be read without those before it.
-    /// What a host has written anew for an earlier one comes before that.
-    pub(super) is_stated: bool,
 }
 
 impl Segment {
-    pub(super) fn new(number: u32, first: Position, size: u64, is_stated: bool) -> Segment {
-        Segment { number, first, size, used: 0, live: (0, 0), is_stated }
+    pub(super) fn new(number: u32, first: Position, size: u64) -> Segment {
+        Segment { number, first, size, used: 0, live: (0, 0) }
     }
 
     pub(super) fn remaining(&self) -> u64 {
@@ -60,12 +57,8 @@ impl Journal {
         if self.freeing.is_some() {
             return None;
         }
-        let next = self.segments.iter().skip(1);
-        let dead = |(segment, _): &(&Segment, &Segment)| {
-            segment.number < self.restated && segment.live.0 == 0
-        };
-        let dead = self.segments.iter().zip(next).take_while(dead);
-        dead.filter(|(_, next)| next.is_stated).last().map(|(segment, _)| segment.number)
+        let dead = |segment: &&Segment| segment.number < self.restated && segment.live.0 == 0;
+        self.segments.iter().take_while(dead).last().map(|segment| segment.number)
     }
 
     /// Segments up to `through` go as soon as `position` is durable.
@@ -74,20 +67,15 @@ impl Journal {
         self.freed = through;
     }
 
-    /// The oldest segment with live messages, if so much of the journal is dead that these are to
-    /// be written anew.
+    /// The oldest segment, if so much of the journal is dead that its live messages are to be
+    /// written anew.
     pub fn sparse(&self) -> Option<u32> {
-        let mut old = self.segments.iter().take_while(|old| old.number < self.restated);
-        let mut oldest = old.next()?;
-        while oldest.live.0 == 0 {
-            // It is about to go; or has to wait for the next one, which can't be read without it.
-            oldest = old.next().filter(|next| !next.is_stated)?;
-        }
+        let oldest = self.segments.front().filter(|oldest| oldest.number < self.restated)?;
         let used: u64 = self.segments.iter().map(|segment| segment.used).sum();
         let live: u64 = self.segments.iter().map(|segment| segment.live.1).sum();
         let garbage = used.saturating_sub(live);
         let sparse = garbage > live.max(self.config.sizes.garbage_min) && self.room() == Room::Open;
-        sparse.then_some(oldest.number)
+        (sparse && oldest.live.0 > 0).then_some(oldest.number)
     }
 
     /// Bytes of all segments, and of messages in them that are needed.

@@ -11,7 +11,7 @@ use super::{Verdict, ensure};
 pub enum HostEnd {
     /// It was killed, or has given up: what it had in memory is gone.
     Killed,
-    /// It was killed while it handed over: nobody knows how far it got.
+    /// It was killed while it handed over: what it had in memory may be gone.
     HandingOver,
     /// The machine lost its power: what was not synced may be gone.
     Power,
