@@ -245,6 +245,26 @@ fn a_checkpoint_says_which_host_stood_though_its_segment_does_not_yet() {
 }
 
 #[test]
+fn a_send_to_memory_that_is_repeated_to_another_host_is_stored_there() {
+    let sizes = Sizes { segment: (16_384, 16_384), ..Sizes::default() };
+    let mut world = World::with_sizes(sizes);
+    let (program, other) = (world.program(), world.program());
+    world.run(program, declare("jobs", QueueOptions::default()));
+    world.run(other, declare_on_disk("other", on(Durability::Os)));
+    // It never hears that its message was stored; that is written down with its session.
+    world.programs[program].deaf = true;
+    let sent = world.start_within(program, send("jobs", "a"), Some(60_000));
+    while world.disk.files.keys().max() < Some(&3) {
+        world.run(other, big("other", 1, 1_000));
+    }
+    world.programs[program].deaf = false;
+    world.change_host();
+    world.pass(50);
+    assert!(world.outcome(program, sent).is_ok());
+    assert_eq!(world.figures(program, "jobs"), (1, 0));
+}
+
+#[test]
 fn hosts_that_are_killed_one_after_the_other_leave_no_segments_behind() {
     let mut world = World::new();
     let program = world.program();

@@ -11,7 +11,7 @@ use super::queues::QueueRef;
 use super::sessions::{Done, Marked, Ticket};
 use super::{Broker, Config, Due, SessionId, SessionKey};
 use crate::base::record::{Holder, Mark, Position, Process};
-use crate::base::{Error, Kind, Time};
+use crate::base::{Durability, Error, Kind, Time};
 
 /// What becomes of the past.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Broker {
         let is_copy = past.hub != broker.config.hub_id;
         let is_closed = past.is_closed;
         for session in past.sessions.into_values() {
-            broker.restore_session(session);
+            broker.restore_session(session, is_closed);
         }
         for queue in past.queues.into_values() {
             broker.restore_queue(now, queue, is_closed)?;
@@ -55,12 +55,13 @@ impl Broker {
         Ok(Restored { broker, watched })
     }
 
-    fn restore_session(&mut self, past: PastSession) {
+    fn restore_session(&mut self, past: PastSession, is_closed: bool) {
         let PastSession { state, marks } = past;
         let key = self.sessions.restore(&state);
         let (oldest, known) = marks.iter();
         self.sessions[key].marks.advance(oldest);
-        for (sequence, mark) in known {
+        // What was stored in memory is gone with it: who sends it again is not told that it is there.
+        for (sequence, mark) in known.filter(|(_, mark)| is_closed || !is_of_memory(mark)) {
             if let Ok(entry) = self.sessions[key].marks.entry(sequence) {
                 *entry = Some(Marked::Done(match mark {
                     Mark::Empty => Done::Empty,
@@ -169,4 +170,14 @@ impl Broker {
     pub fn memory_lost_since(&self, epoch: u64) -> bool {
         self.lost > epoch
     }
+}
+
+/// True if a message was stored, in memory only.
+fn is_of_memory(mark: &Mark) -> bool {
+    let receipt = match mark {
+        Mark::Receipt(receipt) => Some(receipt),
+        Mark::Receipts(receipts) => receipts.first(),
+        Mark::Empty | Mark::Count(_) => None,
+    };
+    receipt.is_some_and(|receipt| receipt.durability == Durability::Memory)
 }

@@ -158,6 +158,8 @@ impl Body {
         if self.durability == Durability::Memory {
             self.shaken = true;
             self.lost |= self.send != Send::Open;
+            // If its send is repeated, it begins anew.
+            (self.removed, self.rejected, self.buried) = (None, None, false);
             self.holds.clear();
             for side in &mut self.sides {
                 let requeues_started = side.requeues_started;

@@ -147,7 +147,9 @@ impl Queues {
     pub(super) fn within_credit(&self, who: Who, id: Id) -> Verdict {
         let held = self.holds.of(who).filter(|(_, hold)| hold.live && hold.consumer == Some(id));
         let held: Vec<u64> = held.map(|(token, _)| token).collect();
-        let most = self.credit.get(&(who, id)).copied().unwrap_or(u32::MAX);
+        // What was held of a queue that is deleted since no longer counts.
+        let most = self.credit.get(&(who, id)).copied().filter(|_| !self.plan.removes());
+        let most = most.unwrap_or(u32::MAX);
         ensure(held.len() <= most as usize, || {
             format!("it has credit for {most} and holds {held:?}")
         })

@@ -52,10 +52,8 @@ impl Eras {
     }
 
     pub fn ended(&mut self, now: Time, end: HostEnd) {
-        if end != HostEnd::Clean {
-            self.now.memory += 1;
-        }
-        if matches!(end, HostEnd::Killed | HostEnd::Power) {
+        self.now.memory += u64::from(end != HostEnd::Clean);
+        if end == HostEnd::Killed {
             self.lost.push((self.current(), now));
         }
     }
@@ -115,7 +113,12 @@ impl Eras {
         self.lost.iter().any(|(epoch, at)| (before..after).contains(epoch) && *at > since)
     }
 
-    /// What was in memory was lost between these two hosts.
+    /// What was in memory was certainly lost between these two hosts.
+    pub fn memory_lost_between(&self, before: u64, after: u64) -> bool {
+        self.lost.iter().any(|(epoch, _)| (before..after).contains(epoch))
+    }
+
+    /// What was in memory may have been lost between these two hosts.
     pub fn memory_between(&self, before: u64, after: u64) -> bool {
         self.losses(before).memory != self.losses(after).memory
     }

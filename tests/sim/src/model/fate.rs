@@ -48,7 +48,10 @@ impl Queues {
         }
         let power = context.eras.power_between(before, after);
         let sure = !power && !doubtful;
-        let memory = context.eras.memory_between(before, after);
+        let memory = match context.eras.memory_lost_between(before, after) {
+            true => Some(true),
+            false => context.eras.memory_between(before, after).then_some(false),
+        };
         self.holds.host_changed(who, sure, memory);
     }
 

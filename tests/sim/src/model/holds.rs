@@ -84,11 +84,11 @@ impl Holds {
     }
 
     /// Another host goes on with the session, or with a new one. `sure`: with the old one, for
-    /// certain. `memory`: what was in memory is gone.
-    pub fn host_changed(&mut self, who: Who, sure: bool, memory: bool) {
+    /// certain. `memory`: what was in memory is gone, for certain or perhaps.
+    pub fn host_changed(&mut self, who: Who, sure: bool, memory: Option<bool>) {
         for hold in self.of_mut(who) {
-            if memory && hold.durability == Durability::Memory {
-                hold.void |= hold.live;
+            if let Some(certain) = memory.filter(|_| hold.durability == Durability::Memory) {
+                hold.void |= hold.live && certain;
                 hold.live = false;
                 // Also if a verdict that is under way is refused.
                 hold.unsure = true;
