@@ -133,6 +133,8 @@ pub struct Journal {
     /// Bytes written since a sync was last asked for.
     unsynced: u64,
     next: Next,
+    /// The disk had no room for the next segment when that was last tried.
+    is_full: bool,
     /// The segment in which everything but messages was last stated anew.
     restated: u32,
     /// Segments to be freed once this position is durable.
@@ -170,6 +172,7 @@ impl Journal {
             pending_size: 0,
             unsynced: 0,
             next: Next::None,
+            is_full: false,
             restated: number,
             freeing: None,
             freed: oldest - 1,
@@ -317,11 +320,17 @@ impl Journal {
     /// A segment has been made, with this size; or the disk was full. Then a smaller one may fit.
     pub fn handle_prepared(&mut self, now: Time, size: Option<u64>) {
         match (size, self.next) {
-            (Some(size), _) => self.next = Next::Ready(size),
+            (Some(size), _) => {
+                self.next = Next::Ready(size);
+                self.is_full = false;
+            }
             (None, Next::Preparing(asked)) if asked > self.config.sizes.segment.0 => {
                 self.ask_for_next((asked / 4).max(self.config.sizes.segment.0));
             }
-            (None, _) => self.next = Next::Full(now.plus_ms(limits::SPACE_RETRY_MS)),
+            (None, _) => {
+                self.next = Next::Full(now.plus_ms(limits::SPACE_RETRY_MS));
+                self.is_full = true;
+            }
         }
     }
 
@@ -393,8 +402,9 @@ impl Journal {
     pub fn room(&self) -> Room {
         let active = self.active();
         match self.next {
-            Next::Full(_) if active.remaining() < LAST_RESERVE => Room::Nothing,
-            Next::Full(_) => Room::Settlements,
+            // Also while it is tried again.
+            _ if self.is_full && active.remaining() < LAST_RESERVE => Room::Nothing,
+            _ if self.is_full => Room::Settlements,
             Next::Preparing(_) if active.remaining() < active.slack() => Room::Behind,
             _ if self.pending_size > self.config.sizes.pending_max => Room::Behind,
             _ => Room::Open,
