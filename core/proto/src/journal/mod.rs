@@ -13,8 +13,8 @@
 //! Invariants:
 //! - What is appended gets its place at once and never moves.
 //! - A group is whole in one segment, and counts only with its commit.
-//! - Each segment begins by stating everything that is not a message, so it can be read without those
-//!   before it. A segment is freed only if all before it are, and nothing in it is needed.
+//! - Each segment begins by stating everything that is not a message, so it can be read without
+//!   those before it. A segment is freed only if all before it are, and nothing in it is needed.
 //!
 //! Floor: imports `base`.
 
