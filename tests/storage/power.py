@@ -22,7 +22,7 @@ from workers import Failed, Ledger, Worker, check, pause
 
 FS_IOC_SHUTDOWN = 0x8004587D
 NO_FLUSH = 2
-SIZE = 64 * 1024 * 1024
+SIZE = 256 * 1024 * 1024
 
 
 class Image:

@@ -60,7 +60,8 @@ impl Broker {
         let key = self.sessions.restore(&state);
         let (oldest, known) = marks.iter();
         self.sessions[key].marks.advance(oldest);
-        // What was stored in memory is gone: who sends it again is not told that it is there.
+        // What was stored in memory is gone with it: who sends it again is not told that it is
+        // there.
         for (sequence, mark) in known.filter(|(_, mark)| is_closed || !is_of_memory(mark)) {
             if let Ok(entry) = self.sessions[key].marks.entry(sequence) {
                 *entry = Some(Marked::Done(match mark {
