@@ -90,7 +90,8 @@ impl Broker {
         let receives = self.waiting_receives(session);
         let queues = queues.chain(receives.iter().map(|(_, key)| self.queue_of_receive(*key)));
         let suspects = queues.filter(|queue| !self.queues[*queue].suspects.is_empty());
-        let suspects: Vec<usize> = suspects.collect();
+        // In a fixed order, so that the same history always goes on in the same way.
+        let suspects = super::sessions::sorted(suspects);
         if !suspects.is_empty() || was_alone {
             self.offer_all(now, session);
         }
