@@ -9,7 +9,7 @@ const file = new URL('programs/worker.mjs', import.meta.url)
 const url = `mem://workers-${process.pid}`
 
 for (const drive of ['loop', 'thread', 'inline']) {
-  test(`workers are terminated with work in flight, turned by ${drive}`, async (t) => {
+  test(`workers are terminated with work in flight, turned by ${drive}`, { timeout: 60_000 }, async (t) => {
     const hub = await openOwn(t)
     await hub.serve('echo', (request) => request.body)
     for (let i = 0; i < 8; i++) {
@@ -23,7 +23,7 @@ for (const drive of ['loop', 'thread', 'inline']) {
 }
 
 for (const drive of ['loop', 'thread']) {
-  test(`a worker shares its parent's hub and ends by itself, turned by ${drive}`, async (t) => {
+  test(`a worker shares its parent's hub and ends by itself, turned by ${drive}`, { timeout: 60_000 }, async (t) => {
     const { open } = await import('../index.mjs')
     const hub = await open(url)
     t.after(() => hub.close())
