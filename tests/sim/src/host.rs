@@ -203,6 +203,7 @@ impl World {
         if self.host.paused {
             return self.later(10_000, Item::ProcessEnded(epoch, session));
         }
+        self.model.local_end_learned();
         if let Some(hub) = &mut self.host.hub {
             hub.handle_process_ended(self.now, SessionId(session));
             self.drain_hub();

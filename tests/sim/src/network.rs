@@ -150,6 +150,9 @@ impl World {
         let grace = Duration::from_millis(self.plan.grace_ms);
         let grace = (linger == Linger::Grace).then_some(grace);
         self.model.hub_lost(self.now, who, current, grace);
+        if linger == Linger::Died {
+            self.model.local_end_learned();
+        }
         let Some(hub) = &mut self.host.hub else { return };
         let session = hub.handle_disconnected(self.now, port, linger);
         if let Some(session) = session.filter(|_| linger == Linger::Process) {

@@ -86,6 +86,8 @@ impl World {
         self.numbers += 1;
         let mut body = format!("{}:", self.numbers).into_bytes();
         let size = match self.random.below(20) {
+            // A slow link is not to be busy with one message for seconds.
+            0 if self.plan.link_size < 1_000 => self.random.below(4_000),
             0 => self.random.below(30_000),
             1..=3 => self.random.below(2_000),
             _ => self.random.below(40),

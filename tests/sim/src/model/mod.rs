@@ -302,6 +302,11 @@ impl Model {
         self.queues.is_of_memory(who, token)
     }
 
+    /// The hub learns that a local program has ended: until now it may have handed it something.
+    pub fn local_end_learned(&mut self) {
+        self.queues.local_ended();
+    }
+
     /// A host begins.
     pub fn host_begins(&mut self, epoch: u64) {
         let verdict = self.eras.begin(epoch);
