@@ -1,7 +1,7 @@
 """The checker must find what is planted: histories with one thing wrong, and one with nothing."""
 
 from checker import Checker
-from history import HARNESS, Line
+from history import Line
 from programs import Failed, World
 
 # A message that is sent, requeued, acknowledged; one that is moved in a batch; a call.
@@ -24,6 +24,12 @@ b run a-c-1
 a called a-c-1 OK 0 right
 a send a-s-3 disk.in
 a sent a-s-3 OK 0 10
+a send a-s-4 spice
+b got spice 11 a-s-4 0 0 whole
+b settle spice 11 a-s-4 acknowledge
+b settled spice 11 a-s-4 acknowledge OK 0
+b got spice 12 a-s-4 0 0 whole
+b gone spice
 drain got disk.in 10 a-s-3 0 0 whole
 drain got disk.out 9 b-b-1 0 0 whole
 """.strip()
@@ -35,7 +41,12 @@ PLANTED = {
     "another body": ("b got os.in 8 a-s-2 0 0 whole", "b got os.in 8 a-s-2 0 0 damaged"),
     "stored twice": ("b got os.in 8 a-s-2 0 0 whole", "b got os.in 12 a-s-2 0 0 whole"),
     "came again to": ("a call a-c-1", "c got disk.in 7 a-s-1 1 1 whole\na call a-c-1"),
-    "came again": (
+    "a-s-4 came again to": (
+        "b got spice 12 a-s-4 0 0 whole",
+        "b got spice 11 a-s-4 0 0 whole",
+    ),
+    "was gone for b": ("b gone spice", "b gone disk.in"),
+    "has sent, and": (
         "drain got disk.out 9 b-b-1 0 0 whole",
         "drain got disk.out 9 b-b-1 0 0 whole\ndrain got os.in 8 a-s-2 0 1 whole",
     ),
@@ -62,17 +73,27 @@ PLANTED = {
     "never ran": ("b run a-c-1", ""),
     "not executed, and ran": ("a called a-c-1 OK 0 right", "a called a-c-1 BUSY 0 right"),
     "another's reply": ("a called a-c-1 OK 0 right", "a called a-c-1 OK 0 wrong"),
-    "nobody has": (
+    "rejected, and nobody has": (
         "drain got disk.in 10 a-s-3 0 0 whole",
         "drain got disk.in.dead 10 a-s-3 0 0 whole\n"
         "drain dead disk.in.dead a-s-3 rejected 1 disk.in",
+    ),
+    "requeued, and nobody has": (
+        "drain got disk.in 10 a-s-3 0 0 whole",
+        "drain got disk.in.dead 10 a-s-3 0 0 whole\n"
+        "drain dead disk.in.dead a-s-3 requeued 3 disk.in",
+    ),
+    "dead after 2 failures": (
+        "drain got disk.in 10 a-s-3 0 0 whole",
+        "drain got disk.in.dead 10 a-s-3 0 0 whole\n"
+        "drain dead disk.in.dead a-s-3 crashed 2 disk.in",
     ),
 }
 
 
 def breaches(text: str) -> list[str]:
     """What the checker says of a history whose lines follow one another."""
-    lines = [Line(0, HARNESS, "kill", ["z-1", "host"])]
+    lines = []
     for at_us, line in enumerate(filter(None, text.splitlines()), 1):
         process, word, *fields = line.split(" ")
         lines.append(Line(at_us, process, word, fields))
@@ -102,9 +123,9 @@ def canary_half_a_batch_is_found(_: World) -> None:
     untaken = GOOD.replace("b batched b-x-1 OK 0 9", "").replace(
         "drain got disk.out 9 b-b-1 0 0 whole", ""
     )
-    for history in (torn, untaken):
-        if not breaches(history):
-            raise Failed(f"nothing was found in {history}")
+    for history, named in ((torn, "has sent only some"), (untaken, "is lost")):
+        if not any(named in each for each in breaches(history)):
+            raise Failed(f"{named!r} was planted, and found was {breaches(history)}")
 
 
 CANARIES = [

@@ -18,7 +18,7 @@ import threading
 import time
 from pathlib import Path
 
-from workers import Failed, Ledger, Worker, check, pause
+from workers import Background, Failed, Ledger, Skipped, Worker, check, pause
 
 FS_IOC_SHUTDOWN = 0x8004587D
 NO_FLUSH = 2
@@ -84,21 +84,31 @@ def unavailable() -> str:
 
 
 def work(worker: Worker, ledger: Ledger, draw: random.Random, stop: threading.Event) -> None:
-    """Sends and settles until something fails."""
+    """Sends and settles until something fails, or the program is killed."""
     while not stop.is_set():
-        kind = draw.random()
-        if kind < 0.4:
-            answer = ledger.send(worker, "jobs", draw.choice([20, 2_000, 60_000]))
-        elif kind < 0.6:
-            answer = ledger.many(worker, "jobs", draw.randint(1, 50), draw.choice([20, 5_000]))
-        elif kind < 0.9:
-            name = ledger.take(worker, "jobs", 50)
-            answer = ledger.acknowledge(worker, name) if name else ["ok"]
-        else:
-            ledger.batch(worker, ledger.take(worker, "jobs", 50), "jobs")
-            answer = ["ok"]
-        if answer[0] != "ok":
-            return
+        try:
+            if not step(worker, ledger, draw):
+                return
+        except Failed as failure:
+            if "died (SIGKILL)" in str(failure):
+                return
+            raise
+
+
+def step(worker: Worker, ledger: Ledger, draw: random.Random) -> bool:
+    """One thing; whether it went well."""
+    kind = draw.random()
+    if kind < 0.4:
+        answer = ledger.send(worker, "jobs", draw.choice([20, 2_000, 60_000]))
+    elif kind < 0.6:
+        answer = ledger.many(worker, "jobs", draw.randint(1, 50), draw.choice([20, 5_000]))
+    elif kind < 0.9:
+        name = ledger.take(worker, "jobs", 50)
+        answer = ledger.acknowledge(worker, name) if name else ["ok"]
+    else:
+        ledger.batch(worker, ledger.take(worker, "jobs", 50), "jobs")
+        answer = ["ok"]
+    return answer[0] == "ok"
 
 
 def round_of(image: Image, ledger: Ledger, draw: random.Random) -> None:
@@ -108,14 +118,11 @@ def round_of(image: Image, ledger: Ledger, draw: random.Random) -> None:
     with Worker() as worker:
         worker.do(f"open {url} 60000")
         worker.do("declare jobs 20")
-        stop = threading.Event()
-        thread = threading.Thread(target=run_guarded, args=(worker, ledger, draw, stop))
-        thread.start()
+        background = Background(lambda stop: work(worker, ledger, draw, stop))
         pause(draw.uniform(0.02, 0.6))
         if draw.random() < 0.3:
             # The host dies first, and the next begins; then the power goes.
-            stop.set()
-            thread.join()
+            background.join()
             worker.end()
             with Worker() as other:
                 other.tell(f"open {url} 60000")
@@ -124,17 +131,8 @@ def round_of(image: Image, ledger: Ledger, draw: random.Random) -> None:
         else:
             image.cut_power()
             worker.end()
-            thread.join()
+            background.join()
     image.down()
-
-
-def run_guarded(*args: object) -> None:
-    """The program is killed under it: that is no failure of its own."""
-    try:
-        work(*args)  # type: ignore[arg-type]
-    except Failed as error:
-        if "died (SIGKILL)" not in str(error):
-            print(f"FAILED power: {error}", flush=True)
 
 
 def compare(image: Image, ledger: Ledger) -> None:
@@ -150,8 +148,7 @@ def compare(image: Image, ledger: Ledger) -> None:
 def main(seed: int, seconds: float) -> tuple[int, int]:
     """As many power cuts as there is time for."""
     if why := unavailable():
-        print(f"skipped power: {why}", flush=True)
-        return 0, 0
+        raise Skipped(why)
     draw, end, cuts, confirmed = random.Random(seed), time.monotonic() + seconds, 0, 0
     failed = 0
     while time.monotonic() < end and not failed:

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,10 @@ def pause(seconds: float) -> None:
 
 class Failed(Exception):
     """Something is not as it was promised to be."""
+
+
+class Skipped(Exception):
+    """It can't be tried here; says why."""
 
 
 def check(holds: bool, what: str) -> None:
@@ -196,6 +201,30 @@ class Ledger:
         check(not lost, f"lost although confirmed: {sorted(lost)[:3]} of {len(self.confirmed)}")
 
 
+class Background:
+    """Something that goes on meanwhile; `join` raises what it has raised."""
+
+    def __init__(self, work: Callable[[threading.Event], None]) -> None:
+        self.failure: Failed | None = None
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self._run, args=(work,))
+        self.thread.start()
+
+    def _run(self, work: Callable[[threading.Event], None]) -> None:
+        try:
+            work(self.stop)
+        except Failed as failure:
+            self.failure = failure
+
+    def join(self) -> None:
+        """Asks it to stop, and waits for its end."""
+        self.stop.set()
+        self.thread.join()
+        if self.failure is not None:
+            raise self.failure
+
+
 def scratch() -> tempfile.TemporaryDirectory[str]:
-    """A directory of one's own."""
-    return tempfile.TemporaryDirectory(prefix="telpher-storage-")
+    """A directory of one's own, by the name that the system has for it."""
+    real = Path(tempfile.gettempdir()).resolve()
+    return tempfile.TemporaryDirectory(prefix="telpher-storage-", dir=real)

@@ -4,13 +4,8 @@ mod support;
 
 use support::*;
 use telpher_proto::base::{
-    Command, Durability, Kind, Message, Notice, Outcome, QueueInfo, QueueOptions, Receipt, Verdict,
-    limits,
+    Command, Durability, Kind, Notice, Outcome, QueueInfo, QueueOptions, Receipt, Verdict, limits,
 };
-
-fn on(durability: Durability) -> QueueOptions {
-    QueueOptions { durability: Some(durability), ..QueueOptions::default() }
-}
 
 fn world_with(options: QueueOptions) -> (World, usize, usize) {
     let mut world = World::new();
@@ -38,12 +33,6 @@ fn info(world: &mut World, program: usize, queue: &str) -> QueueInfo {
 fn bodies(world: &World, program: usize, id: u64) -> Vec<String> {
     let text = |body: Vec<u8>| String::from_utf8_lossy(&body).into_owned();
     world.deliveries(program, id).into_iter().map(|(_, body, _)| text(body)).collect()
-}
-
-fn big(queue: &str, number: usize, size: usize) -> Command {
-    let mut body = format!("{number}:").into_bytes();
-    body.resize(size, b'x');
-    Command::Send { queue: name(queue), message: Message::new(body) }
 }
 
 #[test]
@@ -321,36 +310,6 @@ fn segments_are_begun_and_freed_and_nothing_is_lost_over_it() {
     world.run(consumer, settle(token, Verdict::Release));
     let again = world.run(consumer, receive("jobs"));
     assert_eq!(bodies(&world, consumer, again)[0].len(), 2_000, "it was written forward");
-}
-
-#[test]
-fn a_full_disk_refuses_new_messages_and_takes_verdicts_until_there_is_room_again() {
-    let (mut world, producer, consumer) = world_with(on(Durability::Disk));
-    world.disk.is_full = true;
-    let mut stored = 0;
-    let refused = loop {
-        let sent = world.run(producer, big("jobs", stored, 30_000));
-        match world.outcome(producer, sent) {
-            Ok(_) => stored += 1,
-            Err(error) => break error,
-        }
-        assert!(stored < 100, "it is never full");
-    };
-    assert_eq!(refused.kind(), Kind::NoSpace);
-    assert!(stored > 5);
-    let id = world.run(consumer, consume("jobs", 1_000));
-    for (token, ..) in world.deliveries(consumer, id) {
-        let settled = world.run(consumer, settle(token, Verdict::Acknowledge));
-        assert!(world.outcome(consumer, settled).is_ok());
-    }
-    world.disk.is_full = false;
-    world.pass(limits::SPACE_RETRY_MS * 2);
-    let sent = world.run(producer, big("jobs", stored, 30_000));
-    assert!(world.outcome(producer, sent).is_ok());
-    world.change_host();
-    world.pass(50);
-    let (ready, held) = world.figures(producer, "jobs");
-    assert_eq!(ready + held, 1);
 }
 
 #[test]

@@ -4,22 +4,10 @@ mod support;
 
 use support::*;
 use telpher_proto::base::limits::Sizes;
-use telpher_proto::base::record::{DeadTo, Place, QueueState, Record, Room, Settled};
-use telpher_proto::base::{
-    Command, Durability, Message, Notice, Outcome, QueueOptions, Time, Verdict,
-};
+use telpher_proto::base::record::{DeadTo, Place, QueueState, Record, Settled};
+use telpher_proto::base::{Command, Durability, Notice, Outcome, QueueOptions, Verdict};
 use telpher_proto::broker::Past;
-use telpher_proto::journal::{self, Checkpoint, Effect, Journal, Recovered};
-
-fn on(durability: Durability) -> QueueOptions {
-    QueueOptions { durability: Some(durability), ..QueueOptions::default() }
-}
-
-fn big(queue: &str, number: usize, size: usize) -> Command {
-    let mut body = format!("{number}:").into_bytes();
-    body.resize(size, b'x');
-    Command::Send { queue: name(queue), message: Message::new(body) }
-}
+use telpher_proto::journal::Checkpoint;
 
 #[test]
 fn a_tail_of_more_than_one_group_is_written_anew_as_a_whole() {
@@ -283,33 +271,4 @@ fn hosts_that_are_killed_one_after_the_other_leave_no_segments_behind() {
     }
     let left: Vec<u32> = world.disk.files.keys().copied().collect();
     assert!(left.len() <= 2, "{left:?}");
-}
-
-#[test]
-fn a_disk_counts_as_full_while_it_is_tried_whether_it_still_is() {
-    let sizes = Sizes { segment: (65_536, 65_536), ..Sizes::default() };
-    let config = journal::Config { journal_id: [7; 16], epoch: 1, sizes };
-    let mut journal = Journal::new(config, Recovered::default(), 0);
-    journal.take_beginning();
-    let mut now = Time::default();
-    let mut position = 0;
-    while journal.room() != Room::Nothing {
-        position += 1;
-        journal.append(position, &Record::SessionGone { session: position }, false);
-        journal.seal(now);
-        while let Some(effect) = journal.poll_effect() {
-            match effect {
-                Effect::Prepare { .. } => journal.handle_prepared(now, None),
-                Effect::Write { last, .. } => journal.handle_written(last),
-                _ => {}
-            }
-        }
-        assert!(position < 10_000, "the segment is full, and nobody says so");
-    }
-    now = now.plus_ms(1_000);
-    journal.handle_timeout(now);
-    assert!(matches!(journal.poll_effect(), Some(Effect::Prepare { .. })), "it is tried again");
-    assert_eq!(journal.room(), Room::Nothing);
-    journal.handle_prepared(now, Some(65_536));
-    assert_eq!(journal.room(), Room::Open);
 }

@@ -58,6 +58,8 @@ pub struct Disk {
     checkpoints: Vec<Option<Vec<u8>>>,
     /// There is no room.
     pub is_full: bool,
+    /// There is room, but none to spare.
+    pub is_tight: bool,
     /// Room is kept for the first segment of a host.
     pub has_reserve: bool,
 }

@@ -35,7 +35,8 @@ impl World {
             Fault::HandOver => self.hand_over(),
             Fault::DiskError => self.end_soon(End::Error),
             Fault::DiskFull => {
-                self.disk.is_full = true;
+                self.disk.is_tight = self.random.chance(50);
+                self.disk.is_full = !self.disk.is_tight;
                 self.later(1_500_000, Item::Room);
             }
         }

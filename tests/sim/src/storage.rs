@@ -181,7 +181,7 @@ impl World {
     pub(crate) fn files_turn(&mut self) {
         let Some(task) = self.host.threads.tasks.pop_front() else { return };
         let done = match task {
-            Effect::Prepare { segment, size } => self.prepare(segment, size),
+            Effect::Prepare { segment, size, spare } => self.prepare(segment, size, spare),
             Effect::Free { segment } => self.remove(segment, "the removal of a segment"),
             Effect::Read { id, place } => self.read(id, place),
             Effect::Checkpoint { bytes } => self.put_checkpoint(bytes.to_vec()),
@@ -195,8 +195,8 @@ impl World {
         }
     }
 
-    fn prepare(&mut self, segment: u32, size: u64) -> Result<(), End> {
-        if self.disk.is_full {
+    fn prepare(&mut self, segment: u32, size: u64, spare: u64) -> Result<(), End> {
+        if self.disk.is_full || (self.disk.is_tight && spare > 0) {
             *self.counts.entry("segment without room".into()).or_default() += 1;
             self.post(DiskDone::Prepared(None));
             return Ok(());
@@ -209,6 +209,9 @@ impl World {
         self.disk.has_reserve = true;
         self.after_operation("the making of a segment")?;
         self.trace.note(self.now, format_args!("segment {segment} is made"));
+        if self.disk.is_tight {
+            *self.counts.entry("segment for verdicts".into()).or_default() += 1;
+        }
         self.post(DiskDone::Prepared(Some(size)));
         Ok(())
     }

@@ -208,7 +208,7 @@ impl World {
             | Item::Files(_)
             | Item::Mail(_)
             | Item::HandedOver(_) => self.host_item(item),
-            Item::Room => self.disk.is_full = false,
+            Item::Room => (self.disk.is_full, self.disk.is_tight) = (false, false),
             Item::Open(slot) => {
                 if self.working() {
                     self.open(slot);

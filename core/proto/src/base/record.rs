@@ -424,6 +424,8 @@ pub enum Room {
     Behind,
     /// The disk is full: no new messages.
     Settlements,
+    /// Nothing is handed out either.
+    Verdicts,
     /// The disk is full to the last reserve.
     Nothing,
 }

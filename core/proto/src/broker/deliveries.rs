@@ -154,7 +154,7 @@ impl Broker {
         if self.queues[queue].ready == 0 || self.queues[queue].takers.is_empty() {
             return;
         }
-        if self.is_journaled(queue) && self.room == Room::Nothing {
+        if self.is_journaled(queue) && matches!(self.room, Room::Verdicts | Room::Nothing) {
             return;
         }
         self.pump_suspects(now, queue);

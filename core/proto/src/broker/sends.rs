@@ -152,8 +152,8 @@ impl Broker {
         }
         if self.is_journaled(key) {
             return match self.room {
-                Room::Settlements | Room::Nothing => Err(no_space()),
-                room => Ok(room),
+                room @ (Room::Open | Room::Behind) => Ok(room),
+                _ => Err(no_space()),
             };
         }
         if self.bytes + size > limits::HUB_BYTES_MAX {

@@ -23,6 +23,7 @@ mod decode;
 mod encode;
 pub mod format;
 mod recover;
+mod room;
 mod segments;
 mod trouble;
 
@@ -30,10 +31,11 @@ use std::collections::VecDeque;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::base::record::{Place, Position, Record, Room};
+use crate::base::record::{Place, Position, Record};
 use crate::base::{Time, limits, limits::Sizes};
 
 use format::{Commit, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader};
+use room::Next;
 
 pub use checkpoint::Checkpoint;
 pub use recover::{File, Recovered, Source, Unreadable, has_begun, read_frame, recover};
@@ -75,6 +77,8 @@ pub enum Effect {
         segment: u32,
         /// Its size in bytes.
         size: u64,
+        /// Bytes that must be left free on the disk; else it counts as full.
+        spare: u64,
     },
     /// Remove a segment.
     Free {
@@ -94,16 +98,6 @@ pub enum Effect {
         /// Which.
         place: Place,
     },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
-    None,
-    /// Its size.
-    Preparing(u64),
-    Ready(u64),
-    /// The disk was full; it is asked again at this moment.
-    Full(Time),
 }
 
 #[derive(Debug, Default)]
@@ -133,7 +127,7 @@ pub struct Journal {
     /// Bytes written since a sync was last asked for.
     unsynced: u64,
     next: Next,
-    /// The disk had no room for the next segment when that was last tried.
+    /// The disk has no room for new messages, as far as was tried last.
     is_full: bool,
     /// The segment in which everything but messages was last stated anew.
     restated: u32,
@@ -147,9 +141,6 @@ pub struct Journal {
     is_beginning: bool,
     effects: VecDeque<Effect>,
 }
-
-/// Bytes that settling on a full disk leaves untouched: what closing and a last commit need.
-const LAST_RESERVE: u64 = 16 * 1024;
 
 impl Journal {
     /// A journal that goes on in a new segment behind what is durable of `found`.
@@ -288,7 +279,7 @@ impl Journal {
         let active = self.active();
         let (segment, offset) = (active.number, active.used - bytes.len() as u64);
         self.unsynced += bytes.len() as u64;
-        let sync = sync || self.unsynced > self.config.sizes.unsynced_max;
+        let sync = sync || self.unsynced > self.unsynced_max();
         if sync {
             self.unsynced = 0;
         }
@@ -297,41 +288,6 @@ impl Journal {
         let bytes = bytes.freeze();
         self.effects.push_back(Effect::Write { segment, offset, bytes, last: self.last, sync });
         self.prepare_next();
-    }
-
-    fn prepare_next(&mut self) {
-        let active = self.active();
-        if self.next == Next::None && active.used > active.size / 2 {
-            self.ask_for_next(self.size_of_next());
-        }
-    }
-
-    fn size_of_next(&self) -> u64 {
-        let (least, most) = self.config.sizes.segment;
-        (self.active().size * 4).clamp(least, most)
-    }
-
-    fn ask_for_next(&mut self, size: u64) {
-        self.next = Next::Preparing(size);
-        let segment = self.active().number + 1;
-        self.effects.push_back(Effect::Prepare { segment, size });
-    }
-
-    /// A segment has been made, with this size; or the disk was full. Then a smaller one may fit.
-    pub fn handle_prepared(&mut self, now: Time, size: Option<u64>) {
-        match (size, self.next) {
-            (Some(size), _) => {
-                self.next = Next::Ready(size);
-                self.is_full = false;
-            }
-            (None, Next::Preparing(asked)) if asked > self.config.sizes.segment.0 => {
-                self.ask_for_next((asked / 4).max(self.config.sizes.segment.0));
-            }
-            (None, _) => {
-                self.next = Next::Full(now.plus_ms(limits::SPACE_RETRY_MS));
-                self.is_full = true;
-            }
-        }
     }
 
     /// Everything up to `position` has been written.
@@ -362,9 +318,7 @@ impl Journal {
                     self.effects.push_back(Effect::Free { segment: segment.number });
                 }
             }
-            if matches!(self.next, Next::Full(_)) {
-                self.ask_for_next(self.size_of_next());
-            }
+            self.try_again();
         }
     }
 
@@ -376,45 +330,20 @@ impl Journal {
             // write; an empty commit does.
             self.seal_end();
         }
-        if let Next::Full(at) = self.next
-            && at <= now
-        {
-            self.ask_for_next(self.size_of_next());
+        if self.retry_at().is_some_and(|at| at <= now) {
+            self.try_again();
         }
     }
 
     /// When `handle_timeout` wants to be called.
     pub fn poll_timeout(&self) -> Option<Time> {
         let idle = self.idle_at.filter(|_| self.told < self.synced);
-        let full = match self.next {
-            Next::Full(at) => Some(at),
-            _ => None,
-        };
-        [idle, full].into_iter().flatten().min()
+        [idle, self.retry_at()].into_iter().flatten().min()
     }
 
     /// What the disk is to do next.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
-    }
-
-    /// What may be written now.
-    pub fn room(&self) -> Room {
-        let active = self.active();
-        match self.next {
-            // Also while it is tried again.
-            _ if self.is_full && active.remaining() < LAST_RESERVE => Room::Nothing,
-            _ if self.is_full => Room::Settlements,
-            Next::Preparing(_) if active.remaining() < active.slack() => Room::Behind,
-            _ if self.pending_size > self.config.sizes.pending_max => Room::Behind,
-            _ => Room::Open,
-        }
-    }
-
-    /// True if the next segment is to be begun: `roll`, and then state everything anew.
-    pub fn needs_roll(&self) -> bool {
-        let active = self.active();
-        matches!(self.next, Next::Ready(_)) && active.remaining() < active.slack()
     }
 
     /// Keeps what stands where the active segment begins, once that is durable; called right after
@@ -433,7 +362,7 @@ impl Journal {
         let first = self.last + 1;
         self.segments.push_back(Segment::new(number, first, size));
         self.seed = Seed::new(&self.config.journal_id, number);
-        self.next = Next::None;
+        self.next = self.after_ready(now);
         self.restated = number;
         self.begin_segment();
     }

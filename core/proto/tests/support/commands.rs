@@ -24,6 +24,18 @@ pub fn declare(queue: &str, options: QueueOptions) -> Command {
     Command::Declare { queue: name(queue), options: QueueOptions { durability, ..options } }
 }
 
+/// Options of a queue with this durability.
+pub fn on(durability: Durability) -> QueueOptions {
+    QueueOptions { durability: Some(durability), ..QueueOptions::default() }
+}
+
+/// A send of `size` bytes, which begin with the number.
+pub fn big(queue: &str, number: usize, size: usize) -> Command {
+    let mut body = format!("{number}:").into_bytes();
+    body.resize(size, b'x');
+    Command::Send { queue: name(queue), message: Message::new(body) }
+}
+
 /// A queue that is as safe as the hub's default says.
 pub fn declare_on_disk(queue: &str, options: QueueOptions) -> Command {
     Command::Declare { queue: name(queue), options }

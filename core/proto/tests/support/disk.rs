@@ -20,6 +20,8 @@ pub struct Disk {
     pub reads: Vec<u32>,
     pub waiting: VecDeque<Effect>,
     pub is_full: bool,
+    /// Bytes that segments may have together, if there is a limit.
+    pub capacity: Option<u64>,
     /// Nothing is done until this is cleared.
     pub is_paused: bool,
     /// Everything but writes is done.
@@ -139,8 +141,10 @@ impl Disk {
                 }
                 vec![DiskDone::Written(last)]
             }
-            Some(Effect::Prepare { .. }) if self.is_full => vec![DiskDone::Prepared(None)],
-            Some(Effect::Prepare { segment, size }) => {
+            Some(Effect::Prepare { size, spare, .. }) if !self.has_room(size + spare) => {
+                vec![DiskDone::Prepared(None)]
+            }
+            Some(Effect::Prepare { segment, size, .. }) => {
                 self.make((segment, size, &Bytes::new()))?;
                 vec![DiskDone::Prepared(Some(size))]
             }
@@ -164,6 +168,11 @@ impl Disk {
                 vec![DiskDone::Read { id, place, bytes }]
             }
         })
+    }
+
+    fn has_room(&self, size: u64) -> bool {
+        let used = self.files.values().map(|file| file.len() as u64).sum::<u64>();
+        !self.is_full && self.capacity.is_none_or(|capacity| used + size <= capacity)
     }
 
     fn write(&mut self, segment: u32, offset: usize, bytes: Bytes) -> Result<(), Error> {

@@ -227,6 +227,12 @@ impl Directory {
         })
     }
 
+    /// True unless the file system says that it has fewer free bytes. A quota may allow less.
+    pub(crate) fn has_room(&self, size: u64) -> bool {
+        let free = rustix::fs::fstatvfs(self);
+        free.map_or(true, |found| found.f_bavail * found.f_frsize >= size)
+    }
+
     /// Removes a segment; that it is gone already is fine.
     pub(crate) fn remove_segment(&self, number: u32) -> io::Result<()> {
         match std::fs::remove_file(self.segment_path(number)) {

@@ -36,7 +36,7 @@ struct Write {
 }
 
 enum Task {
-    Prepare(u32, u64),
+    Prepare(u32, (u64, u64)),
     Free(u32),
     Checkpoint(Bytes),
     Read(u64, Place),
@@ -77,7 +77,9 @@ impl Disk {
                 let write = Write { segment, offset, bytes, last, sync };
                 return drop(writes.send(write));
             }
-            Effect::Prepare { segment, size } => tasks.send(Task::Prepare(segment, size)),
+            Effect::Prepare { segment, size, spare } => {
+                tasks.send(Task::Prepare(segment, (size, spare)))
+            }
             Effect::Free { segment } => tasks.send(Task::Free(segment)),
             Effect::Checkpoint { bytes } => tasks.send(Task::Checkpoint(bytes)),
             Effect::Read { id, place } => tasks.send(Task::Read(id, place)),
@@ -226,7 +228,7 @@ impl Files {
 
     fn carry_out(&mut self, task: Task) -> Result<(), Error> {
         match task {
-            Task::Prepare(segment, size) => self.prepare(segment, size),
+            Task::Prepare(segment, sizes) => self.prepare(segment, sizes),
             Task::Free(segment) => {
                 self.open.retain(|(number, _)| *number != segment);
                 self.directory
@@ -256,9 +258,9 @@ impl Files {
         }
     }
 
-    fn prepare(&mut self, segment: u32, size: u64) -> Result<(), Error> {
+    fn prepare(&mut self, segment: u32, (size, spare): (u64, u64)) -> Result<(), Error> {
         // What the next host needs goes before what this one would like to have.
-        if !self.keep_reserve() {
+        if !self.keep_reserve() || !self.directory.has_room(size + spare) {
             self.mailbox.post(Mail::Disk(DiskDone::Prepared(None)));
             return Ok(());
         }

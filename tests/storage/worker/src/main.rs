@@ -1,13 +1,15 @@
 //! A program that does what it is told, a line at a time, and answers each line with one.
 //!
 //! ```text
-//! open URL MS               ok
-//! declare QUEUE ATTEMPTS    ok
+//! open URL MS               ok; each operation has so much time
+//! declare QUEUE ATTEMPTS    ok; as safe as `disk`
+//! declare QUEUE ATTEMPTS os ok; as safe as `os`
 //! send QUEUE ID SIZE        ok
 //! many QUEUE FIRST COUNT SIZE   ok, and the ids that were confirmed; sent without waiting between
 //! take QUEUE MS             ok and the id of what was received; it is held until it is settled
-//! ack|reject|requeue ID     ok
+//! ack|reject|requeue|release ID   ok
 //! batch ID QUEUE NEW        ok: acknowledges one and sends another, both or none
+//! purge|delete QUEUE        ok
 //! inspect QUEUE             ok ready held delayed damaged bytes
 //! drain QUEUE MS            ok, and the ids of all that there was
 //! close                     ok
@@ -27,12 +29,11 @@ use telpher::{
 #[derive(Default)]
 struct Worker {
     hub: Option<Hub>,
+    /// Milliseconds for each operation.
+    patience_ms: u64,
     /// What is held, by its id.
     held: HashMap<String, Delivery>,
 }
-
-/// Time for each operation.
-const PATIENCE_MS: u64 = 5_000;
 
 fn after(ms: u64) -> Timeout {
     Timeout::After(Duration::from_millis(ms))
@@ -65,7 +66,7 @@ impl Worker {
     }
 
     fn finish(&self, id: u64) -> Result<Outcome, Error> {
-        match self.hub()?.wait(id, after(10 * PATIENCE_MS))?.what {
+        match self.hub()?.wait(id, after(10 * self.patience_ms))?.what {
             What::Done(ended) => ended,
             other => Err(Error::new(Kind::Protocol, format!("not an end: {other:?}"))),
         }
@@ -80,29 +81,41 @@ impl Worker {
         let number = |word: &str| word.parse::<usize>().map_err(|_| invalid(line));
         match words[..] {
             ["open", url, ms] => self.open(url, number(ms)? as u64)?,
-            ["declare", queue, attempts] => {
-                let durability = Some(Durability::Disk);
+            ["declare", queue, attempts, ref safety @ ..] => {
+                let is_os = safety == ["os"];
+                let durability = Some(if is_os { Durability::Os } else { Durability::Disk });
                 let max_attempts = number(attempts)? as u32;
                 let backoff_min_ms = 1;
                 let plain = QueueOptions::default();
                 let options = QueueOptions { durability, max_attempts, backoff_min_ms, ..plain };
-                self.run(Command::Declare { queue: Name::parse(queue)?, options }, PATIENCE_MS)?;
+                self.run(
+                    Command::Declare { queue: Name::parse(queue)?, options },
+                    self.patience_ms,
+                )?;
             }
             ["send", queue, id, size] => {
                 let (queue, message) = (Name::parse(queue)?, message(id, number(size)?));
-                self.run(Command::Send { queue, message }, PATIENCE_MS)?;
+                self.run(Command::Send { queue, message }, self.patience_ms)?;
             }
             ["many", queue, first, count, size] => {
                 return self.many(queue, (number(first)?, number(count)?), number(size)?);
             }
             ["take", queue, ms] => return self.take(queue, number(ms)? as u64),
-            [verdict @ ("ack" | "reject" | "requeue"), id] => self.settle(id, verdict)?,
+            [verdict @ ("ack" | "reject" | "requeue" | "release"), id] => {
+                self.settle(id, verdict)?
+            }
             ["batch", id, queue, new] => self.batch(id, queue, new)?,
+            ["purge", queue] => {
+                self.run(Command::Purge { queue: Name::parse(queue)? }, self.patience_ms)?;
+            }
+            ["delete", queue] => {
+                self.run(Command::Delete { queue: Name::parse(queue)? }, self.patience_ms)?;
+            }
             ["inspect", queue] => return self.inspect(queue),
             ["drain", queue, ms] => return self.drain(queue, number(ms)? as u64),
             ["close"] => {
                 if let Some(hub) = self.hub.take() {
-                    hub.close(after(PATIENCE_MS))?;
+                    hub.close(after(self.patience_ms))?;
                 }
             }
             _ => return Err(invalid(line)),
@@ -111,6 +124,7 @@ impl Worker {
     }
 
     fn open(&mut self, url: &str, ms: u64) -> Result<(), Error> {
+        self.patience_ms = ms;
         let options = OpenOptions { timeout: after(ms), ..OpenOptions::default() };
         self.hub = Some(telpher::sugar::open_with(url, options)?);
         Ok(())
@@ -125,7 +139,7 @@ impl Worker {
         let mut started = Vec::new();
         for number in first..first + count {
             let (queue, message) = (Name::parse(queue)?, message(&format!("m{number}"), size));
-            started.push((number, self.start(Command::Send { queue, message }, PATIENCE_MS)?));
+            started.push((number, self.start(Command::Send { queue, message }, self.patience_ms)?));
         }
         let ended = started.into_iter().map(|(number, id)| (number, self.finish(id)));
         let confirmed = ended.filter(|(_, ended)| ended.is_ok());
@@ -155,9 +169,10 @@ impl Worker {
         let (verdict, reason) = match verdict {
             "ack" => (Verdict::Acknowledge, String::new()),
             "reject" => (Verdict::Reject, String::from("told to")),
+            "release" => (Verdict::Release, String::new()),
             _ => (Verdict::Requeue, String::from("told to")),
         };
-        self.run(Command::Settle { delivery, verdict, reason }, PATIENCE_MS).map(drop)
+        self.run(Command::Settle { delivery, verdict, reason }, self.patience_ms).map(drop)
     }
 
     fn batch(&mut self, id: &str, queue: &str, new: &str) -> Result<(), Error> {
@@ -165,11 +180,11 @@ impl Worker {
         let (verdict, reason) = (Verdict::Acknowledge, String::new());
         let send = Part::Send { queue: Name::parse(queue)?, message: message(new, 50) };
         let parts = vec![send, Part::Settle { delivery, verdict, reason }];
-        self.run(Command::Batch { parts }, PATIENCE_MS).map(drop)
+        self.run(Command::Batch { parts }, self.patience_ms).map(drop)
     }
 
     fn inspect(&self, queue: &str) -> Result<String, Error> {
-        match self.run(Command::Inspect { queue: Name::parse(queue)? }, PATIENCE_MS)? {
+        match self.run(Command::Inspect { queue: Name::parse(queue)? }, self.patience_ms)? {
             Outcome::Queue(info) => Ok(format!(
                 " {} {} {} {} {}",
                 info.ready, info.held, info.delayed, info.damaged, info.bytes
