@@ -131,9 +131,7 @@ class Checker:
         for part in parts:
             match part.split(":"):
                 case ["take", queue, message_id, number]:
-                    made = Verdict(
-                        line.at_us, line.process, queue, message_id, "acknowledge", name
-                    )
+                    made = Verdict(line.at_us, line.process, queue, message_id, "acknowledge", name)
                     self.messages[number].verdicts.append(made)
                     batch.taken.append(number)
                 case ["send", queue, number]:

@@ -1,8 +1,8 @@
 """Shows that what lies in a hub's directory survives what disks do.
 
-    python3 tests/storage/run.py                      about two minutes
-    python3 tests/storage/run.py --seconds 3600       as much as there is time for
-    python3 tests/storage/run.py --seed 7 power full  the same again, or some parts only
+python3 tests/storage/run.py                      about two minutes
+python3 tests/storage/run.py --seconds 3600       as much as there is time for
+python3 tests/storage/run.py --seed 7 power full  the same again, or some parts only
 """
 
 from __future__ import annotations
