@@ -132,3 +132,28 @@ fn a_batch_in_memory_needs_no_disk() {
     let Ok(Outcome::Receipts(receipts)) = world.outcome(worker, batch) else { panic!("none") };
     assert_eq!(receipts[0].durability, Durability::Memory);
 }
+
+#[test]
+fn what_a_batch_was_to_settle_goes_back_if_it_was_cancelled_and_then_refused() {
+    let (mut world, producer, worker, token) = world();
+    let parts = vec![part_settle(token, Verdict::Acknowledge), part_send("nowhere", "x")];
+    let batch = world.start(worker, Command::Batch { parts });
+    world.programs[worker].client.cancel(world.now, batch);
+    world.settle();
+    assert_eq!(world.kind(worker, batch), Kind::Cancelled);
+    assert_eq!(world.figures(producer, "in"), (1, 0), "nobody would ever settle it");
+    assert_eq!(world.programs[worker].events.iter().filter(|event| event.id == batch).count(), 1);
+}
+
+#[test]
+fn a_settlement_that_was_cancelled_after_it_was_written_takes_effect_once() {
+    let (mut world, producer, worker, token) = world();
+    let settled = world.start(worker, settle(token, Verdict::Acknowledge));
+    world.programs[worker].client.cancel(world.now, settled);
+    world.break_connection(worker);
+    world.pass(1_000);
+    assert_eq!(world.kind(worker, settled), Kind::Cancelled);
+    assert_eq!(world.figures(producer, "in"), (0, 0));
+    let again = world.run(worker, settle(token, Verdict::Acknowledge));
+    assert_eq!(world.kind(worker, again), Kind::Stale);
+}

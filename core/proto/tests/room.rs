@@ -110,6 +110,30 @@ fn a_full_disk_refuses_new_messages_and_takes_verdicts_until_there_is_room_again
 }
 
 #[test]
+fn a_verdict_that_a_full_disk_refuses_can_be_given_again() {
+    let sizes = Sizes { segment: (65_536, 65_536), ..Sizes::default() };
+    let mut world = World::with_sizes(sizes);
+    let program = world.program();
+    world.run(program, declare_on_disk("jobs", on(Durability::Disk)));
+    world.disk.is_full = true;
+    fill(&mut world, program, 20);
+    let id = world.run(program, consume("jobs", 1_000));
+    let held = world.deliveries(program, id);
+    let (token, error) = held
+        .iter()
+        .find_map(|(token, ..)| {
+            let settled = world.run(program, settle(*token, Verdict::Acknowledge));
+            world.outcome(program, settled).err().map(|error| (*token, error))
+        })
+        .unwrap_or_else(|| panic!("{} verdicts, and there is still room", held.len()));
+    assert_eq!(error.kind(), Kind::NoSpace, "{error}");
+    world.disk.is_full = false;
+    world.pass(limits::SPACE_RETRY_MS * 2);
+    let settled = world.run(program, settle(token, Verdict::Acknowledge));
+    assert!(world.outcome(program, settled).is_ok());
+}
+
+#[test]
 fn a_disk_counts_as_full_while_it_is_tried_whether_it_still_is() {
     let sizes = Sizes { segment: (65_536, 65_536), ..Sizes::default() };
     let config = journal::Config { journal_id: [7; 16], epoch: 1, sizes };

@@ -20,6 +20,8 @@ pub(super) struct Pending {
     /// Its frame has been written to a connection of this session.
     written: bool,
     sequence: Option<u64>,
+    /// The program has been told its end. The hub's answer tells what has become of deliveries.
+    ended: bool,
 }
 
 impl Pending {
@@ -60,6 +62,7 @@ impl Client {
             timer: None,
             written: false,
             sequence: None,
+            ended: false,
         };
         let written =
             self.is_open() && self.unwritten.is_empty() && self.write(now, id, &mut pending);
@@ -226,20 +229,43 @@ impl Client {
         if let Some(timer) = pending.timer {
             self.timers.remove(timer);
         }
+        let is_refused = !pending.written || is_refused(&pending.command, &result);
         for delivery in settled_by(&pending.command) {
-            match pending.written && !is_refused_whole(&pending.command, &result) {
-                true => self.held.remove(delivery),
-                false => self.held.undo_settle(delivery),
+            match is_refused {
+                true => self.held.undo_settle(delivery),
+                false => self.held.remove(delivery),
+            }
+            if is_refused && pending.ended {
+                // The program was told that it may be settled, and does no more about it.
+                self.release_own(now, delivery);
             }
         }
         if !pending.written {
             self.unwritten.remove(&id);
         }
-        self.done(id, pending.user, result);
+        if !pending.ended {
+            self.done(id, pending.user, result);
+        }
         if pending.sequence.is_some() && !self.unwritten.is_empty() {
             self.write_waiting(now);
         }
         true
+    }
+
+    /// Ends a ticket whose answer may still come. That of a settlement is waited for: if it is
+    /// refused, the deliveries are still held.
+    fn abandon(&mut self, now: Time, id: Id, error: &Error) {
+        let Some(pending) = self.pending.get_mut(&id) else { return };
+        if !pending.written || settled_by(&pending.command).next().is_none() {
+            return self.give_up(now, id, error);
+        }
+        if let Some(timer) = pending.timer.take() {
+            self.timers.remove(timer);
+        }
+        if !std::mem::replace(&mut pending.ended, true) {
+            let user = pending.user;
+            self.done(id, user, Err(error.clone().executed(true)));
+        }
     }
 
     /// The program wants the ticket to end.
@@ -250,7 +276,7 @@ impl Client {
         if pending.written {
             self.push(now, &Frame::Cancel { ticket: id });
         }
-        self.give_up(now, id, &Error::new(Kind::Cancelled, "cancelled by the program"));
+        self.abandon(now, id, &Error::new(Kind::Cancelled, "cancelled by the program"));
     }
 
     /// Settles a delivery that the program is never to see.
@@ -271,7 +297,7 @@ impl Client {
         pending.timer = None;
         if !pending.written {
             let detail = "the time ran out before the operation could be sent to the hub";
-            return self.give_up(now, id, &Error::new(Kind::Expired, detail));
+            return self.abandon(now, id, &Error::new(Kind::Expired, detail));
         }
         if let Some(due) = pending.verdict_due().filter(|due| *due > now) {
             pending.timer = Some(self.timers.insert(due, Due::Ticket(id)));
@@ -282,7 +308,7 @@ impl Client {
         } else {
             "the connection to the hub was not back by the deadline"
         };
-        self.give_up(now, id, &Error::new(Kind::HostUnresponsive, error));
+        self.abandon(now, id, &Error::new(Kind::HostUnresponsive, error));
     }
 
     /// Ids of tickets that have been written, in the order to be written again.
@@ -357,8 +383,9 @@ pub(super) fn of_part(command: &Command, delivery: u64, error: Error) -> Error {
     Error::new(error.kind(), format!("part {at} of the batch: {}", error.detail()))
 }
 
-/// True if nothing of a batch took effect: what it was to settle is still held.
-fn is_refused_whole(command: &Command, result: &Result<Outcome, Error>) -> bool {
-    matches!(command, Command::Batch { .. })
-        && result.as_ref().is_err_and(|error| !error.maybe_executed())
+/// True if nothing took effect, and what was to be settled is still held.
+fn is_refused(command: &Command, result: &Result<Outcome, Error>) -> bool {
+    let Err(error) = result else { return false };
+    let is_void = matches!(error.kind(), Kind::Stale | Kind::LeaseLost);
+    !error.maybe_executed() && (!is_void || matches!(command, Command::Batch { .. }))
 }
