@@ -909,9 +909,10 @@ telpher_status telpher_request_remaining_ms(telpher_hub hub,
 // A message that is rejected, or expires, or whose attempts are used up, goes to the dead-letter
 // queue with further headers: `telpher.queue` (where it was), `telpher.reason` (rejected,
 // requeued, late, crashed or expired), `telpher.error` (the last reason given with a verdict),
-// `telpher.failures` (how many attempts failed) and `telpher.history` (a line for each of them:
-// `ms-since-1970 why: reason`). One batch sends it back: a send to where it was, and a verdict of
-// TELPHER_ACKNOWLEDGE on the dead letter.
+// `telpher.failures` (how many attempts failed) and `telpher.history` (a line for each of the last
+// 32 of them: `ms-since-1970 why: reason`). They take what room its own headers leave in 65,536
+// bytes; the oldest lines go first. One batch sends it back: a send to where it was, and a verdict
+// of TELPHER_ACKNOWLEDGE on the dead letter.
 //
 // - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong. Nothing was sent.
 //
@@ -1018,6 +1019,8 @@ telpher_status telpher_consume(telpher_hub hub,
 // - TELPHER_STALE: the delivery was settled before.
 // - TELPHER_LEASE_LOST: the delivery was taken back, or this hub gave none of that token. The
 //   message may be delivered again.
+// - TELPHER_NO_SPACE: the disk is full to the last; the delivery is still held, and may be settled
+//   later.
 telpher_status telpher_settle(telpher_hub hub,
                               uint64_t delivery,
                               uint32_t verdict,
@@ -1099,7 +1102,7 @@ telpher_status telpher_batch_settle(telpher_batch batch,
 // - TELPHER_STALE: the batch was freed.
 //
 // The ticket may end with one of these: nothing in it happened, and what it was to settle is still
-// held. `detail` names the part at fault, counted from 0: `"part 3 of the batch: ..."`.
+// held. A part at fault is named in `detail`, counted from 0: `"part 3 of the batch: ..."`.
 // - TELPHER_NOT_FOUND: no queue has this name.
 // - TELPHER_FULL: a queue has no room. It refuses at once, also with TELPHER_OVERFLOW_WAIT.
 // - TELPHER_STALE: a delivery was settled before, or twice in this batch.

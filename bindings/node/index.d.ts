@@ -352,12 +352,14 @@ export class Consumer implements AsyncIterableIterator<Job> {
 
 /**
  * A message of a queue, held until it is settled once; a second time is `STALE`. If it was taken
- * back before (its `ackDeadlineMs` passed), settling is `LEASE_LOST` and has no effect.
+ * back before (its `ackDeadlineMs` passed), settling is `LEASE_LOST` and has no effect. On a disk
+ * that is full to the last it may be `NO_SPACE`: the job is still held, and may be settled later.
  *
  * A dead letter says in its headers where it came from: `telpher.queue`, `telpher.reason`
  * (`rejected`, `requeued`, `late`, `crashed` or `expired`), `telpher.error` (the last reason's
- * text), `telpher.failures` (a decimal) and `telpher.history` (a line for each failed attempt:
- * ms since 1970, why, text). A {@link Batch} sends it back: send to its origin, acknowledge here.
+ * text), `telpher.failures` (a decimal) and `telpher.history` (a line for each of the last 32
+ * failed attempts: ms since 1970, why, text; fewer if its own headers leave no room for them). A
+ * {@link Batch} sends it back: send to its origin, acknowledge here.
  */
 export class Job implements Message {
   private constructor()
@@ -399,7 +401,8 @@ export type Reason = string | Error
 /**
  * Sends and settlements that are done all or not at all, in their order. Made by
  * {@link Hub.batch}. Adding a part copies its bytes; it throws what is wrong with it at once
- * (`INVALID`, `TOO_LARGE`, `CLOSED`), and then the batch is as it was.
+ * (`INVALID`, `TOO_LARGE`, `CLOSED`), and then the batch is as it was. Only how long a key and
+ * headers are is checked when it is submitted.
  */
 export class Batch {
   private constructor()

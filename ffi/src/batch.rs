@@ -21,14 +21,35 @@ use crate::status::guard;
 use crate::table::{Missing, Table};
 use crate::types::*;
 
-static BATCHES: Table<Parts> = Table::new();
+static BATCHES: Table<Batch> = Table::new();
 
 /// What has been put into a batch.
+#[derive(Default)]
+struct Batch {
+    parts: Parts,
+    /// What is being submitted, and comes back if that can't start: so many parts and bytes.
+    leaving: (usize, usize),
+}
+
 #[derive(Clone, Default)]
 struct Parts {
     all: Vec<Part>,
     /// Bytes of their messages.
     size: usize,
+}
+
+impl Batch {
+    fn leave(&mut self) -> Parts {
+        let parts = std::mem::take(&mut self.parts);
+        self.leaving.0 += parts.all.len();
+        self.leaving.1 += parts.size;
+        parts
+    }
+
+    fn has_left(&mut self, (count, size): (usize, usize)) {
+        self.leaving.0 -= count;
+        self.leaving.1 -= size;
+    }
 }
 
 /// Makes an empty batch. Sends and settlements are put into it, and then happen together, all or
@@ -42,7 +63,7 @@ pub unsafe extern "C" fn telpher_batch_new(batch_out: *mut telpher_batch) -> tel
         // SAFETY: the caller keeps the header's contract; NULL is refused.
         let batch_out = unsafe { Out::required(batch_out, "batch_out") }?;
         handle::watch_for_forks();
-        let id = BATCHES.insert(Parts::default()).ok_or_else(|| {
+        let id = BATCHES.insert(Batch::default()).ok_or_else(|| {
             Error::new(Kind::Refused, "there are 268,435,455 batches, and no more can be")
         })?;
         batch_out.store(id);
@@ -98,8 +119,10 @@ pub unsafe extern "C" fn telpher_batch_settle(
 fn add(id: telpher_batch, part: Part, size: usize) -> Result<(), Error> {
     // What is not taken out of here is dropped when the lock is free.
     let mut part = Some(part);
-    let added = BATCHES.with(id, |parts| {
-        let (count, size) = (parts.all.len() as u64 + 1, parts.size + size);
+    let added = BATCHES.with(id, |Batch { parts, leaving }| {
+        let count = (leaving.0 + parts.all.len()) as u64 + 1;
+        let new_size = parts.size + size;
+        let size = leaving.1 + new_size;
         if count > limits::BATCH_PARTS_MAX {
             let most = limits::BATCH_PARTS_MAX;
             return Err(invalid(format!(
@@ -113,7 +136,7 @@ fn add(id: telpher_batch, part: Part, size: usize) -> Result<(), Error> {
             return Err(Error::new(Kind::TooLarge, detail));
         }
         parts.all.extend(part.take());
-        parts.size = size;
+        parts.size = new_size;
         Ok(())
     });
     added.map_err(|missing| refused(id, missing))?
@@ -132,7 +155,7 @@ fn add(id: telpher_batch, part: Part, size: usize) -> Result<(), Error> {
 /// - TELPHER_STALE: the batch was freed.
 ///
 /// The ticket may end with one of these: nothing in it happened, and what it was to settle is still
-/// held. `detail` names the part at fault, counted from 0: `"part 3 of the batch: ..."`.
+/// held. A part at fault is named in `detail`, counted from 0: `"part 3 of the batch: ..."`.
 /// - TELPHER_NOT_FOUND: no queue has this name.
 /// - TELPHER_FULL: a queue has no room. It refuses at once, also with TELPHER_OVERFLOW_WAIT.
 /// - TELPHER_STALE: a delivery was settled before, or twice in this batch.
@@ -156,27 +179,32 @@ pub unsafe extern "C" fn telpher_batch_submit(
         // SAFETY: the caller keeps the header's contract; each helper refuses NULL itself.
         let (start, options) =
             unsafe { (Start::new(hub, done, id_out)?, input::options(options)?) };
-        let taken = BATCHES.with(batch, std::mem::take);
+        let taken = BATCHES.with(batch, Batch::leave);
         let taken = taken.map_err(|missing| refused(batch, missing))?;
         // The bodies are shared, not copied.
         let kept = taken.clone();
+        let left = (taken.all.len(), taken.size);
         let started = start.go(Command::Batch { parts: taken.all }, options.timeout_ms);
-        if started.is_err() {
-            put_back(batch, kept);
-        }
+        // If the batch was freed in the meantime, there is nothing to tell.
+        let _ = match &started {
+            Ok(()) => BATCHES.with(batch, |batch| batch.has_left(left)),
+            Err(_) => put_back(batch, kept),
+        };
         started
     })
 }
 
 /// What could not be started goes in front of what came in the meantime; if the batch was freed in
 /// the meantime, it is dropped.
-fn put_back(id: telpher_batch, kept: Parts) {
+fn put_back(id: telpher_batch, kept: Parts) -> Result<(), Missing> {
     let mut kept = Some(kept);
-    let _ = BATCHES.with(id, |parts| {
-        let later = std::mem::replace(parts, kept.take().unwrap_or_default());
-        parts.size += later.size;
-        parts.all.extend(later.all);
-    });
+    BATCHES.with(id, |batch| {
+        let kept = kept.take().unwrap_or_default();
+        batch.has_left((kept.all.len(), kept.size));
+        let later = std::mem::replace(&mut batch.parts, kept);
+        batch.parts.size += later.size;
+        batch.parts.all.extend(later.all);
+    })
 }
 
 /// Frees a batch. What is in it does not happen: nothing is sent, deliveries stay held, and bodies

@@ -18,9 +18,10 @@ use crate::types::*;
 /// A message that is rejected, or expires, or whose attempts are used up, goes to the dead-letter
 /// queue with further headers: `telpher.queue` (where it was), `telpher.reason` (rejected,
 /// requeued, late, crashed or expired), `telpher.error` (the last reason given with a verdict),
-/// `telpher.failures` (how many attempts failed) and `telpher.history` (a line for each of them:
-/// `ms-since-1970 why: reason`). One batch sends it back: a send to where it was, and a verdict of
-/// TELPHER_ACKNOWLEDGE on the dead letter.
+/// `telpher.failures` (how many attempts failed) and `telpher.history` (a line for each of the last
+/// 32 of them: `ms-since-1970 why: reason`). They take what room its own headers leave in 65,536
+/// bytes; the oldest lines go first. One batch sends it back: a send to where it was, and a verdict
+/// of TELPHER_ACKNOWLEDGE on the dead letter.
 ///
 /// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong. Nothing was sent.
 ///
@@ -245,6 +246,8 @@ pub unsafe extern "C" fn telpher_consume(
 /// - TELPHER_STALE: the delivery was settled before.
 /// - TELPHER_LEASE_LOST: the delivery was taken back, or this hub gave none of that token. The
 ///   message may be delivered again.
+/// - TELPHER_NO_SPACE: the disk is full to the last; the delivery is still held, and may be settled
+///   later.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn telpher_settle(
     hub: telpher_hub,

@@ -129,7 +129,7 @@ test('a wrong part is refused at once, and the batch is as it was', async (t) =>
   assert.throws(() => new Batch().send('todo', 'x'), TypeError)
 })
 
-test('what only the hub can refuse of a part names it', async (t) => {
+test('a key or a header that is too long refuses the batch and names the part', async (t) => {
   const { hub } = await openQueues(t)
   const headers = { ['h'.repeat(256)]: 'v' }
   const batch = hub.batch().send('todo', '').send('todo', '', { headers })

@@ -191,6 +191,24 @@ def test_what_was_left_to_a_batch_that_is_not_done_goes_back_untouched(
             job.acknowledge()
 
 
+def test_what_was_left_to_a_batch_that_cannot_even_start_goes_back_untouched(
+    hub: telpher.Hub, queue: telpher.Queue
+) -> None:
+    with pytest.raises(telpher.Invalid, match="timeout"):
+        hub.batch(timeout=-1)
+    for sends, timeout in ((1024, 10), (1, -1)):
+        queue.send(b"left")
+        job, batch = queue.receive(), hub.batch()
+        with job:
+            batch.acknowledge(job)
+        for _ in range(sends):
+            batch.send("work", b"")
+        with pytest.raises(telpher.Invalid):
+            batch.submit(timeout=timeout)
+        with queue.receive(timeout=10) as again:
+            assert (again.body, again.failures, again.redelivered) == (b"left", 0, True)
+
+
 def test_a_job_whose_block_failed_is_rejected_and_takes_its_batch_with_it(
     hub: telpher.Hub, queue: telpher.Queue, out: telpher.Queue, job: telpher.Job
 ) -> None:

@@ -4,7 +4,8 @@ mod support;
 
 use support::*;
 use telpher_proto::base::{
-    Command, Durability, Kind, Notice, Outcome, QueueInfo, QueueOptions, Receipt, Verdict, limits,
+    Command, Durability, HeadersBuilder, Kind, Message, Notice, Outcome, QueueInfo, QueueOptions,
+    Receipt, Verdict, limits,
 };
 
 fn world_with(options: QueueOptions) -> (World, usize, usize) {
@@ -173,6 +174,42 @@ fn a_message_that_fails_too_often_becomes_a_dead_letter_with_its_history() {
     assert_eq!(header("telpher.error"), "attempt 1");
     assert_eq!(header("telpher.failures"), "2");
     assert_eq!(header("telpher.history").lines().count(), 2);
+}
+
+#[test]
+fn the_headers_of_a_dead_letter_take_the_room_that_its_own_leave() {
+    for own in [30_000, 65_000, 65_536 - 1 - 3 - 4] {
+        let options = QueueOptions { max_attempts: 40, backoff_min_ms: 1, ..on(Durability::Disk) };
+        let (mut world, producer, consumer) = world_with(options);
+        let mut headers = HeadersBuilder::default();
+        headers.push("own", &vec![b'x'; own]).unwrap();
+        let mut message = Message::new("body");
+        message.properties_mut().headers = headers.build();
+        world.run(producer, Command::Send { queue: name("jobs"), message });
+        for attempt in 0..40 {
+            let received = world.run(consumer, receive("jobs"));
+            let (token, ..) = world.deliveries(consumer, received)[0];
+            let reason = format!("{attempt} {}", "\u{fc}".repeat(500));
+            let verdict = Verdict::Requeue;
+            world.run(consumer, Command::Settle { delivery: token, verdict, reason });
+            world.pass(60_000);
+        }
+        let dead = world.run(consumer, receive("jobs.dead"));
+        let Ok(Outcome::Delivery(delivery)) = world.outcome(consumer, dead) else { panic!("none") };
+        let headers = &delivery.message.properties.as_ref().unwrap().headers;
+        let header = |name| headers.get(name).map(String::from_utf8_lossy);
+        assert!(headers.encoded().len() <= limits::HEADERS_SIZE_MAX);
+        assert_eq!(header("own").map(|own| own.len()), Some(own));
+        if own == 30_000 {
+            let history = header("telpher.history").unwrap();
+            assert!(history.len() > 30_000, "{}", history.len());
+            assert!(history.lines().last().unwrap().contains(" requeued: 39 "));
+        }
+        if own <= 65_000 {
+            assert_eq!(header("telpher.failures").as_deref(), Some("40"));
+            assert!(header("telpher.error").unwrap().starts_with("39 \u{fc}"));
+        }
+    }
 }
 
 #[test]

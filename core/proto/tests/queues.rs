@@ -408,3 +408,16 @@ fn a_session_whose_process_cannot_be_watched_has_the_grace_time() {
     world.pass(200);
     assert_eq!(world.figures(producer, "jobs"), (1, 0));
 }
+
+#[test]
+fn a_longest_pause_that_is_stated_alone_is_kept() {
+    let resolved = |backoff_min_ms, backoff_max_ms| {
+        let options = QueueOptions { backoff_min_ms, backoff_max_ms, ..QueueOptions::default() };
+        let options = options.resolved(Durability::Disk);
+        (options.backoff_min_ms, options.backoff_max_ms)
+    };
+    assert_eq!(resolved(0, 0), (100, 60_000));
+    assert_eq!(resolved(0, 20), (20, 20));
+    assert_eq!(resolved(0, 5_000), (100, 5_000));
+    assert_eq!(resolved(80_000, 0), (80_000, 80_000));
+}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from telpher._operation import Operation
 from telpher._parts import Parts
-from telpher._telpher import Receipt, check_timeout
+from telpher._telpher import Receipt
 
 if TYPE_CHECKING:
     from telpher._hub import Hub
@@ -20,9 +20,8 @@ class Batch(Parts):
     """
 
     def __init__(self, hub: "Hub", timeout: float | None) -> None:
-        super().__init__(hub._core)
+        super().__init__(hub._core, timeout)
         self._hub = hub
-        self._timeout = timeout
 
     @property
     def start(self) -> "BatchStart":
@@ -38,8 +37,7 @@ class Batch(Parts):
         `LeaseLost` and `Stale` for a job; `Unsupported` if it joins queues in memory with others;
         `NoSpace`.
         """
-        _check(timeout)
-        command = self._begin()
+        command = self._begin(timeout)
         try:
             receipts = self._core.run(command, timeout)
         except BaseException as error:
@@ -71,9 +69,8 @@ class BatchStart:
 
     def submit(self, *, timeout: float | None = None) -> Operation[list[Receipt]]:
         """Start to carry it out; see `Batch.submit`."""
-        _check(timeout)
         batch = self._batch
-        command = batch._begin()
+        command = batch._begin(timeout)
 
         def succeed(receipts: list[Receipt]) -> list[Receipt]:
             batch._succeed(receipts)
@@ -84,9 +81,3 @@ class BatchStart:
         except BaseException as error:
             batch._fail(error)
             raise
-
-
-def _check(timeout: float | None) -> None:
-    """Refuse a wrong time limit before anything is begun."""
-    if timeout is not None:
-        check_timeout(timeout)

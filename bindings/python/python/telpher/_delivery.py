@@ -36,7 +36,8 @@ class Delivery:
 
     A dead letter has more: `telpher.queue` (where it was), `telpher.reason` (`rejected`,
     `requeued`, `late`, `crashed` or `expired`), `telpher.error` (the last reason given),
-    `telpher.failures` (a decimal number) and `telpher.history` (a line for each failed attempt).
+    `telpher.failures` (a decimal number) and `telpher.history` (a line for each of the last 32
+    failed attempts; fewer if its own headers leave no room for them).
     """
     priority: int
     """Higher is delivered first."""

@@ -18,8 +18,8 @@ class Job(Delivery):
     text of the exception as the reason; a block that Ctrl-C breaks off gives it back untouched.
 
     To settle it is `Stale` if that was done before, and `LeaseLost` if it was taken back before:
-    then the verdict had no effect. A reason may have 1,024 bytes as UTF-8; with a longer one
-    (`TooLarge`) the job is still held.
+    then the verdict had no effect. The job is still held after `NoSpace` (the disk is full to the
+    last) and after `TooLarge`: a reason may have 1,024 bytes as UTF-8.
     """
 
     __slots__ = ("_hub",)

@@ -12,7 +12,7 @@ from typing import Any
 
 from telpher._delivery import Delivery
 from telpher._options import Body
-from telpher._telpher import Command, Core, Receipt
+from telpher._telpher import Command, Core, Receipt, check_timeout
 from telpher.errors import Error, Invalid, Stale
 
 
@@ -22,8 +22,10 @@ class Parts:
     receipts: list[Receipt]
     """Once it has been carried out: what each of its sends has reached, in their order."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, timeout: float | None) -> None:
+        _check(timeout)
         self.receipts = []
+        self._timeout = timeout
         self._core = core
         self._parts: list[Command[Any]] = []
         self._jobs: list[Delivery] = []
@@ -86,11 +88,16 @@ class Parts:
             self._left.append(job)
             return True
 
-    def _begin(self) -> Command[list[Receipt]]:
+    def _begin(self, timeout: float | None) -> Command[list[Receipt]]:
         """The parts as one command, to which nothing is added any more."""
         if self._submitted:
             raise Stale("the batch has been submitted before")
-        command = Command.batch(self._parts)
+        try:
+            _check(timeout)
+            command = Command.batch(self._parts)
+        except BaseException:
+            self._refuse()
+            raise
         with self._changing:
             self._submitted = self._under_way = True
             for job in self._jobs:
@@ -137,3 +144,9 @@ class Parts:
     def _give_back(self, jobs: list[Delivery]) -> None:
         """Release jobs that nobody will settle; one that is not held any more is left alone."""
         self._core.release([job._token for job in jobs])
+
+
+def _check(timeout: float | None) -> None:
+    """Refuse a wrong time limit before anything is begun."""
+    if timeout is not None:
+        check_timeout(timeout)

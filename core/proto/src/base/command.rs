@@ -302,15 +302,17 @@ impl QueueOptions {
     #[must_use]
     pub fn resolved(&self, durability: Durability) -> QueueOptions {
         let or = |value: u64, default: u64| if value == 0 { default } else { value };
+        let (least, most) = limits::BACKOFF_DEFAULT_MS;
+        // What is stated alone takes the other along.
+        let backoff_min_ms = or(self.backoff_min_ms, least.min(or(self.backoff_max_ms, most)));
         QueueOptions {
             durability: Some(self.durability.unwrap_or(durability)),
             length_max: or(self.length_max, limits::QUEUE_LENGTH_DEFAULT),
             bytes_max: or(self.bytes_max, limits::QUEUE_BYTES_DEFAULT),
             overflow: self.overflow,
             max_attempts: or(self.max_attempts.into(), limits::ATTEMPTS_DEFAULT.into()) as u32,
-            backoff_min_ms: or(self.backoff_min_ms, limits::BACKOFF_DEFAULT_MS.0),
-            backoff_max_ms: or(self.backoff_max_ms, limits::BACKOFF_DEFAULT_MS.1)
-                .max(or(self.backoff_min_ms, limits::BACKOFF_DEFAULT_MS.0)),
+            backoff_min_ms,
+            backoff_max_ms: or(self.backoff_max_ms, most.max(backoff_min_ms)),
             ack_deadline_ms: self.ack_deadline_ms,
             ttl_ms: self.ttl_ms,
             dead_letter: self.dead_letter.clone(),

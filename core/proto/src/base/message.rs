@@ -185,10 +185,22 @@ impl HeadersBuilder {
         Ok(())
     }
 
+    /// Bytes that the value of a header with this name may have beside the others; `None` if there
+    /// is no room for it at all.
+    pub fn room_for(&self, name: &str) -> Option<usize> {
+        limits::HEADERS_SIZE_MAX.checked_sub(self.0.len() + 1 + name.len() + 4)
+    }
+
     /// The headers.
     pub fn build(self) -> Headers {
         Headers(self.0.freeze())
     }
+}
+
+/// As much of a text as `most` bytes hold.
+pub fn cut(text: &str, most: usize) -> &str {
+    let most = text.len().min(most);
+    &text[..(0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)]
 }
 
 #[cfg(test)]

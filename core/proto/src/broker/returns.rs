@@ -13,6 +13,7 @@ use super::log::Level;
 use super::queues::{Entry, Queue, QueueRef};
 use super::sessions::sorted;
 use super::{Broker, Due};
+use crate::base::message::cut;
 use crate::base::record::{DeadTo, Failure, History, Origin, Record, Returned, Why};
 use crate::base::timers::TimerKey;
 use crate::base::{Durability, HeadersBuilder, Message, Name, QueueOptions, Time, limits};
@@ -310,21 +311,37 @@ fn add_headers(message: &mut Message, origin: &Origin, history: &History) {
             let _ = builder.push(name, value);
         }
     }
-    let lines = history.failures.iter().map(|failure| {
-        let Failure { time_ms, why, reason } = failure;
-        format!("{time_ms} {}: {}", why.name(), reason.replace('\n', " "))
-    });
     let error = history.failures.last().map_or("", |failure| failure.reason.as_str());
     for (name, value) in [
         ("telpher.queue", origin.queue.as_str()),
         ("telpher.reason", origin.why.name()),
-        ("telpher.error", error),
         ("telpher.failures", &origin.failures.to_string()),
-        ("telpher.history", &lines.collect::<Vec<_>>().join("\n")),
+        ("telpher.error", error),
     ] {
-        let _ = builder.push(name, value.as_bytes());
+        if let Some(room) = builder.room_for(name) {
+            let _ = builder.push(name, cut(value, room).as_bytes());
+        }
+    }
+    if let Some(room) = builder.room_for("telpher.history") {
+        let _ = builder.push("telpher.history", last_lines(history, room).as_bytes());
     }
     properties.headers = builder.build();
+}
+
+/// A line for each failure, without the oldest if there are more bytes than this.
+fn last_lines(history: &History, room: usize) -> String {
+    let mut size = 0;
+    let mut lines = Vec::new();
+    for Failure { time_ms, why, reason } in history.failures.iter().rev() {
+        let line = format!("{time_ms} {}: {}", why.name(), reason.replace('\n', " "));
+        size += line.len() + 1;
+        if size > room + 1 {
+            break;
+        }
+        lines.push(line);
+    }
+    lines.reverse();
+    lines.join("\n")
 }
 
 /// What the names of a dead letter's own headers begin with.

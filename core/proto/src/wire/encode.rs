@@ -6,6 +6,7 @@ use bytes::{BufMut, BytesMut};
 
 use super::frame::{BatchPart, Change, Frame, FrameKind, NameRef};
 use super::{Clock, Outbox};
+use crate::base::message::cut;
 use crate::base::{Delivery, Error, Message, Receipt, Reply, Time, limits};
 
 /// Flags of single frames; every other bit is zero.
@@ -309,9 +310,7 @@ impl Writer<'_> {
     }
 
     fn text(&mut self, text: &str) {
-        let most = text.len().min(limits::DETAIL_SIZE_MAX);
-        let cut = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        self.out.put_slice(&text.as_bytes()[..cut]);
+        self.out.put_slice(cut(text, limits::DETAIL_SIZE_MAX).as_bytes());
     }
 
     fn delivery(&mut self, id: u64, delivery: &Delivery) {

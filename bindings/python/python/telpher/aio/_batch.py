@@ -7,7 +7,7 @@ from typing import Any
 
 from telpher._delivery import Delivery
 from telpher._parts import Parts
-from telpher._telpher import Receipt, check_timeout
+from telpher._telpher import Receipt
 from telpher.aio._starter import Starter
 
 
@@ -20,9 +20,8 @@ class Batch(Parts):
     """
 
     def __init__(self, starter: Starter, timeout: float | None) -> None:
-        super().__init__(starter.turner.core)
+        super().__init__(starter.turner.core, timeout)
         self._starter = starter
-        self._timeout = timeout
 
     def submit(self, *, timeout: float | None = None) -> asyncio.Future[list[Receipt]]:
         """Carry it out; it ends when that is as safe as the safest of its queues promises.
@@ -33,9 +32,7 @@ class Batch(Parts):
         `LeaseLost` and `Stale` for a job; `Unsupported` if it joins queues in memory with others;
         `NoSpace`. If it is cancelled, it may have been carried out or not.
         """
-        if timeout is not None:
-            check_timeout(timeout)
-        command = self._begin()
+        command = self._begin(timeout)
         try:
             started = self._starter.start(command, timeout)
         except BaseException as error:
