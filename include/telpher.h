@@ -1033,7 +1033,6 @@ telpher_status telpher_settle(telpher_hub hub,
 // touched, and the ticket ends well. Never blocks. Any thread, also in a callback.
 //
 // - TELPHER_INVALID: over the limit; nothing was moved.
-// - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
 //
 // The ticket may end with:
 // - TELPHER_STALE: the delivery was settled before.

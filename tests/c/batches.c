@@ -244,6 +244,49 @@ TEST(a_batch_that_cannot_start_is_as_it_was_and_is_submitted_again) {
     CHECK_OK(telpher_close(hub, 0));
 }
 
+TEST(a_cancelled_batch_is_done_whole_or_not_at_all_and_its_job_is_not_lost) {
+    telpher_hub hub = open_memory();
+    telpher_batch batch = new_batch();
+    int rounds = check_many(50), done = 0;
+    declare_queue(hub, "raw");
+    declare_queue(hub, "cut");
+    for (int at = 0; at < rounds; at++) {
+        telpher_id id;
+        send_text(hub, "raw", "plank");
+        telpher_event job = receive_one(hub, "raw");
+        CHECK_OK(telpher_batch_settle(batch, job.token, TELPHER_ACKNOWLEDGE, NULL));
+        CHECK_OK(telpher_batch_send(batch, at % 2 ? "cut" : "nowhere", &TEXT("half")));
+        CHECK_OK(telpher_batch_submit(hub, batch, NULL, NULL, &id));
+        telpher_status cancelled = telpher_cancel(hub, id);
+        CHECK(cancelled == TELPHER_OK || cancelled == TELPHER_STALE);
+        telpher_event event = outcome(hub, id);
+        telpher_queue_info raw = inspect(hub, "raw"), cut = inspect(hub, "cut");
+        done += at % 2;
+        bool is_refused = event.status != TELPHER_OK && !event.maybe_executed;
+        if (event.status != TELPHER_CANCELLED) {
+            CHECK_EQUAL(event.status, at % 2 ? TELPHER_OK : TELPHER_NOT_FOUND);
+        }
+        done -= is_refused && at % 2;
+        CHECK_EQUAL(cut.ready, done);
+        CHECK_EQUAL(raw.acknowledged, cut.ready);
+        if (is_refused) {
+            settle(hub, &job, TELPHER_RELEASE, NULL);
+        } else {
+            CHECK_OK(telpher_events_release(&job));
+        }
+        CHECK_OK(telpher_events_release(&event));
+    }
+    /* What was not done came back, whether its program was told so or not. */
+    for (int at = done; at < rounds; at++) {
+        telpher_event again = receive_one(hub, "raw");
+        settle(hub, &again, TELPHER_ACKNOWLEDGE, NULL);
+    }
+    telpher_queue_info raw = inspect(hub, "raw");
+    CHECK_EQUAL(raw.ready + raw.held, 0);
+    CHECK_OK(telpher_batch_free(batch));
+    CHECK_OK(telpher_close(hub, 0));
+}
+
 struct filler {
     telpher_hub hub;
     telpher_batch batch;
