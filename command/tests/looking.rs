@@ -379,6 +379,12 @@ fn a_backup_goes_only_where_nothing_is() {
     assert!(said_of_it.starts_with(&first), "{said_of_it}");
     let said_of_it = refusal(&["backup", &data, &target]);
     assert!(said_of_it.contains("not empty") && said_of_it.contains(&target), "{said_of_it}");
+    let (others, own) =
+        (world.beside("others"), format!("{}/incomplete/own", world.beside("others")));
+    fs::create_dir_all(format!("{others}/incomplete")).unwrap();
+    fs::write(&own, "not a backup's").unwrap();
+    refusal(&["backup", &data, &others]);
+    assert!(fs::exists(&own).unwrap(), "what a refused backup finds is left alone");
     assert_ne!(json(&["check", &data])["hub_id"], json(&["check", &target])["hub_id"]);
     // A copy of a hub that is not hosted keeps what was handed over, too.
     world.end(Signal::TERM);

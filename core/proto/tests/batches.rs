@@ -4,7 +4,7 @@ mod support;
 
 use support::*;
 use telpher_proto::base::{
-    Command, Durability, Kind, Message, Outcome, Part, QueueOptions, Verdict,
+    Command, Durability, Kind, Message, Outcome, Part, QueueOptions, Trace, Verdict, limits,
 };
 
 fn part_send(queue: &str, body: &str) -> Part {
@@ -156,4 +156,35 @@ fn a_settlement_that_was_cancelled_after_it_was_written_takes_effect_once() {
     assert_eq!(world.figures(producer, "in"), (0, 0));
     let again = world.run(worker, settle(token, Verdict::Acknowledge));
     assert_eq!(world.kind(worker, again), Kind::Stale);
+}
+
+#[test]
+fn the_largest_batch_with_everything_in_each_of_its_parts_comes_through() {
+    let (mut world, _, worker, _) = world();
+    let trace = Some(Trace { trace_id: [1; 16], span_id: [1; 8], flags: 1 });
+    let sends = (0..1_024).map(|_| {
+        let mut message = Message::new(vec![1; 8_192]);
+        message.properties_mut().trace = trace;
+        Part::Send { queue: name("out"), message }
+    });
+    for number in 0..1_023 {
+        world.run(worker, send("in", &number.to_string()));
+    }
+    let id = world.run(worker, consume("in", 1_023));
+    let mut settles: Vec<Part> = vec![Part::Send {
+        queue: name("out"),
+        message: Message::new(vec![1; limits::BATCH_SIZE_MAX]),
+    }];
+    settles.extend(world.deliveries(worker, id).into_iter().map(|(delivery, ..)| {
+        let (verdict, reason) = (Verdict::Requeue, "r".repeat(limits::REASON_SIZE_MAX));
+        Part::Settle { delivery, verdict, reason }
+    }));
+    assert_eq!(settles.len(), 1_024);
+    for parts in [sends.collect(), settles] {
+        let batch = world.run(worker, Command::Batch { parts });
+        assert!(world.outcome(worker, batch).is_ok());
+    }
+    world.change_host();
+    world.pass(50);
+    assert_eq!(world.figures(worker, "out"), (1_025, 0));
 }

@@ -4,36 +4,14 @@ mod support;
 
 use support::*;
 use telpher_proto::base::{
-    Command, Durability, HeadersBuilder, Kind, Message, Notice, Outcome, QueueInfo, QueueOptions,
-    Receipt, Verdict, limits,
+    Command, Durability, Kind, Notice, Outcome, QueueOptions, Receipt, Verdict, limits,
 };
-
-fn world_with(options: QueueOptions) -> (World, usize, usize) {
-    let mut world = World::new();
-    let (producer, consumer) = (world.program(), world.program());
-    let declared = world.run(producer, declare_on_disk("jobs", options));
-    assert!(world.outcome(producer, declared).is_ok());
-    (world, producer, consumer)
-}
 
 fn receipt(world: &World, program: usize, id: u64) -> Receipt {
     match world.outcome(program, id) {
         Ok(Outcome::Receipt(receipt)) => receipt,
         other => panic!("no receipt but {other:?}"),
     }
-}
-
-fn info(world: &mut World, program: usize, queue: &str) -> QueueInfo {
-    let id = world.run(program, Command::Inspect { queue: name(queue) });
-    match world.outcome(program, id) {
-        Ok(Outcome::Queue(info)) => *info,
-        other => panic!("no figures but {other:?}"),
-    }
-}
-
-fn bodies(world: &World, program: usize, id: u64) -> Vec<String> {
-    let text = |body: Vec<u8>| String::from_utf8_lossy(&body).into_owned();
-    world.deliveries(program, id).into_iter().map(|(_, body, _)| text(body)).collect()
 }
 
 #[test]
@@ -148,71 +126,6 @@ fn what_was_not_confirmed_may_be_gone_after_a_power_cut_and_is_sent_again() {
 }
 
 #[test]
-fn a_message_that_fails_too_often_becomes_a_dead_letter_with_its_history() {
-    let options = QueueOptions { max_attempts: 2, backoff_min_ms: 10, ..on(Durability::Disk) };
-    let (mut world, producer, consumer) = world_with(options);
-    world.run(producer, send("jobs", "bad"));
-    for attempt in 0..2 {
-        let received = world.run(consumer, receive("jobs"));
-        let (token, _, failures) = world.deliveries(consumer, received)[0].clone();
-        assert_eq!(failures, attempt);
-        let reason = format!("attempt {attempt}");
-        let command = Command::Settle { delivery: token, verdict: Verdict::Requeue, reason };
-        world.run(consumer, command);
-        world.pass(20);
-    }
-    world.change_host();
-    world.pass(50);
-    let info = info(&mut world, producer, "jobs");
-    assert_eq!((info.ready, info.dead_lettered, info.requeued), (0, 1, 1));
-    let dead = world.run(consumer, receive("jobs.dead"));
-    let Ok(Outcome::Delivery(delivery)) = world.outcome(consumer, dead) else { panic!("none") };
-    let headers = &delivery.message.properties.as_ref().unwrap().headers;
-    let header = |name| String::from_utf8_lossy(headers.get(name).unwrap()).into_owned();
-    assert_eq!(header("telpher.queue"), "jobs");
-    assert_eq!(header("telpher.reason"), "requeued");
-    assert_eq!(header("telpher.error"), "attempt 1");
-    assert_eq!(header("telpher.failures"), "2");
-    assert_eq!(header("telpher.history").lines().count(), 2);
-}
-
-#[test]
-fn the_headers_of_a_dead_letter_take_the_room_that_its_own_leave() {
-    for own in [30_000, 65_000, 65_536 - 1 - 3 - 4] {
-        let options = QueueOptions { max_attempts: 40, backoff_min_ms: 1, ..on(Durability::Disk) };
-        let (mut world, producer, consumer) = world_with(options);
-        let mut headers = HeadersBuilder::default();
-        headers.push("own", &vec![b'x'; own]).unwrap();
-        let mut message = Message::new("body");
-        message.properties_mut().headers = headers.build();
-        world.run(producer, Command::Send { queue: name("jobs"), message });
-        for attempt in 0..40 {
-            let received = world.run(consumer, receive("jobs"));
-            let (token, ..) = world.deliveries(consumer, received)[0];
-            let reason = format!("{attempt} {}", "\u{fc}".repeat(500));
-            let verdict = Verdict::Requeue;
-            world.run(consumer, Command::Settle { delivery: token, verdict, reason });
-            world.pass(60_000);
-        }
-        let dead = world.run(consumer, receive("jobs.dead"));
-        let Ok(Outcome::Delivery(delivery)) = world.outcome(consumer, dead) else { panic!("none") };
-        let headers = &delivery.message.properties.as_ref().unwrap().headers;
-        let header = |name| headers.get(name).map(String::from_utf8_lossy);
-        assert!(headers.encoded().len() <= limits::HEADERS_SIZE_MAX);
-        assert_eq!(header("own").map(|own| own.len()), Some(own));
-        if own == 30_000 {
-            let history = header("telpher.history").unwrap();
-            assert!(history.len() > 30_000, "{}", history.len());
-            assert!(history.lines().last().unwrap().contains(" requeued: 39 "));
-        }
-        if own <= 65_000 {
-            assert_eq!(header("telpher.failures").as_deref(), Some("40"));
-            assert!(header("telpher.error").unwrap().starts_with("39 \u{fc}"));
-        }
-    }
-}
-
-#[test]
 fn failed_attempts_are_not_forgotten_with_the_host() {
     let options = QueueOptions { max_attempts: 3, backoff_min_ms: 10, ..on(Durability::Os) };
     let (mut world, producer, consumer) = world_with(options);
@@ -279,22 +192,6 @@ fn a_lease_ends_at_its_deadline_and_not_before_if_it_was_extended() {
     assert_eq!(deliveries[1].2, 1, "a late one is a failed attempt");
     let late = world.run(consumer, settle(token, Verdict::Acknowledge));
     assert_eq!(world.kind(consumer, late), Kind::LeaseLost);
-}
-
-#[test]
-fn a_message_whose_time_is_over_becomes_a_dead_letter() {
-    let options = QueueOptions { ttl_ms: 100, ..on(Durability::Disk) };
-    let (mut world, producer, consumer) = world_with(options);
-    world.run(producer, send("jobs", "old"));
-    world.pass(60);
-    world.change_host();
-    world.run(producer, send("jobs", "young"));
-    world.pass(101);
-    assert_eq!(world.figures(producer, "jobs.dead"), (2, 0));
-    let dead = world.run(consumer, receive("jobs.dead"));
-    let Ok(Outcome::Delivery(delivery)) = world.outcome(consumer, dead) else { panic!("none") };
-    let headers = &delivery.message.properties.as_ref().unwrap().headers;
-    assert_eq!(headers.get("telpher.reason"), Some(&b"expired"[..]));
 }
 
 #[test]

@@ -272,3 +272,20 @@ fn hosts_that_are_killed_one_after_the_other_leave_no_segments_behind() {
     let left: Vec<u32> = world.disk.files.keys().copied().collect();
     assert!(left.len() <= 2, "{left:?}");
 }
+
+#[test]
+fn what_is_in_memory_is_handed_over_also_when_it_fills_the_segment() {
+    let mut world = World::with_sizes(SMALL);
+    let program = world.program();
+    world.run(program, declare_on_disk("jobs", QueueOptions::default()));
+    world.run(program, declare("spice", QueueOptions::default()));
+    for number in 0..10 {
+        world.run(program, big("jobs", number, 4_000));
+    }
+    for number in 0..40 {
+        world.run(program, big("spice", number, 2_000));
+    }
+    world.hand_over();
+    world.pass(50);
+    assert_eq!(world.figures(program, "spice"), (40, 0));
+}

@@ -330,13 +330,7 @@ impl QueueOptions {
         Name::parse(&format!("{own}{DEAD_SUFFIX}")).ok()
     }
 
-    /// Checks the bound on bytes, which depends on where they are kept: as far as that is stated
-    /// here, so once more when the hub's default has taken its place.
-    ///
-    /// # Errors
-    ///
-    /// `INVALID` if it is over its limit.
-    pub fn check_bytes(&self) -> Result<(), Error> {
+    fn check_bytes(&self) -> Result<(), Error> {
         let most = match self.durability {
             Some(Durability::Memory) => limits::HUB_BYTES_MAX,
             _ => limits::DISK_BYTES_MAX,
@@ -344,7 +338,14 @@ impl QueueOptions {
         within("bytes_max", self.bytes_max, 0, most)
     }
 
-    fn check(&self, own: &Name) -> Result<(), Error> {
+    /// Checks every value that has a limit, for the queue `own`. The bound on bytes depends on
+    /// where they are kept: it is checked as far as that is stated here, so once more when the
+    /// default of the hub has taken its place.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID` or `TOO_LARGE`, naming the value and its limit.
+    pub fn check(&self, own: &Name) -> Result<(), Error> {
         self.check_bytes()?;
         within("max_attempts", self.max_attempts.into(), 0, limits::ATTEMPTS_MAX.into())?;
         for (what, value) in [

@@ -20,8 +20,9 @@ pub const KEY_SIZE_MAX: usize = 1024;
 /// Largest text of an error on the wire, in bytes; what is longer is cut.
 pub const DETAIL_SIZE_MAX: usize = 4096;
 
-/// Largest frame, in bytes: the largest message and its fixed fields.
-pub const FRAME_SIZE_MAX: usize = BODY_SIZE_MAX + HEADERS_SIZE_MAX + KEY_SIZE_MAX + 4096;
+/// Largest frame, in bytes: the largest batch, with a reason and fixed fields in each part.
+pub const FRAME_SIZE_MAX: usize =
+    BATCH_SIZE_MAX + BATCH_PARTS_MAX as usize * (REASON_SIZE_MAX + 160);
 
 /// Largest frame before the handshake is complete, in bytes: a stranger can make us hold no more.
 pub const HANDSHAKE_FRAME_SIZE_MAX: usize = 4096;

@@ -35,8 +35,9 @@ impl<T> Marks<T> {
 
     /// The window's first sequence, and every entry that there is.
     pub fn iter(&self) -> (u64, impl Iterator<Item = (u64, &T)>) {
-        let entries = (self.oldest..).zip(&self.entries);
-        (self.oldest, entries.filter_map(|(sequence, entry)| Some((sequence, entry.as_ref()?))))
+        let entries =
+            (0..).zip(&self.entries).filter_map(|(at, entry)| Some((at, entry.as_ref()?)));
+        (self.oldest, entries.map(|(at, entry)| (self.oldest.saturating_add(at), entry)))
     }
 
     /// The entry of `sequence`; an error if it lies outside of the window.

@@ -180,14 +180,7 @@ impl Broker {
     }
 
     fn look(&mut self, key: usize, peek: Peek) {
-        let mut size = 0;
-        let queue = &self.queues[key];
-        let shown = queue.waiting().take(peek.count).take_while(|entry| {
-            size += entry.bytes as usize;
-            size == entry.bytes as usize || size <= limits::PEEK_SIZE_MAX
-        });
-        let shown: Option<Vec<Peeked>> = shown.map(peeked).collect();
-        if let Some(shown) = shown {
+        if let Some(shown) = shown(self.queues[key].waiting().take(peek.count)) {
             return self.result(peek.session, peek.ticket, Ok(Outcome::Peeked(shown)));
         }
         self.queues[key].peeks.push(peek);
@@ -216,6 +209,23 @@ impl Broker {
         }
     }
 }
+
+/// As many of them as one answer takes, at least one. `None` if one has to be read first.
+fn shown<'a>(entries: impl Iterator<Item = &'a Entry>) -> Option<Vec<Peeked>> {
+    let (mut shown, mut size) = (Vec::new(), 0);
+    for entry in entries {
+        let next = peeked(entry)?;
+        size += next.message.size() + PEEKED_SIZE;
+        if size > limits::PEEK_SIZE_MAX && !shown.is_empty() {
+            break;
+        }
+        shown.push(next);
+    }
+    Some(shown)
+}
+
+/// Bytes that a message takes in an answer beside what it consists of.
+const PEEKED_SIZE: usize = 128;
 
 /// `None` if the message has to be read first.
 pub(super) fn peeked(entry: &Entry) -> Option<Peeked> {

@@ -8,6 +8,7 @@ use super::registrations::Role;
 use super::sends::ChangeRef;
 use super::sessions::{Confirmation, Done, Marked};
 use super::{Broker, Effect, NameId};
+use crate::base::command::DEAD_SUFFIX;
 use crate::base::limits::{self, NAMES_PER_HUB_MAX};
 use crate::base::record::{Record, Room};
 use crate::base::{Durability, Error, Kind, Name, Outcome, Overflow, QueueOptions, Time};
@@ -32,7 +33,7 @@ impl Broker {
         if options.durability != Some(Durability::Memory) && !self.log.is_on {
             return Err(Error::new(Kind::Unsupported, unsupported_durability(&options)));
         }
-        options.check_bytes()?;
+        options.check(self.names.name(name))?;
         if let Some(key) = self.names.queue(name) {
             let name = &self.queues[key].name;
             return match difference(name, &self.queues[key].options, &options) {
@@ -43,7 +44,7 @@ impl Broker {
                 }
             };
         }
-        self.check_dead_letter(&options)?;
+        self.check_dead_letter(name, &options)?;
         if self.log.is_on && !matches!(self.room, Room::Open | Room::Behind) {
             return Err(no_space());
         }
@@ -61,20 +62,29 @@ impl Broker {
         self.queues[key].level().max(Level::Written)
     }
 
-    /// Dead letters must be as safe as the queue they come from.
-    fn check_dead_letter(&self, options: &QueueOptions) -> Result<(), Error> {
-        let Some(name) = &options.dead_letter else { return Ok(()) };
-        let Some(key) = self.names.find(name).and_then(|id| self.names.queue(id)) else {
-            return Ok(());
-        };
-        if Some(self.queues[key].durability()) >= options.durability {
-            return Ok(());
+    /// Dead letters must be as safe as the queue they come from, and they keep their place: a queue
+    /// in memory and one that is not share none.
+    fn check_dead_letter(&self, name: NameId, options: &QueueOptions) -> Result<(), Error> {
+        let own = self.names.name(name);
+        let named = |name: &Name| self.names.find(name).and_then(|id| self.names.queue(id));
+        let durability = options.durability.unwrap_or(Durability::Memory);
+        if let Some(dead) = options.dead_letter_of(own)
+            && let Some(key) = named(&dead)
+        {
+            check_safe(&dead, self.queues[key].durability(), own, durability)?;
         }
-        let detail = format!(
-            "the dead-letter queue {name:?} has durability {}, less than the queue itself",
-            durability_name(self.queues[key].durability())
-        );
-        Err(Error::new(Kind::Mismatch, detail))
+        let states_it = |queue: &Queue| queue.options.dead_letter.as_ref() == Some(own);
+        let stated = self.queues.iter().filter(|(_, queue)| states_it(queue)).map(|(key, _)| key);
+        let default =
+            own.as_str().strip_suffix(DEAD_SUFFIX).and_then(|text| Name::parse(text).ok());
+        let by_default = default.as_ref().and_then(named);
+        let has_default = |key: &usize| self.queues[*key].options.dead_letter.is_none();
+        let from = by_default.filter(has_default).into_iter();
+        for key in from.chain(stated) {
+            let queue = &self.queues[key];
+            check_safe(own, durability, &queue.name, queue.durability())?;
+        }
+        Ok(())
     }
 
     pub(super) fn make_queue(
@@ -285,4 +295,28 @@ fn difference(name: &Name, has: &QueueOptions, wanted: &QueueOptions) -> Option<
     };
     differ("dead_letter", &dead(has), &dead(wanted));
     (!differences.is_empty()).then(|| differences.join("; "))
+}
+
+fn check_safe(
+    dead: &Name,
+    its: Durability,
+    name: &Name,
+    durability: Durability,
+) -> Result<(), Error> {
+    if takes_dead_letters(its, durability) {
+        return Ok(());
+    }
+    let detail = format!(
+        "the dead-letter queue {dead:?} has durability {}, and {name:?} has {}: dead letters are \
+         kept as safely as before, and those of a queue in memory in memory",
+        durability_name(its),
+        durability_name(durability)
+    );
+    Err(Error::new(Kind::Mismatch, detail))
+}
+
+/// True if a queue of dead letters is as safe as the queue they come from.
+pub(super) fn takes_dead_letters(its: Durability, durability: Durability) -> bool {
+    let is_memory = |durability| durability == Durability::Memory;
+    its >= durability && is_memory(its) == is_memory(durability)
 }

@@ -42,7 +42,7 @@ mod sessions;
 mod settles;
 mod suspects;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use foldhash::fast::RandomState;
 use slab::Slab;
@@ -177,6 +177,8 @@ pub struct Broker {
     receives: Slab<deliveries::Receive>,
     held: Slots<deliveries::Held>,
     suspicion: suspects::Suspicion,
+    /// Queues to be pumped when the input has been dealt with.
+    woken: BTreeSet<usize>,
     sends: Slots<sends::Waiting>,
     queue_count: u64,
     /// Bytes of messages in queues kept in memory, and of sends that wait for room.
@@ -227,6 +229,7 @@ impl Broker {
             receives: Slab::new(),
             held: Slots::new(config.epoch),
             suspicion: suspects::Suspicion::default(),
+            woken: BTreeSet::new(),
             sends: Slots::new(config.epoch),
             queue_count: 0,
             bytes: 0,

@@ -174,6 +174,10 @@ impl Broker {
         let aside = aside.chain(held).filter(|(_, entry)| entry.place.segment == segment);
         let left = count - found.len();
         found.extend(aside.take(left).map(|(queue, entry)| (queue, entry.sequence)));
+        let mut damaged = self.queues.iter().flat_map(|(_, queue)| &queue.damaged);
+        if found.is_empty() && damaged.any(|entry| entry.place.segment == segment) {
+            self.unmovable = segment;
+        }
         for (queue, sequence) in found {
             self.move_entry(queue, sequence, None);
         }

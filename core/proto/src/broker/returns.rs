@@ -9,6 +9,7 @@
 //!
 //! Floor: broker.
 
+use super::declare::takes_dead_letters;
 use super::log::Level;
 use super::queues::{Entry, Queue, QueueRef};
 use super::sessions::sorted;
@@ -36,7 +37,7 @@ impl Broker {
     }
 
     /// A place in the dead-letter queue, which is made if need be. `None` if the queue has none, or
-    /// none that is exactly as safe: then the message stays.
+    /// none that is as safe: then the message stays.
     pub(super) fn dead_place(&mut self, key: usize) -> Option<DeadTo> {
         let queue = &self.queues[key];
         let name = queue.options.dead_letter_of(&queue.name)?;
@@ -46,7 +47,7 @@ impl Broker {
             None => self.make_dead_queue(&name, durability)?,
         };
         let dead = &mut self.queues[dead];
-        (dead.durability() == durability).then_some(())?;
+        takes_dead_letters(dead.durability(), durability).then_some(())?;
         dead.sequence += 1;
         Some(DeadTo { queue: dead.id, sequence: dead.sequence })
     }
@@ -89,7 +90,8 @@ impl Broker {
         target.bytes += entry.size();
         target.sent += 1;
         target.push(entry);
-        self.pump(now, dead);
+        self.watch_expiry(now, dead);
+        self.woken.insert(dead);
     }
 
     /// An attempt has failed: there is another after a pause, unless it was the last.
@@ -283,7 +285,10 @@ pub(super) fn note_failure(entry: &mut Entry, failure: Failure) {
 pub(super) fn become_dead_letter(entry: &mut Entry, queue: &Name, why: Why, to: DeadTo) {
     let failures = entry.failures;
     let origin = Origin { queue: queue.clone(), why, failures };
-    entry.more_mut().history.origin = Some(origin);
+    let more = entry.more_mut();
+    // Its time in this queue begins with its death.
+    more.time_ms = more.history.failures.last().map_or(0, |failure| failure.time_ms);
+    more.history.origin = Some(origin);
     entry.sequence = to.sequence;
     entry.failures = 0;
     entry.redelivered = false;

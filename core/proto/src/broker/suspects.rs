@@ -70,12 +70,16 @@ impl Broker {
         }
     }
 
-    /// After an input: who was left to run empty may not be any more.
+    /// After an input: there are new dead letters, and who was left to run empty may not be any
+    /// more.
     pub fn look_again(&mut self, now: Time) {
-        for queue in std::mem::take(&mut self.suspicion.passed_over) {
+        let mut queues = std::mem::take(&mut self.suspicion.passed_over);
+        queues.append(&mut self.woken);
+        while let Some(queue) = queues.pop_first() {
             if self.queues.contains(queue) {
                 self.pump(now, queue);
             }
+            queues.append(&mut self.woken);
         }
     }
 

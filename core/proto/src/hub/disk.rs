@@ -147,6 +147,9 @@ impl Hub {
 
     /// Between two inputs a new segment may begin, with everything stated anew.
     fn roll_if_full(&mut self, now: Time) {
+        if self.is_closing {
+            return;
+        }
         let Some(journal) = &mut self.journal else { return };
         if journal.needs_roll() {
             journal.roll(now);
@@ -163,6 +166,9 @@ impl Hub {
 
     /// Old segments go, if nothing in them is needed, or so little that it is written anew.
     fn keep_house(&mut self) {
+        if self.is_closing {
+            return;
+        }
         let Some(journal) = &mut self.journal else { return };
         if let Some(through) = journal.dead() {
             let position = self.broker.note_freed(through);
@@ -220,6 +226,7 @@ impl Hub {
         self.journal.as_ref()?;
         self.broker.close_down();
         self.write_down();
+        self.is_closing = true;
         self.flush(now);
         self.journal.as_ref().map(Journal::last)
     }

@@ -111,6 +111,8 @@ pub struct Hub {
     broker: Broker,
     /// Of a hub with a directory.
     journal: Option<Journal>,
+    /// The last record has been written.
+    is_closing: bool,
     connections: Slab<Connection>,
     /// By session: the connection that carries it.
     carriers: Vec<Option<PortId>>,
@@ -129,6 +131,7 @@ impl Hub {
         Hub {
             broker,
             journal,
+            is_closing: false,
             connections: Slab::new(),
             carriers: Vec::new(),
             timers: Timers::default(),

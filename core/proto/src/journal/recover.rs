@@ -208,6 +208,11 @@ impl Scan<'_> {
             let what = "the file is shorter than it was made";
             return Err(Trouble::Damaged(Fault { segment: number, offset, expected, what }));
         }
+        if header.first == 0 {
+            let what = "the segment says that it begins at position 0";
+            let fault = Fault { segment: number, offset: 0, expected: self.last + 1, what };
+            return Err(Trouble::Damaged(fault));
+        }
         if is_first {
             // Whether earlier ones are missed, whatever is still needed says in the end. If they
             // were freed, what they held was durable.

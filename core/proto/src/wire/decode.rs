@@ -121,6 +121,7 @@ impl Reader<'_> {
     fn change(&mut self, ticket: u64) -> Decoded<Frame> {
         let change = Change { producer: self.u64()?, sequence: self.u64()?, oldest: self.u64()? };
         if change.oldest > change.sequence
+            || change.sequence == u64::MAX
             || change.sequence - change.oldest >= limits::PRODUCER_WINDOW
         {
             return self.fail(&format!(

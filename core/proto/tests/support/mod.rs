@@ -5,6 +5,7 @@
 mod commands;
 #[path = "disk.rs"]
 mod disk;
+mod queues;
 
 use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::{
@@ -18,6 +19,7 @@ use telpher_proto::journal::Source;
 
 pub use commands::*;
 pub use disk::{Disk, Faults};
+pub use queues::*;
 
 pub const CLOCK: [u8; 16] = [7; 16];
 pub const HUB_ID: [u8; 16] = [9; 16];
@@ -140,6 +142,7 @@ impl World {
             if !is_sealed {
                 self.hub.seal_end();
             }
+            self.hub.flush(self.now);
         }
         Ok(())
     }

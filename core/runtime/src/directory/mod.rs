@@ -59,9 +59,11 @@ impl Directory {
     /// `UNSUPPORTED` for an unknown version or a network file system; `IO` for the rest.
     pub(crate) fn open(path: &Path, create: bool) -> Result<Option<Directory>, Error> {
         let failed = |error: io::Error| failure("open", path, &error);
+        let mut is_made = false;
         if create {
             match rustix::fs::mkdir(path, Mode::RWXU) {
-                Ok(()) | Err(Errno::EXIST) => {}
+                Ok(()) => is_made = true,
+                Err(Errno::EXIST) => {}
                 Err(error) => return Err(failure("make", path, &error.into())),
             }
         }
@@ -74,6 +76,10 @@ impl Directory {
         };
         let stat = rustix::fs::fstat(&descriptor).map_err(|error| failed(error.into()))?;
         let path = std::fs::canonicalize(path).map_err(failed)?;
+        if is_made && let Some(parent) = path.parent() {
+            // So that a power cut can't take the whole directory.
+            std::fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
+        }
         let directory = Directory { descriptor, path, key: (stat.st_dev, stat.st_ino) };
         directory.check(&stat)?;
         Ok(Some(directory))

@@ -58,10 +58,12 @@ impl Disk {
         let (writes, to_write) = channel();
         let (tasks, to_do) = channel();
         let (own, mail) = (Arc::clone(directory), Arc::clone(mailbox));
-        let lock = Arc::clone(lock);
-        let writer = Writer { directory: own, lock, mailbox: mail, open: None, is_dirty: false };
+        let own_lock = Arc::clone(lock);
+        let writer =
+            Writer { directory: own, lock: own_lock, mailbox: mail, open: None, is_dirty: false };
         let (own, mail) = (Arc::clone(directory), Arc::clone(mailbox));
-        let files = Files { directory: own, mailbox: mail, filling: None, open: Vec::new() };
+        let lock = Arc::clone(lock);
+        let files = Files { directory: own, lock, mailbox: mail, filling: None, open: Vec::new() };
         let journal = system::spawn("telpher-journal", move || writer.run(&to_write))?;
         let files = system::spawn("telpher-files", move || files.run(&to_do))?;
         let threads = vec![journal, files];
@@ -161,22 +163,8 @@ impl Writer {
         Ok(())
     }
 
-    /// A lock file that was replaced protects nothing: another process may host by now. It replaced
-    /// the file before it read the journal, so what it did not see is noticed here, and confirmed
-    /// to nobody.
     fn check_lock(&self) -> Result<(), Error> {
-        match self.directory.still_has(&self.lock) {
-            Ok(true) => Ok(()),
-            Ok(false) => {
-                let path = self.directory.path().display();
-                let detail = format!("the lock file of {path} was removed or replaced");
-                Err(Error::new(Kind::Io, detail))
-            }
-            Err(error) => {
-                let path = self.directory.path().display();
-                Err(Error::new(Kind::Io, format!("can't look at the lock of {path}: {error}")))
-            }
-        }
+        check_lock(&self.directory, &self.lock)
     }
 
     fn sync(&mut self) -> Result<(), Error> {
@@ -190,8 +178,27 @@ impl Writer {
     }
 }
 
+/// A lock file that was replaced protects nothing: another process may host by now. It has replaced
+/// the file before it read the journal, so what it did not see is noticed here, and confirmed to
+/// nobody.
+fn check_lock(directory: &Directory, lock: &Lock) -> Result<(), Error> {
+    let path = directory.path().display();
+    match directory.still_has(lock) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let detail = format!("the lock file of {path} was removed or replaced");
+            Err(Error::new(Kind::Io, detail))
+        }
+        Err(error) => {
+            let detail = format!("can't look at the lock of {path}: {error}");
+            Err(Error::new(Kind::Io, detail))
+        }
+    }
+}
+
 struct Files {
     directory: Arc<Directory>,
+    lock: Arc<Lock>,
     mailbox: Arc<Mailbox>,
     /// The segment that is being made, and its number.
     filling: Option<(u32, Filling)>,
@@ -227,6 +234,8 @@ impl Files {
     }
 
     fn carry_out(&mut self, task: Task) -> Result<(), Error> {
+        // The next host's files have the same names.
+        check_lock(&self.directory, &self.lock)?;
         match task {
             Task::Prepare(segment, sizes) => self.prepare(segment, sizes),
             Task::Free(segment) => {
@@ -298,6 +307,7 @@ impl Files {
     fn finish(&mut self, segment: u32) -> Result<(), Error> {
         let Some((_, filling)) = self.filling.take() else { return Ok(()) };
         let size = filling.size();
+        check_lock(&self.directory, &self.lock)?;
         match filling.finish(&self.directory) {
             Ok(()) => {
                 self.mailbox.post(Mail::Disk(DiskDone::Prepared(Some(size))));

@@ -140,7 +140,9 @@ impl Target {
             Ok(false) => return Ok(target),
             Err(error) => return Err(error),
         };
-        target.remove();
+        if target.is_made {
+            let _ = fs::remove_dir(&target.path);
+        }
         let detail = format!("a backup to {} is refused: {refused}", target.path.display());
         Err(Error::new(Kind::Refused, detail))
     }
