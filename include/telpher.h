@@ -617,7 +617,8 @@ typedef struct telpher_declare_options {
     // The queue that dead letters go to, made when it is first needed; another one than this. NULL
     // is the queue's own name with `.dead` behind it, so the name may then have at most 250 bytes;
     // a queue whose own name ends with `.dead` then has none: what is rejected there is gone, and
-    // attempts do not end.
+    // attempts do not end. It has the same durability, or DISK where this one has OS. Its own
+    // `ttl_ms` counts from a message's death.
     const char *dead_letter;
 } telpher_declare_options;
 
@@ -917,7 +918,8 @@ telpher_status telpher_request_remaining_ms(telpher_hub hub,
 // - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong. Nothing was sent.
 //
 // The ticket may end with:
-// - TELPHER_MISMATCH: the queue exists with other options; `detail` names the difference.
+// - TELPHER_MISMATCH: the queue exists with other options; or it and a dead-letter queue differ in
+//   durability. `detail` names the difference.
 // - TELPHER_UNSUPPORTED: the hub has no such durability: a hub without a directory keeps queues in
 //   memory only.
 // - TELPHER_NO_SPACE: there is no room on disk for a queue; none was made.

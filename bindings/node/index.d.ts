@@ -245,8 +245,10 @@ export interface DeclareOptions extends OperationOptions {
   ttlMs?: number
   /**
    * The queue where dead letters go; `NAME.dead` if not stated, made when it is first needed, with
-   * the same durability. Without it a name may have at most 250 bytes. A queue whose name ends with
-   * `.dead` has none unless it states one: what is rejected there is gone, attempts never end.
+   * the same durability; `disk` also serves an `os` queue, and any other is a `MISMATCH`. Its own
+   * `ttlMs` counts from a message's death. Without it a name may have at most 250 bytes. A queue
+   * whose name ends with `.dead` has none unless it states one: what is rejected there is gone,
+   * attempts never end.
    */
   deadLetter?: string
 }

@@ -26,7 +26,8 @@ use crate::types::*;
 /// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong. Nothing was sent.
 ///
 /// The ticket may end with:
-/// - TELPHER_MISMATCH: the queue exists with other options; `detail` names the difference.
+/// - TELPHER_MISMATCH: the queue exists with other options; or it and a dead-letter queue differ in
+///   durability. `detail` names the difference.
 /// - TELPHER_UNSUPPORTED: the hub has no such durability: a hub without a directory keeps queues in
 ///   memory only.
 /// - TELPHER_NO_SPACE: there is no room on disk for a queue; none was made.

@@ -212,7 +212,8 @@ pub struct telpher_declare_options {
     /// The queue that dead letters go to, made when it is first needed; another one than this. NULL
     /// is the queue's own name with `.dead` behind it, so the name may then have at most 250 bytes;
     /// a queue whose own name ends with `.dead` then has none: what is rejected there is gone, and
-    /// attempts do not end.
+    /// attempts do not end. It has the same durability, or DISK where this one has OS. Its own
+    /// `ttl_ms` counts from a message's death.
     pub dead_letter: *const c_char,
 }
 

@@ -52,8 +52,10 @@ class Queue:
         - `ttl`: time after which a message that nobody holds goes to the dead-letter queue; None:
           never.
         - `dead_letter`: the queue of dead letters, made when it is first needed; None is this name
-          with `.dead` behind it, and then this name has at most 250 bytes. A queue whose name ends
-          with `.dead` has none if none is stated: what is rejected there is gone.
+          with `.dead` behind it, and then this name has at most 250 bytes. It has the same
+          durability, or `disk` for `os` (else `Mismatch`); its `ttl` counts from a message's death.
+          A queue whose name ends with `.dead` has none if none is stated: what is rejected there is
+          gone.
 
         Times are in seconds, from 0.001, and at most a day except for `ttl`.
         """
