@@ -37,7 +37,9 @@ impl World {
             Fault::DiskFull => {
                 self.disk.is_tight = self.random.chance(50);
                 self.disk.is_full = !self.disk.is_tight;
-                self.later(1_500_000, Item::Room);
+                // Verdicts take their time to use a segment up.
+                let us = if self.disk.is_tight { 15_000_000 } else { 1_500_000 };
+                self.later(us, Item::Room);
             }
         }
         self.next_fault(fault);

@@ -3,6 +3,8 @@
 //!
 //! Floor: broker.
 
+use std::collections::HashMap;
+
 use super::bodies::Reader;
 use super::log::Level;
 use super::queues::{Entry, QueueRef};
@@ -21,6 +23,9 @@ enum Where {
     Delayed(usize),
 }
 
+/// What is delayed or held, by the key of its queue.
+type Aside = HashMap<usize, Vec<Where>>;
+
 impl Broker {
     /// States the host, every queue and every session anew. Call it only between two inputs, with
     /// all records taken.
@@ -37,10 +42,14 @@ impl Broker {
     /// `restate`.
     pub fn snapshot(&self, now: Time) -> Vec<Record> {
         let mut records = vec![self.opened(now)];
+        let (aside, mut arriving) = (self.aside(), self.arriving());
         for (key, queue) in &self.queues {
             records.push(Record::Queue { change: None, state: queue.state() });
             if self.is_journaled(key) {
-                let messages = self.listed(key);
+                let entries = self.entries(key, &aside);
+                let mut messages: Vec<_> = entries.map(|(entry, by)| listed(entry, by)).collect();
+                messages.extend(queue.damaged.iter().map(|entry| listed(entry, None)));
+                messages.extend(arriving.remove(&key).unwrap_or_default());
                 records.extend(messages.chunks(LISTED).map(|messages| Record::Listed {
                     queue: queue.id,
                     messages: messages.to_vec(),
@@ -52,21 +61,43 @@ impl Broker {
         records
     }
 
-    /// Every message of a queue, those on their way to be visible included.
-    fn listed(&self, key: usize) -> Vec<Listed> {
-        let reference = self.queue_ref(key);
-        let queue = &self.queues[key];
-        let mut all: Vec<Listed> = queue.waiting().map(|entry| listed(entry, None)).collect();
-        all.extend(queue.damaged.iter().map(|entry| listed(entry, None)));
-        let delayed = self.delayed.iter().filter(|(_, delayed)| delayed.queue == reference);
-        all.extend(delayed.map(|(_, delayed)| listed(&delayed.entry, None)));
-        let held = self.held.iter().filter(|(_, held)| held.queue == reference);
-        all.extend(held.map(|(token, held)| listed(&held.entry, self.holder(token))));
-        let arriving = self.log.arriving().filter(|(queue, entry)| {
-            **queue == reference && entry.sequence > self.queues[key].purged
+    fn aside(&self) -> Aside {
+        let delayed = self.delayed.iter().map(|(slot, at)| (at.queue, Where::Delayed(slot)));
+        let held = self.held.iter().map(|(token, at)| (at.queue, Where::Held(token)));
+        let mut aside = Aside::default();
+        for (queue, at) in delayed.chain(held) {
+            if self.queues.get(queue.key).is_some_and(|found| found.id == queue.id) {
+                aside.entry(queue.key).or_default().push(at);
+            }
+        }
+        aside
+    }
+
+    /// The messages of a queue that wait, are delayed or held, with their holders.
+    fn entries<'a>(
+        &'a self,
+        key: usize,
+        aside: &'a Aside,
+    ) -> impl Iterator<Item = (&'a Entry, Option<Holder>)> {
+        let waiting = self.queues[key].waiting().map(|entry| (entry, None));
+        let aside = aside.get(&key).into_iter().flatten().filter_map(|at| match at {
+            Where::Waiting => None,
+            Where::Delayed(slot) => Some((&self.delayed.get(*slot)?.entry, None)),
+            Where::Held(token) => Some((&self.held.get(*token)?.entry, self.holder(*token))),
         });
-        all.extend(arriving.map(|(_, entry)| listed(entry, None)));
-        all
+        waiting.chain(aside)
+    }
+
+    /// Messages on their way to be visible, by queue; a purge takes them.
+    fn arriving(&self) -> HashMap<usize, Vec<Listed>> {
+        let mut arriving = HashMap::<usize, Vec<Listed>>::new();
+        for (queue, entry) in self.log.arriving() {
+            let found = self.queues.get(queue.key).filter(|found| found.id == queue.id);
+            if found.is_some_and(|found| entry.sequence > found.purged) {
+                arriving.entry(queue.key).or_default().push(listed(entry, None));
+            }
+        }
+        arriving
     }
 
     /// Which host this is, and when.
@@ -123,29 +154,21 @@ impl Broker {
         self.write(Level::Written, Record::Closing);
         let memory = self.queues.iter().filter(|(key, _)| !self.is_journaled(*key));
         let memory: Vec<usize> = memory.map(|(key, _)| key).collect();
+        let aside = self.aside();
         for key in memory {
             let state = self.queues[key].state();
             self.write(Level::Written, Record::Queue { change: None, state });
-            for stored in self.contents(key) {
+            let id = self.queues[key].id;
+            let entries = self.entries(key, &aside);
+            let stored = entries.filter_map(|(entry, holder)| {
+                Some(stored(id, entry, entry.message.clone()?, holder))
+            });
+            for stored in stored.collect::<Vec<_>>() {
                 self.write(Level::Written, Record::Moved(Box::new(stored)));
             }
         }
         self.restate_sessions();
         self.write(Level::Durable, Record::Closed);
-    }
-
-    /// Every message of a queue that is in memory.
-    fn contents(&self, key: usize) -> Vec<Stored> {
-        let reference = self.queue_ref(key);
-        let queue = &self.queues[key];
-        let stored =
-            |entry: &Entry, holder| Some(stored(queue.id, entry, entry.message.clone()?, holder));
-        let mut all: Vec<Stored> = queue.waiting().filter_map(|e| stored(e, None)).collect();
-        let delayed = self.delayed.iter().filter(|(_, delayed)| delayed.queue == reference);
-        all.extend(delayed.filter_map(|(_, delayed)| stored(&delayed.entry, None)));
-        let held = self.held.iter().filter(|(_, held)| held.queue == reference);
-        all.extend(held.filter_map(|(token, held)| stored(&held.entry, Some(self.holder(token)?))));
-        all
     }
 
     fn holder(&self, token: u64) -> Option<Holder> {
