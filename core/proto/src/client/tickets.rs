@@ -297,7 +297,7 @@ impl Client {
         pending.timer = None;
         if !pending.written {
             let detail = "the time ran out before the operation could be sent to the hub";
-            return self.abandon(now, id, &Error::new(Kind::Expired, detail));
+            return self.give_up(now, id, &Error::new(Kind::Expired, detail));
         }
         if let Some(due) = pending.verdict_due().filter(|due| *due > now) {
             pending.timer = Some(self.timers.insert(due, Due::Ticket(id)));
