@@ -310,7 +310,7 @@ typedef struct telpher_queue_info {
     uint32_t durability;
     // Messages that wait for their next attempt.
     uint64_t delayed;
-    // Messages whose body on disk was found damaged; they are kept and never handed out.
+    // Messages whose body on disk was found damaged: never handed out, they count until a purge.
     uint64_t damaged;
     // Messages that went to the dead-letter queue.
     uint64_t dead_lettered;

@@ -281,7 +281,7 @@ export interface QueueInfo {
   held: number
   /** Messages that wait for their next attempt. */
   delayed: number
-  /** Messages whose body on disk is damaged; they are kept and never handed out. */
+  /** Messages whose body on disk was found damaged: never handed out, they count until a purge. */
   damaged: number
   /** Bytes of bodies, keys and headers, waiting and held. */
   bytes: number

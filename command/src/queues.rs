@@ -128,7 +128,10 @@ fn described(queue: &Name, info: &QueueInfo) -> String {
     if info.damaged > 0 {
         rows.insert(
             6,
-            ("  damaged", format!("{}, kept and never handed out", number(info.damaged))),
+            (
+                "  damaged",
+                format!("{}, never handed out; a purge removes them", number(info.damaged)),
+            ),
         );
     }
     text::list(&rows)

@@ -324,7 +324,7 @@ pub struct telpher_queue_info {
     pub durability: u32,
     /// Messages that wait for their next attempt.
     pub delayed: u64,
-    /// Messages whose body on disk was found damaged; they are kept and never handed out.
+    /// Messages whose body on disk was found damaged: never handed out, they count until a purge.
     pub damaged: u64,
     /// Messages that went to the dead-letter queue.
     pub dead_lettered: u64,

@@ -17,7 +17,7 @@ pub struct QueueInfo {
     pub held: u64,
     /// Messages that wait for their next attempt.
     pub delayed: u64,
-    /// Messages whose body on disk was found damaged; they are kept and never handed out.
+    /// Messages whose body on disk was found damaged: never handed out, they count until a purge.
     pub damaged: u64,
     /// Bytes of bodies, keys and headers, waiting and held.
     pub bytes: u64,

@@ -446,18 +446,23 @@ fn a_held_message_that_is_damaged_before_it_is_handed_over_again_is_put_aside() 
 }
 
 #[test]
-fn what_is_damaged_and_can_not_be_written_forward_is_tried_once() {
+fn what_is_damaged_does_not_keep_the_segment_in_which_it_lies() {
     let mut world = empty(HUB_ID);
     let program = world.program();
-    for queue in ["keep", "held", "jobs"] {
+    for queue in ["keep", "held", "tried", "jobs"] {
         world.run(program, declare_on_disk(queue, plain()));
     }
-    for (queue, body) in [("keep", "one"), ("held", "precious"), ("keep", "precious")] {
+    for (queue, body) in
+        [("keep", "one"), ("held", "precious"), ("keep", "precious"), ("tried", "precious")]
+    {
         world.run(program, send(queue, body));
     }
     let held = world.run(program, receive("held"));
     assert_eq!(world.deliveries(program, held).len(), 1);
-    world.pass(100);
+    let tried = world.run(program, receive("tried"));
+    let (token, ..) = world.deliveries(program, tried)[0];
+    world.run(program, settle(token, Verdict::Requeue));
+    world.pass(30);
     world.take_over().unwrap();
     damage(&mut world, b"precious");
     for _ in 0..40 {
@@ -468,8 +473,23 @@ fn what_is_damaged_and_can_not_be_written_forward_is_tried_once() {
         world.run(program, settle(token, Verdict::Acknowledge));
     }
     world.pass(1_000);
+    assert!(!world.disk.files.contains_key(&1), "{:?}", world.disk.files.keys());
     assert_eq!(figures(&mut world, program, "keep"), (1, 0, 1));
     assert_eq!(figures(&mut world, program, "held"), (0, 1, 0));
+
+    world.disk.checkpoint = None;
+    world.take_over().unwrap();
+    world.pass(100);
+    let consumer = world.run(program, consume("tried", 1));
+    world.pass(1_000);
+    assert_eq!(world.deliveries(program, consumer).len(), 0);
+    assert_eq!(figures(&mut world, program, "tried"), (0, 0, 1));
+    assert_eq!(figures(&mut world, program, "keep"), (1, 0, 1), "it is not forgotten");
+    let (token, ..) = world.deliveries(program, held)[0];
+    world.run(program, settle(token, Verdict::Acknowledge));
+    assert_eq!(figures(&mut world, program, "held"), (0, 0, 0));
+    world.run(program, Command::Purge { queue: name("keep") });
+    assert_eq!(figures(&mut world, program, "keep"), (0, 0, 0));
 }
 
 #[test]

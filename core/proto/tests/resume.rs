@@ -328,7 +328,7 @@ fn a_receive_that_is_served_while_others_are_offered_is_not_offered_again() {
     let later = NOW.plus_ms(200);
     bench.broker.resume(waiting, 0);
     bench.broker.handle_held(later, waiting, &[Vec::new(), Vec::new(), vec![60, 61]]);
-    bench.broker.look_again(later);
+    bench.broker.after_input(later);
     let effects = std::iter::from_fn(|| bench.broker.poll_effect());
     let taken = effects.filter_map(|effect| match effect {
         Effect::Deliver { id, .. } => Some(id),

@@ -131,7 +131,8 @@ pub enum Record {
         /// The last of them.
         through: u32,
     },
-    /// Messages of a queue, without their bodies: in checkpoints only.
+    /// Messages of a queue, without their bodies: in checkpoints, and of those whose body can't be
+    /// read any more.
     Listed {
         /// The queue.
         queue: u64,
@@ -140,14 +141,14 @@ pub enum Record {
     },
 }
 
-/// A message as a checkpoint lists it.
+/// A message without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// Its place in the order.
     pub sequence: u64,
     /// Its id, unique in the hub.
     pub message_id: u64,
-    /// Where it lies.
+    /// Where it lies; nowhere if it is lost.
     pub place: Place,
     /// Bytes of body, key and headers.
     pub bytes: u32,
@@ -163,7 +164,7 @@ pub struct Listed {
     pub more: Option<Box<ListedMore>>,
 }
 
-/// What a checkpoint lists of few messages.
+/// What only few of them have.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct ListedMore {
     /// When it was stored, by the hub's clock; 0 if that does not matter.

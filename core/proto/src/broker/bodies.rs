@@ -52,7 +52,10 @@ impl Broker {
 
     pub(super) fn fetch(&mut self, place: Place, reader: Reader) {
         let id = self.readers.insert(reader) as u64;
-        self.fetches.push_back(Fetch { id, place });
+        match place.segment {
+            0 => self.in_vain.push(id),
+            _ => self.fetches.push_back(Fetch { id, place }),
+        }
     }
 
     /// A new message has become visible: beyond the budget its body stays on disk.
@@ -69,8 +72,9 @@ impl Broker {
     }
 
     /// A message leaves memory with its body.
-    pub(super) fn forget_body(&mut self, _queue: usize, entry: &Entry) {
+    pub(super) fn forget_body(&mut self, entry: &Entry) {
         if entry.place.segment != 0 && entry.message.is_some() {
+            debug_assert!(self.resident >= entry.size(), "what leaves memory was counted in");
             self.resident = self.resident.saturating_sub(entry.size());
         }
     }

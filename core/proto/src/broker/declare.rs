@@ -227,7 +227,9 @@ impl Broker {
             return self.usage.release(entry.place.segment, entry.size());
         };
         if entry.sequence <= found.purged {
-            return self.drop_entry(queue.key, &entry);
+            // Nobody has counted its body as being in memory.
+            self.leave(queue.key, entry.size());
+            return self.usage.release(entry.place.segment, entry.size());
         }
         self.settle_body(queue.key, &mut entry);
         self.queues[queue.key].push(entry);

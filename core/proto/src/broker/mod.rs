@@ -192,10 +192,9 @@ pub struct Broker {
     usage: log::Usage,
     fetches: VecDeque<Fetch>,
     readers: Slab<bodies::Reader>,
-    /// Reads under way for messages that are to be written anew.
-    moving: usize,
-    /// A segment with a message that can't be read, and so not be written anew; 0 is none.
-    unmovable: u32,
+    /// Reads of messages that lie nowhere any more.
+    in_vain: Vec<u64>,
+    moving: restate::Moving,
     moved: VecDeque<(Position, queues::QueueRef, u64)>,
     /// Where such messages lie, until that is written.
     unwritten: VecDeque<(Position, Place)>,
@@ -240,8 +239,8 @@ impl Broker {
             usage: log::Usage::default(),
             fetches: VecDeque::new(),
             readers: Slab::new(),
-            moving: 0,
-            unmovable: 0,
+            in_vain: Vec::new(),
+            moving: restate::Moving::default(),
             moved: VecDeque::new(),
             unwritten: VecDeque::new(),
             lost: 0,
@@ -277,6 +276,15 @@ impl Broker {
                 Due::Expiry(queue) => self.expire_due(now, queue),
                 Due::Recovered => self.recovered(),
             }
+        }
+    }
+
+    /// After every input: what it has brought about elsewhere.
+    pub fn after_input(&mut self, now: Time) {
+        self.pump_woken(now);
+        while let Some(id) = self.in_vain.pop() {
+            self.handle_read(now, id, None);
+            self.pump_woken(now);
         }
     }
 

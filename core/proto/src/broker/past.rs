@@ -396,6 +396,7 @@ impl Past {
                 info.bytes += found.entry.size();
                 match found.holder {
                     Some(_) => info.held += 1,
+                    None if found.entry.is_lost() => info.damaged += 1,
                     None => info.ready += 1,
                 }
             }
@@ -412,7 +413,8 @@ impl Past {
         if queue.is_memory() && !is_closed {
             return Some(Vec::new());
         }
-        let waiting = queue.entries.into_values().filter(|found| found.holder.is_none());
+        let is_waiting = |found: &PastEntry| found.holder.is_none() && !found.entry.is_lost();
+        let waiting = queue.entries.into_values().filter(is_waiting);
         let mut waiting: Vec<Entry> = waiting.map(|found| found.entry).collect();
         waiting.sort_by_key(|entry| (!entry.suspect, u8::MAX - entry.priority, entry.sequence));
         Some(waiting.into_iter().map(|entry| PastMessage { entry }).collect())

@@ -144,6 +144,11 @@ impl Entry {
         self.bytes.into()
     }
 
+    /// True if what it said is gone: it can't be read, and lies nowhere any more.
+    pub fn is_lost(&self) -> bool {
+        self.message.is_none() && self.place.segment == 0
+    }
+
     pub fn more_mut(&mut self) -> &mut More {
         self.more.get_or_insert_default()
     }
@@ -416,7 +421,7 @@ impl Broker {
     /// A message has left the hub for good.
     pub(super) fn drop_entry(&mut self, queue: usize, entry: &Entry) {
         self.leave(queue, entry.size());
-        self.forget_body(queue, entry);
+        self.forget_body(entry);
         self.usage.release(entry.place.segment, entry.size());
     }
 }

@@ -21,7 +21,21 @@ enum Where {
     Waiting,
     Held(u64),
     Delayed(usize),
+    Damaged(usize),
 }
+
+/// Messages that are to be written anew, since their segment holds little else.
+#[derive(Debug, Default)]
+pub(super) struct Moving {
+    segment: u32,
+    /// Those found in it; some may have left it, or the hub, since.
+    found: Vec<(QueueRef, u64)>,
+    /// Reads under way.
+    reads: usize,
+}
+
+/// Messages of one segment that are looked for at a time: that looks at every message there is.
+const FOUND_MAX: usize = 16_384;
 
 /// What is delayed or held, by the key of its queue.
 type Aside = HashMap<usize, Vec<Where>>;
@@ -81,7 +95,7 @@ impl Broker {
     ) -> impl Iterator<Item = (&'a Entry, Option<Holder>)> {
         let waiting = self.queues[key].waiting().map(|entry| (entry, None));
         let aside = aside.get(&key).into_iter().flatten().filter_map(|at| match at {
-            Where::Waiting => None,
+            Where::Waiting | Where::Damaged(_) => None,
             Where::Delayed(slot) => Some((&self.delayed.get(*slot)?.entry, None)),
             Where::Held(token) => Some((&self.held.get(*token)?.entry, self.holder(*token))),
         });
@@ -180,43 +194,40 @@ impl Broker {
     /// Begins to write messages that lie in a segment anew, at most so many of them. Does nothing
     /// while some are still being read for that.
     pub fn move_from(&mut self, segment: u32, count: usize) {
-        if self.moving > 0 || self.unmovable == segment {
+        if self.moving.reads > 0 {
             return;
         }
-        let mut found: Vec<(QueueRef, u64)> = Vec::new();
-        for (key, queue) in &self.queues {
-            let reference = self.queue_ref(key);
-            let here = queue.waiting().filter(|entry| entry.place.segment == segment);
-            found.extend(here.take(count - found.len()).map(|e| (reference, e.sequence)));
-            if found.len() == count {
-                break;
-            }
+        if self.moving.segment != segment || self.moving.found.is_empty() {
+            self.moving.segment = segment;
+            self.moving.found = self.entries_in(segment);
         }
-        let aside = self.delayed.iter().map(|(_, delayed)| (delayed.queue, &delayed.entry));
-        let held = self.held.iter().map(|(_, held)| (held.queue, &held.entry));
-        let aside = aside.chain(held).filter(|(_, entry)| entry.place.segment == segment);
-        let left = count - found.len();
-        found.extend(aside.take(left).map(|(queue, entry)| (queue, entry.sequence)));
-        let mut damaged = self.queues.iter().flat_map(|(_, queue)| &queue.damaged);
-        if found.is_empty() && damaged.any(|entry| entry.place.segment == segment) {
-            self.unmovable = segment;
-        }
-        for (queue, sequence) in found {
+        let found = &mut self.moving.found;
+        for (queue, sequence) in found.split_off(found.len().saturating_sub(count)) {
             self.move_entry(queue, sequence, None);
         }
+    }
+
+    /// Messages that lie in a segment, not more than are looked for at a time.
+    fn entries_in(&self, segment: u32) -> Vec<(QueueRef, u64)> {
+        let here = |entry: &&Entry| entry.place.segment == segment;
+        let queues = self.queues.iter().flat_map(|(key, queue)| {
+            let reference = self.queue_ref(key);
+            queue.waiting().chain(&queue.damaged).filter(here).map(move |e| (reference, e.sequence))
+        });
+        let delayed = self.delayed.iter().map(|(_, delayed)| (delayed.queue, &delayed.entry));
+        let held = self.held.iter().map(|(_, held)| (held.queue, &held.entry));
+        let aside = delayed.chain(held).filter(|(_, entry)| here(entry));
+        queues.chain(aside.map(|(queue, entry)| (queue, entry.sequence))).take(FOUND_MAX).collect()
     }
 
     /// Writes a message anew, or has it read first.
     fn move_entry(&mut self, queue: QueueRef, sequence: u64, read: Option<Message>) {
         let Some(at) = self.locate(queue, sequence) else { return };
-        let holder = match at {
-            Where::Held(token) => self.holder(token),
-            _ => None,
-        };
+        let holder = self.holder_at(at);
         let Some(entry) = self.entry_at(queue, sequence, at) else { return };
         let Some(message) = read.or_else(|| entry.message.clone()) else {
             let (place, message_id) = (entry.place, entry.message_id);
-            self.moving += 1;
+            self.moving.reads += 1;
             return self.fetch(place, Reader::Moving(queue, sequence, message_id));
         };
         let stored = stored(queue.id, entry, message, holder);
@@ -224,21 +235,30 @@ impl Broker {
         self.moved.push_back((position, queue, sequence));
     }
 
-    /// A message that is to be written anew has been read; a damaged one stays where it is.
+    /// A message that is to be written anew has been read.
     pub(super) fn moving_read(&mut self, queue: QueueRef, sequence: u64, read: Option<Message>) {
-        self.moving -= 1;
+        self.moving.reads -= 1;
         match read {
             Some(message) => self.move_entry(queue, sequence, Some(message)),
-            None => {
-                let Some(at) = self.locate(queue, sequence) else { return };
-                let Some(entry) = self.entry_at(queue, sequence, at) else { return };
-                self.unmovable = entry.place.segment;
-                if let Some(found) = self.queue_at(queue)
-                    && let Some(entry) = found.take(sequence)
-                {
-                    found.damaged.push(entry);
-                }
-            }
+            None => self.write_off(queue, sequence),
+        }
+    }
+
+    /// A message that can't be read any more is written anew without what it said: its segment can
+    /// go, and the next host still knows of it.
+    fn write_off(&mut self, queue: QueueRef, sequence: u64) {
+        let Some(at) = self.locate(queue, sequence) else { return };
+        let holder = self.holder_at(at);
+        let Some(entry) = self.entry_at(queue, sequence, at) else { return };
+        let (before, size) = (std::mem::take(&mut entry.place).segment, entry.size());
+        let messages = vec![listed(entry, holder)];
+        self.write(Level::Written, Record::Listed { queue: queue.id, messages });
+        self.usage.release(before, size);
+        if let Where::Waiting = at
+            && let Some(found) = self.queue_at(queue)
+        {
+            let entry = found.take(sequence);
+            found.damaged.extend(entry);
         }
     }
 
@@ -258,9 +278,20 @@ impl Broker {
         }
     }
 
+    fn holder_at(&self, at: Where) -> Option<Holder> {
+        match at {
+            Where::Held(token) => self.holder(token),
+            Where::Waiting | Where::Delayed(_) | Where::Damaged(_) => None,
+        }
+    }
+
     fn locate(&mut self, queue: QueueRef, sequence: u64) -> Option<Where> {
-        if self.queue_at(queue)?.find(sequence).is_some() {
+        let found = self.queue_at(queue)?;
+        if found.find(sequence).is_some() {
             return Some(Where::Waiting);
+        }
+        if let Some(at) = found.damaged.iter().position(|entry| entry.sequence == sequence) {
+            return Some(Where::Damaged(at));
         }
         let is_it = |of: QueueRef, entry: &Entry| of == queue && entry.sequence == sequence;
         let mut held = self.held.iter();
@@ -275,6 +306,7 @@ impl Broker {
     fn entry_at(&mut self, queue: QueueRef, sequence: u64, at: Where) -> Option<&mut Entry> {
         match at {
             Where::Waiting => self.queue_at(queue)?.find(sequence),
+            Where::Damaged(at) => self.queue_at(queue)?.damaged.get_mut(at),
             Where::Held(token) => self.held.get_mut(token).map(|held| &mut held.entry),
             Where::Delayed(slot) => self.delayed.get_mut(slot).map(|delayed| &mut delayed.entry),
         }

@@ -119,6 +119,9 @@ impl Broker {
             return self.restore_held(session, *holder, held);
         }
         entry.redelivered |= was_held;
+        if entry.is_lost() {
+            return self.queues[key].damaged.push(entry);
+        }
         if entry.failures > 0 {
             return self.delay(now, key, entry);
         }

@@ -72,7 +72,7 @@ impl Broker {
 
     /// After an input: there are new dead letters, and who was left to run empty may not be any
     /// more.
-    pub fn look_again(&mut self, now: Time) {
+    pub(super) fn pump_woken(&mut self, now: Time) {
         let mut queues = std::mem::take(&mut self.suspicion.passed_over);
         queues.append(&mut self.woken);
         while let Some(queue) = queues.pop_first() {

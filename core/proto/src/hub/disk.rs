@@ -120,7 +120,7 @@ impl Hub {
 
     /// Hands all records to the journal, and carries out what may leave the hub.
     pub(super) fn after_input(&mut self, now: Time) {
-        self.broker.look_again(now);
+        self.broker.after_input(now);
         if self.journal.is_some() {
             self.write_down();
             self.roll_if_full(now);
