@@ -59,14 +59,22 @@ fn a_batch_without_a_verdict_takes_effect_once_at_the_next_host() {
         let (mut world, producer, worker, token) = world();
         world.disk.is_paused = !written;
         world.disk.no_sync = true;
-        let parts = vec![part_settle(token, Verdict::Acknowledge), part_send("out", "done")];
+        let sends = ["one", "two"].map(|body| part_send("out", body));
+        let parts = sends.into_iter().chain([part_settle(token, Verdict::Acknowledge)]).collect();
         let batch = world.run(worker, Command::Batch { parts });
         (world.disk.is_paused, world.disk.no_sync) = (false, false);
         world.change_host();
         world.pass(50);
-        assert!(matches!(world.outcome(worker, batch), Ok(Outcome::Receipts(_))), "{written}");
+        let Ok(Outcome::Receipts(receipts)) = world.outcome(worker, batch) else { panic!("none") };
+        let received = [0, 1].map(|_| world.run(worker, receive("out")));
+        let ids = received.map(|id| match world.outcome(worker, id) {
+            Ok(Outcome::Delivery(delivery)) => delivery.message_id,
+            other => panic!("no message but {other:?}"),
+        });
+        assert_eq!(receipts.iter().map(|of| of.message_id).collect::<Vec<_>>(), ids, "{written}");
+        assert!(receipts.iter().all(|receipt| receipt.durability == Durability::Disk));
         assert_eq!(world.figures(producer, "in"), (0, 0));
-        assert_eq!(world.figures(producer, "out"), (1, 0));
+        assert_eq!(world.figures(producer, "out"), (0, 2));
     }
 }
 

@@ -8,7 +8,7 @@ use support::*;
 use telpher_proto::base::random::Random;
 use telpher_proto::base::{Kind, limits};
 use telpher_proto::hub::{Effect, Linger, Peer, PortId};
-use telpher_proto::wire::{Clock, Frame, Inbox, Outbox, decode};
+use telpher_proto::wire::{Clock, Frame, HeldKind, Hello, Inbox, Outbox, decode};
 
 fn encode(frame: &Frame, world: &World) -> Vec<u8> {
     let mut outbox = Outbox::default();
@@ -28,6 +28,18 @@ fn farewell(world: &mut World, port: PortId) -> Option<String> {
     while let Some(effect) = world.hub.poll_effect() {
         closed |= effect == Effect::Close(port);
     }
+    match (closed, said(world, port)) {
+        (true, Some(Frame::Bye { error })) => {
+            assert_eq!(error.kind(), Kind::Protocol);
+            Some(error.detail().to_owned())
+        }
+        (true, other) => panic!("closed without a reason: {other:?}"),
+        (false, _) => None,
+    }
+}
+
+/// What the hub has said last.
+fn said(world: &mut World, port: PortId) -> Option<Frame> {
     let mut inbox = Inbox::default();
     let mut slices = [std::io::IoSlice::new(&[])];
     world.hub.outbox(port).slices(&mut slices);
@@ -38,14 +50,7 @@ fn farewell(world: &mut World, port: PortId) -> Option<String> {
     while let Some(whole) = frames.next() {
         last = Some(decode(whole, clock).unwrap());
     }
-    match (closed, last) {
-        (true, Some(Frame::Bye { error })) => {
-            assert_eq!(error.kind(), Kind::Protocol);
-            Some(error.detail().to_owned())
-        }
-        (true, other) => panic!("closed without a reason: {other:?}"),
-        (false, _) => None,
-    }
+    last
 }
 
 fn feed(world: &mut World, port: PortId, bytes: &[u8]) {
@@ -116,6 +121,35 @@ fn a_frame_that_never_ends_is_cut_off_in_time() {
     world.now = world.now.plus_ms(1_000);
     world.hub.handle_timeout(world.now);
     assert!(farewell(&mut world, port).is_some());
+}
+
+#[test]
+fn a_program_may_hold_any_number_of_messages_that_were_taken_back_from_it() {
+    let mut world = World::in_memory();
+    let port = stranger(&mut world);
+    let bytes = greeting(&world);
+    feed(&mut world, port, &bytes);
+    let Some(Frame::Welcome(welcome)) = said(&mut world, port) else { panic!("no greeting") };
+    world.hub.handle_disconnected(world.now, port, Linger::Grace);
+
+    let (session_id, token, hub_id) = (welcome.session_id, welcome.token, welcome.hub_id);
+    let hello = Hello { session_id, token, hub_id, epoch: welcome.epoch, ..samples::hello() };
+    let port = world.hub.connect(world.now, Peer::Remote, [2; 16]);
+    let bytes = encode(&Frame::Hello(Box::new(hello)), &world);
+    feed(&mut world, port, &bytes);
+    assert!(matches!(said(&mut world, port), Some(Frame::Welcome(new)) if new.resumed));
+    for chunk in 0..200 {
+        for what in [HeldKind::Deliveries, HeldKind::Requests] {
+            let tokens = (chunk * 8_192..(chunk + 1) * 8_192).collect();
+            let bytes = encode(&Frame::Held { last: false, what, tokens }, &world);
+            feed(&mut world, port, &bytes);
+        }
+        assert_eq!(farewell(&mut world, port), None);
+    }
+    let last = Frame::Held { last: true, what: HeldKind::Open, tokens: Vec::new() };
+    let bytes = encode(&last, &world);
+    feed(&mut world, port, &bytes);
+    assert_eq!(farewell(&mut world, port), None);
 }
 
 #[test]

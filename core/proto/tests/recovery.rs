@@ -4,9 +4,13 @@ mod support;
 
 use support::*;
 use telpher_proto::base::limits::Sizes;
-use telpher_proto::base::record::{DeadTo, Place, QueueState, Record, Settled};
-use telpher_proto::base::{Command, Durability, Notice, Outcome, QueueOptions, Verdict};
-use telpher_proto::broker::Past;
+use telpher_proto::base::record::{
+    DeadTo, Delivered, Holder, Place, QueueState, Record, Sent, SessionState, Settled,
+};
+use telpher_proto::base::{
+    Command, Durability, Kind, Message, Notice, Outcome, QueueOptions, Time, Verdict,
+};
+use telpher_proto::broker::{Broker, Past};
 use telpher_proto::journal::Checkpoint;
 
 #[test]
@@ -84,23 +88,27 @@ fn a_message_that_is_written_anew_is_not_read_there_before_it_is_written() {
     }
 }
 
-#[test]
-fn a_verdict_counts_though_the_message_went_with_an_old_segment() {
-    let (id, options) = (1, QueueOptions::default().resolved(Durability::Disk));
-    let queue = |id, name: &str| QueueState {
+/// A queue on disk in which three messages have been stored.
+fn queue_state(id: u64, name: &str) -> QueueState {
+    QueueState {
         id,
         name: support::name(name),
-        options: options.clone(),
+        options: QueueOptions::default().resolved(Durability::Disk),
         sequence: 3,
         sent: 3,
         acknowledged: 0,
         rejected: 0,
         requeued: 0,
         dead_lettered: 0,
-    };
+    }
+}
+
+#[test]
+fn a_verdict_counts_though_the_message_went_with_an_old_segment() {
+    let id = 1;
     let mut past = Past::default();
     for (id, name) in [(1, "jobs"), (2, "jobs.dead")] {
-        let state = Box::new(queue(id, name));
+        let state = Box::new(queue_state(id, name));
         past.apply(Record::Queue { change: None, state }, Place::default());
     }
     let dead = Some(DeadTo { queue: 2, sequence: 7 });
@@ -115,6 +123,33 @@ fn a_verdict_counts_though_the_message_went_with_an_old_segment() {
     let [(_, jobs), (_, dead)] = &queues[..] else { panic!("two queues but {queues:?}") };
     assert_eq!((jobs.acknowledged, jobs.rejected, jobs.requeued), (1, 1, 1));
     assert_eq!((jobs.dead_lettered, dead.sent), (1, 4));
+}
+
+#[test]
+fn a_journal_that_says_that_two_messages_are_one_delivery_is_corrupt() {
+    let mut past = Past::default();
+    let session = SessionState {
+        id: 5,
+        token: [1; 16],
+        local: false,
+        process: None,
+        oldest: 1,
+        marks: Vec::new(),
+    };
+    let state = Box::new(queue_state(1, "jobs"));
+    past.apply(Record::Queue { change: None, state }, Place::default());
+    past.apply(Record::Session(Box::new(session)), Place::default());
+    for sequence in [1, 2] {
+        let (message_id, message) = (sequence, Message::new("job"));
+        let sent = Sent { queue: 1, sequence, message_id, time_ms: 1, message };
+        past.apply(Record::Sent { change: None, sent }, Place { segment: 1, offset: 9, size: 9 });
+        let holder = Holder { session: 5, token: 77, id: 1, is_receive: false };
+        let delivered = Delivered { queue: 1, sequence, holder };
+        past.apply(Record::Delivered(delivered), Place::default());
+    }
+    let error = Broker::restore(broker_config(), past, 9, Time::from_nanos(1)).unwrap_err();
+    assert_eq!(error.kind(), Kind::Corrupt);
+    assert!(error.detail().contains("0x4d"), "{error}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use telpher_proto::base::record::Change;
 use telpher_proto::base::{
     Command, Durability, Kind, Message, Outcome, QueueOptions, Time, Verdict, What,
 };
-use telpher_proto::broker::{Broker, ChangeRef, Config, Effect, Linger, NameId, SessionKey};
+use telpher_proto::broker::{Broker, ChangeRef, Effect, Linger, NameId, Resumed, SessionKey};
 use telpher_proto::client::{self, Client};
 
 const NOW: Time = Time::from_nanos(1_000_000_000);
@@ -20,19 +20,14 @@ struct Bench {
     sequence: u64,
 }
 
+/// The program holds nothing, and these are open.
+fn still_open<const N: usize>(open: [u64; N]) -> Resumed {
+    Resumed { open: open.into_iter().collect(), ..Resumed::default() }
+}
+
 impl Bench {
     fn new() -> Bench {
-        let config = Config {
-            hub_id: [9; 16],
-            epoch: 1,
-            directory: false,
-            session_grace_ms: 5_000,
-            boot: CLOCK,
-            time_ms: 0,
-            seed: 1,
-            resident_max: 1024,
-        };
-        let mut broker = Broker::new(config, NOW);
+        let mut broker = Broker::new(broker_config(), NOW);
         let session = broker.start_session(NOW, [1; 16], false, None).unwrap();
         let name = broker.open_name(&name("jobs")).unwrap();
         Bench { broker, session, name, sequence: 0 }
@@ -104,7 +99,7 @@ fn a_send_refused_after_the_program_set_out_to_repeat_it_is_not_stored_by_the_re
     bench.send(3);
     bench.send(4);
     bench.break_and_resume();
-    bench.broker.handle_held(NOW, bench.session, &[vec![], vec![], vec![4]]);
+    bench.broker.handle_resumed(NOW, bench.session, still_open([4]));
     bench.delete_and_declare();
     assert_eq!(bench.told(4), Some(Kind::NotFound));
     assert!(bench.begin(4, 3).is_none());
@@ -119,7 +114,7 @@ fn a_send_refused_before_the_program_has_said_what_it_has_is_not_told_and_tried_
     bench.break_and_resume();
     bench.delete_and_declare();
     assert_eq!(bench.told(4), None);
-    bench.broker.handle_held(NOW, bench.session, &[vec![], vec![], vec![4]]);
+    bench.broker.handle_resumed(NOW, bench.session, still_open([4]));
     assert!(bench.begin(4, 3).is_some());
 }
 
@@ -129,7 +124,7 @@ fn a_consumer_that_ended_after_the_program_set_out_to_repeat_it_does_not_come_ba
     bench.declare(2, 1);
     bench.broker.consume(NOW, bench.session, bench.name, (9, 5, 0)).unwrap();
     bench.break_and_resume();
-    bench.broker.handle_held(NOW, bench.session, &[vec![], vec![], vec![9]]);
+    bench.broker.handle_resumed(NOW, bench.session, still_open([9]));
     bench.delete_and_declare();
     assert_eq!(bench.told(9), Some(Kind::NotFound));
     bench.broker.consume(NOW, bench.session, bench.name, (9, 5, 0)).unwrap();
@@ -327,7 +322,7 @@ fn a_receive_that_is_served_while_others_are_offered_is_not_offered_again() {
     // The message has died by then, and is taken from the other queue.
     let later = NOW.plus_ms(200);
     bench.broker.resume(waiting, 0);
-    bench.broker.handle_held(later, waiting, &[Vec::new(), Vec::new(), vec![60, 61]]);
+    bench.broker.handle_resumed(later, waiting, still_open([60, 61]));
     bench.broker.after_input(later);
     let effects = std::iter::from_fn(|| bench.broker.poll_effect());
     let taken = effects.filter_map(|effect| match effect {

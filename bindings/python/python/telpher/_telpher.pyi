@@ -171,7 +171,7 @@ class QueueInfo:
         """Messages that wait for their next attempt."""
     @property
     def damaged(self) -> int:
-        """Messages whose body on disk was found damaged: never handed out, they count till a purge."""
+        """Messages whose body on disk was found damaged: they count till a purge."""
     @property
     def bytes(self) -> int:
         """Bytes of bodies, keys and headers, waiting and held."""

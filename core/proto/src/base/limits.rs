@@ -174,8 +174,8 @@ pub const DROP_MS: u64 = 100;
 /// Descriptors with a larger number than this are refused; Linux allows no more by default.
 pub const DESCRIPTORS_MAX: usize = 1 << 20;
 
-/// Deliveries, requests or open ids that a resuming program may list.
-pub const HELD_MAX: usize = 16 * PREFETCH_MAX as usize;
+/// Open ids that a resuming program may list: many more than it can have.
+pub const OPEN_LISTED_MAX: usize = 16 * IN_FLIGHT_MAX;
 
 /// Failed attempts after which a message is a dead letter, if its queue does not say.
 pub const ATTEMPTS_DEFAULT: u32 = 20;

@@ -6,6 +6,7 @@
 //! Floor: base.
 
 use super::command::{QueueOptions, Verdict};
+use super::event::{Durability, Receipt};
 use super::message::Message;
 use super::name::Name;
 
@@ -409,11 +410,31 @@ pub enum Mark {
     /// Done, with nothing to tell.
     Empty,
     /// A message was stored, under this id and with this durability.
-    Receipt(super::event::Receipt),
+    Receipt(Receipt),
     /// So many messages.
     Count(u64),
     /// Several messages were stored.
-    Receipts(Vec<super::event::Receipt>),
+    Receipts(Receipts),
+}
+
+/// Receipts of the sends of one batch, whose ids follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipts {
+    /// The first message's id.
+    pub first: u64,
+    /// Messages stored.
+    pub count: u32,
+    /// How safe all of them are.
+    pub durability: Durability,
+}
+
+impl Receipts {
+    /// Each of them, in order.
+    pub fn each(self) -> Vec<Receipt> {
+        let Receipts { first, durability, .. } = self;
+        let receipt = |at| Receipt { message_id: first.wrapping_add(u64::from(at)), durability };
+        (0..self.count).map(receipt).collect()
+    }
 }
 
 /// What may be written down now.

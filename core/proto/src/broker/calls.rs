@@ -263,7 +263,7 @@ impl Broker {
         reply: Reply,
     ) -> Result<(), Error> {
         self.sessions[session].answered += 1;
-        if !self.calls.get(token).is_some_and(|call| call.runs_at(session)) {
+        if !self.handles(session, token) {
             let detail = "the session does not handle this request (any more)";
             return Err(Error::new(Kind::LeaseLost, detail));
         }
@@ -416,8 +416,7 @@ impl Broker {
 
     /// After a broken connection: requests that did not arrive are handed out again, and requests
     /// that nobody waits for any more are withdrawn.
-    pub(super) fn request_again(&mut self, now: Time, session: SessionKey, arrived: &[u64]) {
-        let arrived: Set<u64> = arrived.iter().copied().collect();
+    pub(super) fn request_again(&mut self, now: Time, session: SessionKey, arrived: &Set<u64>) {
         for token in self.requests_of(session) {
             let Some(call) = self.calls.get(token) else { continue };
             let State::Running { registration, .. } = call.state else { continue };
@@ -439,6 +438,11 @@ impl Broker {
                 }
             }
         }
+    }
+
+    /// True if the session handles this.
+    pub fn handles(&self, session: SessionKey, token: u64) -> bool {
+        self.calls.get(token).is_some_and(|call| call.runs_at(session))
     }
 
     /// Requests that a session handles, in order.

@@ -8,7 +8,7 @@
 use super::log::{Level, Staged};
 use super::queues::{Entry, QueueRef};
 use super::sessions::{Ticket, sorted};
-use super::{Broker, Due, Effect, NameId, SessionKey};
+use super::{Broker, Due, Effect, NameId, SessionKey, Set};
 use crate::base::record::{Delivered, Holder, Record, Room};
 use crate::base::timers::TimerKey;
 use crate::base::{Delivery, Error, Kind, Time};
@@ -294,9 +294,13 @@ impl Broker {
         self.effects.push_back(Effect::Deliver { session, id, delivery });
     }
 
+    /// True if the session holds this.
+    pub fn holds(&self, session: SessionKey, token: u64) -> bool {
+        self.sessions[session].held.contains(&token)
+    }
+
     /// After a broken connection: deliveries that did not arrive are handed out again.
-    pub(super) fn deliver_again(&mut self, now: Time, session: SessionKey, arrived: &[u64]) {
-        let arrived: std::collections::HashSet<u64> = arrived.iter().copied().collect();
+    pub(super) fn deliver_again(&mut self, now: Time, session: SessionKey, arrived: &Set<u64>) {
         let held = self.sessions[session].held.iter();
         let mut lost: Vec<u64> = held.filter(|token| !arrived.contains(token)).copied().collect();
         // In the order of their queues; a token's number says nothing about that.

@@ -60,7 +60,7 @@ pub use names::NameId;
 pub use past::{Past, PastMessage};
 pub use restore::Restored;
 pub use sends::ChangeRef;
-pub use sessions::{Linger, SessionId, SessionKey};
+pub use sessions::{Linger, Resumed, SessionId, SessionKey};
 pub use settles::Part;
 
 type Map<K, V> = HashMap<K, V, RandomState>;

@@ -12,8 +12,8 @@ use super::entries::Entries;
 use super::queues::{Entry, QueueView};
 use super::returns::{become_dead_letter, note_failure};
 use crate::base::record::{
-    Change, DeadTo, Failure, Holder, Listed, Mark, Place, QueueState, Record, Returned, Sent,
-    SessionState, Settled, Stored, Why,
+    Change, DeadTo, Failure, Holder, Listed, Mark, Place, QueueState, Receipts, Record, Returned,
+    Sent, SessionState, Settled, Stored, Why,
 };
 use crate::base::sequence::Marks;
 use crate::base::{Durability, Name, Peeked, QueueInfo, Receipt, Verdict};
@@ -256,9 +256,11 @@ impl Past {
         let queues = sent.iter().map(|sent| sent.queue).chain(settled.iter().map(|s| s.queue));
         let levels = queues.filter_map(|queue| Some(self.queues.get(&queue)?.durability()));
         let durability = levels.max().unwrap_or(Durability::Disk);
-        let stored = sent.into_iter().map(|sent| self.store(sent, place).message_id);
-        let receipts = stored.map(|message_id| Receipt { message_id, durability });
-        let receipts = receipts.collect();
+        let first = sent.first().map_or(0, |sent| sent.message_id);
+        let receipts = Receipts { first, count: sent.len() as u32, durability };
+        for sent in sent {
+            self.store(sent, place);
+        }
         settled.into_iter().for_each(|settled| self.settle(settled));
         self.mark(change, Mark::Receipts(receipts));
     }

@@ -143,7 +143,7 @@ impl Broker {
                 Done::Empty => Mark::Empty,
                 Done::Receipt(receipt) => Mark::Receipt(*receipt),
                 Done::Count(count) => Mark::Count(*count),
-                Done::Receipts(receipts) => Mark::Receipts(receipts.to_vec()),
+                Done::Receipts(receipts) => Mark::Receipts(*receipts),
             }),
         };
         let marks = marks.filter_map(|(sequence, marked)| Some((sequence, mark(marked)?)));

@@ -68,7 +68,7 @@ impl Broker {
                     Mark::Empty => Done::Empty,
                     Mark::Receipt(receipt) => Done::Receipt(*receipt),
                     Mark::Count(count) => Done::Count(*count),
-                    Mark::Receipts(receipts) => Done::Receipts(receipts.clone().into()),
+                    Mark::Receipts(receipts) => Done::Receipts(*receipts),
                 }));
             }
         }
@@ -91,13 +91,13 @@ impl Broker {
             return Ok(());
         }
         for found in past.entries.into_values() {
-            self.restore_entry(now, key, found);
+            self.restore_entry(now, key, found)?;
         }
         self.watch_expiry(now, key);
         Ok(())
     }
 
-    fn restore_entry(&mut self, now: Time, key: usize, found: PastEntry) {
+    fn restore_entry(&mut self, now: Time, key: usize, found: PastEntry) -> Result<(), Error> {
         let PastEntry { mut entry, holder } = found;
         let size = entry.size();
         self.usage.keep(entry.place.segment, size);
@@ -119,20 +119,28 @@ impl Broker {
             return self.restore_held(session, *holder, held);
         }
         entry.redelivered |= was_held;
-        if entry.is_lost() {
-            return self.queues[key].damaged.push(entry);
+        match entry.failures {
+            _ if entry.is_lost() => self.queues[key].damaged.push(entry),
+            0 => self.queues[key].push(entry),
+            _ => self.delay(now, key, entry),
         }
-        if entry.failures > 0 {
-            return self.delay(now, key, entry);
-        }
-        self.queues[key].push(entry);
+        Ok(())
     }
 
-    fn restore_held(&mut self, session: SessionKey, holder: Holder, held: Held) {
+    fn restore_held(
+        &mut self,
+        session: SessionKey,
+        holder: Holder,
+        held: Held,
+    ) -> Result<(), Error> {
         let QueueRef { key, .. } = held.queue;
         let is_suspect = held.entry.suspect;
         if !self.held.restore(holder.token, held) {
-            return;
+            let detail = format!(
+                "the journal says that two messages are held as delivery {:#x}",
+                holder.token
+            );
+            return Err(Error::new(Kind::Corrupt, detail));
         }
         self.queues[key].held += 1;
         let session = &mut self.sessions[session];
@@ -141,6 +149,7 @@ impl Broker {
         if holder.is_receive {
             session.tickets.insert(holder.id, Ticket::Received);
         }
+        Ok(())
     }
 
     /// The programs of the hub that this one is a copy of have nothing here.
@@ -178,10 +187,9 @@ impl Broker {
 
 /// True if a message was stored, in memory only.
 fn is_of_memory(mark: &Mark) -> bool {
-    let receipt = match mark {
-        Mark::Receipt(receipt) => Some(receipt),
-        Mark::Receipts(receipts) => receipts.first(),
-        Mark::Empty | Mark::Count(_) => None,
-    };
-    receipt.is_some_and(|receipt| receipt.durability == Durability::Memory)
+    match mark {
+        Mark::Receipt(receipt) => receipt.durability == Durability::Memory,
+        Mark::Receipts(receipts) => receipts.durability == Durability::Memory,
+        Mark::Empty | Mark::Count(_) => false,
+    }
 }

@@ -191,8 +191,8 @@ impl Broker {
         message: Message,
     ) -> (Option<Sent>, Entry) {
         let size = message.size() as u64;
+        let message_id = self.next_message_id();
         self.message_count += 1;
-        let message_id = (self.config.epoch << 40) + self.message_count;
         self.count_in(key, size);
         let is_journaled = self.is_journaled(key);
         let time_ms = self.time_ms(now);
@@ -211,6 +211,11 @@ impl Broker {
             entry.more_mut().time_ms = time_ms;
         }
         (sent, entry)
+    }
+
+    /// Ids follow each other.
+    pub(super) fn next_message_id(&self) -> u64 {
+        (self.config.epoch << 40) + self.message_count + 1
     }
 
     fn wait_for_room(

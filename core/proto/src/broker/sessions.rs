@@ -13,7 +13,7 @@ use slab::Slab;
 use super::log::{Level, SessionRef, Staged};
 use super::sends::ChangeRef;
 use super::{Broker, Due, Effect, Map, Set};
-use crate::base::record::{Process, Record, SessionState};
+use crate::base::record::{Process, Receipts, Record, SessionState};
 use crate::base::sequence::Marks;
 use crate::base::timers::TimerKey;
 use crate::base::{Error, Kind, Outcome, Receipt, Time, limits};
@@ -63,7 +63,7 @@ pub(super) enum Done {
     Empty,
     Receipt(Receipt),
     Count(u64),
-    Receipts(Box<[Receipt]>),
+    Receipts(Receipts),
 }
 
 impl From<Done> for Outcome {
@@ -72,7 +72,7 @@ impl From<Done> for Outcome {
             Done::Empty => Outcome::Empty,
             Done::Receipt(receipt) => Outcome::Receipt(receipt),
             Done::Count(count) => Outcome::Count(count),
-            Done::Receipts(receipts) => Outcome::Receipts(receipts.into()),
+            Done::Receipts(receipts) => Outcome::Receipts(receipts.each()),
         }
     }
 }
@@ -166,6 +166,17 @@ impl Session {
     pub fn takes_more(&self) -> bool {
         self.present && !self.congested && !self.alone
     }
+}
+
+/// What a program still has of a session that it resumes.
+#[derive(Debug, Default)]
+pub struct Resumed {
+    /// Deliveries that it holds.
+    pub deliveries: Set<u64>,
+    /// Requests that it handles, or whose answers are on their way.
+    pub requests: Set<u64>,
+    /// Tickets, consumers and services that are open; others were cancelled or stopped.
+    pub open: Set<u64>,
 }
 
 #[derive(Debug)]
@@ -283,7 +294,7 @@ impl Broker {
 
     /// A connection carries the session again; `received` counted results have arrived.
     ///
-    /// Nothing new is handed to it until `handle_held`.
+    /// Nothing new is handed to it until `handle_resumed`.
     pub fn resume(&mut self, key: SessionKey, received: u64) {
         self.handle_received(key, received);
         let session = &mut self.sessions[key];
@@ -301,9 +312,8 @@ impl Broker {
 
     /// What the program still has: deliveries, requests and open ids. Whatever else it was
     /// handed did not arrive and is handed out again; whatever else it asked for was cancelled.
-    pub fn handle_held(&mut self, now: Time, key: SessionKey, held: &[Vec<u64>; 3]) {
-        let [deliveries, requests, open] = held;
-        let open: Set<u64> = open.iter().copied().collect();
+    pub fn handle_resumed(&mut self, now: Time, key: SessionKey, resumed: Resumed) {
+        let Resumed { deliveries, requests, open } = resumed;
         let tickets = self.sessions[key].tickets.keys().copied();
         for ticket in sorted(tickets.filter(|ticket| !open.contains(ticket))) {
             self.cancel(now, key, ticket);
@@ -321,8 +331,8 @@ impl Broker {
         };
         session.repeated = open.into_iter().filter(known).collect();
         session.present = true;
-        self.deliver_again(now, key, deliveries);
-        self.request_again(now, key, requests);
+        self.deliver_again(now, key, &deliveries);
+        self.request_again(now, key, &requests);
         self.offer_all(now, key);
     }
 

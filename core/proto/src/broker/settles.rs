@@ -7,8 +7,8 @@ use super::queues::Entry;
 use super::sends::ChangeRef;
 use super::sessions::{Confirmation, Done, Marked};
 use super::{Broker, Due, NameId, SessionKey};
-use crate::base::record::{Record, Room, Sent, Settled, Why};
-use crate::base::{Durability, Error, Kind, Message, Outcome, Receipt, Time, Verdict, limits};
+use crate::base::record::{Receipts, Record, Room, Sent, Settled, Why};
+use crate::base::{Durability, Error, Kind, Message, Outcome, Time, Verdict, limits};
 
 /// One part of a batch.
 #[derive(Clone, Debug)]
@@ -230,14 +230,13 @@ impl Broker {
             Level::Written => Durability::Os,
             Level::Durable => Durability::Disk,
         };
-        let mut receipts = Vec::new();
+        let first = self.next_message_id();
         for part in parts {
             match part {
                 Part::Send(name, message) => {
                     let Ok(queue) = self.find_queue(*name) else { continue };
                     let (written, entry) = self.take_in(now, queue, message.to_stored());
                     sent.extend(written);
-                    receipts.push(Receipt { message_id: entry.message_id, durability });
                     entries.push((queue, entry));
                 }
                 Part::Settle(token, verdict, reason) => {
@@ -251,7 +250,8 @@ impl Broker {
             let by = Some(change.numbers);
             self.write(level, Record::Batch { change: by, sent, settled });
         }
-        let outcome = Done::Receipts(receipts.into());
+        let count = entries.len() as u32;
+        let outcome = Done::Receipts(Receipts { first, count, durability });
         self.mark(change, Marked::Logged(outcome.clone()));
         self.stage(now, level, Staged::Confirm(Confirmation { change, outcome }));
         for (queue, entry) in entries {

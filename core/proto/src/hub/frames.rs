@@ -322,16 +322,28 @@ impl Hub {
         session: SessionKey,
         (last, what, tokens): (bool, HeldKind, Vec<u64>),
     ) -> Result<(), Malformed> {
-        let held = &mut self.connections[port.0].held;
-        let list = &mut held[what as usize];
-        if list.len() + tokens.len() > limits::HELD_MAX {
-            let limit = limits::HELD_MAX;
-            return Err(Malformed::new(format!("a program holds at most {limit} of a kind")));
+        let (broker, resumed) = (&mut self.broker, &mut self.connections[port.0].resumed);
+        // A program may hold what the hub knows to be over, in any number: nothing is kept of that.
+        let tokens = tokens.into_iter();
+        match what {
+            HeldKind::Deliveries => {
+                resumed.deliveries.extend(tokens.filter(|token| broker.holds(session, *token)));
+            }
+            HeldKind::Requests => {
+                resumed.requests.extend(tokens.filter(|token| broker.handles(session, *token)));
+            }
+            HeldKind::Open => {
+                resumed.open.extend(tokens);
+                let (count, limit) = (resumed.open.len(), limits::OPEN_LISTED_MAX);
+                if count > limit {
+                    let detail = format!("{count} open ids are listed; at most {limit}");
+                    return Err(Malformed::new(detail));
+                }
+            }
         }
-        list.extend(tokens);
         if last {
-            let held = std::mem::take(held);
-            self.broker.handle_held(now, session, &held);
+            let resumed = std::mem::take(resumed);
+            broker.handle_resumed(now, session, resumed);
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ use slab::Slab;
 use crate::base::record::Process;
 use crate::base::timers::{TimerKey, Timers};
 use crate::base::{Error, Time, limits};
-use crate::broker::{Broker, NameId, SessionKey};
+use crate::broker::{Broker, NameId, Resumed, SessionKey};
 use crate::journal::Journal;
 use crate::port::Port;
 use crate::wire::{Frame, Outbox};
@@ -97,8 +97,8 @@ struct Connection {
     dirty: bool,
     paused: bool,
     timer: Option<(Time, TimerKey)>,
-    /// What a resuming program says that it holds, by `HeldKind`.
-    held: [Vec<u64>; 3],
+    /// What a resuming program says that it still has.
+    resumed: Resumed,
     answered_told: u64,
     /// Answers have arrived that are to be told of by now, or with the next frame.
     answered_due: Option<Time>,
@@ -159,7 +159,7 @@ impl Hub {
             dirty: false,
             paused: false,
             timer: None,
-            held: Default::default(),
+            resumed: Resumed::default(),
             answered_told: 0,
             answered_due: None,
         }));

@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes};
 
 use crate::base::record::{
     Change, DeadTo, Delivered, Failure, History, Holder, Listed, ListedMore, Mark, Origin, Place,
-    Process, QueueState, Record, Returned, Sent, SessionState, Settled, Stored, Why,
+    Process, QueueState, Receipts, Record, Returned, Sent, SessionState, Settled, Stored, Why,
 };
 use crate::base::{
     Durability, Headers, Message, Name, Overflow, Properties, QueueOptions, Receipt,
@@ -331,8 +331,8 @@ impl Reader {
             1 => Mark::Receipt(self.receipt()?),
             2 => Mark::Count(self.u64()?),
             3 => {
-                let count = self.u32()?;
-                Mark::Receipts((0..count).map(|_| self.receipt()).collect::<Option<_>>()?)
+                let (first, count) = (self.u64()?, self.u32()?);
+                Mark::Receipts(Receipts { first, count, durability: self.durability()? })
             }
             _ => return None,
         })

@@ -262,8 +262,9 @@ fn session(state: &SessionState, out: &mut BytesMut) {
             }
             Mark::Receipts(receipts) => {
                 out.put_u8(3);
-                out.put_u32_le(receipts.len() as u32);
-                receipts.iter().for_each(|of| receipt(of, out));
+                out.put_u64_le(receipts.first);
+                out.put_u32_le(receipts.count);
+                out.put_u8(receipts.durability as u8);
             }
         }
     }

@@ -34,6 +34,20 @@ pub const SMALL: Sizes = Sizes {
     resident_max: 4 * 1024 * 1024,
 };
 
+/// A broker without a hub around it, and without a journal.
+pub fn broker_config() -> telpher_proto::broker::Config {
+    telpher_proto::broker::Config {
+        hub_id: HUB_ID,
+        epoch: 1,
+        directory: false,
+        session_grace_ms: 5_000,
+        boot: CLOCK,
+        time_ms: 0,
+        seed: 1,
+        resident_max: 1024,
+    }
+}
+
 pub struct World {
     pub now: Time,
     pub hub: Hub,
