@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! journal.00000007      a segment
-//! journal.00000008.tmp  one that is being made: filled with zeros and synced before it is renamed
+//! journal.00000008.PID.tmp
+//!                       one that is being made: filled with zeros and synced before it is renamed
 //! checkpoint            what stood at the beginning of a segment: a cache
 //! reserve               room on a full disk for the next host's first segment
 //! ```
@@ -145,7 +146,8 @@ impl Directory {
     /// Begins to make a segment.
     pub(crate) fn begin_segment(&self, number: u32, size: u64) -> io::Result<Filling> {
         let path = self.segment_path(number);
-        let temporary = path.with_extension(format!("{number:08}.tmp"));
+        // Of a process that has lost its lock file and does not know it yet the name is another.
+        let temporary = path.with_extension(format!("{number:08}.{}.tmp", std::process::id()));
         Ok(Filling { file: make(&temporary)?, temporary, path, size, filled: 0 })
     }
 
