@@ -193,13 +193,7 @@ impl Broker {
     /// `NOT_FOUND` without such a queue.
     pub fn inspect(&self, name: NameId) -> Result<Outcome, Error> {
         let key = self.find_queue(name)?;
-        Ok(Outcome::Queue(Box::new(self.figures(key))))
-    }
-
-    fn figures(&self, key: usize) -> crate::base::QueueInfo {
-        let mut info = self.queues[key].info();
-        info.consumers += self.receives_of(key).len() as u64;
-        info
+        Ok(Outcome::Queue(Box::new(self.queues[key].info())))
     }
 
     /// Queues and their figures, by name, behind `after`: as many as one answer may list.
@@ -209,7 +203,7 @@ impl Broker {
         let mut queues: Vec<(&Name, usize)> = queues.map(|(key, q)| (&q.name, key)).collect();
         queues.sort_unstable();
         queues.truncate(limits::LIST_MAX);
-        let listed = queues.into_iter().map(|(name, key)| (name.clone(), self.figures(key)));
+        let listed = queues.into_iter().map(|(name, key)| (name.clone(), self.queues[key].info()));
         Outcome::Queues(listed.collect())
     }
 

@@ -77,6 +77,7 @@ impl Broker {
         };
         let receive = Receive { session, ticket, queue, timer: None, ready: false };
         let key = self.receives.insert(receive);
+        self.queues[queue].receives += 1;
         self.sessions[session].tickets.insert(ticket, Ticket::Receive(key));
         self.offer_receive(now, key);
         // Unless it was taken at once, it waits.
@@ -115,6 +116,7 @@ impl Broker {
 
     pub(super) fn remove_receive(&mut self, key: usize) -> (SessionKey, u64) {
         let receive = self.receives.remove(key);
+        self.queues[receive.queue].receives -= 1;
         if let Some(timer) = receive.timer {
             self.timers.remove(timer);
         }

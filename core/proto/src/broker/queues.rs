@@ -57,6 +57,8 @@ pub(super) struct Queue {
     /// Who can take more, least recently served first.
     pub takers: VecDeque<Taker>,
     pub consumers: u64,
+    /// Receives that wait.
+    pub receives: u64,
     /// Sends that wait for room; those that have ended since are passed over.
     pub sends: VecDeque<u64>,
     pub sends_waiting: u64,
@@ -180,6 +182,7 @@ impl Queue {
             expiry: None,
             takers: VecDeque::new(),
             consumers: 0,
+            receives: 0,
             sends: VecDeque::new(),
             sends_waiting: 0,
             sent: 0,
@@ -307,7 +310,7 @@ impl Queue {
             damaged: self.damaged.len() as u64,
             bytes: self.bytes,
             sends_waiting: self.sends_waiting,
-            consumers: self.consumers,
+            consumers: self.consumers + self.receives,
             ..QueueView::of(&self.state())
         }
     }
