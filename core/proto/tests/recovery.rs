@@ -153,6 +153,32 @@ fn a_journal_that_says_that_two_messages_are_one_delivery_is_corrupt() {
 }
 
 #[test]
+fn a_segment_whose_removal_a_power_cut_has_undone_counts_for_nothing() {
+    let sizes = Sizes { segment: (16_384, 16_384), ..Sizes::default() };
+    let mut world = World::with_sizes(sizes);
+    let program = world.program();
+    world.run(program, declare_on_disk("jobs", on(Durability::Os)));
+    world.disk.no_sync = true;
+    let mut sent = 0;
+    while world.disk.files.keys().max() < Some(&5) {
+        world.run(program, big("jobs", sent, 1_000));
+        sent += 1;
+    }
+    world.disk.no_sync = false;
+    let before = world.disk.files.clone();
+    world.change_host();
+    world.pass(50);
+    let (number, content) = before.last_key_value().unwrap();
+    assert!(!world.disk.files.contains_key(&(number - 1)), "{:?}", world.disk.files.keys());
+    world.disk.files.insert(*number, content.clone());
+    for _ in 0..2 {
+        world.change_host();
+        world.pass(50);
+        assert_eq!(world.figures(program, "jobs"), (sent as u64, 0));
+    }
+}
+
+#[test]
 fn a_segment_of_which_nothing_counts_is_not_missed_among_others() {
     let sizes = Sizes { segment: (16_384, 16_384), ..Sizes::default() };
     let mut world = World::with_sizes(sizes);

@@ -118,6 +118,7 @@ pub fn recover(
     let Source { files, checkpoint, read } = source;
     let mut files = files.to_vec();
     files.sort_unstable_by_key(|file| file.number);
+    let left_over = files.split_off(end_of_those_that_count(&journal_id, &files, read)?);
     let first = unbroken(&files);
     let mut scan = Scan {
         journal_id,
@@ -146,7 +147,35 @@ pub fn recover(
         }
         scan.segment(file.number, &content)?;
     }
-    scan.finish(&files)
+    let mut found = scan.finish(&files)?;
+    found.obsolete.extend(left_over.into_iter().map(|file| file.number));
+    Ok(found)
+}
+
+/// How many of the files may count. Behind a gap may lie what is left of files that were removed in
+/// any order, since a later host has begun before them: they were begun by an earlier one, or never.
+fn end_of_those_that_count(
+    journal_id: &[u8; 16],
+    files: &[File],
+    read: &mut dyn FnMut(u32) -> Result<Bytes, Error>,
+) -> Result<usize, Error> {
+    let mut epoch = |file: File| {
+        let header = SegmentHeader::decode(journal_id, file.number, &read(file.number)?);
+        Ok(header.map(|header| header.epoch))
+    };
+    for (at, pair) in files.windows(2).enumerate() {
+        let [before, behind] = [pair[0], pair[1]];
+        if before.number + 1 == behind.number {
+            continue;
+        }
+        // If it is the next one that is missing, the one before says so.
+        if let Some(before) = epoch(before)?
+            && epoch(behind)?.is_none_or(|behind| behind < before)
+        {
+            return Ok(at + 1);
+        }
+    }
+    Ok(files.len())
 }
 
 /// The first of the files that follow each other without a gap up to the last one.
