@@ -128,6 +128,10 @@ int ftruncate(int fd, off_t size) {
     return is_inside(fd) && fails() ? -1 : REAL(ftruncate)(fd, size);
 }
 
+int fallocate(int fd, int mode, off_t from, off_t size) {
+    return is_inside(fd) && fails() ? -1 : REAL(fallocate)(fd, mode, from, size);
+}
+
 int ftruncate64(int fd, off64_t size) {
     return is_inside(fd) && fails() ? -1 : REAL(ftruncate64)(fd, size);
 }

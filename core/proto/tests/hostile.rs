@@ -55,7 +55,7 @@ fn said(world: &mut World, port: PortId) -> Option<Frame> {
 
 fn feed(world: &mut World, port: PortId, bytes: &[u8]) {
     world.hub.inbox(port).extend_from_slice(bytes);
-    world.hub.handle_received(world.now, port);
+    take_in(&mut world.hub, world.now, port);
 }
 
 fn stranger(world: &mut World) -> PortId {

@@ -4,8 +4,8 @@ mod support;
 
 use support::*;
 use telpher_proto::base::limits::{self, Sizes};
-use telpher_proto::base::record::{Record, Room};
-use telpher_proto::base::{Durability, Error, Kind, Time, Verdict};
+use telpher_proto::base::record::{Record, Room, Sent};
+use telpher_proto::base::{Durability, Error, Kind, Message, Time, Verdict};
 use telpher_proto::journal::{self, Effect, Journal, Recovered};
 
 /// Sends until that is refused; how many were stored, and why no more.
@@ -133,12 +133,41 @@ fn a_verdict_that_a_full_disk_refuses_can_be_given_again() {
     assert!(world.outcome(program, settled).is_ok());
 }
 
-#[test]
-fn a_disk_counts_as_full_while_it_is_tried_whether_it_still_is() {
-    let sizes = Sizes { segment: (65_536, 65_536), ..Sizes::default() };
+fn begun(sizes: Sizes) -> Journal {
     let config = journal::Config { journal_id: [7; 16], epoch: 1, sizes };
     let mut journal = Journal::new(config, Recovered::default(), 0);
     journal.take_beginning();
+    journal
+}
+
+#[test]
+fn what_is_written_in_large_groups_is_written_once_and_only_small_groups_find_zeros() {
+    for (size, zeros) in [(1_000, true), (90_000, true), (110_000, false)] {
+        let mut journal = begun(Sizes::default());
+        let message = Message::new("x".repeat(size));
+        let prepared = (1..100_000).find_map(|position| {
+            let sent = Sent {
+                queue: 1,
+                sequence: position,
+                message_id: position,
+                time_ms: 0,
+                message: message.clone(),
+            };
+            journal.append(position, &Record::Sent { change: None, sent }, true);
+            journal.seal(Time::default());
+            std::iter::from_fn(|| journal.poll_effect()).find_map(|effect| match effect {
+                Effect::Prepare { zeros, .. } => Some(zeros),
+                _ => None,
+            })
+        });
+        assert_eq!(prepared, Some(zeros), "groups of {size} bytes");
+    }
+}
+
+#[test]
+fn a_disk_counts_as_full_while_it_is_tried_whether_it_still_is() {
+    let sizes = Sizes { segment: (65_536, 65_536), ..Sizes::default() };
+    let mut journal = begun(sizes);
     let mut now = Time::default();
     let mut position = 0;
     while journal.room() != Room::Nothing {

@@ -41,6 +41,18 @@ pub(crate) fn spawn(
     thread
 }
 
+/// Has the file system give a new file so much room, that reads as zeros; false if it can't.
+pub(crate) fn reserve(file: &impl AsRawFd, size: u64) -> io::Result<bool> {
+    // SAFETY: the kernel takes nothing but numbers.
+    if unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, size as libc::off_t) } == 0 {
+        return Ok(true);
+    }
+    match io::Error::last_os_error() {
+        error if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS)) => Ok(false),
+        error => Err(error),
+    }
+}
+
 /// The process at the other end of a Unix socket, as a descriptor that becomes readable when it
 /// ends; `None` if it is gone already.
 pub(crate) fn peer_process(socket: &(impl AsFd + AsRawFd)) -> io::Result<Option<Descriptor>> {

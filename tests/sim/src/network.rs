@@ -122,7 +122,11 @@ impl World {
         self.trace.note(self.now, format_args!("{} bytes up from {who:?}", bytes.len()));
         self.trace.bytes(&bytes);
         hub.inbox(port).extend_from_slice(&bytes);
-        hub.handle_received(self.now, port);
+        let mut is_more = hub.handle_received(self.now, port);
+        while is_more {
+            self.flush();
+            is_more = self.host.hub.as_mut().is_some_and(|hub| hub.go_on(self.now, port));
+        }
         self.drain_hub();
         let program = &self.programs[who.slot];
         if self.connections[index].client_open && program.paused_until.is_none() {

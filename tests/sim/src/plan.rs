@@ -234,6 +234,7 @@ fn disk(random: &mut Random) -> DiskPlan {
     let sizes = Sizes {
         segment: (size, 4 * size),
         group_max: random.pick(&[2_000, 20_000, 1 << 20]).expect("three"),
+        group_worth: random.pick(&[500, 8_000, 128 << 10]).expect("three"),
         unsynced_max: random.pick(&[10_000, 8 << 20]).expect("two"),
         pending_max: random.pick(&[30_000, 64 << 20]).expect("two"),
         garbage_min: random.pick(&[20_000, 60_000]).expect("two"),

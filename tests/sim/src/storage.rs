@@ -181,7 +181,7 @@ impl World {
     pub(crate) fn files_turn(&mut self) {
         let Some(task) = self.host.threads.tasks.pop_front() else { return };
         let done = match task {
-            Effect::Prepare { segment, size, spare } => self.prepare(segment, size, spare),
+            Effect::Prepare { segment, size, spare, .. } => self.prepare(segment, size, spare),
             Effect::Free { segment } => self.remove(segment, "the removal of a segment"),
             Effect::Read { id, place } => self.read(id, place),
             Effect::Checkpoint { bytes } => self.put_checkpoint(bytes.to_vec()),

@@ -222,6 +222,10 @@ pub const SEGMENT_SIZE: (u64, u64) = (1024 * 1024, 64 * 1024 * 1024);
 /// next group.
 pub const GROUP_SIZE_MAX: usize = 1024 * 1024;
 
+/// Bytes of a group that an idle disk is given while more is still coming in. They take about as
+/// long to sync as to append; a sync of less takes no shorter, so that it is better shared.
+pub const GROUP_WORTH: usize = 128 * 1024;
+
 /// Bytes of records that wait for the disk; past it, sends to queues on disk are refused.
 pub const JOURNAL_PENDING_MAX: usize = 64 * 1024 * 1024;
 
@@ -259,6 +263,8 @@ pub struct Sizes {
     pub segment: (u64, u64),
     /// As [`GROUP_SIZE_MAX`].
     pub group_max: usize,
+    /// As [`GROUP_WORTH`].
+    pub group_worth: usize,
     /// As [`UNSYNCED_MAX`].
     pub unsynced_max: u64,
     /// As [`JOURNAL_PENDING_MAX`].
@@ -274,6 +280,7 @@ impl Default for Sizes {
         Sizes {
             segment: SEGMENT_SIZE,
             group_max: GROUP_SIZE_MAX,
+            group_worth: GROUP_WORTH,
             unsynced_max: UNSYNCED_MAX,
             pending_max: JOURNAL_PENDING_MAX,
             garbage_min: GARBAGE_MIN,

@@ -172,18 +172,28 @@ impl Hub {
         self.connections[port.0].port.inbox()
     }
 
-    /// Bytes have been appended to the inbox.
-    pub fn handle_received(&mut self, now: Time, port: PortId) {
+    /// Bytes have been appended to the inbox. True if the disk could already work for some of it:
+    /// `flush`, then `go_on`.
+    pub fn handle_received(&mut self, now: Time, port: PortId) -> bool {
         self.connections[port.0].port.handle_received(now);
+        self.go_on(now, port)
+    }
+
+    /// Takes up the rest of what was received; true as `handle_received`.
+    pub fn go_on(&mut self, now: Time, port: PortId) -> bool {
         while let Some(frame) = self.connections[port.0].port.poll_frame(now) {
             self.handle_frame(now, port, frame);
             self.after_input(now);
+            if self.journal.as_ref().is_some_and(Journal::is_worth_sealing) {
+                return true;
+            }
         }
         self.note_answered(now, port);
         if let Some(fault) = self.connections[port.0].port.take_fault() {
             self.close(now, port, Some(fault));
         }
         self.watch(port);
+        false
     }
 
     /// The connection is gone, and with it the port. Returns the session that lingers on, if one

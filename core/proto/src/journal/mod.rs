@@ -70,13 +70,14 @@ pub enum Effect {
         /// Somebody waits for it to be durable.
         sync: bool,
     },
-    /// Make a segment: filled with zeros and durable before it has its name. Then
-    /// `handle_prepared`.
+    /// Make a segment that reads as zeros, durable before it has its name. Then `handle_prepared`.
     Prepare {
         /// Its number.
         segment: u32,
         /// Its size in bytes.
         size: u64,
+        /// Zeros are written into it: syncs of a little are faster then, but all is written twice.
+        zeros: bool,
         /// Bytes that must be left free on the disk; else it counts as full.
         spare: u64,
     },
@@ -126,6 +127,8 @@ pub struct Journal {
     pending_size: usize,
     /// Bytes written since a sync was last asked for.
     unsynced: u64,
+    /// The last position for which a sync was asked for.
+    asked: Position,
     next: Next,
     /// The disk has no room for new messages, as far as was tried last.
     is_full: bool,
@@ -162,6 +165,7 @@ impl Journal {
             pending: VecDeque::new(),
             pending_size: 0,
             unsynced: 0,
+            asked: last,
             next: Next::None,
             is_full: false,
             restated: number,
@@ -240,6 +244,14 @@ impl Journal {
         offset
     }
 
+    /// True if the disk has nothing to do, and somebody waits for what was appended, which is enough
+    /// for it: `seal` lets it work while more is appended.
+    pub fn is_worth_sealing(&self) -> bool {
+        let Group { bytes, sync, .. } = &self.group;
+        let is_idle = self.pending.is_empty() && self.asked <= self.synced;
+        *sync && bytes.len() >= self.config.sizes.group_worth && is_idle
+    }
+
     /// Hands what was appended to the disk.
     pub fn seal(&mut self, now: Time) {
         if self.group.count > 0 {
@@ -276,12 +288,14 @@ impl Journal {
     fn seal_group(&mut self) {
         self.append_commit();
         let Group { bytes, sync, .. } = std::mem::take(&mut self.group);
-        let active = self.active();
+        let active = self.active_mut();
+        active.groups += 1;
         let (segment, offset) = (active.number, active.used - bytes.len() as u64);
         self.unsynced += bytes.len() as u64;
         let sync = sync || self.unsynced > self.unsynced_max();
         if sync {
             self.unsynced = 0;
+            self.asked = self.last;
         }
         self.pending.push_back((self.last, bytes.len()));
         self.pending_size += bytes.len();

@@ -17,6 +17,10 @@ const LAST_RESERVE: u64 = 16 * 1024;
 /// Bytes that handing out a message and a verdict on it take, each in a group of its own.
 const VERDICT_SIZE: u64 = 320;
 
+/// Bytes of a group, on average, from which a sync takes so long that telling the file system of
+/// each first use of a block costs less than writing all blocks twice.
+const LARGE_GROUP: u64 = 96 * 1024;
+
 /// What becomes of the next segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
@@ -67,9 +71,10 @@ impl Journal {
 
     fn ask_for_next(&mut self, size: u64, spares: bool) {
         self.next = Next::Preparing { size, spares };
-        let segment = self.active().number + 1;
+        let active = self.active();
+        let (segment, zeros) = (active.number + 1, active.used < active.groups * LARGE_GROUP);
         let spare = if spares { self.spare() } else { 0 };
-        self.effects.push_back(Effect::Prepare { segment, size, spare });
+        self.effects.push_back(Effect::Prepare { segment, size, zeros, spare });
     }
 
     /// Bytes that verdicts on all that is stored need at most before they have freed as much.

@@ -14,13 +14,15 @@ pub struct Segment {
     pub(super) first: Position,
     pub(super) size: u64,
     pub(super) used: u64,
+    /// Groups in it.
+    pub(super) groups: u64,
     /// Messages in it that are still needed, and their bytes.
     pub(super) live: (u64, u64),
 }
 
 impl Segment {
     pub(super) fn new(number: u32, first: Position, size: u64) -> Segment {
-        Segment { number, first, size, used: 0, live: (0, 0) }
+        Segment { number, first, size, used: 0, groups: 0, live: (0, 0) }
     }
 
     pub(super) fn remaining(&self) -> u64 {

@@ -28,6 +28,7 @@ pub const HUB_ID: [u8; 16] = [9; 16];
 pub const SMALL: Sizes = Sizes {
     segment: (64 * 1024, 4 * 1024 * 1024),
     group_max: 64 * 1024,
+    group_worth: 8 * 1024,
     unsynced_max: 512 * 1024,
     pending_max: 4 * 1024 * 1024,
     garbage_min: 1024 * 1024,
@@ -72,6 +73,15 @@ pub struct Program {
     pub cut: bool,
     /// What the hub sends is lost while this is set.
     pub deaf: bool,
+}
+
+/// The hub takes in what it has received.
+pub fn take_in(hub: &mut Hub, now: Time, port: PortId) {
+    let mut is_more = hub.handle_received(now, port);
+    while is_more {
+        hub.flush(now);
+        is_more = hub.go_on(now, port);
+    }
 }
 
 impl World {
@@ -304,7 +314,7 @@ impl World {
             let bytes = take(program.client.outbox());
             if !bytes.is_empty() {
                 self.hub.inbox(port).extend_from_slice(&bytes);
-                self.hub.handle_received(now, port);
+                take_in(&mut self.hub, now, port);
                 moved = true;
             }
         }

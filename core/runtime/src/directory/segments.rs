@@ -3,7 +3,8 @@
 //! ```text
 //! journal.00000007      a segment
 //! journal.00000008.PID.tmp
-//!                       one that is being made: filled with zeros and synced before it is renamed
+//!                       one that is being made: filled with zeros, or given room that reads as
+//!                       zeros, and synced before it is renamed
 //! checkpoint            what stood at the beginning of a segment: a cache
 //! reserve               room on a full disk for the next host's first segment
 //! ```
@@ -24,6 +25,7 @@ use telpher_proto::journal::{self, format};
 
 use super::{Directory, open};
 use crate::descriptors::Tracked;
+use crate::system;
 
 /// What the names of segments begin with.
 pub(super) const PREFIX: &str = "journal.";
@@ -45,7 +47,7 @@ static ZEROS: [u8; CHUNK_SIZE] = [0; CHUNK_SIZE];
 /// An open file of the directory.
 pub(crate) type SegmentFile = Tracked<File>;
 
-/// A segment that is being filled with zeros.
+/// A segment that is being made.
 pub(crate) struct Filling {
     file: SegmentFile,
     temporary: PathBuf,
@@ -258,6 +260,14 @@ impl Directory {
 }
 
 impl Filling {
+    /// Has the file system give room that reads as zeros, if it can: then nothing is left to fill.
+    pub(crate) fn reserve(&mut self) -> io::Result<()> {
+        if system::reserve(&self.file, self.size)? {
+            self.filled = self.size;
+        }
+        Ok(())
+    }
+
     /// Writes some more zeros; true when that was the last.
     pub(crate) fn fill(&mut self) -> io::Result<bool> {
         let left = self.size - self.filled;

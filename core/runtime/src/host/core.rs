@@ -340,7 +340,11 @@ impl Core {
                 Ok(Read::Some) => {
                     worked = true;
                     let port = peer.port;
-                    self.hub.handle_received(now, port);
+                    let mut is_more = self.hub.handle_received(now, port);
+                    while is_more {
+                        self.flush(now);
+                        is_more = self.hub.go_on(now, port);
+                    }
                     self.take_effects(now);
                     self.after_read(key);
                 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! hub's thread --Write----------------> journal thread: write all that waits, one sync for it
-//!       ^      --Prepare, Free, Read--> files thread:   zeros a segment ahead, reads, removes
+//!       ^      --Prepare, Free, Read--> files thread:   makes a segment ahead, reads, removes
 //!       +------ mailbox: done, or why not ------+
 //! ```
 //! While a sync runs, the next writes gather; so many are made durable together without any timer.
@@ -36,7 +36,7 @@ struct Write {
 }
 
 enum Task {
-    Prepare(u32, (u64, u64)),
+    Prepare(u32, (u64, u64), bool),
     Free(u32),
     Checkpoint(Bytes),
     Read(u64, Place),
@@ -79,8 +79,8 @@ impl Disk {
                 let write = Write { segment, offset, bytes, last, sync };
                 return drop(writes.send(write));
             }
-            Effect::Prepare { segment, size, spare } => {
-                tasks.send(Task::Prepare(segment, (size, spare)))
+            Effect::Prepare { segment, size, spare, zeros } => {
+                tasks.send(Task::Prepare(segment, (size, spare), zeros))
             }
             Effect::Free { segment } => tasks.send(Task::Free(segment)),
             Effect::Checkpoint { bytes } => tasks.send(Task::Checkpoint(bytes)),
@@ -237,7 +237,7 @@ impl Files {
         // The next host's files have the same names.
         check_lock(&self.directory, &self.lock)?;
         match task {
-            Task::Prepare(segment, sizes) => self.prepare(segment, sizes),
+            Task::Prepare(segment, sizes, zeros) => self.prepare(segment, sizes, zeros),
             Task::Free(segment) => {
                 self.open.retain(|(number, _)| *number != segment);
                 self.directory
@@ -267,19 +267,22 @@ impl Files {
         }
     }
 
-    fn prepare(&mut self, segment: u32, (size, spare): (u64, u64)) -> Result<(), Error> {
+    fn prepare(
+        &mut self,
+        segment: u32,
+        (size, spare): (u64, u64),
+        zeros: bool,
+    ) -> Result<(), Error> {
         // What the next host needs goes before what this one would like to have.
         if !self.keep_reserve() || !self.directory.has_room(size + spare) {
             self.mailbox.post(Mail::Disk(DiskDone::Prepared(None)));
             return Ok(());
         }
-        match self.directory.begin_segment(segment, size) {
-            Ok(filling) => {
-                self.filling = Some((segment, filling));
-                Ok(())
-            }
-            Err(error) => self.not_prepared(segment, &error),
-        }
+        let begun = self.directory.begin_segment(segment, size).and_then(|filling| {
+            let (_, filling) = self.filling.insert((segment, filling));
+            if zeros { Ok(()) } else { filling.reserve() }
+        });
+        begun.or_else(|error| self.not_prepared(segment, &error))
     }
 
     /// A full disk is no failure: it is asked again.
