@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -69,6 +71,21 @@ class Script:
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
 
+    def tells(self, line: str) -> None:
+        """Give the program a line to read."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def stop(self) -> None:
+        """Pause it, and wait until the last of its threads has stopped."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+
+    def go(self) -> None:
+        """Let it go on."""
+        self.process.send_signal(signal.SIGCONT)
+
     def ends(self, timeout: float = 20) -> tuple[int, str, str]:
         """Its exit code and what else it printed; fails if it does not end in time."""
         assert self.process.stdin is not None and self.process.stdout is not None
@@ -103,3 +120,16 @@ def script() -> Iterator[Callable[[str], Script]]:
 def directory(tmp_path: Path) -> str:
     """A directory hub that no other test uses."""
     return str(tmp_path / "hub")
+
+
+@pytest.fixture
+def host(script: Callable[[str], Script], directory: str) -> Script:
+    """Another program, which hosts the directory."""
+    host = script(f"""
+        import sys, telpher
+        hub = telpher.open({directory!r})
+        print("hosting", flush=True)
+        sys.stdin.read()
+    """)
+    assert host.reads() == "hosting"
+    return host

@@ -1,9 +1,15 @@
 """Sends and settlements that are done all or not at all."""
 
-from collections.abc import Callable
+import concurrent.futures
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 import telpher
+from conftest import Script
+
+SOON = 0.05
+"""Seconds of a time limit that runs out."""
 
 
 @pytest.fixture
@@ -359,3 +365,92 @@ def test_a_queue_in_memory_joins_no_batch_with_one_on_disk(directory: str) -> No
             safe.send("disk", b"")
         assert {receipt.durability for receipt in safe.receipts} == {"disk"}
         assert [hub.queue(name).inspect().sent for name in ("memory", "os", "disk")] == [0, 1, 1]
+
+
+@pytest.fixture
+def away(host: Script, directory: str) -> Iterator[telpher.Hub]:
+    """A hub that another program hosts."""
+    with telpher.open(directory, host="never") as hub:
+        yield hub
+
+
+def batch_of_both(hub: telpher.Hub) -> telpher.Batch:
+    """A batch that settles a job of one queue and sends to a second one."""
+    for name in ("work", "out"):
+        hub.queue(name).declare()
+    hub.queue("work").send(b"body")
+    batch = hub.batch()
+    batch.acknowledge(hub.queue("work").receive())
+    batch.send("out", b"result")
+    return batch
+
+
+def is_done(hub: telpher.Hub) -> bool:
+    """Whether the batch was done; fails if that is true of a part of it only."""
+    work, out = hub.queue("work").inspect(), hub.queue("out").inspect()
+    figures = (work.acknowledged, work.ready + work.held, out.sent)
+    assert figures in ((1, 0, 1), (0, 1, 0))
+    return out.sent == 1
+
+
+def test_a_batch_that_can_not_be_sent_in_time_is_expired_and_may_be_submitted_again(
+    host: Script, directory: str
+) -> None:
+    gone = threading.Event()
+    with telpher.open(directory, host="never", on_notice=lambda _: gone.set()) as hub:
+        batch = batch_of_both(hub)
+        host.process.kill()
+        assert gone.wait(20)
+        for submit in (batch.submit, lambda timeout: batch.start.submit(timeout=timeout).result()):
+            with pytest.raises(telpher.Expired) as caught:
+                submit(timeout=SOON)
+            assert not caught.value.maybe_executed
+        assert batch.receipts == []
+        with telpher.open(directory):
+            assert not is_done(hub)
+            assert len(batch.submit()) == 1
+            assert is_done(hub)
+
+
+def test_a_batch_that_a_stopped_host_does_not_answer_in_time_is_done_whole_or_not_at_all(
+    host: Script, away: telpher.Hub
+) -> None:
+    batch = batch_of_both(away)
+    host.stop()
+    with pytest.raises(telpher.HostUnresponsive) as caught:
+        batch.submit(timeout=SOON)
+    assert caught.value.maybe_executed
+    host.go()
+    is_done(away)
+
+
+def test_a_batch_that_is_cancelled_under_way_is_done_whole_or_not_at_all(
+    host: Script, away: telpher.Hub
+) -> None:
+    batch = batch_of_both(away)
+    host.stop()
+    started = batch.start.submit()
+    assert started.cancel()
+    with pytest.raises(concurrent.futures.CancelledError) as caught:
+        started.result(20)
+    assert isinstance(caught.value, telpher.Cancelled) and caught.value.maybe_executed
+    host.go()
+    is_done(away)
+
+
+def test_batches_that_are_cancelled_at_any_moment_are_done_whole_or_not_at_all(
+    hub: telpher.Hub, queue: telpher.Queue, out: telpher.Queue
+) -> None:
+    for index in range(100):
+        queue.send(b"%d" % index)
+    started = []
+    for _ in range(100):
+        batch = hub.batch()
+        batch.send("out", b"result")
+        batch.acknowledge(queue.receive())
+        started.append(batch.start.submit())
+        started[-1].cancel()
+    done = sum(operation.exception(20) is None for operation in started)
+    said = queue.inspect()
+    assert done <= said.acknowledged == out.inspect().sent
+    assert said.acknowledged + said.ready + said.held == 100

@@ -4,6 +4,7 @@ import signal
 import time
 
 import pytest
+from conftest import Script
 
 PROGRAM = """
     import asyncio, math
@@ -61,6 +62,51 @@ def test_a_signal_handler_that_raises_nothing_lets_the_wait_go_on(script) -> Non
     wait_until_asleep(running.process.pid)
     running.process.send_signal(signal.SIGUSR1)
     assert running.ends()[:2] == (0, "from the handler\n")
+
+
+BATCH = """
+    import sys, telpher
+    hub = telpher.open({directory!r}, host="never")
+    work, out = hub.queue("work"), hub.queue("out")
+    work.declare()
+    out.declare()
+    work.start.send(b"body").result()
+    batch = hub.batch()
+    batch.send("out", b"result")
+    batch.acknowledge(work.receive())
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print("submitting", flush=True)
+    try:
+        {wait}
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+    sys.stdin.readline()
+    said = work.inspect()
+    print(said.acknowledged, said.ready + said.held, out.inspect().sent, flush=True)
+    hub.queue("other").declare()
+    hub.queue("other").send(b"goes on")
+    print(hub.queue("other").receive(timeout=10).body.decode(), flush=True)
+"""
+
+
+@pytest.mark.parametrize("wait", ["batch.submit()", "batch.start.submit().result()"])
+def test_ctrl_c_leaves_a_batch_done_whole_or_not_at_all(
+    script, host: Script, directory: str, wait: str
+) -> None:
+    running = script(BATCH.format(directory=directory, wait=wait))
+    assert running.reads() == "ready"
+    host.stop()
+    running.tells("submit it")
+    assert running.reads() == "submitting"
+    wait_until_asleep(running.process.pid)
+    running.process.send_signal(signal.SIGINT)
+    assert running.reads() == "interrupted"
+    host.go()
+    running.tells("look at it")
+    assert running.reads() in ("1 0 1", "0 1 0")
+    code, out, err = running.ends()
+    assert (code, out.strip()) == (0, "goes on"), err
 
 
 def wait_until_asleep(pid: int) -> None:
