@@ -85,8 +85,8 @@ test('aborting a consumer ends its loop', async (t) => {
   await until(async () => (await queue.inspect()).consumers === 0, 'the consumer is gone')
 })
 
-test('opening can be aborted', async (t) => {
-  const directory = await temporaryDirectory(t)
+test('opening can be aborted', async () => {
+  const directory = await temporaryDirectory()
   const controller = new AbortController()
   const opening = open(directory, { host: 'never', signal: controller.signal })
   controller.abort()

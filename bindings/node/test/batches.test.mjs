@@ -225,7 +225,7 @@ test('a closed hub refuses batches as CLOSED', async (t) => {
 })
 
 test('a queue in memory does not share a batch with one on disk', async (t) => {
-  const hub = await open(await temporaryDirectory(t))
+  const hub = await open(await temporaryDirectory())
   t.after(() => hub.close())
   await hub.queue('disk').declare()
   await hub.queue('memory').declare({ durability: 'memory' })

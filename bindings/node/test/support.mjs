@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
@@ -19,9 +20,15 @@ export async function openOwn(t, options) {
   return hub
 }
 
-export async function temporaryDirectory(t) {
+const directories = []
+process.on('exit', () => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true })
+})
+
+// A directory that nobody else uses, removed when no hub can write to it any more.
+export async function temporaryDirectory() {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'telpher-node-'))
-  t.after(() => rm(directory, { recursive: true, force: true }))
+  directories.push(directory)
   return directory
 }
 
