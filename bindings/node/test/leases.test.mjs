@@ -49,6 +49,19 @@ test('a job whose deadline is moved is kept while another is taken back', async 
   assert.equal((await queue.inspect()).acknowledged, 1)
 })
 
+test('extending without a time gives the whole deadline again', async (t) => {
+  const deadline = 1000
+  const { queue } = await openQueue(t, { ackDeadlineMs: deadline })
+  await queue.send('slow')
+  const job = await queue.receive()
+  await job.extend(60_000)
+  const begun = performance.now()
+  await job.extend()
+  await until(async () => (await queue.inspect()).requeued === 1, 'it was taken back')
+  assert.ok(performance.now() - begun >= deadline, 'it was taken back too soon')
+  await fails(job.acknowledge(), 'LEASE_LOST')
+})
+
 test('a consumer may state a deadline of its own', async (t) => {
   const { queue } = await openQueue(t, { ackDeadlineMs: 60_000 })
   await queue.send('slow')
