@@ -22,7 +22,7 @@ async function startHost(t, directory) {
 }
 
 test('when a host is killed, work goes on under another, and everybody is told', async (t) => {
-  const directory = await temporaryDirectory(t)
+  const directory = await temporaryDirectory()
   const { child, line } = await startHost(t, directory)
   const hub = await open(directory)
   t.after(() => hub.close())
@@ -44,8 +44,8 @@ test('when a host is killed, work goes on under another, and everybody is told',
   assert.deepEqual([ready, durability], [0, 'memory'])
 })
 
-test('a directory that is damaged is CORRUPT at once, with file and offset', async (t) => {
-  const directory = await temporaryDirectory(t)
+test('a directory that is damaged is CORRUPT at once, with file and offset', async () => {
+  const directory = await temporaryDirectory()
   const hub = await open(directory)
   assert.ok(hub.capabilities.includes('queues.disk'))
   await hub.close()
@@ -54,7 +54,7 @@ test('a directory that is damaged is CORRUPT at once, with file and offset', asy
 })
 
 test('a queue of a directory is on disk if nothing else is stated', async (t) => {
-  const directory = await temporaryDirectory(t)
+  const directory = await temporaryDirectory()
   const hub = await open(directory)
   assert.equal(hub.info.memoryOnly, false)
   const durabilities = { disk: undefined, os: 'os', memory: 'memory' }
@@ -74,7 +74,7 @@ test('a queue of a directory is on disk if nothing else is stated', async (t) =>
 })
 
 test('what was confirmed on disk, and what is held of it, outlives its host', async (t) => {
-  const directory = await temporaryDirectory(t)
+  const directory = await temporaryDirectory()
   const { child } = await startHost(t, directory)
   const hub = await open(directory)
   t.after(() => hub.close())
@@ -101,6 +101,35 @@ test('what was confirmed on disk, and what is held of it, outlives its host', as
   assert.deepEqual([info.ready, info.held], [0, 0])
 })
 
+test('a batch that is aborted under way is done whole or not at all', async (t) => {
+  const directory = await temporaryDirectory()
+  const { child } = await startHost(t, directory)
+  const hub = await open(directory, { host: 'never' })
+  t.after(() => hub.close())
+  const [queue, done] = [hub.queue('kept'), hub.queue('done')]
+  await Promise.all([queue.declare(), done.declare()])
+  await queue.send('work')
+  const job = await queue.receive()
+  const batch = hub.batch().acknowledge(job).send('done', 'result')
+  const isSilent = () =>
+    queue.inspect({ timeoutMs: 100 }).then(
+      () => false,
+      () => true,
+    )
+  child.kill('SIGSTOP')
+  await until(isSilent, 'the host stands still')
+  const controller = new AbortController()
+  const submitted = fails(batch.submit({ signal: controller.signal }), 'CANCELLED')
+  // What is asked after it gets no answer either: it has been sent.
+  assert.ok(await isSilent())
+  controller.abort()
+  assert.equal((await submitted).maybeExecuted, true)
+  child.kill('SIGCONT')
+  const { acknowledged, ready, held } = await queue.inspect()
+  const { sent } = await done.inspect()
+  assert.deepEqual([acknowledged, ready + held], sent === 1 ? [1, 0] : [0, 1])
+})
+
 test('a hub without a directory refuses a queue on disk, and says so', async (t) => {
   const hub = await openOwn(t)
   assert.equal(hub.info.memoryOnly, true)
@@ -109,7 +138,7 @@ test('a hub without a directory refuses a queue on disk, and says so', async (t)
   }
 })
 
-test('a program that may not host has NO_HOST where nobody hosts', async (t) => {
-  const directory = await temporaryDirectory(t)
+test('a program that may not host has NO_HOST where nobody hosts', async () => {
+  const directory = await temporaryDirectory()
   await fails(open(directory, { host: 'never', timeoutMs: 300 }), 'NO_HOST')
 })
