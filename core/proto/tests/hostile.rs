@@ -6,9 +6,9 @@ mod support;
 
 use support::*;
 use telpher_proto::base::random::Random;
-use telpher_proto::base::{Kind, limits};
+use telpher_proto::base::{Durability, Kind, QueueOptions, limits};
 use telpher_proto::hub::{Effect, Linger, Peer, PortId};
-use telpher_proto::wire::{Clock, Frame, HeldKind, Hello, Inbox, Outbox, decode};
+use telpher_proto::wire::{Change, Clock, Frame, HeldKind, Hello, Inbox, NameRef, Outbox, decode};
 
 fn encode(frame: &Frame, world: &World) -> Vec<u8> {
     let mut outbox = Outbox::default();
@@ -22,13 +22,34 @@ fn greeting(world: &World) -> Vec<u8> {
     encode(&Frame::Hello(Box::new(samples::hello())), world)
 }
 
-/// What the hub has said last, if it has closed the connection.
-fn farewell(world: &mut World, port: PortId) -> Option<String> {
+/// What the hub has said since the last time, and whether it has closed the connection.
+fn said(world: &mut World, port: PortId) -> (Vec<Frame>, bool) {
     let mut closed = false;
     while let Some(effect) = world.hub.poll_effect() {
         closed |= effect == Effect::Close(port);
     }
-    match (closed, said(world, port)) {
+    let mut inbox = Inbox::default();
+    let outbox = world.hub.outbox(port);
+    while !outbox.is_empty() {
+        let mut slices = [std::io::IoSlice::new(&[])];
+        outbox.slices(&mut slices);
+        let part = slices[0].to_vec();
+        outbox.advance(part.len());
+        inbox.buffer().extend_from_slice(&part);
+    }
+    let clock = Clock { shared: false, now: world.now };
+    let mut frames = inbox.take(limits::FRAME_SIZE_MAX).unwrap();
+    let mut said = Vec::new();
+    while let Some(whole) = frames.next() {
+        said.push(decode(whole, clock).unwrap());
+    }
+    (said, closed)
+}
+
+/// What the hub has said last, if it has closed the connection.
+fn farewell(world: &mut World, port: PortId) -> Option<String> {
+    let (mut said, closed) = said(world, port);
+    match (closed, said.pop()) {
         (true, Some(Frame::Bye { error })) => {
             assert_eq!(error.kind(), Kind::Protocol);
             Some(error.detail().to_owned())
@@ -36,21 +57,6 @@ fn farewell(world: &mut World, port: PortId) -> Option<String> {
         (true, other) => panic!("closed without a reason: {other:?}"),
         (false, _) => None,
     }
-}
-
-/// What the hub has said last.
-fn said(world: &mut World, port: PortId) -> Option<Frame> {
-    let mut inbox = Inbox::default();
-    let mut slices = [std::io::IoSlice::new(&[])];
-    world.hub.outbox(port).slices(&mut slices);
-    inbox.buffer().extend_from_slice(&slices[0]);
-    let clock = Clock { shared: false, now: world.now };
-    let mut frames = inbox.take(limits::FRAME_SIZE_MAX).unwrap();
-    let mut last = None;
-    while let Some(whole) = frames.next() {
-        last = Some(decode(whole, clock).unwrap());
-    }
-    last
 }
 
 fn feed(world: &mut World, port: PortId, bytes: &[u8]) {
@@ -129,7 +135,9 @@ fn a_program_may_hold_any_number_of_messages_that_were_taken_back_from_it() {
     let port = stranger(&mut world);
     let bytes = greeting(&world);
     feed(&mut world, port, &bytes);
-    let Some(Frame::Welcome(welcome)) = said(&mut world, port) else { panic!("no greeting") };
+    let Some(Frame::Welcome(welcome)) = said(&mut world, port).0.pop() else {
+        panic!("no greeting")
+    };
     world.hub.handle_disconnected(world.now, port, Linger::Grace);
 
     let (session_id, token, hub_id) = (welcome.session_id, welcome.token, welcome.hub_id);
@@ -137,7 +145,8 @@ fn a_program_may_hold_any_number_of_messages_that_were_taken_back_from_it() {
     let port = world.hub.connect(world.now, Peer::Remote, [2; 16]);
     let bytes = encode(&Frame::Hello(Box::new(hello)), &world);
     feed(&mut world, port, &bytes);
-    assert!(matches!(said(&mut world, port), Some(Frame::Welcome(new)) if new.resumed));
+    let (said, _) = said(&mut world, port);
+    assert!(matches!(&said[..], [Frame::Welcome(new)] if new.resumed));
     for chunk in 0..200 {
         for what in [HeldKind::Deliveries, HeldKind::Requests] {
             let tokens = (chunk * 8_192..(chunk + 1) * 8_192).collect();
@@ -185,4 +194,49 @@ fn no_noise_harms_the_hub_or_its_other_programs() {
         }
     }
     world.pass(6_000);
+}
+
+#[test]
+fn queue_options_out_of_bounds_are_refused_whoever_states_them() {
+    let most = limits::DELAY_MAX_MS;
+    let plain = || on(Durability::Memory);
+    let dead = Some(name("jobs"));
+    let cases = [
+        ("bytes_max", QueueOptions { bytes_max: limits::HUB_BYTES_MAX + 1, ..plain() }),
+        ("max_attempts", QueueOptions { max_attempts: limits::ATTEMPTS_MAX + 1, ..plain() }),
+        ("backoff_min_ms", QueueOptions { backoff_min_ms: most + 1, ..plain() }),
+        ("backoff_max_ms", QueueOptions { backoff_max_ms: u64::MAX, ..plain() }),
+        ("less than", QueueOptions { backoff_min_ms: 2, backoff_max_ms: 1, ..plain() }),
+        ("ack_deadline_ms", QueueOptions { ack_deadline_ms: most + 1, ..plain() }),
+        ("ttl_ms", QueueOptions { ttl_ms: limits::TIMEOUT_MAX_MS + 1, ..plain() }),
+        ("its own dead-letter queue", QueueOptions { dead_letter: dead, ..plain() }),
+    ];
+    let mut world = World::in_memory();
+    let port = stranger(&mut world);
+    let greeting = greeting(&world);
+    feed(&mut world, port, &greeting);
+    let producer = match &said(&mut world, port).0[..] {
+        [Frame::Welcome(welcome)] => welcome.session_id,
+        other => panic!("no welcome but {other:?}"),
+    };
+    let queue = NameRef { number: 0, generation: 0 };
+    let mut frames = encode(&Frame::Open { name_ref: queue, name: name("jobs") }, &world);
+    for (sequence, (_, options)) in (1..).zip(&cases) {
+        let change = Change { producer, sequence, oldest: sequence };
+        let options = Box::new(options.clone());
+        let declare = Frame::Declare { ticket: sequence, change, name: queue, options };
+        frames.extend(encode(&declare, &world));
+    }
+    frames.extend(encode(&Frame::Inspect { ticket: 99, name: queue }, &world));
+    feed(&mut world, port, &frames);
+    let (mut answers, closed) = said(&mut world, port);
+    assert!(!closed);
+    let Some(Frame::Failed { id: 99, error, .. }) = answers.pop() else { panic!("it was made") };
+    assert_eq!(error.kind(), Kind::NotFound);
+    assert_eq!(answers.len(), cases.len());
+    for (answer, (what, _)) in answers.iter().zip(&cases) {
+        let Frame::Failed { error, .. } = answer else { panic!("{what}: {answer:?}") };
+        assert_eq!(error.kind(), Kind::Invalid, "{what}");
+        assert!(error.detail().contains(what), "{what}: {error}");
+    }
 }
