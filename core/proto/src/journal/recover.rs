@@ -71,6 +71,9 @@ pub struct Unreadable {
 /// Every segment is larger; of a smaller one not even the header would say so.
 const SIZE_MIN: usize = 4096;
 
+/// No hub comes that far, and behind it a segment's positions can still be counted.
+const FIRST_MAX: Position = Position::MAX / 2;
+
 /// Zeros that are passed over at once: most of a segment, and what is left between frames.
 const ZEROS: (usize, usize) = (4096, 64);
 
@@ -237,8 +240,8 @@ impl Scan<'_> {
             let what = "the file is shorter than it was made";
             return Err(Trouble::Damaged(Fault { segment: number, offset, expected, what }));
         }
-        if header.first == 0 {
-            let what = "the segment says that it begins at position 0";
+        if !(1..=FIRST_MAX).contains(&header.first) {
+            let what = "the segment says that it begins at a position that there is not";
             let fault = Fault { segment: number, offset: 0, expected: self.last + 1, what };
             return Err(Trouble::Damaged(fault));
         }
