@@ -129,6 +129,40 @@ def fill_with_small(place: Image | Memory) -> int:
     return 1
 
 
+def fill_for_verdicts(place: Memory) -> int:
+    """Others take the room that is kept for verdicts, too: what is refused can be given again."""
+    ledger = Ledger()
+    place.up()
+    worker = Worker()
+    try:
+        worker.do(f"open file://{place.mount}/hub 60000")
+        worker.do("declare jobs 20")
+        rest = place.mount / "rest"
+        take_rest(rest)
+        send_small_until_full(worker, ledger)
+        held = []
+        while (name := ledger.take(worker, "jobs", 500)) is not None:
+            held.append(name)
+        answers = ((name, ledger.acknowledge(worker, name)) for name in held)
+        refused, answer = next(((n, a) for n, a in answers if a[0] != "ok"), ("", ["ok"]))
+        check(answer[:2] == ["error", "NO_SPACE"], f"verdicts on {len(held)}: {' '.join(answer)}")
+        rest.unlink()
+        end = time.monotonic() + 60
+        while (answer := ledger.acknowledge(worker, refused))[:2] == ["error", "NO_SPACE"]:
+            check(time.monotonic() < end, "there is room, and the verdict is still refused")
+            pause(0.05)
+        check(answer[0] == "ok", f"a verdict that was refused, again: {' '.join(answer)}")
+        for name in held[held.index(refused) + 1 :]:
+            answer = ledger.acknowledge(worker, name)
+            check(answer[0] == "ok", f"settling where there is room: {' '.join(answer)}")
+        send_again(worker, ledger, 50)
+        ledger.compare(worker, ["jobs", "jobs.dead"])
+        worker.do("close")
+    finally:
+        worker.kill()
+    return 1
+
+
 def take_rest(path: Path) -> None:
     """A file that takes all the room that there is."""
     with path.open("wb", buffering=0) as file:
@@ -150,7 +184,12 @@ def main(seed: int, seconds: float, rounds_max: int) -> tuple[int, int]:
         return fill(place, draw, time.monotonic() + seconds / 2, rounds_max)
 
     memory, image = Memory(24 * MIB), Image(24 * MIB)
-    fills = ((Memory(16 * MIB), fill_with_small), (memory, fill_often), (image, fill_often))
+    fills = (
+        (Memory(16 * MIB), fill_for_verdicts),
+        (Memory(16 * MIB), fill_with_small),
+        (memory, fill_often),
+        (image, fill_often),
+    )
     for place, filling in fills:
         try:
             passed += filling(place)

@@ -165,14 +165,16 @@ impl Worker {
     }
 
     fn settle(&mut self, id: &str, verdict: &str) -> Result<(), Error> {
-        let delivery = self.held(id)?.token;
+        let delivery = self.held.get(id).ok_or_else(|| invalid(id))?.token;
         let (verdict, reason) = match verdict {
             "ack" => (Verdict::Acknowledge, String::new()),
             "reject" => (Verdict::Reject, String::from("told to")),
             "release" => (Verdict::Release, String::new()),
             _ => (Verdict::Requeue, String::from("told to")),
         };
-        self.run(Command::Settle { delivery, verdict, reason }, self.patience_ms).map(drop)
+        self.run(Command::Settle { delivery, verdict, reason }, self.patience_ms)?;
+        self.held.remove(id);
+        Ok(())
     }
 
     fn batch(&mut self, id: &str, queue: &str, new: &str) -> Result<(), Error> {
