@@ -5,7 +5,9 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::time::Duration;
 
+use rustix::fs::{FlockOperation, flock};
 use support::*;
 use telpher::*;
 
@@ -298,4 +300,28 @@ fn a_handle_that_was_open_outlasts_a_directory_that_is_damaged_for_a_while() {
     assert_eq!(unusable(&scratch).kind(), Kind::Corrupt);
     fs::write(scratch.hub().join("HUB"), record).unwrap();
     hub.queue("jobs").unwrap().declare(QueueOptions::default()).unwrap();
+}
+
+#[test]
+fn a_host_whose_lock_was_replaced_leaves_the_files_of_the_next_one_alone() {
+    let scratch = Scratch::new();
+    let hub = reach(&scratch.url(), Drive::Library);
+    hub.queue("jobs").unwrap().declare(QueueOptions::default()).unwrap();
+
+    // As another host would, that has the lock and is about to begin a segment of its own.
+    let next = scratch.hub().join("journal.00000002.tmp");
+    fs::write(&next, "half made").unwrap();
+    let lock = fs::File::create(scratch.hub().join("LOCK.new")).unwrap();
+    flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
+    fs::rename(scratch.hub().join("LOCK.new"), scratch.hub().join("LOCK")).unwrap();
+
+    // After more than half of a segment a host makes the next one.
+    let send = Command::Send { queue: name("jobs"), message: Message::new(vec![0; 700_000]) };
+    let soon = Timeout::After(Duration::from_millis(100));
+    let sent = hub.start(send, soon, Done::Wait).unwrap();
+    let lost = outcome(hub.wait(sent, PATIENCE).unwrap()).unwrap_err();
+    assert!(matches!(lost.kind(), Kind::HostUnresponsive | Kind::Expired), "{lost}");
+    hub.close(PATIENCE).unwrap();
+    assert_eq!(fs::read(&next).unwrap(), b"half made");
+    assert!(!next.with_extension("").exists(), "it has made a segment");
 }
