@@ -267,29 +267,6 @@ fn a_backlog_beyond_the_budget_is_read_from_disk_in_order() {
 }
 
 #[test]
-fn a_message_damaged_on_disk_is_never_handed_out_and_the_rest_goes_on() {
-    let (mut world, producer, consumer) = world_with(on(Durability::Disk));
-    for body in ["first", "damaged", "last"] {
-        world.run(producer, send("jobs", body));
-    }
-    world.pass(50);
-    world.change_host();
-    world.pass(50);
-    for file in world.disk.files.values_mut() {
-        let at = file.windows(7).position(|bytes| bytes == b"damaged");
-        if let Some(at) = at {
-            file[at] ^= 1;
-        }
-    }
-    let id = world.run(consumer, consume("jobs", 5));
-    assert_eq!(bodies(&world, consumer, id), ["first", "last"]);
-    assert_eq!(info(&mut world, producer, "jobs").damaged, 1);
-    let error = world.take_over().unwrap_err();
-    assert_eq!(error.kind(), Kind::Corrupt);
-    assert!(error.detail().contains("journal.0000000") && error.detail().contains("offset"));
-}
-
-#[test]
 fn a_purge_takes_what_is_on_its_way_too_here_and_after_a_change_of_host() {
     let (mut world, producer, _) = world_with(on(Durability::Disk));
     world.run(producer, send("jobs", "a"));

@@ -28,7 +28,7 @@ const RUNTIME: &[(&str, &[&str])] = &[
     ("sync", &["clock"]),
     ("system", &["descriptors"]),
     ("poller", &["clock", "descriptors"]),
-    ("directory", &["clock", "descriptors"]),
+    ("directory", &["clock", "descriptors", "system"]),
     ("offline", &["clock", "directory"]),
     ("link", &["address", "clock", "descriptors", "sync", "system", "poller"]),
     ("host", &["clock", "descriptors", "sync", "system", "poller", "directory", "link"]),

@@ -244,8 +244,8 @@ impl Journal {
         offset
     }
 
-    /// True if the disk has nothing to do, and somebody waits for what was appended, which is enough
-    /// for it: `seal` lets it work while more is appended.
+    /// True if the disk has nothing to do, and somebody waits for what was appended, which is
+    /// enough for it: `seal` lets it work while more is appended.
     pub fn is_worth_sealing(&self) -> bool {
         let Group { bytes, sync, .. } = &self.group;
         let is_idle = self.pending.is_empty() && self.asked <= self.synced;

@@ -155,8 +155,8 @@ pub fn recover(
     Ok(found)
 }
 
-/// How many of the files may count. Behind a gap may lie what is left of files that were removed in
-/// any order, since a later host has begun before them: they were begun by an earlier one, or never.
+/// How many of the files may count. What lies behind a gap may be left of files that a later host
+/// has removed, in any order, having begun before them: an earlier one began them, or nobody.
 fn end_of_those_that_count(
     journal_id: &[u8; 16],
     files: &[File],
