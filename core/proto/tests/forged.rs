@@ -54,6 +54,7 @@ fn positions_that_no_hub_reaches_are_refused() {
     };
     refuse("begins at 0", forged(&good, |segment| segment.first = 0, |_| {}));
     refuse("records at 0", forged(&good, |_| {}, |frame| frame.position = 0));
+    refuse("needs none of its own", forged(&good, |segment| segment.oldest = 2, |_| {}));
     refuse(
         "durable beyond its beginning",
         forged(&good, |segment| segment.durable = u64::MAX, |_| {}),

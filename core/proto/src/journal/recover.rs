@@ -196,7 +196,7 @@ impl Scan<'_> {
         content: &Bytes,
     ) -> Result<bool, Trouble> {
         let header = SegmentHeader::decode(&self.journal_id, checkpoint.segment, content);
-        if header.is_none_or(|header| header.first != checkpoint.position + 1) {
+        if header.is_none_or(|header| Some(header.first) != checkpoint.position.checked_add(1)) {
             return Ok(false);
         }
         self.last = checkpoint.position;
@@ -281,6 +281,11 @@ impl Scan<'_> {
             let fault = Fault { segment: number, offset: 0, expected: first, what };
             return Err(Trouble::Damaged(fault));
         }
+        if header.oldest > number {
+            let what = "the segment says that it is not needed itself";
+            let fault = Fault { segment: number, offset: 0, expected: first, what };
+            return Err(Trouble::Damaged(fault));
+        }
         self.epoch = header.epoch;
         self.oldest = self.oldest.max(header.oldest);
         self.last = first - 1;
@@ -360,7 +365,7 @@ impl Scan<'_> {
         while self.waiting.front().is_some_and(|(at, ..)| *at <= self.durable) {
             let Some((_, record, place)) = self.waiting.pop_front() else { break };
             if let Record::Freed { through } = record {
-                self.oldest = self.oldest.max(through + 1);
+                self.oldest = self.oldest.max(through.saturating_add(1));
             }
             (self.sink)(record, place)?;
         }
@@ -413,7 +418,7 @@ impl Scan<'_> {
         let mut freed = self.oldest;
         for (_, record, _) in &mut self.waiting {
             if let Record::Freed { through } = record {
-                freed = freed.max(std::mem::take(through) + 1);
+                freed = freed.max(std::mem::take(through).saturating_add(1));
             }
         }
         let first = self.segments.front().map_or(1, |segment| segment.number);
