@@ -88,14 +88,7 @@ fn what_is_damaged_does_not_keep_the_segment_in_which_it_lies() {
     world.pass(30);
     world.take_over().unwrap();
     damage(&mut world, b"precious");
-    for _ in 0..40 {
-        world.run(program, send("jobs", &"x".repeat(60_000)));
-        let id = world.run(program, receive("jobs"));
-        world.pass(300);
-        let (token, ..) = world.deliveries(program, id)[0];
-        world.run(program, settle(token, Verdict::Acknowledge));
-    }
-    world.pass(1_000);
+    work_through(&mut world, program, "jobs");
     assert!(!world.disk.files.contains_key(&1), "{:?}", world.disk.files.keys());
     assert_eq!(figures(&mut world, program, "keep"), (1, 0, 1));
     assert_eq!(figures(&mut world, program, "held"), (0, 1, 0));
@@ -113,4 +106,40 @@ fn what_is_damaged_does_not_keep_the_segment_in_which_it_lies() {
     assert_eq!(figures(&mut world, program, "held"), (0, 0, 0));
     world.run(program, Command::Purge { queue: name("keep") });
     assert_eq!(figures(&mut world, program, "keep"), (0, 0, 0));
+}
+
+#[test]
+fn what_the_disk_does_not_give_is_put_aside_until_there_is_another_host_and_not_given_up() {
+    let mut world = World::with_sizes(SMALL);
+    let program = world.program();
+    for queue in ["keep", "jobs"] {
+        world.run(program, declare_on_disk(queue, QueueOptions::default()));
+    }
+    for body in ["one", "two"] {
+        world.run(program, send("keep", body));
+    }
+    world.pass(100);
+    world.take_over().unwrap();
+    world.disk.is_unreadable = true;
+    let consumer = world.run(program, consume("keep", 10));
+    world.pass(100);
+    assert_eq!(figures(&mut world, program, "keep"), (0, 0, 2));
+    work_through(&mut world, program, "jobs");
+    world.disk.is_unreadable = false;
+    world.take_over().unwrap();
+    world.pass(1_000);
+    assert_eq!(world.deliveries(program, consumer).len(), 2);
+    assert_eq!(figures(&mut world, program, "keep"), (0, 2, 0));
+}
+
+/// Sends and settles so much that the first segment holds little of what is needed.
+fn work_through(world: &mut World, program: usize, queue: &str) {
+    for _ in 0..40 {
+        world.run(program, send(queue, &"x".repeat(60_000)));
+        let id = world.run(program, receive(queue));
+        world.pass(300);
+        let (token, ..) = world.deliveries(program, id)[0];
+        world.run(program, settle(token, Verdict::Acknowledge));
+    }
+    world.pass(1_000);
 }

@@ -240,6 +240,7 @@ impl World {
     }
 
     fn read(&mut self, id: u64, place: Place) -> Result<(), End> {
+        // A host that can't read a message goes on without it until there is another: here at once.
         self.before("a read")?;
         let Some(content) = self.disk.read(place.segment) else {
             self.model.complain(format!("the hub reads {place:?}, which is not there"));
@@ -249,7 +250,7 @@ impl World {
         let to = (from + format::frame_size(place.size as usize)).min(content.len());
         let bytes = Bytes::copy_from_slice(&content[from.min(to)..to]);
         self.trace.note(self.now, format_args!("{place:?} is read"));
-        self.post(DiskDone::Read { id, place, bytes });
+        self.post(DiskDone::Read { id, place, bytes: Some(bytes) });
         Ok(())
     }
 

@@ -4,7 +4,8 @@
 //! waiting:  [ in memory ][ in memory ][ on disk ][ on disk ] ...
 //!            what is next is read ahead      beyond the budget only its place is kept
 //! ```
-//! What is damaged is put aside and never handed out.
+//! What is damaged is put aside and never handed out; what the disk just does not give, only for as
+//! long as this host lasts.
 //!
 //! Floor: broker.
 
@@ -20,6 +21,27 @@ pub struct Fetch {
     pub id: u64,
     /// Where it lies.
     pub place: Place,
+}
+
+/// What a read has come to.
+#[derive(Clone, Copy, Debug)]
+pub enum Fetched<'a> {
+    /// The record.
+    Record(&'a Record),
+    /// What lies there is no record.
+    Damaged,
+    /// The disk did not give it; it may another time.
+    Nothing,
+}
+
+impl Fetched<'_> {
+    /// The message with this id, as a copy of its own.
+    fn message(self, message_id: u64) -> Option<Message> {
+        match self {
+            Fetched::Record(record) => message_in(record, message_id),
+            Fetched::Damaged | Fetched::Nothing => None,
+        }
+    }
 }
 
 /// What is read for.
@@ -111,14 +133,14 @@ impl Broker {
         }
     }
 
-    /// A record has been read; `None` if it is damaged.
-    pub fn handle_read(&mut self, now: Time, id: u64, record: Option<&Record>) {
+    /// A record has been read, or could not be.
+    pub fn handle_read(&mut self, now: Time, id: u64, read: Fetched<'_>) {
         let Some(reader) = self.readers.try_remove(id as usize) else { return };
         match reader {
-            Reader::Waiting(queue, sequence) => self.waiting_read(now, queue, sequence, record),
+            Reader::Waiting(queue, sequence) => self.waiting_read(now, queue, sequence, read),
             Reader::Held(token) => {
                 let Some(held) = self.held.get_mut(token) else { return };
-                let message = record.and_then(|r| message_in(r, held.entry.message_id));
+                let message = read.message(held.entry.message_id);
                 if message.is_none() {
                     return self.put_held_aside(now, token);
                 }
@@ -129,8 +151,9 @@ impl Broker {
                 self.send_delivery(now, token);
             }
             Reader::Moving(queue, sequence, message_id) => {
-                let message = record.and_then(|record| message_in(record, message_id));
-                self.moving_read(queue, sequence, message);
+                let message = read.message(message_id);
+                let is_lost = message.is_none() && !matches!(read, Fetched::Nothing);
+                self.moving_read(queue, sequence, message, is_lost);
             }
         }
     }
@@ -140,7 +163,7 @@ impl Broker {
         let Some(held) = self.take_held(token) else { return };
         let (session, registration) = (held.session, held.registration);
         if held.is_receive {
-            let error = Error::new(Kind::Corrupt, "the message is damaged on the hub's disk");
+            let error = Error::new(Kind::Corrupt, "the message can't be read from the hub's disk");
             self.result(session, held.id, Err(error));
         }
         if let Some(queue) = self.queue_at(held.queue) {
@@ -150,13 +173,13 @@ impl Broker {
         self.offer_all(now, session);
     }
 
-    fn waiting_read(&mut self, now: Time, queue: QueueRef, sequence: u64, record: Option<&Record>) {
+    fn waiting_read(&mut self, now: Time, queue: QueueRef, sequence: u64, read: Fetched<'_>) {
         let Some(found) = self.queue_at(queue) else { return };
         found.reads -= 1;
         if let Some(entry) = found.find(sequence)
             && entry.message.is_none()
         {
-            match record.and_then(|record| message_in(record, entry.message_id)) {
+            match read.message(entry.message_id) {
                 Some(message) => {
                     entry.message = Some(message);
                     self.resident += self.queues[queue.key].find(sequence).map_or(0, |e| e.size());

@@ -53,7 +53,7 @@ use crate::base::slots::Slots;
 use crate::base::timers::Timers;
 use crate::base::{Delivery, Error, Outcome, Request, Time};
 
-pub use bodies::Fetch;
+pub use bodies::{Fetch, Fetched};
 pub use calls::Instance;
 pub use log::{Logged, Used};
 pub use names::NameId;
@@ -283,7 +283,7 @@ impl Broker {
     pub fn after_input(&mut self, now: Time) {
         self.pump_woken(now);
         while let Some(id) = self.in_vain.pop() {
-            self.handle_read(now, id, None);
+            self.handle_read(now, id, Fetched::Damaged);
             self.pump_woken(now);
         }
     }

@@ -32,6 +32,8 @@ pub(super) struct Moving {
     found: Vec<(QueueRef, u64)>,
     /// Reads under way.
     reads: usize,
+    /// A segment that the disk does not give, which is left as it is.
+    stuck: u32,
 }
 
 /// Messages of one segment that are looked for at a time: that looks at every message there is.
@@ -194,7 +196,7 @@ impl Broker {
     /// Begins to write messages that lie in a segment anew, at most so many of them. Does nothing
     /// while some are still being read for that.
     pub fn move_from(&mut self, segment: u32, count: usize) {
-        if self.moving.reads > 0 {
+        if self.moving.reads > 0 || self.moving.stuck == segment {
             return;
         }
         if self.moving.segment != segment || self.moving.found.is_empty() {
@@ -236,11 +238,18 @@ impl Broker {
     }
 
     /// A message that is to be written anew has been read.
-    pub(super) fn moving_read(&mut self, queue: QueueRef, sequence: u64, read: Option<Message>) {
+    pub(super) fn moving_read(
+        &mut self,
+        queue: QueueRef,
+        sequence: u64,
+        read: Option<Message>,
+        is_lost: bool,
+    ) {
         self.moving.reads -= 1;
         match read {
             Some(message) => self.move_entry(queue, sequence, Some(message)),
-            None => self.write_off(queue, sequence),
+            None if is_lost => self.write_off(queue, sequence),
+            None => self.moving.stuck = self.moving.segment,
         }
     }
 

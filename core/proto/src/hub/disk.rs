@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::{Config, Hub, SessionId};
 use crate::base::record::{Place, Position, Process, Record};
 use crate::base::{Error, Kind, Time};
-use crate::broker::{self, Broker, Past, Restored};
+use crate::broker::{self, Broker, Fetched, Past, Restored};
 use crate::journal::{self, Effect, Journal, Source};
 
 /// Messages of a sparse segment that are written anew at a time.
@@ -31,8 +31,8 @@ pub enum DiskDone {
         id: u64,
         /// Where it lies.
         place: Place,
-        /// The frame.
-        bytes: Bytes,
+        /// The frame; `None` if the disk does not give it, which may be otherwise another time.
+        bytes: Option<Bytes>,
     },
 }
 
@@ -205,8 +205,14 @@ impl Hub {
             DiskDone::Synced(position) => journal.handle_synced(now, position),
             DiskDone::Prepared(size) => journal.handle_prepared(now, size),
             DiskDone::Read { id, place, bytes } => {
-                let record = journal::read_frame(&self.config.journal_id, place, &bytes).ok();
-                self.broker.handle_read(now, id, record.as_ref());
+                let id_of_journal = &self.config.journal_id;
+                let frame = bytes.map(|bytes| journal::read_frame(id_of_journal, place, &bytes));
+                let read = match &frame {
+                    Some(Ok(record)) => Fetched::Record(record),
+                    Some(Err(_)) => Fetched::Damaged,
+                    None => Fetched::Nothing,
+                };
+                self.broker.handle_read(now, id, read);
             }
         }
         self.note_reached(now);

@@ -20,6 +20,8 @@ pub struct Disk {
     pub reads: Vec<u32>,
     pub waiting: VecDeque<Effect>,
     pub is_full: bool,
+    /// What is read for a hub is not given, though what a host begins with is.
+    pub is_unreadable: bool,
     /// Bytes that segments may have together, if there is a limit.
     pub capacity: Option<u64>,
     /// Nothing is done until this is cleared.
@@ -165,6 +167,7 @@ impl Disk {
                 let to = from + format::frame_size(place.size as usize);
                 let file = &self.files[&place.segment];
                 let bytes = Bytes::copy_from_slice(&file[from..to.min(file.len())]);
+                let bytes = Some(bytes).filter(|_| !self.is_unreadable);
                 vec![DiskDone::Read { id, place, bytes }]
             }
         })

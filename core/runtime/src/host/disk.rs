@@ -252,7 +252,10 @@ impl Files {
                 }
                 Ok(())
             }
-            Task::Read(id, place) => self.read(id, place),
+            Task::Read(id, place) => {
+                self.read(id, place);
+                Ok(())
+            }
         }
     }
 
@@ -320,21 +323,33 @@ impl Files {
         }
     }
 
-    fn read(&mut self, id: u64, place: Place) -> Result<(), Error> {
+    /// That one message can't be read ends nothing else. It is tried twice, once anew.
+    fn read(&mut self, id: u64, place: Place) {
+        let first = self.frame(place).or_else(|_| {
+            self.open.retain(|(number, _)| *number != place.segment);
+            self.frame(place)
+        });
+        let bytes = first.inspect_err(|error| {
+            let (path, offset) = (self.directory.segment_text(place.segment), place.offset);
+            let offset = u64::from(offset) * 8;
+            tracing::error!(%path, offset, %error, "a message can't be read, and is put aside");
+        });
+        self.mailbox.post(Mail::Disk(DiskDone::Read { id, place, bytes: bytes.ok() }));
+    }
+
+    fn frame(&mut self, place: Place) -> io::Result<Bytes> {
         let segment = place.segment;
-        let failed = |error: io::Error| failure(&self.directory, segment, "read", &error);
-        if !self.open.iter().any(|(number, _)| *number == segment) {
-            let file = self.directory.open_segment(segment, false).map_err(failed)?;
-            if self.open.len() >= OPEN_MAX {
-                self.open.remove(0);
+        let at = match self.open.iter().position(|(number, _)| *number == segment) {
+            Some(at) => at,
+            None => {
+                let file = self.directory.open_segment(segment, false)?;
+                if self.open.len() >= OPEN_MAX {
+                    self.open.remove(0);
+                }
+                self.open.push((segment, file));
+                self.open.len() - 1
             }
-            self.open.push((segment, file));
-        }
-        let Some((_, file)) = self.open.iter().find(|(number, _)| *number == segment) else {
-            return Ok(());
         };
-        let bytes = read_frame(file, place).map_err(failed)?;
-        self.mailbox.post(Mail::Disk(DiskDone::Read { id, place, bytes }));
-        Ok(())
+        read_frame(&self.open[at].1, place)
     }
 }
