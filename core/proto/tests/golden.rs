@@ -77,6 +77,7 @@ fn a_frame_that_is_cut_or_too_long_is_malformed() {
         let open_ended = matches!(
             frame,
             Frame::Open { .. }
+                | Frame::Subscribe { .. }
                 | Frame::Bye { .. }
                 | Frame::Failed { .. }
                 | Frame::Held { .. }

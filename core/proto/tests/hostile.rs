@@ -6,7 +6,7 @@ mod support;
 
 use support::*;
 use telpher_proto::base::random::Random;
-use telpher_proto::base::{Durability, Kind, QueueOptions, limits};
+use telpher_proto::base::{Durability, Kind, Message, Pattern, QueueOptions, limits};
 use telpher_proto::hub::{Effect, Linger, Peer, PortId};
 use telpher_proto::wire::{Change, Clock, Frame, HeldKind, Hello, Inbox, NameRef, Outbox, decode};
 
@@ -239,4 +239,34 @@ fn queue_options_out_of_bounds_are_refused_whoever_states_them() {
         assert_eq!(error.kind(), Kind::Invalid, "{what}");
         assert!(error.detail().contains(what), "{what}: {error}");
     }
+}
+
+#[test]
+fn a_topic_with_an_empty_segment_and_a_buffer_out_of_bounds_are_refused_whoever_states_them() {
+    let mut world = World::in_memory();
+    let port = stranger(&mut world);
+    let mut frames = greeting(&world);
+    let topic = NameRef { number: 0, generation: 0 };
+    let pattern = Pattern::parse("a.*").unwrap();
+    for frame in [
+        Frame::Open { name_ref: topic, name: name("a..b") },
+        Frame::Publish { ticket: 7, name: topic, deadline: None, message: Message::new("x") },
+        Frame::Subscribe { id: 8, pattern, buffer: 0, held: 0, received: 0 },
+        Frame::Taken { id: 9, count: 1 },
+    ] {
+        frames.extend(encode(&frame, &world));
+    }
+    feed(&mut world, port, &frames);
+    let (said, closed) = said(&mut world, port);
+    assert!(!closed);
+    let [
+        Frame::Welcome(_),
+        Frame::Failed { id: 7, error: wrong, .. },
+        Frame::Failed { id: 8, error, .. },
+    ] = &said[..]
+    else {
+        panic!("{said:?}")
+    };
+    assert_eq!((wrong.kind(), error.kind()), (Kind::Invalid, Kind::Invalid));
+    assert!(error.detail().contains("buffer is 0"), "{error}");
 }

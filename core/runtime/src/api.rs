@@ -164,7 +164,10 @@ impl Hub {
         shared.check_open()?;
         command.check()?;
         check_span(timeout)?;
-        let is_stream = matches!(command, Command::Serve { .. } | Command::Consume { .. });
+        let is_stream = matches!(
+            command,
+            Command::Serve { .. } | Command::Consume { .. } | Command::Subscribe { .. }
+        );
         let deadline = match timeout {
             // A registration is without bound unless a time is stated.
             Timeout::Default if is_stream => None,
@@ -188,6 +191,9 @@ impl Hub {
         let id = shared.inbox.id(destination);
         if destination == Destination::Wait {
             shared.outcomes.lock().insert(id, is_stream);
+        }
+        if let Command::Subscribe { buffer, .. } = &command {
+            shared.taken.insert(id, *buffer);
         }
         let ticket = Ticket { id, user, counted, callback, is_stream, is_opening: false };
         shared.submit(Submission::Start { ticket, command, deadline });

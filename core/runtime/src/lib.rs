@@ -29,6 +29,8 @@ pub mod api;
 
 pub use api::*;
 pub use bytes::Bytes;
-pub use sugar::{Consumer, Job, Pending, Queue, Service, ServiceRequest, open};
+pub use sugar::{
+    Consumer, Job, Pending, Queue, Service, ServiceRequest, Subscriber, Topic, TopicMessage, open,
+};
 pub use telpher_proto::base::limits;
 pub use telpher_proto::base::*;

@@ -7,6 +7,7 @@ use super::event::{Durability, Id};
 use super::limits;
 use super::message::Message;
 use super::name::Name;
+use super::pattern::{Pattern, check_topic};
 
 /// One operation. Starting it yields an [`Id`]; see each variant for how it ends.
 #[derive(Clone, Debug)]
@@ -111,6 +112,22 @@ pub enum Command {
         /// Only those behind this name.
         after: Option<Name>,
     },
+    /// Gives a message to whoever is subscribed; ends when the hub has done so.
+    Publish {
+        /// The topic: its dotted segments are not empty.
+        topic: Name,
+        /// The message.
+        message: Message,
+    },
+    /// Takes what is published to matching topics: `Started` once, then a `Published` event each,
+    /// until detached.
+    Subscribe {
+        /// Which topics.
+        pattern: Pattern,
+        /// Messages that may be on their way to the program, and as many more may wait in the hub,
+        /// 1 to 65,536: beyond that the oldest are lost.
+        buffer: u32,
+    },
     /// Changes how many messages a consumer holds at once; 0 pauses it.
     Credit {
         /// The consumer.
@@ -141,6 +158,13 @@ impl Command {
             Command::Credit { prefetch, .. } => {
                 within("prefetch", u64::from(*prefetch), 0, limits::PREFETCH_MAX.into())
             }
+            Command::Publish { topic, message } => {
+                check_topic(topic)?;
+                message.check()
+            }
+            Command::Subscribe { buffer, .. } => {
+                within("buffer", (*buffer).into(), 1, limits::SUBSCRIPTION_BUFFER_MAX.into())
+            }
             Command::Declare { queue, options } => options.check(queue),
             Command::Settle { reason, .. } => check_reason(reason),
             Command::Extend { ms, .. } => within("ms", *ms, 0, limits::DELAY_MAX_MS),
@@ -155,7 +179,9 @@ impl Command {
     /// Bytes of bodies that the command keeps in flight.
     pub fn size(&self) -> usize {
         match self {
-            Command::Call { message, .. } | Command::Send { message, .. } => message.size(),
+            Command::Call { message, .. }
+            | Command::Send { message, .. }
+            | Command::Publish { message, .. } => message.size(),
             Command::Reply { reply: Ok(message), .. } => message.size(),
             Command::Batch { parts } => parts.iter().map(Part::size).sum(),
             _ => 0,
@@ -225,7 +251,7 @@ fn check_reason(reason: &str) -> Result<(), Error> {
     Err(Error::new(Kind::TooLarge, detail))
 }
 
-fn within(what: &str, value: u64, least: u64, most: u64) -> Result<(), Error> {
+pub(crate) fn within(what: &str, value: u64, least: u64, most: u64) -> Result<(), Error> {
     if (least..=most).contains(&value) {
         return Ok(());
     }

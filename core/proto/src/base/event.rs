@@ -33,6 +33,15 @@ pub enum What {
     Delivery(Delivery),
     /// A request for a service.
     Request(Request),
+    /// A message for a subscriber.
+    Published(Published),
+    /// A subscriber was too slow, or its connection broke: these messages never come.
+    Gap {
+        /// The number of the first of them.
+        first: u64,
+        /// The number of the last.
+        last: u64,
+    },
     /// The caller of this request no longer waits: it was cancelled, timed out or is gone. The
     /// handler may stop, and must still answer or let go.
     Withdrawn {
@@ -115,6 +124,17 @@ pub struct Delivery {
     pub failures: u32,
     /// True if somebody held it before.
     pub redelivered: bool,
+    /// The message.
+    pub message: Message,
+}
+
+/// A message that was published.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// To what.
+    pub topic: Name,
+    /// Counts the messages of this subscription, from 1.
+    pub number: u64,
     /// The message.
     pub message: Message,
 }

@@ -96,6 +96,18 @@ pub const PREFETCH_DEFAULT: u32 = 64;
 /// Most messages that a consumer may hold.
 pub const PREFETCH_MAX: u32 = 65_536;
 
+/// Messages on their way to a subscriber if it does not say; as many more wait in the hub.
+pub const SUBSCRIPTION_BUFFER_DEFAULT: u32 = 1_024;
+
+/// Most messages on their way to a subscriber.
+pub const SUBSCRIPTION_BUFFER_MAX: u32 = 65_536;
+
+/// Bytes of bodies, keys and headers that wait in the hub for one subscriber.
+pub const SUBSCRIPTION_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Bytes of bodies, keys and headers that wait in the hub for all subscribers.
+pub const TOPIC_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
 /// Messages in a queue if it does not say.
 pub const QUEUE_LENGTH_DEFAULT: u64 = 1_000_000;
 

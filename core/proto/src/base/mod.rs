@@ -9,6 +9,7 @@ pub mod event;
 pub mod limits;
 pub mod message;
 pub mod name;
+pub mod pattern;
 pub mod random;
 pub mod record;
 pub mod sequence;
@@ -19,9 +20,11 @@ pub mod timers;
 pub use command::{Command, Overflow, Part, QueueOptions, Reply, Verdict};
 pub use error::{Error, Executed, Kind};
 pub use event::{
-    Delivery, Durability, Event, HubInfo, Notice, Outcome, Peeked, QueueInfo, Receipt, Request,
+    Delivery, Durability, Event, HubInfo, Notice, Outcome, Peeked, Published, QueueInfo, Receipt,
+    Request,
 };
 pub use event::{Id, What};
 pub use message::{Headers, HeadersBuilder, Message, Properties, Trace};
 pub use name::Name;
+pub use pattern::Pattern;
 pub use time::{Time, Timeout};

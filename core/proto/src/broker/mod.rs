@@ -1,11 +1,12 @@
-//! Services, queues, sessions and what producers have done, as one pure state machine.
+//! Services, queues, topics, sessions and what producers have done, as one pure state machine.
 //!
 //! A command's own verb applies it (`call`, `send`, ...); `handle_*` tells of what happened;
 //! `poll_effect` and `poll_timeout` say what is to be done. Drain the effects after every input.
 //!
 //! ```text
 //!   session --registrations--> registration --> service (line of calls, ready instances)
-//!      |                                   \--> queue   (lanes of messages, takers, line of sends)
+//!      |                                   |--> queue   (lanes of messages, takers, line of sends)
+//!      |                                   \--> subscription (what waits for a slow subscriber)
 //!      |--tickets--> call, receive
 //!      |--held-----> delivery                 a change: record -> applied -> told when safe
 //! ```
@@ -41,6 +42,8 @@ mod sends;
 mod sessions;
 mod settles;
 mod suspects;
+mod topics;
+mod trie;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -51,7 +54,7 @@ use crate::base::random::Random;
 use crate::base::record::{Place, Position, Room};
 use crate::base::slots::Slots;
 use crate::base::timers::Timers;
-use crate::base::{Delivery, Error, Outcome, Request, Time};
+use crate::base::{Delivery, Error, Outcome, Published, Request, Time};
 
 pub use bodies::{Fetch, Fetched};
 pub use calls::Instance;
@@ -62,6 +65,7 @@ pub use restore::Restored;
 pub use sends::ChangeRef;
 pub use sessions::{Linger, Resumed, SessionId, SessionKey};
 pub use settles::Part;
+pub use topics::Subscribing;
 
 type Map<K, V> = HashMap<K, V, RandomState>;
 type Set<K> = std::collections::HashSet<K, RandomState>;
@@ -126,6 +130,15 @@ pub enum Effect {
         /// The message.
         delivery: Delivery,
     },
+    /// A message for a subscriber.
+    Publish {
+        /// Whose.
+        session: SessionKey,
+        /// Its registration.
+        id: u64,
+        /// The message.
+        published: Published,
+    },
     /// A registration is live.
     Started {
         /// Whose.
@@ -180,6 +193,7 @@ pub struct Broker {
     /// Queues to be pumped when the input has been dealt with.
     woken: BTreeSet<usize>,
     sends: Slots<sends::Waiting>,
+    topics: topics::Topics,
     queue_count: u64,
     /// Bytes of messages in queues kept in memory, and of sends that wait for room.
     bytes: u64,
@@ -230,6 +244,7 @@ impl Broker {
             suspicion: suspects::Suspicion::default(),
             woken: BTreeSet::new(),
             sends: Slots::new(config.epoch),
+            topics: topics::Topics::default(),
             queue_count: 0,
             bytes: 0,
             resident: 0,

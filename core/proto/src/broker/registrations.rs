@@ -1,4 +1,4 @@
-//! Consumers and services of sessions, and which of them can take more.
+//! Consumers, services and subscribers of sessions, and which of them can take more.
 //!
 //! Floor: broker.
 
@@ -25,6 +25,7 @@ pub(super) struct Registration {
 pub(super) enum Role {
     Service(usize),
     Consumer(usize),
+    Subscription(usize),
 }
 
 impl Registration {
@@ -32,7 +33,7 @@ impl Registration {
     pub fn queue(&self) -> Option<usize> {
         match self.role {
             Role::Consumer(queue) => Some(queue),
-            Role::Service(_) => None,
+            Role::Service(_) | Role::Subscription(_) => None,
         }
     }
 }
@@ -122,7 +123,7 @@ impl Broker {
         }
     }
 
-    fn is_registered(&self, session: SessionKey, id: u64) -> Result<bool, Error> {
+    pub(super) fn is_registered(&self, session: SessionKey, id: u64) -> Result<bool, Error> {
         let registrations = &self.sessions[session].registrations;
         let limit = limits::REGISTRATIONS_PER_SESSION_MAX;
         if registrations.contains_key(&id) {
@@ -135,7 +136,13 @@ impl Broker {
         Ok(false)
     }
 
-    fn register(&mut self, session: SessionKey, id: u64, role: Role, credit: u32) -> usize {
+    pub(super) fn register(
+        &mut self,
+        session: SessionKey,
+        id: u64,
+        role: Role,
+        credit: u32,
+    ) -> usize {
         let (used, ack_deadline_ms, ready) = (0, 0, false);
         let registration = Registration { session, id, role, credit, used, ack_deadline_ms, ready };
         let key = self.registrations.insert(registration);
@@ -153,6 +160,9 @@ impl Broker {
     /// Puts a registration that can take more into its ready line, and gives it what waits.
     pub(super) fn offer(&mut self, now: Time, key: usize) {
         let registration = &self.registrations[key];
+        if let Role::Subscription(subscription) = registration.role {
+            return self.drain_published(subscription);
+        }
         if registration.ready
             || registration.used >= registration.credit
             || !self.sessions[registration.session].takes_more()
@@ -169,6 +179,7 @@ impl Broker {
                 self.queues[queue].takers.push_back(deliveries::Taker::Consumer(key));
                 self.pump(now, queue);
             }
+            Role::Subscription(_) => {}
         }
     }
 
@@ -208,6 +219,7 @@ impl Broker {
                 queue.consumers -= 1;
                 queue.takers.retain(|taker| *taker != deliveries::Taker::Consumer(key));
             }
+            Role::Subscription(subscription) => self.forget_subscription(subscription),
         }
     }
 

@@ -162,6 +162,11 @@ impl Session {
         self.present
     }
 
+    /// Its connection is too slow for what it is sent.
+    pub fn congested(&self) -> bool {
+        self.congested
+    }
+
     /// Something new may be handed to it.
     pub fn takes_more(&self) -> bool {
         self.present && !self.congested && !self.alone
@@ -297,6 +302,7 @@ impl Broker {
     /// Nothing new is handed to it until `handle_resumed`.
     pub fn resume(&mut self, key: SessionKey, received: u64) {
         self.handle_received(key, received);
+        self.await_subscribers(key);
         let session = &mut self.sessions[key];
         session.linked = true;
         session.present = false;

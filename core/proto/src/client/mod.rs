@@ -149,7 +149,7 @@ impl Client {
             Command::Reply { request, reply } => {
                 self.answer(now, (id, user), (request, reply), deadline);
             }
-            Command::Serve { .. } | Command::Consume { .. } => {
+            Command::Serve { .. } | Command::Consume { .. } | Command::Subscribe { .. } => {
                 self.register(now, id, user, command);
             }
             Command::Credit { consumer, prefetch } => {

@@ -1,9 +1,9 @@
-//! Consumers and services of the program; they register again by themselves.
+//! Consumers, services and subscribers of the program; they register again by themselves.
 //!
 //! Floor: client.
 
 use super::Client;
-use crate::base::{Command, Error, Event, Id, Kind, Name, Time, What};
+use crate::base::{Command, Error, Event, Id, Kind, Name, Pattern, Published, Time, What};
 use crate::wire::Frame;
 
 #[derive(Debug)]
@@ -17,6 +17,17 @@ pub(super) struct Registration {
 enum Role {
     Service { name: Name, concurrency: u32, line_max: u32 },
     Consumer { name: Name, prefetch: u32, ack_deadline_ms: u32 },
+    Subscriber(Subscriber),
+}
+
+#[derive(Clone, Debug)]
+struct Subscriber {
+    pattern: Pattern,
+    buffer: u32,
+    /// Messages that have arrived and that the program has not taken yet.
+    held: u32,
+    /// The number of the last one that has arrived.
+    received: u64,
 }
 
 impl Client {
@@ -27,6 +38,9 @@ impl Client {
             }
             Command::Consume { queue, prefetch, ack_deadline_ms } => {
                 Role::Consumer { name: queue, prefetch, ack_deadline_ms }
+            }
+            Command::Subscribe { pattern, buffer } => {
+                Role::Subscriber(Subscriber { pattern, buffer, held: 0, received: 0 })
             }
             _ => return,
         };
@@ -51,6 +65,13 @@ impl Client {
                 prefetch: *prefetch,
                 ack_deadline_ms: *ack_deadline_ms,
             },
+            Role::Subscriber(Subscriber { pattern, buffer, held, received }) => Frame::Subscribe {
+                id,
+                pattern: pattern.clone(),
+                buffer: *buffer,
+                held: *held,
+                received: *received,
+            },
         };
         self.push(now, &frame);
     }
@@ -67,8 +88,8 @@ impl Client {
     pub(super) fn credit(&mut self, now: Time, id: Id, wanted: u32) -> Result<(), Error> {
         match self.registrations.get_mut(&id).map(|registration| &mut registration.role) {
             Some(Role::Consumer { prefetch, .. }) => *prefetch = wanted,
-            Some(Role::Service { .. }) => {
-                let detail = "the id names a service; only a consumer has credit";
+            Some(Role::Service { .. } | Role::Subscriber(_)) => {
+                let detail = "the id names no consumer; only a consumer has credit";
                 return Err(Error::new(Kind::Invalid, detail));
             }
             None => {
@@ -77,6 +98,33 @@ impl Client {
         }
         self.push(now, &Frame::Credit { id, prefetch: wanted });
         Ok(())
+    }
+
+    /// A message for a subscriber. What was published before it and has not come never does.
+    pub(super) fn handle_published(&mut self, id: Id, published: Published) {
+        let Some(registration) = self.registrations.get_mut(&id) else { return };
+        let Role::Subscriber(subscriber) = &mut registration.role else { return };
+        let number = published.number;
+        // It has come before.
+        if number <= subscriber.received {
+            return;
+        }
+        let (first, last) = (subscriber.received + 1, number - 1);
+        subscriber.received = number;
+        subscriber.held += 1;
+        let user = registration.user;
+        if first <= last {
+            self.events.push_back(Event { id, user, what: What::Gap { first, last } });
+        }
+        self.events.push_back(Event { id, user, what: What::Published(published) });
+    }
+
+    /// The program has taken so many messages of a subscriber.
+    pub fn taken(&mut self, now: Time, id: Id, count: u32) {
+        let Some(registration) = self.registrations.get_mut(&id) else { return };
+        let Role::Subscriber(subscriber) = &mut registration.role else { return };
+        subscriber.held = subscriber.held.saturating_sub(count);
+        self.push(now, &Frame::Taken { id, count });
     }
 
     /// The hub has registered it.

@@ -42,6 +42,7 @@ impl Pending {
                 | Command::Extend { .. }
                 | Command::Peek { .. }
                 | Command::List { .. }
+                | Command::Publish { .. }
         )
     }
 }
@@ -169,6 +170,12 @@ impl Client {
                 Frame::Peek { ticket, name: self.name_ref(now, queue), count: *count }
             }
             Command::List { after } => Frame::List { ticket, after: after.clone() },
+            Command::Publish { topic, message } => Frame::Publish {
+                ticket,
+                name: self.name_ref(now, topic),
+                deadline,
+                message: message.clone(),
+            },
             other => unreachable!("{other:?} is written elsewhere"),
         }
     }
@@ -342,9 +349,20 @@ impl Client {
 
     /// Another host goes on with the session: calls that were written have an unknown end.
     pub(super) fn end_calls(&mut self, now: Time, error: &Error) {
+        self.end_those(now, error, |command| matches!(command, Command::Call { .. }));
+    }
+
+    /// The session goes on over a new connection: nobody knows what was published, and none of it
+    /// may be published twice.
+    pub(super) fn end_publishes(&mut self, now: Time) {
+        let detail = "the connection broke before the hub had said that it was published";
+        let error = Error::new(Kind::Indeterminate, detail);
+        self.end_those(now, &error, |command| matches!(command, Command::Publish { .. }));
+    }
+
+    fn end_those(&mut self, now: Time, error: &Error, is_one: impl Fn(&Command) -> bool) {
         for id in self.written_tickets() {
-            let is_call = |pending: &Pending| matches!(pending.command, Command::Call { .. });
-            if self.pending.get(&id).is_some_and(is_call) {
+            if self.pending.get(&id).is_some_and(|pending| is_one(&pending.command)) {
                 self.give_up(now, id, error);
             }
         }

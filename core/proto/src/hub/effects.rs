@@ -27,6 +27,9 @@ impl Hub {
                 Effect::Deliver { session, id, delivery } => {
                     (session, Frame::Delivery { id, delivery })
                 }
+                Effect::Publish { session, id, published } => {
+                    (session, Frame::Published { id, published })
+                }
                 Effect::Started { session, id } => (session, Frame::Started { id }),
                 Effect::Ended { session, id, error } => {
                     (session, Frame::Failed { id, counted: false, error })

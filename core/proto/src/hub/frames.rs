@@ -4,7 +4,7 @@
 
 use super::{Connection, Hub, Peer, PortId};
 use crate::base::{Error, Kind, Time, limits};
-use crate::broker::{ChangeRef, Instance, NameId, Part, SessionId, SessionKey};
+use crate::broker::{ChangeRef, Instance, NameId, Part, SessionId, SessionKey, Subscribing};
 use crate::wire::{self, BatchPart, Change, Frame, HeldKind, Hello, Malformed, NameRef, Welcome};
 
 impl Hub {
@@ -179,7 +179,15 @@ impl Hub {
             Frame::Held { last, what, tokens } => {
                 self.held(now, port, session, (last, what, tokens))?;
             }
-            Frame::Serve { .. } | Frame::Consume { .. } | Frame::Credit { .. } => {
+            Frame::Publish { ticket, name, deadline, message } => {
+                let name = self.name(port, name)?;
+                self.broker.publish(now, (session, ticket), name, deadline, &message);
+            }
+            Frame::Taken { id, count } => self.broker.taken(now, session, id, count),
+            Frame::Serve { .. }
+            | Frame::Consume { .. }
+            | Frame::Subscribe { .. }
+            | Frame::Credit { .. } => {
                 return self.register(now, port, session, frame);
             }
             frame => return self.change(now, port, session, frame),
@@ -204,6 +212,10 @@ impl Hub {
                 let name = self.name(port, name)?;
                 let numbers = (id, prefetch, ack_deadline_ms);
                 (id, self.broker.consume(now, session, name, numbers))
+            }
+            Frame::Subscribe { id, pattern, buffer, held, received } => {
+                let subscribing = Subscribing { id, pattern, buffer, held, received };
+                (id, self.broker.subscribe(now, session, subscribing))
             }
             Frame::Credit { id, prefetch } => (id, self.broker.credit(now, session, id, prefetch)),
             _ => return Ok(()),

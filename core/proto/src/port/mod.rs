@@ -251,7 +251,8 @@ impl<N: Copy> Port<N> {
             | Frame::Started { .. }
             | Frame::Receipts { .. }
             | Frame::Peeked { .. }
-            | Frame::Queues { .. } => false,
+            | Frame::Queues { .. }
+            | Frame::Published { .. } => false,
             _ => self.state == State::Open,
         }
     }

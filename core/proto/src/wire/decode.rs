@@ -8,8 +8,10 @@ use super::encode::flag;
 use super::frame::{BatchPart, Change, Frame, FrameKind, HeldKind, NameRef};
 use super::{Clock, HEADER_SIZE, Malformed, Whole};
 use crate::base::limits;
-use crate::base::{Delivery, Durability, Error, Headers, Kind, Message, Name};
-use crate::base::{Properties, Receipt, Request, Time, Trace, Verdict};
+use crate::base::{
+    Delivery, Durability, Error, Headers, Kind, Message, Name, Pattern, Properties, Published,
+    Receipt, Request, Time, Trace, Verdict,
+};
 
 /// Bytes of a message before its key, headers and body.
 const MESSAGE_FIXED_SIZE: usize = 32;
@@ -108,6 +110,16 @@ impl Reader<'_> {
                 Frame::Peek { ticket, name: self.name_ref()?, count: self.padded_u32()? }
             }
             FrameKind::List => Frame::List { ticket, after: self.short_name()? },
+            FrameKind::Publish => {
+                let name = self.name_ref()?;
+                let (message, deadline) = self.message()?;
+                Frame::Publish { ticket, name, deadline, message }
+            }
+            FrameKind::Subscribe => {
+                let (buffer, held, received) = (self.u32()?, self.u32()?, self.u64()?);
+                Frame::Subscribe { id, pattern: self.pattern()?, buffer, held, received }
+            }
+            FrameKind::Taken => Frame::Taken { id, count: self.padded_u32()? },
             FrameKind::Batch
             | FrameKind::Send
             | FrameKind::Settle
@@ -185,6 +197,12 @@ impl Reader<'_> {
                 Frame::Delivery { id, delivery: self.delivery(redelivered)? }
             }
             FrameKind::Answered => Frame::Answered { count: id },
+            FrameKind::Published => {
+                let (number, topic) = (self.u64()?, self.short_name()?);
+                let Some(topic) = topic else { return self.fail("names no topic") };
+                let message = self.message()?.0;
+                Frame::Published { id, published: Published { topic, number, message } }
+            }
             _ => Frame::Started { id },
         })
     }
@@ -302,6 +320,11 @@ impl Reader<'_> {
     fn name(&mut self) -> Decoded<Name> {
         let text = self.text(limits::NAME_SIZE_MAX)?;
         Name::parse(&text).map_err(|error| Malformed::new(error.detail().to_owned()))
+    }
+
+    fn pattern(&mut self) -> Decoded<Pattern> {
+        let text = self.text(limits::NAME_SIZE_MAX)?;
+        Pattern::parse(&text).map_err(|error| Malformed::new(error.detail().to_owned()))
     }
 
     fn tokens(&mut self) -> Decoded<Vec<u64>> {

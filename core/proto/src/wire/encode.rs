@@ -184,6 +184,21 @@ impl Writer<'_> {
                     w.out.put_u64_le(*ms);
                 });
             }
+            Frame::Publish { ticket, name, deadline, message } => {
+                self.named(FrameKind::Publish, *ticket, *name, |w| w.message(message, *deadline));
+            }
+            Frame::Subscribe { id, pattern, buffer, held, received } => {
+                self.frame(FrameKind::Subscribe, 0, *id, |w| {
+                    w.out.put_u32_le(*buffer);
+                    w.out.put_u32_le(*held);
+                    w.out.put_u64_le(*received);
+                    w.out.put_slice(pattern.as_str().as_bytes());
+                });
+            }
+            Frame::Taken { id, count } => self.frame(FrameKind::Taken, 0, *id, |w| {
+                w.out.put_u32_le(*count);
+                w.out.put_u32_le(0);
+            }),
             other => self.change(other),
         }
     }
@@ -249,6 +264,11 @@ impl Writer<'_> {
                 w.message(&request.message, request.deadline);
             }),
             Frame::Delivery { id, delivery } => self.delivery(*id, delivery),
+            Frame::Published { id, published } => self.frame(FrameKind::Published, 0, *id, |w| {
+                w.out.put_u64_le(published.number);
+                w.short_name(Some(&published.topic));
+                w.message(&published.message, None);
+            }),
             other => unreachable!("{other:?} has been written by its caller"),
         }
     }

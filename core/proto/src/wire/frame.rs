@@ -2,8 +2,10 @@
 //!
 //! Floor: imports `base`.
 
-use crate::base::{Delivery, Error, Message, Name, Peeked, QueueInfo, QueueOptions, Receipt};
-use crate::base::{Request, Time, Verdict};
+use crate::base::{
+    Delivery, Error, Message, Name, Pattern, Peeked, Published, QueueInfo, QueueOptions, Receipt,
+    Request, Time, Verdict,
+};
 
 pub use crate::base::record::Change;
 
@@ -73,6 +75,12 @@ frame_kinds! {
     Peek = 0x16;
     /// Asks for the queues there are.
     List = 0x17;
+    /// Gives a message to whoever is subscribed.
+    Publish = 0x18;
+    /// Registers a subscriber.
+    Subscribe = 0x19;
+    /// The program has taken what had arrived for a subscriber.
+    Taken = 0x1a;
     /// The hub's greeting.
     Welcome = 0x81;
     /// The connection ends, and why.
@@ -105,6 +113,8 @@ frame_kinds! {
     Peeked = 0x8f;
     /// The queues there are.
     Queues = 0x90;
+    /// A message for a subscriber.
+    Published = 0x91;
 }
 
 /// A name by the number that an `Open` gave it.
@@ -220,6 +230,9 @@ pub enum Frame {
     Batch { ticket: u64, change: Change, parts: Vec<BatchPart> },
     Peek { ticket: u64, name: NameRef, count: u32 },
     List { ticket: u64, after: Option<Name> },
+    Publish { ticket: u64, name: NameRef, deadline: Option<Time>, message: Message },
+    Subscribe { id: u64, pattern: Pattern, buffer: u32, held: u32, received: u64 },
+    Taken { id: u64, count: u32 },
     Goodbye,
     Welcome(Box<Welcome>),
     Bye { error: Error },
@@ -237,4 +250,5 @@ pub enum Frame {
     Receipts { ticket: u64, receipts: Vec<Receipt> },
     Peeked { ticket: u64, messages: Vec<Peeked> },
     Queues { ticket: u64, queues: Vec<(Name, QueueInfo)> },
+    Published { id: u64, published: Published },
 }

@@ -1,8 +1,8 @@
 //! One frame of every kind, with every field set to something of its own.
 
 use telpher_proto::base::{
-    Delivery, Durability, Error, HeadersBuilder, Kind, Message, Name, Overflow, Peeked, Properties,
-    QueueInfo, QueueOptions, Receipt, Request, Time, Trace, Verdict,
+    Delivery, Durability, Error, HeadersBuilder, Kind, Message, Name, Overflow, Pattern, Peeked,
+    Properties, Published, QueueInfo, QueueOptions, Receipt, Request, Time, Trace, Verdict,
 };
 use telpher_proto::wire::{BatchPart, Change, Frame, HeldKind, Hello, NameRef, Welcome};
 
@@ -76,6 +76,21 @@ fn said_by_programs() -> Vec<(&'static str, Frame)> {
         ("consume", Frame::Consume { id: 16, name: NAME, prefetch: 64, ack_deadline_ms: 250 }),
         ("credit", Frame::Credit { id: 16, prefetch: 0 }),
         ("inspect", Frame::Inspect { ticket: 18, name: NAME }),
+        (
+            "publish",
+            Frame::Publish { ticket: 48, name: NAME, deadline: Some(DEADLINE), message: plain() },
+        ),
+        (
+            "subscribe",
+            Frame::Subscribe {
+                id: 49,
+                pattern: Pattern::parse("orders.*.**").unwrap(),
+                buffer: 50,
+                held: 51,
+                received: 52,
+            },
+        ),
+        ("taken", Frame::Taken { id: 49, count: 53 }),
     ]
 }
 
@@ -162,6 +177,17 @@ fn said_by_hubs() -> Vec<(&'static str, Frame)> {
             Frame::Queues {
                 ticket: 49,
                 queues: vec![(Name::parse("orders").unwrap(), queue_info())],
+            },
+        ),
+        (
+            "published",
+            Frame::Published {
+                id: 49,
+                published: Published {
+                    topic: Name::parse("orders.eu").unwrap(),
+                    number: 54,
+                    message: full_message(),
+                },
             },
         ),
     ]

@@ -48,7 +48,10 @@ impl Outgoing {
     pub(super) fn take_unseen(&mut self, id: Option<Id>, unseen: &mut Vec<Event>) {
         let mut arrived = |handover: &Handover| {
             let event = &handover.event;
-            let is_arrival = matches!(event.what, What::Delivery(_) | What::Request(_));
+            let is_arrival = matches!(
+                event.what,
+                What::Delivery(_) | What::Request(_) | What::Published(_) | What::Gap { .. }
+            );
             let is_meant = is_arrival && id.is_none_or(|id| id == event.id);
             if is_meant {
                 unseen.push(event.clone());
@@ -99,6 +102,9 @@ impl Driver {
         let mut callback = None;
         if let What::Done(result) = &mut event.what {
             let ticket = self.tickets.remove(key);
+            if ticket.is_stream {
+                self.shared.taken.remove(ticket.id);
+            }
             if self.is_closing && ticket.is_stream && result.is_ok() {
                 // It was stopped for the handle's end, not for its own.
                 *result = Err(closed());
@@ -201,6 +207,7 @@ impl Driver {
                 callback = self.borrow_callback(id, key);
             }
             self.shared.release(counted);
+            self.shared.note_taken(std::slice::from_ref(&event));
             let Some(mut function) = callback else { continue };
             as_callback(|| {
                 if catch_unwind(AssertUnwindSafe(|| function(event))).is_err() {

@@ -62,6 +62,8 @@ pub(crate) enum Submission {
     },
     Cancel(Id),
     Detach(Id),
+    /// The program has taken so many messages of a subscriber.
+    Taken(Id, u32),
     /// Half of what may be in flight is free: tell the callback for notices.
     Ready,
     Close,

@@ -20,6 +20,7 @@ pub(crate) mod inbox;
 pub(crate) mod open;
 pub(crate) mod outcomes;
 pub(crate) mod requests;
+pub(crate) mod taken;
 pub(crate) mod wait;
 
 use std::cell::Cell;
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) outcomes: Mutex<Outcomes>,
     pub(crate) events: Mutex<Events>,
     pub(crate) requests: Mutex<Requests>,
+    pub(crate) taken: taken::Taken,
     /// The reactor of a handle without a thread of its own, until it has ended.
     pub(crate) driver: Mutex<Option<Driver>>,
     pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
@@ -121,6 +123,27 @@ impl Shared {
         }
     }
 
+    /// The program takes events: the hub may send more of what is published.
+    pub(crate) fn note_taken(&self, events: &[Event]) {
+        let mut is_told = false;
+        self.taken.note(events, |id, count| {
+            self.inbox.push(Submission::Taken(id, count));
+            is_told = true;
+        });
+        if is_told {
+            self.wake_driver();
+        }
+    }
+
+    /// Whoever drives may sleep in the epoll set, or in a loop that watches it.
+    fn wake_driver(&self) {
+        if self.is_watched.load(Ordering::SeqCst) {
+            self.inbox.alarm().force();
+        } else {
+            self.inbox.alarm().ring();
+        }
+    }
+
     /// Says, once after a `FULL`, that half is free again.
     pub(crate) fn announce_room(&self) {
         if !self.admission.take_ready() {
@@ -134,12 +157,7 @@ impl Shared {
             Notices::Event(user) => {
                 let event = Event { id: 0, user, what: What::Ready };
                 self.events.lock().push(Handover { event, counted: None }, &mut wake);
-                // Whoever polls may sleep in the epoll set, or in a loop that watches it.
-                if self.is_watched.load(Ordering::SeqCst) {
-                    self.inbox.alarm().force();
-                } else {
-                    self.inbox.alarm().ring();
-                }
+                self.wake_driver();
             }
         }
         wake.iter().for_each(|parker| parker.unpark());

@@ -102,6 +102,7 @@ fn shared(options: &OpenOptions, notices: Notices, poller: &Poller) -> Shared {
         outcomes: Default::default(),
         events: Default::default(),
         requests: Default::default(),
+        taken: Default::default(),
         driver: Default::default(),
         thread: Default::default(),
         driving: AtomicUsize::new(0),

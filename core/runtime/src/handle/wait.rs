@@ -91,6 +91,7 @@ impl Shared {
         match found {
             Found::Event(handover) => {
                 self.release(handover.counted);
+                self.note_taken(std::slice::from_ref(&handover.event));
                 Ok(Some(handover.event))
             }
             Found::Open if self.finished.is_set() => Err(self.end_reason()),
@@ -215,6 +216,7 @@ impl Shared {
         drop(queue);
         if count > 0 {
             self.announce_room();
+            self.note_taken(&events[events.len() - count..]);
         }
         (count, woken)
     }

@@ -19,6 +19,7 @@
 
 mod queue;
 mod service;
+mod topic;
 
 use std::marker::PhantomData;
 
@@ -28,6 +29,7 @@ use telpher_proto::base::{
 
 pub use queue::{Consumer, Job, Queue};
 pub use service::{Service, ServiceRequest};
+pub use topic::{Subscriber, Topic, TopicMessage};
 
 use crate::api::{Done, Hub, OpenOptions};
 

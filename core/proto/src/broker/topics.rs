@@ -1,0 +1,222 @@
+//! Topics: what is published goes to whoever is subscribed in that moment.
+//!
+//! ```text
+//! publish -> matching subscriptions, each: has credit, and its session can take more -> sent
+//!                                          otherwise -> waits; beyond its bounds its oldest are lost
+//! ```
+//! A subscription's messages have numbers that follow each other, so whoever finds one missing knows
+//! how many were lost. None waits for another, and nobody's slowness reaches the publisher.
+//!
+//! Floor: broker.
+
+use std::collections::VecDeque;
+
+use super::registrations::Role;
+use super::trie::Trie;
+use super::{Broker, Effect, NameId, SessionKey};
+use crate::base::command::within;
+use crate::base::pattern::{Pattern, check_topic};
+use crate::base::{Error, Kind, Message, Name, Outcome, Published, Time, limits};
+
+/// Whose messages match a pattern.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    pub registration: usize,
+    pattern: Pattern,
+    /// The number that its last message got.
+    number: u64,
+    /// What its session could not take yet.
+    waiting: VecDeque<Published>,
+    /// Bytes of that.
+    bytes: u64,
+    /// The program has said what it has of it, after its connection was made.
+    is_live: bool,
+}
+
+/// Every subscription, by what it matches.
+#[derive(Debug, Default)]
+pub(super) struct Topics {
+    subscriptions: slab::Slab<Subscription>,
+    trie: Trie,
+    /// Bytes of messages that wait for subscribers.
+    bytes: u64,
+    /// Reused room.
+    found: Vec<usize>,
+}
+
+/// What a program states of a subscription.
+#[derive(Clone, Debug)]
+pub struct Subscribing {
+    /// Its number for it.
+    pub id: u64,
+    /// Which topics.
+    pub pattern: Pattern,
+    /// Messages that may be on their way to the program, and as many more may wait in the hub.
+    pub buffer: u32,
+    /// Messages that have arrived and that the program has not taken yet.
+    pub held: u32,
+    /// The number of the last one that has arrived; 0: none.
+    pub received: u64,
+}
+
+impl Broker {
+    /// Gives a message to every subscription that matches.
+    pub fn publish(
+        &mut self,
+        now: Time,
+        (session, ticket): (SessionKey, u64),
+        name: NameId,
+        deadline: Option<Time>,
+        message: &Message,
+    ) {
+        let topic = self.names.name(name).clone();
+        let late = || Error::new(Kind::Expired, "the time ran out on the way to the hub");
+        let done = match check_topic(&topic) {
+            Ok(()) if deadline.is_some_and(|at| at <= now) => Err(late()),
+            checked => checked,
+        };
+        if done.is_ok() {
+            self.spread(&topic, message);
+        }
+        self.result(session, ticket, done.map(|()| Outcome::Empty));
+    }
+
+    fn spread(&mut self, topic: &Name, message: &Message) {
+        let mut found = std::mem::take(&mut self.topics.found);
+        self.topics.trie.matches(topic.as_str(), &mut found);
+        // One copy for all that have to wait, so that none keeps a whole read buffer in memory.
+        let mut stored = None;
+        for key in found.drain(..) {
+            let subscription = &mut self.topics.subscriptions[key];
+            subscription.number += 1;
+            let number = subscription.number;
+            let is_next = subscription.waiting.is_empty();
+            let topic = topic.clone();
+            if is_next && self.takes_published(key) {
+                let message = message.clone();
+                self.send_published(key, Published { topic, number, message });
+            } else {
+                let message = stored.get_or_insert_with(|| message.to_stored()).clone();
+                self.keep_published(key, Published { topic, number, message });
+            }
+        }
+        self.topics.found = found;
+    }
+
+    fn takes_published(&self, key: usize) -> bool {
+        let subscription = &self.topics.subscriptions[key];
+        let registration = &self.registrations[subscription.registration];
+        let session = &self.sessions[registration.session];
+        subscription.is_live
+            && registration.used < registration.credit
+            && session.present()
+            && !session.congested()
+    }
+
+    fn send_published(&mut self, key: usize, published: Published) {
+        let registration = &mut self.registrations[self.topics.subscriptions[key].registration];
+        registration.used += 1;
+        let (session, id) = (registration.session, registration.id);
+        self.effects.push_back(Effect::Publish { session, id, published });
+    }
+
+    /// Keeps a message for a subscriber; at its bounds the oldest are lost, and its own first.
+    fn keep_published(&mut self, key: usize, published: Published) {
+        let size = published.message.size() as u64;
+        let topics = &mut self.topics;
+        let subscription = &mut topics.subscriptions[key];
+        let most = self.registrations[subscription.registration].credit as usize;
+        while let Some(oldest) = subscription.waiting.front()
+            && (subscription.waiting.len() >= most
+                || subscription.bytes + size > limits::SUBSCRIPTION_BYTES_MAX
+                || topics.bytes + size > limits::TOPIC_BYTES_MAX)
+        {
+            let freed = oldest.message.size() as u64;
+            subscription.waiting.pop_front();
+            subscription.bytes -= freed;
+            topics.bytes -= freed;
+        }
+        // Others may have taken all of the hub's room.
+        if topics.bytes + size <= limits::TOPIC_BYTES_MAX {
+            subscription.bytes += size;
+            topics.bytes += size;
+            subscription.waiting.push_back(published);
+        }
+    }
+
+    /// Sends what waits for a subscriber, as far as it can take more.
+    pub(super) fn drain_published(&mut self, key: usize) {
+        while self.takes_published(key) {
+            let subscription = &mut self.topics.subscriptions[key];
+            let Some(published) = subscription.waiting.pop_front() else { return };
+            let size = published.message.size() as u64;
+            subscription.bytes -= size;
+            self.topics.bytes -= size;
+            self.send_published(key, published);
+        }
+    }
+
+    /// Registers a subscription. Repeating it says what has arrived of it, after a connection was
+    /// made anew.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID` for a value outside of its limits, `FULL` for too many registrations.
+    pub fn subscribe(
+        &mut self,
+        now: Time,
+        session: SessionKey,
+        subscribing: Subscribing,
+    ) -> Result<(), Error> {
+        let Subscribing { id, pattern, buffer, held, received } = subscribing;
+        within("buffer", buffer.into(), 1, limits::SUBSCRIPTION_BUFFER_MAX.into())?;
+        if !self.is_registered(session, id)? {
+            let registration = self.registrations.vacant_key();
+            let key = self.topics.subscriptions.insert(Subscription {
+                registration,
+                pattern: pattern.clone(),
+                number: received,
+                waiting: VecDeque::new(),
+                bytes: 0,
+                is_live: false,
+            });
+            self.topics.trie.insert(&pattern, key);
+            self.register(session, id, Role::Subscription(key), buffer);
+        }
+        let Some(registration) = self.sessions[session].registrations.get(&id).copied() else {
+            return Ok(());
+        };
+        if let Role::Subscription(key) = self.registrations[registration].role {
+            self.registrations[registration].used = held;
+            self.topics.subscriptions[key].is_live = true;
+            self.offer(now, registration);
+        }
+        Ok(())
+    }
+
+    /// The program has taken some of what had arrived of a subscription. Unknown ids are passed
+    /// over: it may have ended just now.
+    pub fn taken(&mut self, now: Time, session: SessionKey, id: u64, count: u32) {
+        let Some(key) = self.sessions[session].registrations.get(&id).copied() else { return };
+        let registration = &mut self.registrations[key];
+        if let Role::Subscription(_) = registration.role {
+            registration.used = registration.used.saturating_sub(count);
+            self.offer(now, key);
+        }
+    }
+
+    /// The session's connection is a new one: what was on its way to its subscribers may be lost.
+    pub(super) fn await_subscribers(&mut self, session: SessionKey) {
+        for key in self.sessions[session].registrations.values() {
+            if let Role::Subscription(key) = self.registrations[*key].role {
+                self.topics.subscriptions[key].is_live = false;
+            }
+        }
+    }
+
+    pub(super) fn forget_subscription(&mut self, key: usize) {
+        let subscription = self.topics.subscriptions.remove(key);
+        self.topics.bytes -= subscription.bytes;
+        self.topics.trie.remove(&subscription.pattern, key);
+    }
+}

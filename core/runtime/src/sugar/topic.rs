@@ -1,0 +1,144 @@
+//! Topics and subscribers.
+//!
+//! Floor: sugar.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use telpher_proto::base::{
+    Command, Error, Id, Message, Name, Pattern, Published, Timeout, What, limits,
+};
+
+use super::{Pending, next, start_stream};
+use crate::api::Hub;
+
+/// A topic of a hub, by its dotted name.
+#[derive(Clone, Debug)]
+pub struct Topic {
+    hub: Hub,
+    name: Name,
+}
+
+impl Topic {
+    pub(super) fn new(hub: Hub, name: Name) -> Topic {
+        Topic { hub, name }
+    }
+
+    /// Gives a message to whoever is subscribed in this moment, and waits until the hub has done
+    /// so. It is delivered at most once, and to nobody if nobody is there.
+    ///
+    /// # Errors
+    ///
+    /// `INDETERMINATE` if the connection broke meanwhile: it may have been published, and is not
+    /// published again.
+    pub fn publish(&self, message: impl Into<Message>) -> Result<(), Error> {
+        self.start_publish(message)?.wait()
+    }
+
+    /// The same; whether it was done is waited for later.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Hub::start`].
+    pub fn start_publish(&self, message: impl Into<Message>) -> Result<Pending<()>, Error> {
+        let command = Command::Publish { topic: self.name.clone(), message: message.into() };
+        self.hub.pending(command, Timeout::Default)
+    }
+}
+
+/// A message of a topic.
+#[derive(Clone, Debug)]
+pub struct TopicMessage {
+    /// Where it was published.
+    pub topic: Name,
+    /// Counts the messages of this subscriber, from 1.
+    pub number: u64,
+    /// Messages right before it that were lost, as the subscriber was too slow or its connection
+    /// broke.
+    pub lost: u64,
+    /// The message.
+    pub message: Message,
+}
+
+/// Messages of matching topics, as they come. Iterating waits for the next; several threads may do
+/// so on the same subscriber. Dropping it ends the subscription.
+#[derive(Debug)]
+pub struct Subscriber {
+    hub: Hub,
+    id: Id,
+    /// Messages lost before the next one.
+    lost: AtomicU64,
+}
+
+impl Subscriber {
+    pub(super) fn start(hub: &Hub, pattern: Pattern, buffer: u32) -> Result<Subscriber, Error> {
+        let id = start_stream(hub, Command::Subscribe { pattern, buffer })?;
+        Ok(Subscriber { hub: hub.clone(), id, lost: AtomicU64::new(0) })
+    }
+
+    /// The next message; `None` if none came in time, or the subscriber or its handle was closed.
+    ///
+    /// # Errors
+    ///
+    /// Why the subscription ended.
+    pub fn receive(&self, timeout: impl Into<Timeout>) -> Result<Option<TopicMessage>, Error> {
+        let next = next(&self.hub, self.id, timeout.into(), |what| match what {
+            What::Published(published) => Some(published),
+            What::Gap { first, last } => {
+                self.lost.fetch_add(last - first + 1, Ordering::Relaxed);
+                None
+            }
+            _ => None,
+        })?;
+        Ok(next.map(|Published { topic, number, message }| {
+            let lost = self.lost.swap(0, Ordering::Relaxed);
+            TopicMessage { topic, number, lost, message }
+        }))
+    }
+}
+
+impl Iterator for &Subscriber {
+    type Item = Result<TopicMessage, Error>;
+
+    fn next(&mut self) -> Option<Result<TopicMessage, Error>> {
+        self.receive(Timeout::Never).transpose()
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        self.hub.forget(self.id);
+    }
+}
+
+impl Hub {
+    /// A topic of this hub. It need not be made.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID` or `TOO_LARGE` for the name.
+    pub fn topic(&self, name: &str) -> Result<Topic, Error> {
+        let name = Name::parse(name)?;
+        telpher_proto::base::pattern::check_topic(&name)?;
+        Ok(Topic::new(self.clone(), name))
+    }
+
+    /// Takes what is published to topics that match `pattern` from now on: `*` stands for one
+    /// segment, `**` for any number. Returns when it is live in the hub. Up to 1,024 messages are on
+    /// their way and as many wait in the hub; a slower program loses the oldest.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID` or `TOO_LARGE` for the pattern; `CLOSED`.
+    pub fn subscribe(&self, pattern: &str) -> Result<Subscriber, Error> {
+        self.subscribe_with(pattern, limits::SUBSCRIPTION_BUFFER_DEFAULT)
+    }
+
+    /// The same with another bound on messages, 1 to 65,536.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Hub::subscribe`].
+    pub fn subscribe_with(&self, pattern: &str, buffer: u32) -> Result<Subscriber, Error> {
+        Subscriber::start(self, Pattern::parse(pattern)?, buffer)
+    }
+}
