@@ -182,7 +182,7 @@
 // telpher_event: a ticket has ended, with `status`; nothing more comes for its id.
 #define TELPHER_EVENT_DONE 1
 
-// telpher_event: the consumer or service is live in the hub.
+// telpher_event: the consumer, service or subscriber is live in the hub.
 #define TELPHER_EVENT_STARTED 2
 
 // telpher_event: a message for a consumer; settle `token`.
@@ -200,6 +200,13 @@
 
 // telpher_event: after a TELPHER_FULL, half of what may be in flight is free again.
 #define TELPHER_EVENT_READY 7
+
+// telpher_event: a message for a subscriber.
+#define TELPHER_EVENT_PUBLISHED 8
+
+// telpher_event: a subscriber was too slow, or its connection broke: `count` messages from `number`
+// on never come.
+#define TELPHER_EVENT_GAP 9
 
 // A notice: the connection broke, `detail` says why; the handle tries to reach the hub again.
 #define TELPHER_NOTICE_DISCONNECTED 1
@@ -277,7 +284,7 @@ typedef struct telpher_headers telpher_headers;
 // How a function or an operation ended: TELPHER_OK or the number of an error.
 typedef uint32_t telpher_status;
 
-// Names a ticket, a consumer or a service of one handle; never 0, never used again.
+// Names a ticket, a consumer, a service or a subscriber of one handle; never 0, never used again.
 typedef uint64_t telpher_id;
 
 // A queue's figures, and how it is: each default in its place.
@@ -369,11 +376,12 @@ typedef struct telpher_event {
     // Bytes of this struct. The program sets it before telpher_wait; telpher_poll goes by
     // `stride`.
     size_t size;
-    // TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE or _READY.
+    // TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE, _READY, _PUBLISHED or
+    // _GAP.
     uint32_t kind;
     // DONE: how the ticket ended.
     telpher_status status;
-    // Which ticket, consumer or service; 0 for the handle itself.
+    // Which ticket, consumer, service or subscriber; 0 for the handle itself.
     telpher_id id;
     // What telpher_done carried; 0 with TELPHER_DONE_WAIT.
     uint64_t user;
@@ -385,7 +393,7 @@ typedef struct telpher_event {
     int32_t code;
     // A delivery's or request's token, to be settled or answered; also in the DONE of a receive.
     uint64_t token;
-    // The body of a reply, delivery or request. NULL if it is empty.
+    // The body of a reply, delivery, request or published message. NULL if it is empty.
     const void *body;
     // Bytes of `body`.
     size_t body_size;
@@ -399,7 +407,7 @@ typedef struct telpher_event {
     uint64_t timestamp_ms;
     // The message's id, unique in the hub: of a delivery, or in the DONE of a send.
     uint64_t message_id;
-    // DONE of a delete or purge: messages removed.
+    // DONE of a delete or purge: messages removed. GAP: messages lost.
     uint64_t count;
     // A failed DONE: what was wrong; DISCONNECTED: why. Otherwise NULL.
     const char *detail;
@@ -429,6 +437,10 @@ typedef struct telpher_event {
     const struct telpher_receipt *receipts;
     // How many receipts there are.
     size_t receipts_count;
+    // PUBLISHED: the topic. Otherwise NULL.
+    const char *topic;
+    // PUBLISHED: counts the messages of this subscriber, from 1. GAP: the first that was lost.
+    uint64_t number;
 } telpher_event;
 
 // Takes an outcome, on the thread that drives the handle, with no lock held. The event is valid
@@ -670,6 +682,25 @@ typedef struct telpher_batch_options {
     // Time until it is confirmed: 0 is the default of 30,000.
     int64_t timeout_ms;
 } telpher_batch_options;
+
+// How a message is published.
+typedef struct telpher_publish_options {
+    // sizeof(telpher_publish_options)
+    size_t size;
+    // Time until the hub has done it: 0 is the default of 30,000.
+    int64_t timeout_ms;
+} telpher_publish_options;
+
+// How messages are subscribed to.
+typedef struct telpher_subscribe_options {
+    // sizeof(telpher_subscribe_options)
+    size_t size;
+    // Time until the subscription must be live: 0 is the default of 30,000, TELPHER_FOREVER none.
+    int64_t timeout_ms;
+    // Messages on their way to the program, 1 to 65,536; as many more wait in the hub. 0 is the
+    // default of 1,024.
+    uint32_t buffer;
+} telpher_subscribe_options;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1126,6 +1157,50 @@ telpher_status telpher_batch_submit(telpher_hub hub,
 //
 // - TELPHER_STALE: it was freed before.
 telpher_status telpher_batch_free(telpher_batch batch);
+
+// Starts to give a message to whoever is subscribed to a topic that matches. Never blocks. The
+// ticket ends with DONE when the hub has done so. The message is delivered at most once to each,
+// and to nobody if nobody is subscribed in that moment. A topic is a name whose segments, between
+// dots, are not empty; it need not be made. Any thread, also in a callback.
+//
+// Of these errors nothing was sent:
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong.
+// - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
+//
+// The ticket may end with:
+// - TELPHER_EXPIRED: the time ran out before the hub could do it.
+// - TELPHER_INDETERMINATE: the connection broke before the hub had said that it was done. It may
+//   have been published, and is not published again.
+// - TELPHER_HOST_LOST, TELPHER_HOST_UNRESPONSIVE, TELPHER_CLOSED: it may have been published, as
+//   `maybe_executed` says.
+telpher_status telpher_publish(telpher_hub hub,
+                               const char *topic,
+                               const struct telpher_message *message,
+                               const struct telpher_publish_options *options,
+                               const struct telpher_done *done,
+                               telpher_id *id_out);
+
+// Starts to take what is published to topics that match `pattern`: a topic's name in which `*`
+// stands for one segment and `**` for any number of them, none included. Never blocks. At the
+// destination come STARTED once, then a PUBLISHED for each message, until telpher_detach and its
+// DONE. What is published after STARTED arrives. There is nothing to settle. Any thread, also in a
+// callback.
+//
+// At most `buffer` messages are on their way to the program that it has not taken by telpher_poll,
+// telpher_wait or a callback, and as many more wait in the hub, of at most 16 MiB. Whoever is
+// slower than that loses the oldest, and gets a GAP before the next message. Nobody else is slowed
+// by it. What is on its way when the connection breaks is lost, too. Under another host the
+// subscription goes on with the next number; what is published in between is not counted.
+//
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong, or nobody would see the messages.
+//
+// It may end with:
+// - TELPHER_FULL: the session has as many consumers, services and subscribers as it may: 4,096.
+telpher_status telpher_subscribe(telpher_hub hub,
+                                 const char *pattern,
+                                 const struct telpher_subscribe_options *options,
+                                 const struct telpher_done *done,
+                                 telpher_id *id_out);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -150,7 +150,7 @@ pub const TELPHER_DONE_NONE: u32 = 3;
 /// telpher_event: a ticket has ended, with `status`; nothing more comes for its id.
 pub const TELPHER_EVENT_DONE: u32 = 1;
 
-/// telpher_event: the consumer or service is live in the hub.
+/// telpher_event: the consumer, service or subscriber is live in the hub.
 pub const TELPHER_EVENT_STARTED: u32 = 2;
 
 /// telpher_event: a message for a consumer; settle `token`.
@@ -168,6 +168,13 @@ pub const TELPHER_EVENT_NOTICE: u32 = 6;
 
 /// telpher_event: after a TELPHER_FULL, half of what may be in flight is free again.
 pub const TELPHER_EVENT_READY: u32 = 7;
+
+/// telpher_event: a message for a subscriber.
+pub const TELPHER_EVENT_PUBLISHED: u32 = 8;
+
+/// telpher_event: a subscriber was too slow, or its connection broke: `count` messages from `number`
+/// on never come.
+pub const TELPHER_EVENT_GAP: u32 = 9;
 
 /// A notice: the connection broke, `detail` says why; the handle tries to reach the hub again.
 pub const TELPHER_NOTICE_DISCONNECTED: u32 = 1;

@@ -10,7 +10,7 @@ use std::ffi::{CStr, c_char, c_void};
 use std::mem::{MaybeUninit, offset_of};
 use std::{ptr, slice};
 
-use telpher::{Bytes, Error, HeadersBuilder, Kind, Message, Name, Trace, limits};
+use telpher::{Bytes, Error, HeadersBuilder, Kind, Message, Name, Pattern, Trace, limits};
 
 use crate::types::*;
 
@@ -39,6 +39,7 @@ sized! {
     telpher_done telpher_message telpher_open_options telpher_call_options telpher_serve_options
     telpher_failure telpher_declare_options telpher_send_options telpher_receive_options
     telpher_consume_options telpher_settle_options telpher_batch_options
+    telpher_publish_options telpher_subscribe_options
 }
 
 /// The error of a wrong argument.
@@ -127,7 +128,7 @@ thread_local! {
     static LAST_NAME: RefCell<Option<Name>> = const { RefCell::new(None) };
 }
 
-/// The name of a service or queue.
+/// The name of a service, queue or topic.
 pub unsafe fn name(pointer: *const c_char, what: &str) -> Result<Name, Error> {
     // SAFETY: the caller's contract.
     let text = unsafe { text(pointer, what) }?;
@@ -135,6 +136,12 @@ pub unsafe fn name(pointer: *const c_char, what: &str) -> Result<Name, Error> {
         Some(name) if name.as_str() == text => Ok(name.clone()),
         _ => Ok(last.insert(Name::parse(text)?).clone()),
     })
+}
+
+/// A pattern over topics.
+pub unsafe fn pattern(pointer: *const c_char, what: &str) -> Result<Pattern, Error> {
+    // SAFETY: the caller's contract.
+    Pattern::parse(unsafe { text(pointer, what) }?)
 }
 
 /// A list of texts.

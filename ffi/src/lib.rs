@@ -27,6 +27,8 @@ mod queue;
 
 mod batch;
 
+mod topic;
+
 mod hand_over;
 mod handle;
 mod input;

@@ -50,6 +50,7 @@ pub fn message_of(event: &mut Event) -> Option<&mut Message> {
             Some(&mut delivery.message)
         }
         What::Request(request) => Some(&mut request.message),
+        What::Published(published) => Some(&mut published.message),
         _ => None,
     }
 }
@@ -88,6 +89,17 @@ pub fn fill(event: &Event, extra: &mut Extra) -> telpher_event {
             TELPHER_EVENT_NOTICE
         }
         What::Ready => TELPHER_EVENT_READY,
+        What::Published(published) => {
+            seen.topic = extra.text(published.topic.as_str());
+            seen.number = published.number;
+            fill_message(&mut seen, &published.message);
+            TELPHER_EVENT_PUBLISHED
+        }
+        What::Gap { first, last } => {
+            seen.number = *first;
+            seen.count = last - first + 1;
+            TELPHER_EVENT_GAP
+        }
     };
     seen
 }

@@ -14,7 +14,7 @@ pub type telpher_status = u32;
 /// takes one may be called from any thread, and refuses a closed or foreign one.
 pub type telpher_hub = u64;
 
-/// Names a ticket, a consumer or a service of one handle; never 0, never used again.
+/// Names a ticket, a consumer, a service or a subscriber of one handle; never 0, never used again.
 pub type telpher_id = u64;
 
 /// Names a message that telpher_message_retain keeps; never 0.
@@ -273,6 +273,29 @@ pub struct telpher_batch_options {
     pub timeout_ms: i64,
 }
 
+/// How a message is published.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_publish_options {
+    /// sizeof(telpher_publish_options)
+    pub size: usize,
+    /// Time until the hub has done it: 0 is the default of 30,000.
+    pub timeout_ms: i64,
+}
+
+/// How messages are subscribed to.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_subscribe_options {
+    /// sizeof(telpher_subscribe_options)
+    pub size: usize,
+    /// Time until the subscription must be live: 0 is the default of 30,000, TELPHER_FOREVER none.
+    pub timeout_ms: i64,
+    /// Messages on their way to the program, 1 to 65,536; as many more wait in the hub. 0 is the
+    /// default of 1,024.
+    pub buffer: u32,
+}
+
 /// A message's headers; see telpher_header_get.
 pub struct telpher_headers {
     _private: [u8; 0],
@@ -365,11 +388,12 @@ pub struct telpher_event {
     /// Bytes of this struct. The program sets it before telpher_wait; telpher_poll goes by
     /// `stride`.
     pub size: usize,
-    /// TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE or _READY.
+    /// TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE, _READY, _PUBLISHED or
+    /// _GAP.
     pub kind: u32,
     /// DONE: how the ticket ended.
     pub status: telpher_status,
-    /// Which ticket, consumer or service; 0 for the handle itself.
+    /// Which ticket, consumer, service or subscriber; 0 for the handle itself.
     pub id: telpher_id,
     /// What telpher_done carried; 0 with TELPHER_DONE_WAIT.
     pub user: u64,
@@ -381,7 +405,7 @@ pub struct telpher_event {
     pub code: i32,
     /// A delivery's or request's token, to be settled or answered; also in the DONE of a receive.
     pub token: u64,
-    /// The body of a reply, delivery or request. NULL if it is empty.
+    /// The body of a reply, delivery, request or published message. NULL if it is empty.
     pub body: *const c_void,
     /// Bytes of `body`.
     pub body_size: usize,
@@ -395,7 +419,7 @@ pub struct telpher_event {
     pub timestamp_ms: u64,
     /// The message's id, unique in the hub: of a delivery, or in the DONE of a send.
     pub message_id: u64,
-    /// DONE of a delete or purge: messages removed.
+    /// DONE of a delete or purge: messages removed. GAP: messages lost.
     pub count: u64,
     /// A failed DONE: what was wrong; DISCONNECTED: why. Otherwise NULL.
     pub detail: *const c_char,
@@ -425,6 +449,10 @@ pub struct telpher_event {
     pub receipts: *const telpher_receipt,
     /// How many receipts there are.
     pub receipts_count: usize,
+    /// PUBLISHED: the topic. Otherwise NULL.
+    pub topic: *const c_char,
+    /// PUBLISHED: counts the messages of this subscriber, from 1. GAP: the first that was lost.
+    pub number: u64,
 }
 
 /// Counters of one handle, since it was opened.

@@ -66,7 +66,7 @@ TEST(the_numbers_of_each_constant_follow_one_another) {
     CHECK_ROW(TELPHER_DONE_WAIT, TELPHER_DONE_EVENT, TELPHER_DONE_CALLBACK, TELPHER_DONE_NONE);
     CHECK_ROW(TELPHER_EVENT_DONE, TELPHER_EVENT_STARTED, TELPHER_EVENT_DELIVERY,
               TELPHER_EVENT_REQUEST, TELPHER_EVENT_WITHDRAWN, TELPHER_EVENT_NOTICE,
-              TELPHER_EVENT_READY);
+              TELPHER_EVENT_READY, TELPHER_EVENT_PUBLISHED, TELPHER_EVENT_GAP);
     CHECK_ROW(TELPHER_NOTICE_DISCONNECTED, TELPHER_NOTICE_RESUMED, TELPHER_NOTICE_HUB_CHANGED);
     CHECK_ROW(TELPHER_DRIVE_LIBRARY, TELPHER_DRIVE_CALLER, TELPHER_DRIVE_INLINE);
     CHECK_ROW(TELPHER_HOST_AUTO, TELPHER_HOST_NEVER, TELPHER_HOST_ALWAYS);
@@ -93,6 +93,8 @@ TEST(a_sized_struct_states_its_size) {
     CHECK_SIZED(telpher_consume_options);
     CHECK_SIZED(telpher_settle_options);
     CHECK_SIZED(telpher_batch_options);
+    CHECK_SIZED(telpher_publish_options);
+    CHECK_SIZED(telpher_subscribe_options);
     CHECK_SIZED(telpher_event);
     CHECK_SIZED(telpher_counters);
     CHECK_EQUAL(TELPHER_BODY("abc", 3).size, sizeof(telpher_message));
@@ -145,6 +147,8 @@ static void refuses(telpher_hub hub) {
     CHECK_REFUSED(telpher_send(hub, "a", &message, NULL, NULL, &id));
     CHECK_REFUSED(telpher_receive(hub, "a", NULL, NULL, &id));
     CHECK_REFUSED(telpher_consume(hub, "a", NULL, NULL, &id));
+    CHECK_REFUSED(telpher_publish(hub, "a", &message, NULL, NULL, &id));
+    CHECK_REFUSED(telpher_subscribe(hub, "a", NULL, NULL, &id));
     CHECK_REFUSED(telpher_settle(hub, 1, TELPHER_ACKNOWLEDGE, NULL, NULL, NULL));
     CHECK_REFUSED(telpher_extend(hub, 1, 0, NULL, NULL));
     CHECK_OK(telpher_batch_new(&batch));

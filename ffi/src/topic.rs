@@ -1,0 +1,85 @@
+//! Topics.
+//!
+//! Floor: `start`.
+
+use std::ffi::c_char;
+
+use telpher::{Command, limits};
+
+use crate::input;
+use crate::start::Start;
+use crate::status::guard;
+use crate::types::*;
+
+/// Starts to give a message to whoever is subscribed to a topic that matches. Never blocks. The
+/// ticket ends with DONE when the hub has done so. The message is delivered at most once to each,
+/// and to nobody if nobody is subscribed in that moment. A topic is a name whose segments, between
+/// dots, are not empty; it need not be made. Any thread, also in a callback.
+///
+/// Of these errors nothing was sent:
+/// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong.
+/// - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
+///
+/// The ticket may end with:
+/// - TELPHER_EXPIRED: the time ran out before the hub could do it.
+/// - TELPHER_INDETERMINATE: the connection broke before the hub had said that it was done. It may
+///   have been published, and is not published again.
+/// - TELPHER_HOST_LOST, TELPHER_HOST_UNRESPONSIVE, TELPHER_CLOSED: it may have been published, as
+///   `maybe_executed` says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn telpher_publish(
+    hub: telpher_hub,
+    topic: *const c_char,
+    message: *const telpher_message,
+    options: *const telpher_publish_options,
+    done: *const telpher_done,
+    id_out: *mut telpher_id,
+) -> telpher_status {
+    guard(|| {
+        // SAFETY: the caller keeps the header's contract; each helper refuses NULL itself.
+        let (start, message, topic, options) = unsafe {
+            let start = Start::new(hub, done, id_out);
+            let message = input::message(message);
+            (start?, message?, input::name(topic, "topic")?, input::options(options)?)
+        };
+        start.go(Command::Publish { topic, message }, options.timeout_ms)
+    })
+}
+
+/// Starts to take what is published to topics that match `pattern`: a topic's name in which `*`
+/// stands for one segment and `**` for any number of them, none included. Never blocks. At the
+/// destination come STARTED once, then a PUBLISHED for each message, until telpher_detach and its
+/// DONE. What is published after STARTED arrives. There is nothing to settle. Any thread, also in a
+/// callback.
+///
+/// At most `buffer` messages are on their way to the program that it has not taken by telpher_poll,
+/// telpher_wait or a callback, and as many more wait in the hub, of at most 16 MiB. Whoever is
+/// slower than that loses the oldest, and gets a GAP before the next message. Nobody else is slowed
+/// by it. What is on its way when the connection breaks is lost, too. Under another host the
+/// subscription goes on with the next number; what is published in between is not counted.
+///
+/// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong, or nobody would see the messages.
+///
+/// It may end with:
+/// - TELPHER_FULL: the session has as many consumers, services and subscribers as it may: 4,096.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn telpher_subscribe(
+    hub: telpher_hub,
+    pattern: *const c_char,
+    options: *const telpher_subscribe_options,
+    done: *const telpher_done,
+    id_out: *mut telpher_id,
+) -> telpher_status {
+    guard(|| {
+        // SAFETY: the caller keeps the header's contract; each helper refuses NULL itself.
+        let (start, pattern, options) = unsafe {
+            let start = Start::watched(hub, done, id_out)?;
+            (start, input::pattern(pattern, "pattern")?, input::options(options)?)
+        };
+        let buffer = match options.buffer {
+            0 => limits::SUBSCRIPTION_BUFFER_DEFAULT,
+            stated => stated,
+        };
+        start.go(Command::Subscribe { pattern, buffer }, options.timeout_ms)
+    })
+}
