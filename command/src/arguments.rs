@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, ArgGroup, Args, Parser};
 use humantime::parse_duration;
-use telpher::Name;
 use telpher::limits::PEEK_MAX;
+use telpher::{Name, Pattern};
 
 /// The command line.
 #[derive(Parser)]
@@ -38,6 +38,12 @@ pub enum Subcommand {
     /// Remove the messages of a queue that nobody holds, for good
     #[command(after_help = PURGE_EXAMPLES)]
     Purge(OneQueue),
+    /// Publish a message to whoever is subscribed to a topic
+    #[command(after_help = PUBLISH_EXAMPLES)]
+    Publish(Publish),
+    /// Print what is published to topics, as it comes
+    #[command(after_help = SUBSCRIBE_EXAMPLES)]
+    Subscribe(Subscribe),
     /// Verify every checksum of a hub's directory, hosted or not
     #[command(after_help = CHECK_EXAMPLES)]
     Check(Check),
@@ -96,6 +102,27 @@ Examples:
       by telpher serve.
 ";
 
+const PUBLISH_EXAMPLES: &str = "\
+Examples:
+  telpher publish ./data orders.eu.new '{\"id\": 7}'
+      To every program that is subscribed to orders.eu.new, orders.*.new, orders.**
+      or the like in this moment. The hub must be hosted by a program, or by
+      telpher serve.
+
+  date | telpher publish tcp://127.0.0.1:7420 clock --header source=cron
+      Without a body on the command line it is read from stdin.
+";
+
+const SUBSCRIBE_EXAMPLES: &str = "\
+Examples:
+  telpher subscribe ./data 'orders.**'
+      Each message on a line, until Ctrl-C: * stands for one segment of a topic, **
+      for any number of them.
+
+  telpher subscribe tcp://127.0.0.1:7420 clock --count 1 --json
+      The next message, with all of its properties, as a line of JSON.
+";
+
 const CHECK_EXAMPLES: &str = "\
 Examples:
   telpher check ./data
@@ -145,6 +172,42 @@ pub struct Peek {
     #[arg(long, value_name = "N", default_value_t = 10)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(PEEK_MAX)))]
     pub count: u32,
+}
+
+/// What to publish.
+#[derive(Args)]
+pub struct Publish {
+    /// The hub: its directory, tcp://HOST:PORT or unix:///PATH
+    #[arg(value_name = "DIR|URL")]
+    pub hub: String,
+    /// The topic: a name of dotted segments, such as orders.eu.new
+    #[arg(value_parser = topic)]
+    pub topic: Name,
+    /// The body; without one it is read from stdin
+    pub body: Option<String>,
+    /// The message's key
+    #[arg(long)]
+    pub key: Option<String>,
+    /// A header; one or several
+    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = header)]
+    pub headers: Vec<(String, String)>,
+}
+
+/// What to print.
+#[derive(Args)]
+pub struct Subscribe {
+    /// The hub: its directory, tcp://HOST:PORT or unix:///PATH
+    #[arg(value_name = "DIR|URL")]
+    pub hub: String,
+    /// Which topics: a name in which * is one segment and ** any number of them
+    #[arg(value_parser = pattern)]
+    pub pattern: Pattern,
+    /// End after so many messages
+    #[arg(long, value_name = "N")]
+    pub count: Option<u64>,
+    /// For programs: everything, a line of JSON for each message
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What to check.
@@ -197,6 +260,21 @@ fn place() -> ArgGroup {
 
 fn queue(text: &str) -> Result<Name, String> {
     Name::parse(text).map_err(|error| error.detail().to_owned())
+}
+
+fn topic(text: &str) -> Result<Name, String> {
+    let name = queue(text)?;
+    telpher::pattern::check_topic(&name).map_err(|error| error.detail().to_owned())?;
+    Ok(name)
+}
+
+fn pattern(text: &str) -> Result<Pattern, String> {
+    Pattern::parse(text).map_err(|error| error.detail().to_owned())
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("a header is like NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// An address to listen at: refuses what can be seen to be wrong without trying it.

@@ -37,6 +37,20 @@ pub fn reach(text: &str) -> Result<Reached, Error> {
     }
 }
 
+/// The hub, which has to be hosted so that something can be done there; an error is for a person.
+pub fn live(text: &str, verb: &str) -> Result<Hub, String> {
+    match reach(text).map_err(|error| explain(&error, text))? {
+        Reached::Live(hub) => Ok(hub),
+        Reached::Directory(path) => {
+            let path = path.display();
+            Err(format!(
+                "nobody hosts {path}, and only through its host can it be used: start a program \
+                 that opens it, or telpher serve {path}, and {verb} again"
+            ))
+        }
+    }
+}
+
 fn open(url: &str) -> Result<Hub, Error> {
     let host = HostRole::Never;
     sugar::open_with(url, OpenOptions { host, timeout: PATIENCE, ..OpenOptions::default() })

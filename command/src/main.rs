@@ -12,10 +12,12 @@ mod arguments;
 mod check;
 mod hub;
 mod log;
+mod message;
 mod peek;
 mod queues;
 mod serve;
 mod text;
+mod topics;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -50,6 +52,8 @@ fn run(command: &Subcommand) -> Said {
         Subcommand::Inspect(options) => queues::inspect(options),
         Subcommand::Peek(options) => peek::run(options),
         Subcommand::Purge(options) => queues::purge(options),
+        Subcommand::Publish(options) => topics::publish(options),
+        Subcommand::Subscribe(options) => topics::subscribe(options),
         Subcommand::Check(options) => check::check(options),
         Subcommand::Backup(options) => check::backup(options),
     }

@@ -6,7 +6,7 @@ use telpher::{Command, Outcome, Peeked, offline};
 use crate::Said;
 use crate::arguments::{OneQueue, Peek};
 use crate::hub::{Reached, ask, explain, reach, unexpected};
-use crate::text;
+use crate::{message, text};
 
 /// Shows messages.
 pub fn run(options: &Peek) -> Said {
@@ -77,35 +77,11 @@ fn header(name: &str, value: &[u8]) -> Vec<String> {
 }
 
 fn as_json(peeked: &Peeked) -> Value {
-    let properties = peeked.message.properties.clone().unwrap_or_default();
-    let mut message = Map::new();
+    let mut object = Map::new();
     // A number of 64 bits would lose its end in many programs that read JSON.
-    message.insert("message_id".to_owned(), json!(peeked.message_id.to_string()));
-    message.insert("failures".to_owned(), json!(peeked.failures));
-    message.insert("redelivered".to_owned(), json!(peeked.redelivered));
-    message.insert("priority".to_owned(), json!(properties.priority));
-    if properties.timestamp_ms > 0 {
-        message.insert("timestamp_ms".to_owned(), json!(properties.timestamp_ms));
-    }
-    if !properties.key.is_empty() {
-        put(&mut message, "key", &properties.key);
-    }
-    let headers = properties.headers.iter().map(|(name, value)| {
-        let mut header = Map::new();
-        header.insert("name".to_owned(), json!(name));
-        put(&mut header, "value", value);
-        Value::Object(header)
-    });
-    message.insert("headers".to_owned(), headers.collect());
-    message.insert("size".to_owned(), json!(peeked.message.body.len()));
-    put(&mut message, "body", &peeked.message.body);
-    Value::Object(message)
-}
-
-/// Bytes under `name` if they are text, under `name_hex` if they are not.
-fn put(object: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => object.insert(name.to_owned(), json!(text)),
-        Err(_) => object.insert(format!("{name}_hex"), json!(text::hex(bytes))),
-    };
+    object.insert("message_id".to_owned(), json!(peeked.message_id.to_string()));
+    object.insert("failures".to_owned(), json!(peeked.failures));
+    object.insert("redelivered".to_owned(), json!(peeked.redelivered));
+    message::describe(&peeked.message, &mut object);
+    Value::Object(object)
 }

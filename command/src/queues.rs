@@ -7,7 +7,7 @@ use telpher::{Command, Durability, Error, Hub, Name, Outcome, Overflow, QueueInf
 
 use crate::Said;
 use crate::arguments::{OneQueue, Queues};
-use crate::hub::{Reached, ask, explain, not_found, reach, unexpected};
+use crate::hub::{Reached, ask, explain, live, not_found, reach, unexpected};
 use crate::text::{self, number, size};
 
 /// Lists queues.
@@ -208,16 +208,7 @@ fn as_json(queue: &Name, info: &QueueInfo) -> Value {
 /// Removes messages.
 pub fn purge(options: &OneQueue) -> Said {
     let OneQueue { hub, queue, json } = options;
-    let hub = match reach(hub).map_err(|error| explain(&error, hub))? {
-        Reached::Live(live) => live,
-        Reached::Directory(path) => {
-            let path = path.display();
-            return Err(format!(
-                "nobody hosts {path}, and only its host may change it: start a program that \
-                 opens it, or telpher serve {path}, and purge again"
-            ));
-        }
-    };
+    let hub = live(hub, "purge")?;
     let purged = ask(&hub, Command::Purge { queue: queue.clone() });
     match purged.map_err(|error| explain(&error, &options.hub))? {
         Outcome::Count(count) if *json => {

@@ -1,0 +1,96 @@
+//! `telpher publish` and `subscribe` as a user meets them.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Stdio};
+
+use rustix::process::Signal;
+use serde_json::Value;
+use support::*;
+
+/// A running `telpher subscribe` that is live in the hub.
+fn subscribe(arguments: &[&str]) -> Child {
+    let mut command = telpher(&[&["subscribe"], arguments].concat());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
+    assert!(said.starts_with("telpher: subscribed to "), "{said}");
+    child
+}
+
+fn served() -> (Server, String) {
+    let address = free_address();
+    let mut server = Server::start(&["--listen", &address]);
+    server.says("ready: hub");
+    (server, address)
+}
+
+fn refusal(arguments: &[&str]) -> String {
+    let output = output(arguments);
+    assert_ne!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stdout), "");
+    text(&output.stderr)
+}
+
+#[test]
+fn what_is_published_is_printed_a_line_each() {
+    let (_server, hub) = served();
+    let child = subscribe(&[&hub, "orders.**", "--count", "2"]);
+    for (topic, body) in [("orders.eu.new", "one\ntwo"), ("others", "no"), ("orders", "last")] {
+        let published = output(&["publish", &hub, topic, body]);
+        assert!(published.status.success(), "{}", text(&published.stderr));
+        assert_eq!(text(&published.stdout), "");
+    }
+    let ended = child.wait_with_output().unwrap();
+    assert!(ended.status.success());
+    assert_eq!(text(&ended.stdout), "orders.eu.new  one\\ntwo\norders  last\n");
+}
+
+#[test]
+fn a_body_comes_from_stdin_and_json_has_everything() {
+    let (_server, hub) = served();
+    let child = subscribe(&[&hub, "clock", "--count", "1", "--json"]);
+    let mut publish = telpher(&["publish", &hub, "clock", "--key", "k", "--header", "source=cron"]);
+    let mut publish = publish.stdin(Stdio::piped()).spawn().unwrap();
+    publish.stdin.take().unwrap().write_all(b"\xff\x00").unwrap();
+    assert!(publish.wait().unwrap().success());
+    let ended = child.wait_with_output().unwrap();
+    let message: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!(message["topic"], "clock");
+    assert_eq!((&message["number"], &message["lost"]), (&1.into(), &0.into()));
+    assert_eq!((&message["key"], &message["body_hex"]), (&"k".into(), &"ff00".into()));
+    assert_eq!(message["headers"][0]["name"], "source");
+    assert_eq!(message["headers"][0]["value"], "cron");
+}
+
+#[test]
+fn whoever_reads_no_further_or_presses_ctrl_c_ends_it() {
+    let (mut server, hub) = served();
+    let mut unread = subscribe(&[&hub, "**"]);
+    drop(unread.stdout.take());
+    let publish = |body: &str| assert!(output(&["publish", &hub, "a", body]).status.success());
+    publish("x");
+    assert!(unread.wait().unwrap().success());
+
+    let mut stopped = subscribe(&[&hub, "**"]);
+    rustix::process::kill_process(rustix::process::Pid::from_child(&stopped), Signal::INT).unwrap();
+    assert!(!stopped.wait().unwrap().success());
+    server.signal(Signal::TERM);
+}
+
+#[test]
+fn wrong_names_and_a_hub_without_a_host_are_refused_with_what_to_do() {
+    assert!(refusal(&["publish", "tcp://x:1", "a..b", "x"]).contains("empty segment"));
+    assert!(refusal(&["subscribe", "tcp://x:1", "a.b*"]).contains("b*"));
+    assert!(refusal(&["publish", "tcp://x:1", "a", "x", "--header", "y"]).contains("NAME=VALUE"));
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    let mut server = Server::start(&[data.to_str().unwrap()]);
+    server.says("ready: hub");
+    server.signal(Signal::TERM);
+    for command in ["publish", "subscribe"] {
+        let said = refusal(&[command, data.to_str().unwrap(), "a"]);
+        assert!(said.contains("telpher serve") && said.contains(command), "{said}");
+    }
+}
