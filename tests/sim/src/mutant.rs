@@ -98,6 +98,12 @@ mutants! {
     DeliveryUnwritten = "delivery-unwritten";
     /// One part of a batch is not done.
     PartLost = "part-lost";
+    /// Some messages are said to be published and are not.
+    PublishUnsent = "publish-unsent";
+    /// A subscriber is not told what it has lost.
+    GapUntold = "gap-untold";
+    /// Some messages come to a subscriber twice.
+    PublishedTwice = "published-twice";
 }
 
 fn settle(delivery: u64, verdict: Verdict) -> Command {
@@ -225,6 +231,12 @@ impl Mischief {
                 self.untold.push((start.who.slot, event));
                 return None;
             }
+            (Mutant::PublishUnsent, Command::Publish { .. }) if self.random.chance(10) => {
+                let what = What::Done(Ok(Outcome::Empty));
+                let event = Event { id: start.id, user: start.user, what };
+                self.untold.push((start.who.slot, event));
+                return None;
+            }
             (Mutant::AcknowledgementForgotten, Command::Settle { verdict, .. })
                 if *verdict == Verdict::Acknowledge =>
             {
@@ -261,6 +273,11 @@ impl Mischief {
             (Mutant::EndLost, What::Done(_)) if seldom => Vec::new(),
             (Mutant::EndTwice, What::Done(result)) if seldom => {
                 let event = Event { what: What::Done(result), ..event };
+                vec![event.clone(), event]
+            }
+            (Mutant::GapUntold, What::Gap { .. }) => Vec::new(),
+            (Mutant::PublishedTwice, What::Published(published)) if seldom => {
+                let event = Event { what: What::Published(published), ..event };
                 vec![event.clone(), event]
             }
             (Mutant::DeliveryLost, What::Delivery(delivery)) if seldom => {

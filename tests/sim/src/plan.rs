@@ -56,12 +56,16 @@ pub enum Action {
     Extend,
     /// Looks at what waits in a queue.
     Peek,
+    /// Publishes a message.
+    Publish,
+    /// Subscribes to topics.
+    Subscribe,
     /// Closes its handle, and opens another one later.
     Close,
 }
 
 /// Every action.
-pub const ACTIONS: [Action; 18] = [
+pub const ACTIONS: [Action; 20] = [
     Action::Call,
     Action::Send,
     Action::Burst,
@@ -79,8 +83,16 @@ pub const ACTIONS: [Action; 18] = [
     Action::Batch,
     Action::Extend,
     Action::Peek,
+    Action::Publish,
+    Action::Subscribe,
     Action::Close,
 ];
+
+/// Topics to which messages are published.
+pub const TOPICS: [&str; 4] = ["t", "t.a.x", "t.a.y", "t.b.x"];
+
+/// What is subscribed to.
+pub const PATTERNS: [&str; 5] = ["**", "t.**", "t.*.x", "t.a.y", "*.b.*"];
 
 /// A queue that the programs use.
 #[derive(Clone, Debug)]
@@ -146,7 +158,7 @@ pub struct Plan {
     /// True if messages have priorities.
     pub priorities: bool,
     /// How likely each of [`ACTIONS`] is.
-    pub weights: [u64; 18],
+    pub weights: [u64; 20],
 }
 
 impl Plan {
@@ -259,8 +271,8 @@ fn link_size(random: &mut Random, latency_us: u64) -> usize {
     random.pick(&sizes).expect("two")
 }
 
-fn weights(random: &mut Random) -> [u64; 18] {
-    let mut weights = [25, 40, 6, 14, 5, 4, 2, 3, 1, 1, 6, 4, 3, 3, 10, 2, 2, 1];
+fn weights(random: &mut Random) -> [u64; 20] {
+    let mut weights = [25, 40, 6, 14, 5, 4, 2, 3, 1, 1, 6, 4, 3, 3, 10, 2, 2, 12, 3, 1];
     let removes = random.chance(25);
     for (action, weight) in ACTIONS.iter().zip(&mut weights) {
         let rare = matches!(action, Action::Purge | Action::Delete);

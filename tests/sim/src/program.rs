@@ -57,6 +57,9 @@ pub struct Program {
     pub tickets: Vec<Id>,
     pub consumers: Vec<Id>,
     pub services: Vec<Id>,
+    pub subscribers: Vec<Id>,
+    /// Messages of subscribers that have arrived and are not taken yet.
+    pub untaken: Vec<Id>,
     /// Deliveries and requests in hand.
     pub deliveries: Vec<u64>,
     pub requests: Vec<(u64, Message)>,
@@ -86,6 +89,8 @@ impl Program {
             tickets: Vec::new(),
             consumers: Vec::new(),
             services: Vec::new(),
+            subscribers: Vec::new(),
+            untaken: Vec::new(),
             deliveries: Vec::new(),
             requests: Vec::new(),
             settled: None,
@@ -100,11 +105,17 @@ impl Program {
         }
     }
 
-    /// Forgets an id that has ended.
-    fn ended(&mut self, id: Id) {
-        for ids in [&mut self.tickets, &mut self.consumers, &mut self.services] {
+    /// Forgets an id.
+    pub fn forget(&mut self, id: Id) {
+        let registered = [&mut self.consumers, &mut self.services, &mut self.subscribers];
+        for ids in registered.into_iter().chain([&mut self.tickets, &mut self.untaken]) {
             ids.retain(|other| *other != id);
         }
+    }
+
+    /// Forgets an id that has ended.
+    fn ended(&mut self, id: Id) {
+        self.forget(id);
         self.nested.retain(|(_, call)| *call != id);
     }
 }
@@ -127,7 +138,19 @@ impl World {
             What::Request(request) => self.asked(slot, &request),
             What::Withdrawn { request } => self.withdrawn(slot, request),
             What::Notice(Notice::HubChanged { .. }) => self.start_again(slot),
+            What::Published(_) => self.published(slot, event.id),
             _ => {}
+        }
+    }
+
+    /// Takes what has arrived for subscribers, now or with the next of it.
+    fn published(&mut self, slot: usize, id: Id) {
+        self.programs[slot].untaken.push(id);
+        if self.random.chance(70) {
+            let now = self.programs[slot].clock.shows(self.now);
+            for id in std::mem::take(&mut self.programs[slot].untaken) {
+                self.clients[slot].taken(now, id, 1);
+            }
         }
     }
 

@@ -1,9 +1,11 @@
 //! What programs do of their own accord.
 
-use telpher_proto::base::{Command, Durability, HeadersBuilder, Id, Message, Name, Part, Verdict};
+use telpher_proto::base::{
+    Command, Durability, HeadersBuilder, Id, Message, Name, Part, Pattern, Verdict,
+};
 
 use crate::agenda::Item;
-use crate::plan::{ACTIONS, Action};
+use crate::plan::{ACTIONS, Action, PATTERNS, TOPICS};
 use crate::program::State;
 use crate::world::World;
 
@@ -54,6 +56,8 @@ impl World {
             Action::Batch => self.batch(slot),
             Action::Extend => self.extend(slot),
             Action::Peek => self.peek(slot),
+            Action::Publish => self.publish(slot),
+            Action::Subscribe => self.subscribe(slot),
             Action::Close => self.close(slot),
         }
     }
@@ -165,6 +169,28 @@ impl World {
         self.start(slot, Command::Peek { queue, count }, deadline);
     }
 
+    /// Some messages, back to back.
+    fn publish(&mut self, slot: usize) {
+        for _ in 0..self.random.between(1, 4) {
+            let topic = self.random.pick(&TOPICS).expect("there is a topic");
+            let topic = Name::parse(topic).expect("a good name");
+            let command = Command::Publish { topic, message: self.message() };
+            let deadline = self.deadline();
+            self.start(slot, command, deadline);
+        }
+    }
+
+    fn subscribe(&mut self, slot: usize) {
+        if self.programs[slot].subscribers.len() < REGISTERED_MAX {
+            let pattern = self.random.pick(&PATTERNS).expect("there is a pattern");
+            let pattern = Pattern::parse(pattern).expect("a good pattern");
+            let buffer = self.random.pick(&[1, 2, 5, 100]).expect("four");
+            let id = self.start(slot, Command::Subscribe { pattern, buffer }, None);
+            self.programs[slot].tickets.retain(|other| *other != id);
+            self.programs[slot].subscribers.push(id);
+        }
+    }
+
     fn about_queue(&mut self, slot: usize, command: impl FnOnce(Name) -> Command) {
         let command = command(self.queue());
         let deadline = self.deadline();
@@ -242,9 +268,10 @@ impl World {
 
     fn detach_some(&mut self, slot: usize) {
         let program = &self.programs[slot];
-        let ids = match self.random.below(3) {
+        let ids = match self.random.below(4) {
             0 => &program.tickets,
             1 => &program.consumers,
+            2 => &program.subscribers,
             _ => &program.services,
         };
         let Some(id) = self.random.pick(ids) else { return };
@@ -252,9 +279,7 @@ impl World {
         self.trace.note(self.now, format_args!("{who:?} lets go of {id}"));
         self.model.detached(who, id);
         let program = &mut self.programs[slot];
-        for ids in [&mut program.tickets, &mut program.consumers, &mut program.services] {
-            ids.retain(|other| *other != id);
-        }
+        program.forget(id);
         let now = program.clock.shows(self.now);
         self.clients[slot].detach(now, id);
     }

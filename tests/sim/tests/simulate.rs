@@ -9,7 +9,7 @@ fn quiet(seed: u64, mutant: Option<Mutant>) -> Report {
 }
 
 /// What the first seeds must meet.
-const WANTED: [&str; 51] = [
+const WANTED: [&str; 56] = [
     "open ok",
     "call ok",
     "call REMOTE",
@@ -49,6 +49,11 @@ const WANTED: [&str; 51] = [
     "batch LEASE_LOST",
     "extend ok",
     "peek ok",
+    "publish ok",
+    "publish INDETERMINATE",
+    "subscribe ok",
+    "published",
+    "gap",
     "recovered",
     "power cut",
     "host ended: Clean",

@@ -11,6 +11,7 @@
 //!           (body, holds, batches, letters, fate: one message, who holds it, what goes together,
 //!           dead letters, and what becomes of all that when a host ends and in the end)
 //! calls     a handler runs at most once, and the answer is its answer
+//! topics    what a subscriber hears was published, once, in order, with no hole untold
 //! ```
 
 mod batches;
@@ -24,6 +25,7 @@ mod letters;
 mod queues;
 mod sessions;
 mod tickets;
+mod topics;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,6 +40,7 @@ use eras::Eras;
 use queues::Queues;
 use sessions::Sessions;
 use tickets::Tickets;
+use topics::Topics;
 
 pub use eras::HostEnd;
 pub use tickets::verdict_wait;
@@ -101,6 +104,7 @@ pub struct Model {
     tickets: Tickets,
     queues: Queues,
     calls: Calls,
+    topics: Topics,
     counts: BTreeMap<String, u64>,
 }
 
@@ -117,6 +121,7 @@ impl Model {
             tickets: Tickets::default(),
             queues: Queues::new(plan),
             calls: Calls::default(),
+            topics: Topics::default(),
             counts: BTreeMap::new(),
         }
     }
@@ -155,6 +160,7 @@ impl Model {
         let context = Context { at, sessions: &self.sessions, eras: &self.eras };
         self.queues.start(&context, start, command);
         self.calls.start(start, command);
+        self.topics.start(start, command);
     }
 
     /// A program hears something; `linked` if the hub still has the connection that told it.
@@ -181,6 +187,13 @@ impl Model {
             _ => {}
         }
         let command = self.tickets.live(at.who, event)?.clone();
+        if let Command::Subscribe { .. } = command {
+            if let What::Published(_) | What::Gap { .. } = event.what {
+                let what = if let What::Gap { .. } = event.what { "gap" } else { "published" };
+                *self.counts.entry(what.into()).or_default() += 1;
+            }
+            return self.topics.take(at, event);
+        }
         match (&event.what, &command) {
             (What::Started, Command::Serve { .. } | Command::Consume { .. }) => {
                 self.calls.live(at, event.id);
@@ -219,6 +232,7 @@ impl Model {
         let doubtful = self.sessions.doubtful(at.now, at.who);
         self.sessions.notice(at, notice)?;
         self.calls.notice(at, notice);
+        self.topics.notice(at, notice);
         match notice {
             Notice::HubChanged { epoch, memory_lost } => {
                 let context = Context { at, sessions: &self.sessions, eras: &self.eras };
@@ -254,6 +268,7 @@ impl Model {
             Command::Call { .. } | Command::Serve { .. } | Command::Reply { .. } => {
                 self.calls.end(&context, id, &command, result)
             }
+            Command::Publish { .. } | Command::Subscribe { .. } => self.topics.end(at, id, result),
             _ => self.queues.end(&context, id, (&command, started), result),
         }
     }
@@ -269,12 +284,14 @@ impl Model {
         self.tickets.detach(who, id);
         self.queues.void(who, Some(id));
         self.calls.detach(who, id);
+        self.topics.detach(who, Some(id));
     }
 
     /// A program closes its handle: what it holds goes back.
     pub fn closing(&mut self, who: Who) {
         self.queues.void(who, None);
         self.calls.gone(who);
+        self.topics.detach(who, None);
         if self.sessions.local(who) {
             self.queues.local_ended();
         }

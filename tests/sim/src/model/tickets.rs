@@ -50,6 +50,8 @@ pub fn command_name(command: &Command) -> &'static str {
         Command::Extend { .. } => "extend",
         Command::Peek { .. } => "peek",
         Command::List { .. } => "list",
+        Command::Publish { .. } => "publish",
+        Command::Subscribe { .. } => "subscribe",
     }
 }
 
@@ -114,8 +116,10 @@ impl Tickets {
 
     fn must_have_ended(&self, who: Who, id: Id, complaint: &str) -> Verdict {
         let Some(ticket) = self.0.get(&(who, id)) else { return Ok(()) };
-        let registration =
-            matches!(ticket.command, Some(Command::Serve { .. } | Command::Consume { .. }));
+        let registration = matches!(
+            ticket.command,
+            Some(Command::Serve { .. } | Command::Consume { .. } | Command::Subscribe { .. })
+        );
         ensure(ticket.ended || (ticket.detached && !registration), || {
             format!("ticket {id} of {who:?} {complaint}: {ticket:?}")
         })
@@ -177,10 +181,11 @@ fn known(ticket: &Ticket, error: &Error) -> Verdict {
 
 fn belongs(command: &Command, kind: Kind) -> bool {
     use Command::{Batch, Call, Consume, Credit, Declare, Delete, Extend, Inspect, Peek};
-    use Command::{Purge, Receive, Reply, Send, Settle};
+    use Command::{Publish, Purge, Receive, Reply, Send, Settle};
     match kind {
         Kind::Closed | Kind::Cancelled | Kind::HostLost | Kind::HostUnresponsive => true,
         Kind::NoHost | Kind::Expired => true,
+        Kind::Indeterminate => matches!(command, Publish { .. }),
         Kind::NoService | Kind::Busy | Kind::TimedOut | Kind::Remote | Kind::Abandoned => {
             matches!(command, Call { .. })
         }
