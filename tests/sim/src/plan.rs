@@ -173,14 +173,15 @@ impl Plan {
             *every = if off || !possible { 0 } else { *every * random.between(1, 4) };
         }
         let latency_us = latency(random);
+        let chunks = random.pick(&[Chunks::Whole, Chunks::Some, Chunks::Few]).expect("three");
         Plan {
             programs: random.between(2, 6) as usize,
-            queues: queues(random, directory, latency_us.1),
+            queues: queues(random, directory, (latency_us.1, chunks)),
             services: names("service", random.between(1, 2)),
             work_ms: random.between(2_000, 8_000),
             act_us: random.between(3_000, 40_000),
             latency_us,
-            chunks: random.pick(&[Chunks::Whole, Chunks::Some, Chunks::Few]).expect("three"),
+            chunks,
             link_size: link_size(random, latency_us.1),
             faults_ms,
             disk: disk(random),
@@ -210,9 +211,13 @@ fn names(of: &str, count: u64) -> Vec<Name> {
     (0..count).map(name).collect()
 }
 
-fn queues(random: &mut Random, directory: bool, latency_us: u64) -> Vec<QueuePlan> {
+fn queues(random: &mut Random, directory: bool, link: (u64, Chunks)) -> Vec<QueuePlan> {
     // Whoever is quick can be in time.
-    let deadlines = if latency_us > 100 { [0, 0, 0, 800, 3_000] } else { [0, 0, 0, 60, 400] };
+    let deadlines = match link {
+        (2_000.., Chunks::Few) => [0, 0, 0, 20_000, 60_000],
+        (101.., _) => [0, 0, 0, 800, 3_000],
+        _ => [0, 0, 0, 60, 400],
+    };
     let mut queues = Vec::new();
     for name in names("queue", random.between(1, 3)) {
         let options = QueueOptions {
