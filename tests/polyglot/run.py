@@ -1,7 +1,8 @@
 """The polyglot matrix: every language against every other, over every kind of hub.
 
-Each of C, Python, Node and Rust calls a service of each, and produces for a consumer of each, over
-the hub of a directory, a Unix socket and TCP: 4 x 4 x 2 x 3 = 96 cells of 200 operations. What
+Each of C, Python, Node and Rust calls a service of each, produces for a consumer of each and
+publishes to a subscriber of each, over the hub of a directory, a Unix socket and TCP: 4 x 4 x 3 x 3
+= 144 cells of 200 operations. What
 every peer must be able to do on its command line is written in tests/polyglot/rust/src/main.rs.
 
 Over a directory the calls need no other program: the peer that serves also hosts the hub. Sockets
@@ -135,7 +136,16 @@ async def queue(cell: Cell, url: str) -> None:
         await keeper.ends()
 
 
-KINDS = {"call": call, "queue": queue}
+async def topic(cell: Cell, url: str) -> None:
+    """`active` publishes to `passive`."""
+    async with peer(*PEERS[cell.passive], "subscribe", url, cell.name, COUNT) as subscriber:
+        await subscriber.says("ready")
+        async with peer(*PEERS[cell.active], "publish", url, cell.name, COUNT) as publisher:
+            await publisher.ends()
+        await subscriber.ends()
+
+
+KINDS = {"call": call, "queue": queue, "topic": topic}
 
 
 def free_port() -> int:
@@ -172,7 +182,11 @@ async def run(cells: list[Cell], directory: Path) -> dict[Cell, str]:
 
 def show(cells: list[Cell], languages: list[str], failures: dict[Cell, str]) -> None:
     """Prints the matrix: one row for each pair that acts over a link, one column per answerer."""
-    titles = {"call": "calls: caller \\ server", "queue": "queues: producer \\ consumer"}
+    titles = {
+        "call": "calls: caller \\ server",
+        "queue": "queues: producer \\ consumer",
+        "topic": "topics: publisher \\ subscriber",
+    }
     for kind, title in titles.items():
         print(f"\n{title:32}" + "".join(f"{language:>8}" for language in languages))
         for link in ("directory", "unix", "tcp"):

@@ -195,8 +195,44 @@ static void consume(const char *queue, unsigned long count) {
     free(seen);
 }
 
+static void publish(const char *topic, unsigned long count) {
+    telpher_id ids[WINDOW];
+    for (unsigned long at = 0; at < count + WINDOW; at++) {
+        char body[BODY_SIZE], name[256];
+        if (at >= WINDOW && at - WINDOW < count) {
+            finish("publish", ids[at % WINDOW]);
+        }
+        if (at < count) {
+            snprintf(body, sizeof body, "message-%lu", at);
+            snprintf(name, sizeof name, "%s.%lu", topic, at);
+            started("publish", telpher_publish(hub, name, &TELPHER_BODY(body, strlen(body)), NULL,
+                                               NULL, &ids[at % WINDOW]));
+        }
+    }
+}
+
+static void subscribe(const char *topic, unsigned long count) {
+    char pattern[256], body[BODY_SIZE], name[256];
+    telpher_id subscriber;
+    snprintf(pattern, sizeof pattern, "%s.*", topic);
+    started("subscribe", telpher_subscribe(hub, pattern, NULL, NULL, &subscriber));
+    finish("subscribe", subscriber);
+    ready();
+    for (unsigned long at = 0; at < count; at++) {
+        telpher_event event = next("subscribe", subscriber);
+        snprintf(body, sizeof body, "message-%lu", at);
+        snprintf(name, sizeof name, "%s.%lu", topic, at);
+        if (event.kind != TELPHER_EVENT_PUBLISHED || event.number != at + 1 ||
+            strcmp(event.topic, name) != 0 || event.body_size != strlen(body) ||
+            memcmp(event.body, body, event.body_size) != 0) {
+            fail("subscribe: something else came than", body);
+        }
+        telpher_events_release(&event);
+    }
+}
+
 static int usage(void) {
-    fprintf(stderr, "usage: telpher-c-peer call|produce|consume URL NAME COUNT\n"
+    fprintf(stderr, "usage: telpher-c-peer call|produce|consume|publish|subscribe URL NAME COUNT\n"
                     "       telpher-c-peer serve URL NAME\n");
     return 2;
 }
@@ -216,6 +252,10 @@ int main(int count, char **arguments) {
         produce(arguments[3], number);
     } else if (strcmp(arguments[1], "consume") == 0) {
         consume(arguments[3], number);
+    } else if (strcmp(arguments[1], "publish") == 0) {
+        publish(arguments[3], number);
+    } else if (strcmp(arguments[1], "subscribe") == 0) {
+        subscribe(arguments[3], number);
     } else {
         return usage();
     }

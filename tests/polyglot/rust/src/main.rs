@@ -1,12 +1,14 @@
 //! The Rust peer of the polyglot matrix.
 //!
-//! Every language has one, with the same four roles and the same command line, so that each can be
+//! Every language has one, with the same six roles and the same command line, so that each can be
 //! set against each: `call URL NAME COUNT`, `serve URL NAME`, `produce URL QUEUE COUNT`,
-//! `consume URL QUEUE COUNT`. A service answers with the request's bytes reversed; a producer sends
-//! `message-0`, `message-1` and so on. `serve` and `consume` print `ready` when they are live;
-//! `serve` runs until its standard input closes. Exit code 0 means that everything was as expected.
+//! `consume URL QUEUE COUNT`, `publish URL TOPIC COUNT`, `subscribe URL TOPIC COUNT`. A service
+//! answers with the request's bytes reversed; a producer sends `message-0`, `message-1` and so on.
+//! A publisher publishes the same to `TOPIC.0`, `TOPIC.1` and so on; a subscriber to `TOPIC.*` gets
+//! them in this order. `serve`, `consume` and `subscribe` print `ready` when they are live; `serve`
+//! runs until its standard input closes. Exit code 0 means that everything was as expected.
 //!
-//! This one has a fifth role for the sake of all: `keep URL QUEUE` declares a queue in memory and
+//! This one has a seventh role for the sake of all: `keep URL QUEUE` declares a queue in memory and
 //! keeps the hub open until its standard input closes.
 #![forbid(unsafe_code)]
 
@@ -18,7 +20,7 @@ use std::time::Duration;
 
 use telpher::{
     Bytes, Command, Delivery, Done, Durability, Error, Event, Hub, Id, Kind, Message, Name,
-    OpenOptions, Outcome, QueueOptions, Timeout, Verdict, What,
+    OpenOptions, Outcome, Pattern, QueueOptions, Timeout, Verdict, What,
 };
 
 const TIMEOUT: Timeout = Timeout::After(Duration::from_secs(20));
@@ -44,7 +46,10 @@ fn run(arguments: &[&str]) -> Result<(), Failure> {
         [role, url, name, count] => {
             (*role, url, name, count.parse().map_err(|_| format!("{count} is no count"))?)
         }
-        _ => return Err("usage: call|serve|produce|consume|keep URL NAME [COUNT]".into()),
+        _ => {
+            let roles = "call|serve|produce|consume|publish|subscribe|keep";
+            return Err(format!("usage: {roles} URL NAME [COUNT]"));
+        }
     };
     let hub = open(url)?;
     let name = Name::parse(name).map_err(text)?;
@@ -53,6 +58,8 @@ fn run(arguments: &[&str]) -> Result<(), Failure> {
         "serve" => serve(&hub, name)?,
         "produce" => produce(&hub, &name, count)?,
         "consume" => consume(&hub, name, count)?,
+        "publish" => publish(&hub, &name, count)?,
+        "subscribe" => subscribe(&hub, &name, count)?,
         "keep" => keep(&hub, name)?,
         _ => return Err(format!("{role} is no role")),
     }
@@ -184,4 +191,38 @@ fn acknowledge(hub: &Hub, delivery: &Delivery) -> Result<(), Failure> {
     let (delivery, reason) = (delivery.token, String::new());
     let id = start(hub, &Command::Settle { delivery, verdict, reason })?;
     outcome(hub, id).map(drop)
+}
+
+/// Starts all before it waits for the first.
+fn publish(hub: &Hub, topic: &Name, count: usize) -> Result<(), Failure> {
+    let mut ids = Vec::new();
+    for index in 0..count {
+        let topic = Name::parse(&format!("{topic}.{index}")).map_err(text)?;
+        let message = Message::new(format!("message-{index}"));
+        ids.push(start(hub, &Command::Publish { topic, message })?);
+    }
+    ids.into_iter().try_for_each(|id| outcome(hub, id).map(drop))
+}
+
+fn subscribe(hub: &Hub, topic: &Name, count: usize) -> Result<(), Failure> {
+    let pattern = Pattern::parse(&format!("{topic}.*")).map_err(text)?;
+    let command = Command::Subscribe { pattern, buffer: 1_024 };
+    let id = hub.start(command, Timeout::Never, Done::Wait).map_err(text)?;
+    let mut next = 0;
+    while next < count {
+        match hub.wait(id, TIMEOUT).map_err(text)?.what {
+            What::Started => println!("ready"),
+            What::Published(published) => {
+                let found =
+                    (published.topic.as_str(), published.number, &published.message.body[..]);
+                let (topic, body) = (format!("{topic}.{next}"), format!("message-{next}"));
+                if found != (&topic, next as u64 + 1, body.as_bytes()) {
+                    return Err(format!("expected {body}, got {published:?}"));
+                }
+                next += 1;
+            }
+            other => return Err(format!("expected a message, got {other:?}")),
+        }
+    }
+    Ok(())
 }
