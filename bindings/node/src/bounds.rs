@@ -26,6 +26,12 @@ pub const LINE_DEFAULT: u32 = limits::LINE_DEFAULT;
 /// Messages that a consumer may hold if it does not say.
 #[napi]
 pub const PREFETCH_DEFAULT: u32 = limits::PREFETCH_DEFAULT;
+/// Messages on their way to a subscriber if it does not say.
+#[napi]
+pub const SUBSCRIPTION_BUFFER_DEFAULT: u32 = limits::SUBSCRIPTION_BUFFER_DEFAULT;
+/// Longest name or pattern, in bytes.
+#[napi]
+pub const NAME_SIZE_MAX: u32 = limits::NAME_SIZE_MAX as u32;
 /// Most failed attempts that a queue may allow.
 #[napi]
 pub const ATTEMPTS_MAX: u32 = limits::ATTEMPTS_MAX;

@@ -3,8 +3,8 @@
 //! Floor: layout, telpher.
 
 use telpher::{
-    Delivery, Error, Event, HubInfo, Message, Name, Notice, Outcome, Overflow, QueueInfo, Receipt,
-    Request, What,
+    Delivery, Error, Event, HubInfo, Message, Name, Notice, Outcome, Overflow, Published,
+    QueueInfo, Receipt, Request, What,
 };
 
 use crate::layout::{self, WORDS, set_double, set_long};
@@ -41,7 +41,9 @@ impl<'a> Page<'a> {
         describe(event, &mut record);
         record[2] = self.used as u32;
         for (index, part) in parts.iter().enumerate() {
-            record[3 + index] = part.len() as u32;
+            if index < SIZED_PARTS {
+                record[3 + index] = part.len() as u32;
+            }
             self.bytes[self.used..self.used + part.len()].copy_from_slice(part);
             self.used += part.len();
         }
@@ -57,30 +59,37 @@ impl<'a> Page<'a> {
     }
 }
 
-/// The bytes of body, key and headers; `made` is what no event holds as bytes.
-fn parts<'a>(event: &'a Event, made: &'a [u8]) -> [&'a [u8]; 3] {
+/// Parts whose size each record has in the same place.
+const SIZED_PARTS: usize = 3;
+
+/// The bytes of body, key, headers and topic; `made` is what no event holds as bytes.
+fn parts<'a>(event: &'a Event, made: &'a [u8]) -> [&'a [u8]; SIZED_PARTS + 1] {
     match &event.what {
         What::Done(Ok(Outcome::Reply(message))) => message_parts(message),
         What::Done(Ok(Outcome::Delivery(delivery))) => message_parts(&delivery.message),
-        What::Done(Ok(Outcome::Opened(info))) => [&info.hub_id, &[], &[]],
+        What::Done(Ok(Outcome::Opened(info))) => [&info.hub_id, &[], &[], &[]],
         What::Done(Ok(Outcome::Queue(info))) => {
             let dead_letter = info.dead_letter.as_ref().map_or("", Name::as_str);
-            [made, dead_letter.as_bytes(), &[]]
+            [made, dead_letter.as_bytes(), &[], &[]]
         }
-        What::Done(Err(error)) => [error.detail().as_bytes(), &[], &[]],
+        What::Done(Err(error)) => [error.detail().as_bytes(), &[], &[], &[]],
         What::Delivery(delivery) => message_parts(&delivery.message),
         What::Request(request) => message_parts(&request.message),
-        What::Notice(Notice::Disconnected { reason }) => [reason.as_bytes(), &[], &[]],
-        _ => [made, &[], &[]],
+        What::Published(Published { topic, message, .. }) => {
+            let [body, key, headers, _] = message_parts(message);
+            [body, key, headers, topic.as_str().as_bytes()]
+        }
+        What::Notice(Notice::Disconnected { reason }) => [reason.as_bytes(), &[], &[], &[]],
+        _ => [made, &[], &[], &[]],
     }
 }
 
-fn message_parts(message: &Message) -> [&[u8]; 3] {
+fn message_parts(message: &Message) -> [&[u8]; SIZED_PARTS + 1] {
     let (key, headers) = match &message.properties {
         Some(properties) => (&properties.key[..], &properties.headers.encoded()[..]),
         None => (&[][..], &[][..]),
     };
-    [&message.body, key, headers]
+    [&message.body, key, headers, &[]]
 }
 
 /// Bytes for what an event holds as numbers: figures of a queue, receipts.
@@ -127,9 +136,11 @@ fn describe(event: &Event, record: &mut [u32; WORDS]) {
     record[0] = match &event.what {
         What::Done(Ok(outcome)) => outcome_of(outcome, record),
         What::Done(Err(error)) => error_of(error, record),
-        What::Started => layout::STARTED,
+        // A gap is never handed over: the numbers that are missing say the same.
+        What::Started | What::Gap { .. } => layout::STARTED,
         What::Delivery(delivery) => delivery_of(layout::DELIVERY, delivery, record),
         What::Request(request) => request_of(request, record),
+        What::Published(published) => published_of(published, record),
         What::Withdrawn { request } => {
             set_long(record, 8, *request);
             layout::WITHDRAWN
@@ -198,6 +209,13 @@ fn request_of(request: &Request, record: &mut [u32; WORDS]) -> u32 {
     layout::REQUEST
 }
 
+fn published_of(published: &Published, record: &mut [u32; WORDS]) -> u32 {
+    record[6] = published.message.priority().into();
+    record[7] = published.topic.as_str().len() as u32;
+    set_double(record, 12, published.number as f64);
+    layout::PUBLISHED
+}
+
 fn notice_of(notice: &Notice, record: &mut [u32; WORDS]) -> u32 {
     match notice {
         Notice::Disconnected { .. } => record[6] = 1,
@@ -244,6 +262,22 @@ mod tests {
         let record = &words[WORDS..];
         assert_eq!(record[0], layout::ERROR);
         assert_eq!((record[6], record[7], record[14]), (Kind::Remote as u32, -7_i32 as u32, 1));
+    }
+
+    #[test]
+    fn a_published_message_has_its_topic_behind_the_rest() {
+        let (mut words, mut bytes) = ([0; WORDS * 2], [0; 9]);
+        let mut page = Page::new(&mut words, &mut bytes, 0);
+        let mut message = Message::new("body");
+        message.properties_mut().key = "k".into();
+        let topic = Name::parse("a.b").unwrap();
+        let what = What::Published(Published { topic, number: 1 << 33, message });
+        page.push(&Event { id: 1, user: 7, what }).unwrap();
+        page.finish(0, false);
+        let record = &words[WORDS..];
+        assert_eq!(record[..8], [layout::PUBLISHED, 7, 0, 4, 1, 0, 0, 3]);
+        assert_eq!(layout::double(record, 12), (1_u64 << 33) as f64);
+        assert_eq!(&bytes, b"bodyka.b\0");
     }
 
     #[test]

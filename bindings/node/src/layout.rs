@@ -29,12 +29,15 @@
 //! SETTLE      small number: the verdict; body: the reason
 //! EXTEND      small number: ms
 //! CONSUME     small numbers: prefetch, ms of the ack_deadline
+//! SUBSCRIBE   small number: buffer; body: the pattern
 //! DECLARE     small numbers: durability (0: the default), overflow; body: seven doubles, in the
 //!             order of `lib/queue.cjs`; key: the name of the dead-letter queue
 //! BATCH       body: the records of its parts; key: their bytes, where their offsets count from
 //! QUEUE_INFO  small numbers: durability, overflow; body: doubles, in the order of `lib/pages.cjs`;
 //!             key: the name of the dead-letter queue
 //! RECEIPTS    body: three words for each receipt: message id and durability
+//! PUBLISHED   number: the message's; second small number: bytes of the topic, which lie behind the
+//!             headers
 //! ```
 //!
 //! A part of a batch is a record of kind `SEND` or `SETTLE`. Its word 2 is the size of the queue's
@@ -69,18 +72,22 @@ pub const INSPECT: u32 = 7;
 pub const EXTEND: u32 = 8;
 #[napi]
 pub const BATCH: u32 = 9;
+#[napi]
+pub const PUBLISH: u32 = 10;
 /// From here on: what the hub never refuses for want of room, because it makes room. These
 /// overtake operations that wait for room.
 #[napi]
-pub const SERVE: u32 = 10;
+pub const SERVE: u32 = 11;
 #[napi]
-pub const CONSUME: u32 = 11;
+pub const CONSUME: u32 = 12;
 #[napi]
-pub const SETTLE: u32 = 12;
+pub const SUBSCRIBE: u32 = 13;
 #[napi]
-pub const REPLY: u32 = 13;
+pub const SETTLE: u32 = 14;
 #[napi]
-pub const REPLY_ERROR: u32 = 14;
+pub const REPLY: u32 = 15;
+#[napi]
+pub const REPLY_ERROR: u32 = 16;
 
 /// What becomes of a delivery.
 #[napi]
@@ -118,11 +125,13 @@ pub const DELIVERY: u32 = 11;
 #[napi]
 pub const REQUEST: u32 = 12;
 #[napi]
-pub const WITHDRAWN: u32 = 13;
+pub const PUBLISHED: u32 = 13;
 #[napi]
-pub const NOTICE: u32 = 14;
+pub const WITHDRAWN: u32 = 14;
 #[napi]
-pub const READY: u32 = 15;
+pub const NOTICE: u32 = 15;
+#[napi]
+pub const READY: u32 = 16;
 
 /// How to submit: bit set of these.
 #[napi]

@@ -9,7 +9,8 @@
 use std::time::Duration;
 
 use telpher::{
-    Command, Durability, Error, Kind, Name, Overflow, QueueOptions, Timeout, Verdict, limits,
+    Command, Durability, Error, Kind, Name, Overflow, Pattern, QueueOptions, Timeout, Verdict,
+    limits,
 };
 
 use crate::body::{Body, malformed, message, text};
@@ -54,6 +55,11 @@ pub(crate) fn read(
         }
         layout::CONSUME => {
             Command::Consume { queue: name()?, prefetch: small, ack_deadline_ms: words[8] }
+        }
+        layout::PUBLISH => Command::Publish { topic: name()?, message: message(words, body)? },
+        layout::SUBSCRIBE => {
+            let pattern = text(body, words[3] as usize, words[4] as usize)?;
+            Command::Subscribe { pattern: Pattern::parse(&pattern)?, buffer: small }
         }
         layout::DECLARE => Command::Declare { queue: name()?, options: declared(words, body)? },
         layout::DELETE => Command::Delete { queue: name()? },
@@ -190,6 +196,17 @@ mod tests {
         assert_eq!((service.as_str(), &message.body[..]), ("clock", &b"body"[..]));
         assert_eq!(&properties.key[..], b"key");
         assert_eq!(properties.headers.get("name"), Some(&b"value"[..]));
+    }
+
+    #[test]
+    fn a_subscription_carries_its_pattern_which_is_no_name() {
+        let mut words = record(layout::SUBSCRIBE);
+        (words[4], words[7]) = (4, 10);
+        let operation = read(&words, &mut Body::new(b"a.**"), &[], 0.0).unwrap();
+        let Command::Subscribe { pattern, buffer } = operation.command else { panic!("it is one") };
+        assert_eq!((pattern.as_str(), buffer), ("a.**", 10));
+        let wrong = read(&words, &mut Body::new(b"a.b*"), &[], 0.0).err().unwrap();
+        assert_eq!(wrong.kind(), Kind::Invalid);
     }
 
     #[test]

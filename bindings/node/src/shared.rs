@@ -177,10 +177,13 @@ impl Shared {
 
     fn start_operation(&self, hub: &Hub, operation: Operation) -> Result<Id, Error> {
         let Operation { slot, command, timeout } = operation;
-        let done = match (slot, &self.wake) {
-            (None, _) => Done::None,
-            (Some(slot), Wake::Loop(_)) => Done::Event(slot.into()),
-            (Some(slot), Wake::Thread(thread)) => thread.done(slot),
+        let done = match (slot, &self.wake, &command) {
+            (None, ..) => Done::None,
+            (Some(slot), Wake::Loop(_), _) => Done::Event(slot.into()),
+            (Some(slot), Wake::Thread(thread), Command::Subscribe { buffer, .. }) => {
+                thread.done_newest(slot, *buffer)
+            }
+            (Some(slot), Wake::Thread(thread), _) => thread.done(slot),
         };
         let request = match &command {
             Command::Reply { request, reply: Ok(_) } => Some(*request),
@@ -209,7 +212,7 @@ impl Shared {
             && page.room() > 0
             && let Some(event) = state.ready.front()
         {
-            if is_orphan(event, &state.ids) {
+            if is_orphan(event, &state.ids) || matches!(event.what, What::Gap { .. }) {
                 give_back(&hub, &event.what);
                 state.ready.pop_front();
                 continue;
@@ -273,12 +276,17 @@ impl Shared {
     }
 }
 
-/// True for what arrived for a consumer or service that has ended before: an end overtakes it, and
-/// its slot may be another's by now.
+/// True for what arrived for a consumer, subscriber or service that has ended before: an end
+/// overtakes it, and its slot may be another's by now.
 fn is_orphan(event: &Event, ids: &[Id]) -> bool {
-    let concerns_stream =
-        matches!(event.what, What::Delivery(_) | What::Request(_) | What::Started)
-            || matches!(event.what, What::Withdrawn { .. });
+    let concerns_stream = matches!(
+        event.what,
+        What::Delivery(_)
+            | What::Request(_)
+            | What::Published(_)
+            | What::Started
+            | What::Withdrawn { .. }
+    );
     concerns_stream && ids.get(event.user as usize) != Some(&event.id)
 }
 
