@@ -345,6 +345,11 @@ export class Consumer implements AsyncIterableIterator<Job> {
   /** Ends when the consumer is live in the hub. */
   readonly started: Promise<void>
   next(): Promise<IteratorResult<Job, undefined>>
+  /**
+   * The next job. `PENDING` if none comes within `timeoutMs` (30,000 if not stated), `CANCELLED` if
+   * the signal is aborted: then none was taken. `CLOSED` if the consumer is.
+   */
+  receive(options?: OperationOptions): Promise<Job>
   return(value?: undefined): Promise<IteratorResult<Job, undefined>>
   /** Stops consuming. Jobs not handed out yet go back; the others can still be settled. */
   close(): Promise<void>

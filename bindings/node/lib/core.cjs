@@ -7,7 +7,7 @@
 // The program is kept alive exactly while a slot other than the hub's own is taken.
 
 const native = require('./native.cjs')
-const { TelpherError, fromThrown } = require('./error.cjs')
+const { TelpherError, cancelled, fromThrown } = require('./error.cjs')
 const { addProperties, propertiesSize } = require('./properties.cjs')
 const {
   known,
@@ -141,7 +141,7 @@ class Core {
     return slot
   }
 
-  // Starts a call or send. This is the hot path: one record, no further objects.
+  // Starts a call, send or publish. This is the hot path: one record, no further objects.
   message(kind, name, body, options, timeoutMs, entry) {
     this.check()
     const number = this.names.get(name) ?? this.name(name, 'a name')
@@ -219,7 +219,7 @@ class Core {
     this.outbox.schedule(NaN, false)
   }
 
-  // Stops a consumer or service; what was started before goes out first.
+  // Stops a consumer, subscriber or service; what was started before goes out first.
   detach(slot) {
     this.outbox.flush()
     if (this.outbox.withdraw(slot)) this.fail(slot, new TelpherError('CANCELLED', 'it was closed'))
@@ -322,10 +322,6 @@ class Core {
     this.#fall(new TelpherError('CLOSED', text, { maybeExecuted: true }))
     this.handle.free()
   }
-}
-
-function cancelled(signal) {
-  return new TelpherError('CANCELLED', 'it was aborted', { cause: signal.reason })
 }
 
 module.exports = { Core }

@@ -31,6 +31,10 @@ function invalid(detail) {
   return new TelpherError('INVALID', detail)
 }
 
+function cancelled(signal) {
+  return new TelpherError('CANCELLED', 'it was aborted', { cause: signal.reason })
+}
+
 function fromNumber(number, maybeExecuted, remoteCode, detail) {
   return new TelpherError(byNumber.get(number).code, detail, { maybeExecuted, remoteCode })
 }
@@ -43,4 +47,4 @@ function fromThrown(error) {
   return fromNumber(Number(parts[1]), parts[2] === '1', Number(parts[3]), parts[4])
 }
 
-module.exports = { TelpherError, codes, fromNumber, fromThrown, invalid }
+module.exports = { TelpherError, cancelled, codes, fromNumber, fromThrown, invalid }

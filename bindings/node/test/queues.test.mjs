@@ -129,10 +129,22 @@ test('several iterators over one consumer share its jobs', async (t) => {
   assert.equal(new Set(seen).size, 100)
 })
 
+test('a consumer gives one job at a time, to who waits for it in time', async (t) => {
+  const { queue } = await openQueue(t)
+  const consumer = queue.consume()
+  await fails(consumer.receive({ timeoutMs: 5 }), 'PENDING')
+  const received = consumer.receive()
+  await queue.send('x')
+  await (await received).acknowledge()
+  await consumer.close()
+  await fails(consumer.receive(), 'CLOSED')
+})
+
 test('iterating a queue that does not exist fails there, once', async (t) => {
   const hub = await openOwn(t)
   const consumer = hub.queue('nowhere').consume()
   await fails(consumer.next(), 'NOT_FOUND')
+  await fails(hub.queue('nowhere').consume().receive(), 'NOT_FOUND')
   assert.equal((await consumer.next()).done, true)
   await fails(consumer.started, 'NOT_FOUND')
 })

@@ -1,7 +1,8 @@
-// Compares index.d.ts, and errors.d.ts that it takes in, with what the package really has: every
+// Compares index.d.ts, and what it takes in, with what the package really has: every
 // export, every member, every code.
 
 import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -35,11 +36,20 @@ function members(node) {
   return new Set(named.map((each) => each.name.text))
 }
 
-// Methods and accessors that the package's own classes have.
+// Methods and accessors that the package's own classes have, those that they inherit from one
+// another included.
 function real(value) {
-  const own = [...Object.getOwnPropertyNames(value.prototype), ...Object.getOwnPropertyNames(value)]
+  const found = Object.getOwnPropertyNames(value)
+  const foreign = [Object.prototype, Error.prototype, EventEmitter.prototype]
+  for (
+    let proto = value.prototype;
+    !foreign.includes(proto);
+    proto = Object.getPrototypeOf(proto)
+  ) {
+    found.push(...Object.getOwnPropertyNames(proto))
+  }
   const builtin = ['constructor', 'prototype', 'length', 'name']
-  return own.filter((name) => !builtin.includes(name))
+  return found.filter((name) => !builtin.includes(name))
 }
 
 const telpher = await import(path.join(root, 'index.mjs'))

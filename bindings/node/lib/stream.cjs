@@ -1,0 +1,154 @@
+'use strict'
+
+// What arrives for a consumer or a subscriber, as an asynchronous iterator. An item goes to whoever
+// has waited longest, or waits here itself, in its order; each is handed out once.
+
+const native = require('./native.cjs')
+const { TelpherError, cancelled } = require('./error.cjs')
+const { limited } = require('./limited.cjs')
+const { known, signal, time } = require('./options.cjs')
+
+const DONE = Object.freeze({ value: undefined, done: true })
+
+class Stream {
+  #core
+  #slot
+  #most
+  #letGo
+  #items = []
+  #head = 0
+  #waiting = []
+  #error
+  #stopped = false
+  #started
+  #closed
+
+  // `start(entry)` starts the operation and returns its slot; `read(at, pages)` makes an item of an
+  // event. At most `most` items wait here; then the oldest is let go of, as are all that nobody has
+  // seen at the end: `letGo(item, next)`, where `next` is the item after it, if there is one.
+  constructor(core, { start, read, letGo, most = Infinity }) {
+    this.#core = core
+    this.#most = most
+    this.#letGo = letGo
+    let ended, started, failed
+    this.#closed = new Promise((resolve) => (ended = resolve))
+    this.#started = new Promise((resolve, reject) => {
+      started = resolve
+      failed = reject
+    })
+    // Whoever iterates is told of a failure there, also when nobody awaits `started`.
+    this.#started.catch(() => {})
+    this.#slot = start({
+      stops: true,
+      resolve: () => this.#end(undefined, ended, failed),
+      reject: (error) => this.#end(error, ended, failed),
+      event: (what, at, pages) => {
+        if (what === native.STARTED) started()
+        else this.#put(read(at, pages))
+      },
+    })
+  }
+
+  get started() {
+    return this.#started
+  }
+
+  #put(item) {
+    if (this.#stopped) return this.#letGo(item)
+    const waiter = this.#waiting.shift()
+    if (waiter) return waiter.resolve({ value: item, done: false })
+    this.#items.push(item)
+    if (this.#items.length - this.#head <= this.#most) return undefined
+    return this.#letGo(this.#take(), this.#items[this.#head])
+  }
+
+  #take() {
+    if (this.#head === this.#items.length) return undefined
+    const item = this.#items[this.#head]
+    this.#items[this.#head++] = undefined
+    if (this.#head === this.#items.length || this.#head === 1024) {
+      this.#items.splice(0, this.#head)
+      this.#head = 0
+    }
+    return item
+  }
+
+  #end(error, ended, reject) {
+    const own = this.#stopped || this.#core.ended
+    this.#stopped = true
+    if (!own) this.#error = error
+    if (error) reject(error)
+    this.#items = []
+    this.#head = 0
+    for (const waiter of this.#waiting.splice(0)) this.#finish(waiter)
+    ended()
+  }
+
+  // A failure is told once; after it the iterator is at its end.
+  #finish(waiter) {
+    const error = this.#error
+    this.#error = undefined
+    if (error) waiter.reject(error)
+    else waiter.resolve(DONE)
+  }
+
+  #wait(waiter) {
+    const item = this.#take()
+    if (item !== undefined) waiter.resolve({ value: item, done: false })
+    else if (this.#stopped) this.#finish(waiter)
+    else this.#waiting.push(waiter)
+  }
+
+  next() {
+    return new Promise((resolve, reject) => this.#wait({ resolve, reject }))
+  }
+
+  receive(options) {
+    return new Promise((resolve, reject) => {
+      const given = known('receive', options, ['timeoutMs', 'signal'])
+      const timeoutMs = time('timeoutMs', given.timeoutMs)
+      const ms = Number.isNaN(timeoutMs) ? native.TIMEOUT_DEFAULT_MS : timeoutMs
+      const aborted = signal(given.signal)
+      if (aborted?.aborted) throw cancelled(aborted)
+      let done
+      const waiter = {
+        resolve: (result) => {
+          done?.()
+          if (result.done) reject(new TelpherError('CLOSED', 'it was closed'))
+          else resolve(result.value)
+        },
+        reject: (error) => {
+          done?.()
+          reject(error)
+        },
+      }
+      this.#wait(waiter)
+      if (this.#waiting.at(-1) !== waiter) return
+      done = limited(ms, aborted, (error) => {
+        this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
+        reject(error)
+      })
+    })
+  }
+
+  async return(value) {
+    await this.close()
+    return { value, done: true }
+  }
+
+  [Symbol.asyncIterator]() {
+    return this
+  }
+
+  async close() {
+    if (!this.#stopped) {
+      this.#stopped = true
+      for (let item; (item = this.#take()) !== undefined;) this.#letGo(item)
+      this.#core.detach(this.#slot)
+    }
+    await this.#closed
+  }
+}
+Stream.prototype[Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')] = Stream.prototype.close
+
+module.exports = { Stream }
