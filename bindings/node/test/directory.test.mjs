@@ -1,25 +1,11 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { createInterface } from 'node:readline'
 import test from 'node:test'
-import { fileURLToPath } from 'node:url'
 
 import { open } from '../index.mjs'
-import { fails, openOwn, temporaryDirectory, until } from './support.mjs'
-
-// Starts a process that hosts `directory`; `line()` is the next thing it says.
-async function startHost(t, directory) {
-  const file = fileURLToPath(new URL('programs/host.mjs', import.meta.url))
-  const child = spawn(process.execPath, [file, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
-  t.after(() => child.kill('SIGKILL'))
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
-  const line = async () => (await lines.next()).value
-  assert.equal(await line(), 'hosting')
-  return { child, line }
-}
+import { fails, isSilent, openOwn, startHost, temporaryDirectory, until } from './support.mjs'
 
 test('when a host is killed, work goes on under another, and everybody is told', async (t) => {
   const directory = await temporaryDirectory()
@@ -111,17 +97,12 @@ test('a batch that is aborted under way is done whole or not at all', async (t) 
   await queue.send('work')
   const job = await queue.receive()
   const batch = hub.batch().acknowledge(job).send('done', 'result')
-  const isSilent = () =>
-    queue.inspect({ timeoutMs: 100 }).then(
-      () => false,
-      () => true,
-    )
   child.kill('SIGSTOP')
-  await until(isSilent, 'the host stands still')
+  await until(() => isSilent(queue), 'the host stands still')
   const controller = new AbortController()
   const submitted = fails(batch.submit({ signal: controller.signal }), 'CANCELLED')
   // What is asked after it gets no answer either: it has been sent.
-  assert.ok(await isSilent())
+  assert.ok(await isSilent(queue))
   controller.abort()
   assert.equal((await submitted).maybeExecuted, true)
   child.kill('SIGCONT')

@@ -7,6 +7,7 @@ import { mkdtemp } from 'node:fs/promises'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 import { TelpherError, open } from '../index.mjs'
@@ -70,6 +71,25 @@ export function run(program, ...args) {
       resolve({ code, signal, stdout, stderr })
     })
   })
+}
+
+// Starts a process that hosts `directory`; `line()` is the next thing it says.
+export async function startHost(t, directory) {
+  const file = fileURLToPath(new URL('programs/host.mjs', import.meta.url))
+  const child = spawn(process.execPath, [file, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.after(() => child.kill('SIGKILL'))
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  const line = async () => (await lines.next()).value
+  assert.equal(await line(), 'hosting')
+  return { child, line }
+}
+
+// True if the host of a queue that exists gives no answer for a while.
+export function isSilent(queue) {
+  return queue.inspect({ timeoutMs: 100 }).then(
+    () => false,
+    () => true,
+  )
 }
 
 // Waits until `condition` is true, looking at every turn of the loop, for ten seconds at most.
