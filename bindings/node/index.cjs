@@ -8,6 +8,8 @@ const { Job } = require('./lib/job.cjs')
 const { Receipt, Request } = require('./lib/message.cjs')
 const { Queue } = require('./lib/queue.cjs')
 const { Service } = require('./lib/service.cjs')
+const { Subscriber, TopicMessage } = require('./lib/subscriber.cjs')
+const { Topic } = require('./lib/topic.cjs')
 const { version } = require('./package.json')
 
 const { open } = Hub
@@ -21,7 +23,10 @@ module.exports = {
   Receipt,
   Request,
   Service,
+  Subscriber,
   TelpherError,
+  Topic,
+  TopicMessage,
   codes,
   open,
   version,

@@ -2,15 +2,18 @@
 
 import { EventEmitter } from 'node:events'
 
+import type { SubscribeOptions, Subscriber, Topic } from './topics'
+
 export * from './errors'
+export * from './topics'
 
 /**
- * Telpher: messaging as a library. Services call each other and share queues through a *hub*,
- * which nobody has to install or start.
+ * Telpher: messaging as a library. Services call each other, share queues and publish to topics
+ * through a *hub*, which nobody has to install or start.
  *
  * Every operation returns a promise that ends exactly once, no later than its deadline (30 s if
  * none is stated). Failures are a {@link TelpherError}. A program ends by itself when nothing is
- * open any more: no operation, consumer or service.
+ * open any more: no operation, consumer, subscriber or service.
  */
 
 /** The version of this package. */
@@ -23,7 +26,7 @@ export type Bytes = Uint8Array | string
 export interface OperationOptions {
   /**
    * Time until it ends in any case, in ms; 30,000 if not stated. `Infinity` for none, only where
-   * waiting is the purpose: `receive`, `serve` and `consume`.
+   * waiting is the purpose: `receive`, `serve`, `consume` and `subscribe`.
    */
   timeoutMs?: number
   /** Aborting ends it as `CANCELLED` (the result may win) and reaches the handler of a call. */
@@ -82,10 +85,10 @@ export type Notice =
   /** The connection is back, and the session with it. */
   | { kind: 'RESUMED' }
   /**
-   * Another host has taken over. Open calls ended as `HOST_LOST`. Sends, settlements, declarations
-   * and batches are repeated by themselves; consumers and services go on. Jobs of queues on disk
-   * stay valid. `memoryLost`: the host was killed, and the queues that it held in memory are gone;
-   * jobs of these are `LEASE_LOST`.
+   * Another host has taken over. Open calls ended as `HOST_LOST`, publishes as `INDETERMINATE`.
+   * Sends, settlements, declarations and batches are repeated by themselves; consumers, subscribers
+   * and services go on. Jobs of queues on disk stay valid. `memoryLost`: the host was killed, and
+   * the queues that it held in memory are gone; jobs of these are `LEASE_LOST`.
    */
   | { kind: 'HUB_CHANGED'; epoch: number; memoryLost: boolean }
 
@@ -148,6 +151,23 @@ export class Hub extends EventEmitter {
 
   /** The queue of this name; nothing is sent yet. */
   queue(name: string): Queue
+
+  /**
+   * The topic of this name: segments with dots between them, as in `orders.eu.new`. It need not be
+   * made; nothing is sent yet.
+   */
+  topic(name: string): Topic
+
+  /**
+   * Takes what is published to topics that match `pattern`, of which `*` stands for one segment and
+   * `**` for any number of them, none included: `for await (const message of
+   * hub.subscribe('orders.**'))`. What is published after {@link Subscriber.started} arrives.
+   *
+   * Throws `TOO_LARGE` for a pattern of more than 255 bytes and `CLOSED`. Another wrong pattern
+   * (an empty segment, a `*` beside other characters) is `INVALID` in `started` and where messages
+   * are waited for.
+   */
+  subscribe(pattern: string, options?: SubscribeOptions): Subscriber
 
   /** A new batch: sends and settlements that are done all or not at all. Nothing is sent yet. */
   batch(): Batch
@@ -339,7 +359,7 @@ export class Queue {
   delete(options?: OperationOptions): Promise<number>
 }
 
-/** Jobs of a queue. Leaving the loop closes it. */
+/** Jobs of a queue. Leaving the loop closes it. A live one keeps its program alive. */
 export class Consumer implements AsyncIterableIterator<Job> {
   private constructor()
   /** Ends when the consumer is live in the hub. */

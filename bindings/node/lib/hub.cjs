@@ -13,6 +13,8 @@ const { choice, flag, known, show, signal, text, time, whole } = require('./opti
 const { PROPERTY_NAMES } = require('./properties.cjs')
 const { Queue } = require('./queue.cjs')
 const { serve } = require('./service.cjs')
+const { Subscriber } = require('./subscriber.cjs')
+const { Topic } = require('./topic.cjs')
 
 const CALL_NAMES = ['timeoutMs', 'signal', ...PROPERTY_NAMES]
 const OPEN_NAMES = [
@@ -108,6 +110,14 @@ class Hub extends EventEmitter {
 
   queue(name) {
     return new Queue(this.#core, text('a name', name))
+  }
+
+  topic(name) {
+    return new Topic(this.#core, text('a name', name))
+  }
+
+  subscribe(pattern, options) {
+    return new Subscriber(this.#core, pattern, options)
   }
 
   batch() {

@@ -94,6 +94,13 @@ class Pages {
     }
   }
 
+  // What a published message has behind its headers.
+  topic(at) {
+    const words = this.words
+    const from = words[at + 2] + words[at + 3] + words[at + 4] + words[at + 5]
+    return this.page.latin1Slice(from, from + words[at + 7])
+  }
+
   // The words that name a delivery or request.
   token(at) {
     const words = this.words

@@ -25,8 +25,13 @@ for (const drive of ['loop', 'thread', 'inline']) {
     assert.deepEqual([ended.code, ended.stdout, ended.stderr], [0, 'answered\n', ''])
   })
 
-  test(`a live service keeps its program alive, turned by ${drive}`, async () => {
-    const ended = await run('serves.mjs', drive)
-    assert.deepEqual([ended.signal, ended.stdout, ended.stderr], ['SIGTERM', 'alive\n', ''])
-  })
+  for (const [what, program] of [
+    ['service', 'serves.mjs'],
+    ['subscription', 'subscribes.mjs'],
+  ]) {
+    test(`a live ${what} keeps its program alive, turned by ${drive}`, async () => {
+      const ended = await run(program, drive)
+      assert.deepEqual([ended.signal, ended.stdout, ended.stderr], ['SIGTERM', 'alive\n', ''])
+    })
+  }
 }

@@ -1,4 +1,5 @@
-// Calls process.exit with a call being handled, a receive waiting, a consumer and sends in flight.
+// Calls process.exit with a call being handled, a receive waiting, and a consumer, a
+// subscriber, sends and publishes in flight.
 import { open } from '../../index.mjs'
 
 const hub = await open('mem://leaves', { drive: process.argv[2] })
@@ -10,7 +11,14 @@ await hub.serve('slow', () => (began(), new Promise(() => {})))
 hub.call('slow', '').catch(() => {})
 queue.receive().catch(() => {})
 await queue.consume().started
+await hub.subscribe('**').started
 await running
-for (let i = 0; i < 5000; i++) queue.send(`${i}`).catch(() => {})
+for (let i = 0; i < 5000; i++) {
+  queue.send(`${i}`).catch(() => {})
+  hub
+    .topic('news')
+    .publish(`${i}`)
+    .catch(() => {})
+}
 console.log('leaving')
 process.exit(7)

@@ -2,6 +2,7 @@
 
 import telpher, { Batch, Hub, TelpherError, codes, open } from 'telpher'
 import type { Durability, Handler, Job, Notice, Receipt, TelpherErrorCode } from 'telpher'
+import type { Subscriber, Topic, TopicMessage } from 'telpher'
 
 const handler: Handler = async (request) => {
   const left: number = request.remainingMs
@@ -38,6 +39,16 @@ export async function use(): Promise<void> {
   await hub.close({ timeoutMs: 10 })
 }
 
+export async function listen(hub: Hub): Promise<number> {
+  const subscriber: Subscriber = hub.subscribe('orders.**', { buffer: 10, timeoutMs: Infinity })
+  await subscriber.started
+  const topic: Topic = hub.topic('orders.eu.new')
+  const published: void = await topic.publish('x', { key: 'k', headers: { h: 'v' }, timeoutMs: 5 })
+  const { topic: name, number, lost }: TopicMessage = await subscriber.receive({ timeoutMs: 5 })
+  for await (const message of subscriber) console.log(message.body, message.key, published, name)
+  return number + lost
+}
+
 // Sends a dead letter back to where it came from.
 async function again(hub: Hub, job: Job): Promise<Durability | undefined> {
   const origin = `${job.headers['telpher.queue']}`
@@ -65,6 +76,10 @@ export async function refused(hub: Hub): Promise<void> {
   await hub.queue('x').declare({ ttl: 5 })
   // @ts-expect-error a reason is text or an error
   await (await hub.queue('x').receive()).reject({ timeoutMs: 5 })
+  // @ts-expect-error a bound has this name
+  hub.subscribe('x', { prefetch: 5 })
+  // @ts-expect-error a message of a topic is not settled
+  await (await hub.subscribe('x').receive()).acknowledge()
   // @ts-expect-error a batch is made by its hub
   new Batch()
   // @ts-expect-error a part of a batch has no time of its own

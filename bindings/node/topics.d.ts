@@ -1,0 +1,79 @@
+/// <reference types="node" />
+
+import type { Bytes, MessageOptions, OperationOptions } from './index'
+
+/**
+ * Topics: what is published goes to whoever is subscribed in that moment. Part of `index.d.ts`.
+ */
+
+/** A topic of a hub. Nothing of it is kept: a message is for those who are there. */
+export class Topic {
+  private constructor()
+  readonly name: string
+  /**
+   * Gives a message to whoever is subscribed in this moment; ends when the hub has done so. It is
+   * delivered at most once, and to nobody if nobody is there: that is not an error. A subscriber
+   * that is slow does not hold it up. Priority is carried along and changes no order.
+   *
+   * | code | what is true |
+   * |---|---|
+   * | `INVALID`, `TOO_LARGE`, `FULL`, `CLOSED` at the start | nothing was sent |
+   * | `EXPIRED` | it was not published |
+   * | `INDETERMINATE`, `HOST_LOST` | the connection broke meanwhile; `maybeExecuted` tells |
+   * | `CANCELLED`, `CLOSED`, `HOST_UNRESPONSIVE` | `maybeExecuted` tells |
+   *
+   * `INVALID` is also for a name with an empty segment. Nothing is ever published again by itself.
+   */
+  publish(body: Bytes, options?: MessageOptions): Promise<void>
+}
+
+/** How topics are subscribed to. */
+export interface SubscribeOptions extends OperationOptions {
+  /**
+   * Messages that wait here for the program, 1 to 65,536; 1,024 if not stated. When there are more
+   * the oldest are lost, and {@link TopicMessage.lost} of the next one tells how many. As many may
+   * be on their way, and as many more wait in the hub.
+   */
+  buffer?: number
+}
+
+/**
+ * Messages of topics. Leaving the loop closes it. A live one keeps its program alive, and goes on
+ * by itself when its connection breaks or the hub gets another host; what is published meanwhile
+ * may be lost.
+ */
+export class Subscriber implements AsyncIterableIterator<TopicMessage> {
+  private constructor()
+  /** Ends when the subscription is live in the hub: what is published from now on arrives. */
+  readonly started: Promise<void>
+  next(): Promise<IteratorResult<TopicMessage, undefined>>
+  /**
+   * The next message. `PENDING` if none comes within `timeoutMs` (30,000 if not stated),
+   * `CANCELLED` if the signal is aborted: then none was taken. `CLOSED` if the subscriber is.
+   */
+  receive(options?: OperationOptions): Promise<TopicMessage>
+  return(value?: undefined): Promise<IteratorResult<TopicMessage, undefined>>
+  /** Ends the subscription. Messages that wait here are gone. */
+  close(): Promise<void>
+  [Symbol.asyncIterator](): this
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** A message that was published. It need not be settled. */
+export class TopicMessage {
+  private constructor()
+  readonly body: Buffer
+  /** Empty if none was given. */
+  readonly key: Buffer
+  readonly headers: Readonly<Record<string, Buffer>>
+  readonly priority: number
+  /** Where it was published. */
+  readonly topic: string
+  /** Counts the messages of this subscriber from 1: that of the one before, and `lost`, and 1. */
+  readonly number: number
+  /**
+   * Messages right before it that were lost, as the program was too slow or its connection broke.
+   * What was published while its host was gone is not counted.
+   */
+  readonly lost: number
+}
