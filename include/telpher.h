@@ -204,8 +204,8 @@
 // telpher_event: a message for a subscriber.
 #define TELPHER_EVENT_PUBLISHED 8
 
-// telpher_event: a subscriber was too slow, or its connection broke: `count` messages from `number`
-// on never come.
+// telpher_event: a subscriber was too slow, or its connection broke: `count` messages from
+// `number` on never come.
 #define TELPHER_EVENT_GAP 9
 
 // A notice: the connection broke, `detail` says why; the handle tries to reach the hub again.
@@ -376,8 +376,8 @@ typedef struct telpher_event {
     // Bytes of this struct. The program sets it before telpher_wait; telpher_poll goes by
     // `stride`.
     size_t size;
-    // TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE, _READY, _PUBLISHED or
-    // _GAP.
+    // TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE, _READY, _PUBLISHED
+    // or _GAP.
     uint32_t kind;
     // DONE: how the ticket ended.
     telpher_status status;
@@ -781,9 +781,9 @@ telpher_status telpher_flush(telpher_hub hub);
 telpher_status telpher_wake(telpher_hub hub);
 
 // What the hub can do, as names with a space between: of a directory
-// `"calls queues.memory queues.os queues.disk batches dead_letters"`; where queues are kept in
-// memory only, without `queues.os` and `queues.disk`. Until the hub is reached, it is what every
-// hub at such a URL can. The text is never freed. Any thread.
+// `"calls queues.memory queues.os queues.disk batches dead_letters topics"`; where queues are kept
+// in memory only, without `queues.os` and `queues.disk`. Until the hub is reached, it is what
+// every hub at such a URL can. The text is never freed. Any thread.
 telpher_status telpher_capabilities(telpher_hub hub, const char **names_out);
 
 // Reads a handle's counters into `*counters`, whose `size` the caller has set. Any thread.
@@ -1171,8 +1171,9 @@ telpher_status telpher_batch_free(telpher_batch batch);
 // - TELPHER_EXPIRED: the time ran out before the hub could do it.
 // - TELPHER_INDETERMINATE: the connection broke before the hub had said that it was done. It may
 //   have been published, and is not published again.
-// - TELPHER_HOST_LOST, TELPHER_HOST_UNRESPONSIVE, TELPHER_CLOSED: it may have been published, as
-//   `maybe_executed` says.
+// - TELPHER_HOST_LOST: the session is gone as well; the same holds.
+// - TELPHER_HOST_UNRESPONSIVE, TELPHER_CLOSED: it may have been published, as `maybe_executed`
+//   says.
 telpher_status telpher_publish(telpher_hub hub,
                                const char *topic,
                                const struct telpher_message *message,

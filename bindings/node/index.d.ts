@@ -127,7 +127,7 @@ export class Hub extends EventEmitter {
   readonly info: HubInfo
   /**
    * What the hub can do, by name: `calls`, `queues.memory`, `queues.os`, `queues.disk`, `batches`,
-   * `dead_letters`. Without `queues.os` and `queues.disk` it keeps queues in memory only.
+   * `dead_letters`, `topics`. Without `queues.os` and `queues.disk` it keeps queues in memory only.
    */
   readonly capabilities: string[]
   /** See {@link open}. */

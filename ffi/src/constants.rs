@@ -172,8 +172,8 @@ pub const TELPHER_EVENT_READY: u32 = 7;
 /// telpher_event: a message for a subscriber.
 pub const TELPHER_EVENT_PUBLISHED: u32 = 8;
 
-/// telpher_event: a subscriber was too slow, or its connection broke: `count` messages from `number`
-/// on never come.
+/// telpher_event: a subscriber was too slow, or its connection broke: `count` messages from
+/// `number` on never come.
 pub const TELPHER_EVENT_GAP: u32 = 9;
 
 /// A notice: the connection broke, `detail` says why; the handle tries to reach the hub again.

@@ -24,8 +24,9 @@ use crate::types::*;
 /// - TELPHER_EXPIRED: the time ran out before the hub could do it.
 /// - TELPHER_INDETERMINATE: the connection broke before the hub had said that it was done. It may
 ///   have been published, and is not published again.
-/// - TELPHER_HOST_LOST, TELPHER_HOST_UNRESPONSIVE, TELPHER_CLOSED: it may have been published, as
-///   `maybe_executed` says.
+/// - TELPHER_HOST_LOST: the session is gone as well; the same holds.
+/// - TELPHER_HOST_UNRESPONSIVE, TELPHER_CLOSED: it may have been published, as `maybe_executed`
+///   says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn telpher_publish(
     hub: telpher_hub,

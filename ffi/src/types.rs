@@ -388,8 +388,8 @@ pub struct telpher_event {
     /// Bytes of this struct. The program sets it before telpher_wait; telpher_poll goes by
     /// `stride`.
     pub size: usize,
-    /// TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE, _READY, _PUBLISHED or
-    /// _GAP.
+    /// TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE, _READY, _PUBLISHED
+    /// or _GAP.
     pub kind: u32,
     /// DONE: how the ticket ended.
     pub status: telpher_status,

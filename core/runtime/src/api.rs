@@ -351,14 +351,20 @@ impl Hub {
     }
 
     /// What the hub can do, by name: `calls`, `queues.memory`, `queues.os`, `queues.disk`,
-    /// `batches`, `dead_letters`; without `queues.os` and `queues.disk` it keeps queues in memory
-    /// only. Until the hub is reached, this is what every hub at such a URL can.
+    /// `batches`, `dead_letters`, `topics`; without `queues.os` and `queues.disk` it keeps queues
+    /// in memory only. Until the hub is reached, this is what every hub at such a URL can.
     pub fn capabilities(&self) -> &'static [&'static str] {
         match self.shared().keeps_queues.load(Ordering::SeqCst) {
-            true => {
-                &["calls", "queues.memory", "queues.os", "queues.disk", "batches", "dead_letters"]
-            }
-            false => &["calls", "queues.memory", "batches", "dead_letters"],
+            true => &[
+                "calls",
+                "queues.memory",
+                "queues.os",
+                "queues.disk",
+                "batches",
+                "dead_letters",
+                "topics",
+            ],
+            false => &["calls", "queues.memory", "batches", "dead_letters", "topics"],
         }
     }
 

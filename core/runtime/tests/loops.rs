@@ -172,3 +172,36 @@ fn a_signal_ends_a_wait_only_where_that_was_asked_for() {
         assert_eq!(thread.join().unwrap(), expected, "{drive:?}");
     }
 }
+
+#[test]
+fn an_outer_loop_gets_all_that_is_published() {
+    let name = unique("loop");
+    let publisher = reach(&format!("mem://{name}"), Drive::Library);
+    let hub = reach(&format!("mem://{name}"), Drive::Caller);
+    let fd = hub.fd().unwrap();
+    let pattern = Pattern::parse("numbers").unwrap();
+    let command = Command::Subscribe { pattern, buffer: 2 };
+    hub.start(command, Timeout::Default, Done::Event(7)).unwrap();
+    hub.flush().unwrap();
+    let mut events = Vec::new();
+    let mut next = |count: usize| {
+        let mut taken: Vec<Event> = Vec::new();
+        while taken.len() < count {
+            assert!(readable(fd, LONG), "nothing more comes after {taken:?}");
+            hub.poll(&mut events, 1, Timeout::Default).unwrap();
+            taken.append(&mut events);
+        }
+        taken
+    };
+    assert!(matches!(next(1)[0].what, What::Started));
+    let topic = publisher.topic("numbers").unwrap();
+    for number in 1..=4 {
+        topic.publish(number.to_string()).unwrap();
+    }
+    // Two are on their way and two wait in the hub, which is told what was taken.
+    for number in 1..=4 {
+        let event = next(1).remove(0);
+        let What::Published(published) = event.what else { panic!("{event:?}") };
+        assert_eq!((event.user, published.number), (7, number));
+    }
+}

@@ -2,10 +2,8 @@
 
 mod support;
 
-use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
 use support::*;
 use telpher::*;
 
@@ -66,46 +64,6 @@ fn who_takes_nothing_for_a_while_is_told_how_much_it_has_lost() {
         assert_eq!(numbers, [1, 2, 3, 4, 97, 98, 99, 100], "{drive:?}");
         assert_eq!(lost, 92);
     }
-}
-
-#[test]
-fn an_outer_loop_that_watches_the_descriptor_gets_everything() {
-    let name = unique("loop");
-    let publisher = reach(&format!("mem://{name}"), Drive::Library);
-    let hub = reach(&format!("mem://{name}"), Drive::Caller);
-    let fd = hub.fd().unwrap();
-    let pattern = Pattern::parse("numbers").unwrap();
-    let command = Command::Subscribe { pattern, buffer: 2 };
-    hub.start(command, Timeout::Default, Done::Event(7)).unwrap();
-    hub.flush().unwrap();
-    let mut events = Vec::new();
-    let mut next = |count: usize| {
-        let mut taken: Vec<Event> = Vec::new();
-        while taken.len() < count {
-            assert!(readable(fd), "nothing more comes after {taken:?}");
-            hub.poll(&mut events, 1, Timeout::Default).unwrap();
-            taken.append(&mut events);
-        }
-        taken
-    };
-    assert!(matches!(next(1)[0].what, What::Started));
-    let topic = publisher.topic("numbers").unwrap();
-    for number in 1..=4 {
-        topic.publish(number.to_string()).unwrap();
-    }
-    // Two are on their way and two wait in the hub, which is told what was taken.
-    for number in 1..=4 {
-        let event = next(1).remove(0);
-        let What::Published(published) = event.what else { panic!("{event:?}") };
-        assert_eq!((event.user, published.number), (7, number));
-    }
-}
-
-fn readable(fd: RawFd) -> bool {
-    // SAFETY: the handle that owns it outlives the call.
-    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-    let timeout = rustix::time::Timespec { tv_sec: 20, tv_nsec: 0 };
-    poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&timeout)).unwrap() == 1
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Topics: what is published goes to whoever is subscribed in that moment.
 //!
 //! ```text
-//! publish -> matching subscriptions, each: has credit, and its session can take more -> sent
-//!                                          otherwise -> waits; beyond its bounds its oldest are lost
+//! publish -> matching subscriptions, each: it has credit, its session can take more -> sent
+//!                                          otherwise -> waits; at its bounds its oldest are lost
 //! ```
-//! A subscription's messages have numbers that follow each other, so whoever finds one missing knows
-//! how many were lost. None waits for another, and nobody's slowness reaches the publisher.
+//! A subscription's messages have numbers that follow each other, so whoever finds one missing
+//! knows how many were lost. None waits for another; nobody's slowness reaches the publisher.
 //!
 //! Floor: broker.
 

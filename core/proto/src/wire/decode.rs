@@ -110,16 +110,7 @@ impl Reader<'_> {
                 Frame::Peek { ticket, name: self.name_ref()?, count: self.padded_u32()? }
             }
             FrameKind::List => Frame::List { ticket, after: self.short_name()? },
-            FrameKind::Publish => {
-                let name = self.name_ref()?;
-                let (message, deadline) = self.message()?;
-                Frame::Publish { ticket, name, deadline, message }
-            }
-            FrameKind::Subscribe => {
-                let (buffer, held, received) = (self.u32()?, self.u32()?, self.u64()?);
-                Frame::Subscribe { id, pattern: self.pattern()?, buffer, held, received }
-            }
-            FrameKind::Taken => Frame::Taken { id, count: self.padded_u32()? },
+            FrameKind::Publish | FrameKind::Subscribe | FrameKind::Taken => self.topics(id)?,
             FrameKind::Batch
             | FrameKind::Send
             | FrameKind::Settle
@@ -127,6 +118,21 @@ impl Reader<'_> {
             | FrameKind::Delete
             | FrameKind::Purge => self.change(ticket)?,
             _ => self.hub_frame(flags, id)?,
+        })
+    }
+
+    fn topics(&mut self, id: u64) -> Decoded<Frame> {
+        Ok(match self.kind {
+            FrameKind::Publish => {
+                let name = self.name_ref()?;
+                let (message, deadline) = self.message()?;
+                Frame::Publish { ticket: id, name, deadline, message }
+            }
+            FrameKind::Subscribe => {
+                let (buffer, held, received) = (self.u32()?, self.u32()?, self.u64()?);
+                Frame::Subscribe { id, pattern: self.pattern()?, buffer, held, received }
+            }
+            _ => Frame::Taken { id, count: self.padded_u32()? },
         })
     }
 

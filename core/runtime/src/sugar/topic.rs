@@ -28,8 +28,8 @@ impl Topic {
     ///
     /// # Errors
     ///
-    /// `INDETERMINATE` if the connection broke meanwhile: it may have been published, and is not
-    /// published again.
+    /// `INDETERMINATE` if the connection broke meanwhile, `HOST_LOST` if the session is gone as
+    /// well: it may have been published, and is not published again.
     pub fn publish(&self, message: impl Into<Message>) -> Result<(), Error> {
         self.start_publish(message)?.wait()
     }
@@ -53,7 +53,7 @@ pub struct TopicMessage {
     /// Counts the messages of this subscriber, from 1.
     pub number: u64,
     /// Messages right before it that were lost, as the subscriber was too slow or its connection
-    /// broke.
+    /// broke. What is published while the hub changes its host is not counted.
     pub lost: u64,
     /// The message.
     pub message: Message,
@@ -123,8 +123,8 @@ impl Hub {
     }
 
     /// Takes what is published to topics that match `pattern` from now on: `*` stands for one
-    /// segment, `**` for any number. Returns when it is live in the hub. Up to 1,024 messages are on
-    /// their way and as many wait in the hub; a slower program loses the oldest.
+    /// segment, `**` for any number. Returns when it is live in the hub. Up to 1,024 messages are
+    /// on their way and as many wait in the hub; a slower program loses the oldest.
     ///
     /// # Errors
     ///
