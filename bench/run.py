@@ -21,6 +21,7 @@ from harness.rows_language import languages
 from harness.rows_memory import memory
 from harness.rows_queue import queues
 from harness.rows_takeover import Takeover, takeover
+from harness.rows_topic import topics
 
 RESULTS = Path(__file__).resolve().parent / "results"
 BACKLOG_MIB = {False: 128, True: 1024}
@@ -43,7 +44,7 @@ def options() -> argparse.Namespace:
 
 def comparisons(wanted: argparse.Namespace, folder: str, kept: str) -> list:
     """The rows that are wanted; `kept` is the folder on disk."""
-    found = [comparison for make in (direct, through_hub, queues, languages)
+    found = [comparison for make in (direct, through_hub, queues, topics, languages)
              for comparison in make(places(), folder)]
     found += memory(places(), folder, CONNECTIONS_SCALE[wanted.full])
     why = disk.refused(kept)

@@ -4,6 +4,8 @@
  *     telpher call URL caller|library SECONDS WINDOW   WINDOW calls in flight; 1: blocking calls
  *     telpher produce URL COUNT WINDOW [DURABILITY]    WINDOW sends unconfirmed
  *     telpher consume URL COUNT WINDOW [DURABILITY]    WINDOW deliveries unacknowledged
+ *     telpher publish URL COUNT WINDOW                 WINDOW publishes unconfirmed
+ *     telpher subscribe URL COUNT FANOUT               FANOUT subscriptions, each to COUNT messages
  *     telpher connect URL COUNT                        COUNT handles that do nothing
  *
  * `inline` hosts the hub at URL on this thread, `host` on the library's thread; with `caller` and
@@ -153,6 +155,58 @@ static void consume(telpher_hub hub, uint64_t count, uint32_t window, uint32_t d
     report_end(&report);
 }
 
+/* ---- topics --------------------------------------------------------------------------------- */
+
+static const char *const topic = "bench.topic";
+
+static void publish(telpher_hub hub, uint64_t count, uint64_t window) {
+    telpher_message message = TELPHER_BODY(body, sizeof body);
+    telpher_done done = TELPHER_SIZED(telpher_done);
+    struct report report;
+    uint64_t started = 0;
+    done.kind = TELPHER_DONE_EVENT;
+    report_start(&report);
+    while (report.count < count) {
+        for (; started < count && started - report.count < window; started++) {
+            check(telpher_publish(hub, topic, &message, NULL, &done, NULL));
+        }
+        size_t taken = take(hub, PATIENCE_MS);
+        for (size_t i = 0; i < taken; i++) check_end(&events[i]);
+        check(telpher_events_release(events));
+        report.count += taken;
+    }
+    report_end(&report);
+}
+
+static void subscribe(telpher_hub hub, uint64_t count, uint64_t fanout) {
+    telpher_subscribe_options options = TELPHER_SIZED(telpher_subscribe_options);
+    telpher_done done = TELPHER_SIZED(telpher_done);
+    struct report report;
+    uint64_t live = 0, taken = 0;
+    options.buffer = 65536;
+    done.kind = TELPHER_DONE_EVENT;
+    for (uint64_t i = 0; i < fanout; i++) {
+        telpher_id id;
+        check(telpher_subscribe(hub, topic, &options, &done, &id));
+    }
+    report_start(&report);
+    while (taken < count * fanout) {
+        size_t found = take(hub, PATIENCE_MS);
+        for (size_t i = 0; i < found; i++) {
+            if (events[i].kind == TELPHER_EVENT_PUBLISHED) {
+                taken++;
+            } else if (events[i].kind != TELPHER_EVENT_STARTED) {
+                fail("a message was lost");
+            } else if (++live == fanout) {
+                say_ready();
+            }
+        }
+        check(telpher_events_release(events));
+    }
+    report.count = count;
+    report_end(&report);
+}
+
 /* ---- idle connections ----------------------------------------------------------------------- */
 
 static void connect_many(const char *url, uint64_t count) {
@@ -166,6 +220,10 @@ static void pass(char **argv, uint32_t durability) {
     uint64_t count = (uint64_t)atoll(argv[3]);
     if (strcmp(argv[1], "produce") == 0) {
         produce(hub, count, (uint64_t)atoll(argv[4]), durability);
+    } else if (strcmp(argv[1], "publish") == 0) {
+        publish(hub, count, (uint64_t)atoll(argv[4]));
+    } else if (strcmp(argv[1], "subscribe") == 0) {
+        subscribe(hub, count, (uint64_t)atoll(argv[4]));
     } else {
         consume(hub, count, (uint32_t)atoi(argv[4]), durability);
     }
@@ -182,12 +240,14 @@ int main(int argc, char **argv) {
         if (window == 1) call_one_by_one(hub, atof(argv[4]));
         if (window > 1) call_many(hub, atof(argv[4]), window);
         check(telpher_close(hub, 0));
+    } else if ((strcmp(role, "publish") == 0 || strcmp(role, "subscribe") == 0) && argc == 5) {
+        pass(argv, TELPHER_DURABILITY_DEFAULT);
     } else if ((strcmp(role, "produce") == 0 || strcmp(role, "consume") == 0) && argc >= 5) {
         pass(argv, argc == 6 ? durability_of(argv[5]) : TELPHER_DURABILITY_DEFAULT);
     } else if (strcmp(role, "connect") == 0) {
         connect_many(argv[2], (uint64_t)atoll(argv[3]));
     } else {
-        fail("serve|call|produce|consume|connect URL ...");
+        fail("serve|call|produce|consume|publish|subscribe|connect URL ...");
     }
     return 0;
 }
