@@ -1,7 +1,5 @@
 """The blocking face: a hub, its calls and services."""
 
-import threading
-import time
 import weakref
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -9,18 +7,16 @@ from typing import Any, TypeVar
 
 from telpher._batch import Batch
 from telpher._hub_start import HubStart
+from telpher._leaving import leave
 from telpher._operation import Failed, Operation, Outcomes
 from telpher._options import Body, OnNotice
 from telpher._queue import Queue
 from telpher._request import Request, inherited
 from telpher._service import Service
 from telpher._telpher import Command, Core, HubInfo, Stats
-from telpher.errors import Error, Forked
+from telpher.errors import Forked
 
 T = TypeVar("T")
-
-LEAVE_TIME = 2.0
-"""Seconds that a hub which was left open may take to close when the program ends."""
 
 
 class Hub:
@@ -32,7 +28,7 @@ class Hub:
         self._core = core
         self._outcomes = Outcomes(core, on_notice)
         self._threads = [self._outcomes.thread]
-        self._leave = weakref.finalize(self, _leave, core, self._threads)
+        self._leave = weakref.finalize(self, leave, core, self._threads)
 
     @property
     def start(self) -> HubStart:
@@ -127,15 +123,3 @@ class Hub:
         failed: Failed | None = None,
     ) -> Operation[T]:
         return self._outcomes.start(command, timeout, convert, failed)
-
-
-def _leave(core: Core, threads: list[threading.Thread]) -> None:
-    """Close a hub that was dropped, or left open when the program ends."""
-    until = time.monotonic() + LEAVE_TIME
-    try:
-        core.close(LEAVE_TIME)
-    except Error:
-        return  # It is closed already, or belongs to the process that this one was forked from.
-    for thread in threads:
-        if thread.is_alive() and thread is not threading.current_thread():
-            thread.join(max(until - time.monotonic(), 0.0))

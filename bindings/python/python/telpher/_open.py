@@ -3,7 +3,8 @@
 import os
 from collections.abc import Sequence
 
-from telpher._hub import LEAVE_TIME, Hub
+from telpher._hub import Hub
+from telpher._leaving import LEAVE_TIME
 from telpher._options import HostRole, OnNotice, Options, Url
 from telpher._telpher import Core
 

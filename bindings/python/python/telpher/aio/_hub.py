@@ -5,17 +5,17 @@ import weakref
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
-from telpher._hub import LEAVE_TIME
 from telpher._options import Body
 from telpher._request import Request, inherited
 from telpher._telpher import Command, HubInfo, Stats
 from telpher.aio._batch import Batch
+from telpher.aio._leaving import close_turner, leave
 from telpher.aio._opening import Opening
 from telpher.aio._queue import Queue
 from telpher.aio._service import Service
 from telpher.aio._starter import Starter
 from telpher.aio._turner import Turner
-from telpher.errors import Closed, Error, Forked
+from telpher.errors import Forked
 
 
 class Hub:
@@ -29,7 +29,7 @@ class Hub:
         """Which hub was reached when it was opened."""
         self._turner = turner
         self._starter = Starter(turner)
-        self._leave = weakref.finalize(self._starter, _leave, turner)
+        self._leave = weakref.finalize(self._starter, leave, turner)
 
     def call(
         self,
@@ -116,24 +116,3 @@ class Hub:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
-
-
-async def close_turner(turner: Turner, timeout: float | None) -> None:
-    """Close the handle and let go of the loop; what is still open ends as `Closed`."""
-    turner.leave()
-    try:
-        # A goodbye may take a while, which must not hold up the loop.
-        await turner.loop.run_in_executor(None, turner.core.close, timeout)
-    finally:
-        turner.end_all(Closed("the hub was closed", maybe_executed=True))
-
-
-def _leave(turner: Turner) -> None:
-    """Close a hub that was dropped, or left open when the program ends."""
-    try:
-        if not turner.loop.is_closed():
-            turner.leave()
-            turner.end_all(Closed("the hub was dropped", maybe_executed=True), is_quiet=True)
-        turner.core.close(LEAVE_TIME)
-    except (Error, RuntimeError):
-        pass  # It is closed already, or belongs to the process that this one was forked from.

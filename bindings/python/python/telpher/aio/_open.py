@@ -3,10 +3,11 @@
 import os
 from collections.abc import Sequence
 
-from telpher._hub import LEAVE_TIME
+from telpher._leaving import LEAVE_TIME
 from telpher._options import HostRole, OnNotice, Options, Url
 from telpher._telpher import Core
-from telpher.aio._hub import Hub, close_turner
+from telpher.aio._hub import Hub
+from telpher.aio._leaving import close_turner
 from telpher.aio._opening import Opening
 from telpher.aio._turner import OPENING, Turner
 
