@@ -1,97 +1,28 @@
 """A queue's messages as they come, in the blocking face."""
 
-import contextlib
-import math
-import threading
-import time
-from collections import deque
-from types import TracebackType
 from typing import TYPE_CHECKING
 
-from telpher._delivery import Fields
-from telpher._events import BATCH, DELIVERY, DONE, FAILED
+from telpher._events import DELIVERY
 from telpher._job import Job
-from telpher._telpher import TIMEOUT_DEFAULT, Command, check_timeout
-from telpher.errors import Closed, Error, Pending, Stale
+from telpher._stream import Stream
+from telpher._telpher import Command
 
 if TYPE_CHECKING:
     from telpher._hub import Hub
 
 
-class Consumer:
+class Consumer(Stream[Job]):
     """An iterator over a queue's messages; made by `Queue.consume`. Any thread may take from it.
 
     When it is closed or dropped, what it has not handed out goes back to the queue; a job that was
     handed out is held until it is settled.
     """
 
+    _arrival = DELIVERY
+
     def __init__(self, hub: "Hub", command: Command[None], timeout: float | None) -> None:
-        self._hub = hub
-        self._waiting: deque[Fields] = deque()
-        self._fetching = threading.Lock()
-        self._ended: Error | None = None
-        self._id = 0
-        self._id = hub._core.register(command, timeout)
+        super().__init__(hub, command, timeout, lambda fields: Job(hub, fields))
 
-    def receive(self, *, timeout: float | None = None) -> Job:
-        """The next message; `Pending` if none comes within `timeout` seconds (None: 30)."""
-        seconds = TIMEOUT_DEFAULT if timeout is None else check_timeout(timeout)
-        until = math.inf if seconds == math.inf else time.monotonic() + seconds
-        # One thread fetches for all, so that none waits for what another has fetched already.
-        if not self._fetching.acquire(timeout=min(seconds, threading.TIMEOUT_MAX)):
-            raise Pending(f"no message came within {seconds} s")
-        try:
-            while True:
-                if self._ended is not None:
-                    raise self._ended
-                if self._waiting:
-                    return Job(self._hub, self._waiting.popleft())
-                left = math.inf if until == math.inf else max(until - time.monotonic(), 0.0)
-                self._fetch(left)
-        finally:
-            self._fetching.release()
-
-    def _fetch(self, timeout: float) -> None:
-        for _, tag, value in self._hub._core.next(self._id, BATCH, timeout):
-            if tag == DELIVERY:
-                self._waiting.append(value)
-            elif tag in (DONE, FAILED):
-                self._ended = value if tag == FAILED else Closed("the consumer is closed")
-                self._give_back()
-
-    def close(self) -> None:
-        """Stop; what was not handed out goes back to the queue."""
-        with contextlib.suppress(Stale, Closed):
-            self._hub._core.detach(self._id)
-        with contextlib.suppress(Error), self._fetching:  # Whoever fetches gets the end first.
-            while self._ended is None:
-                self._fetch(math.inf)
-
-    def _give_back(self) -> None:
+    def _let_go(self) -> None:
         self._hub._core.release([fields[0] for fields in self._waiting])
-        self._waiting.clear()
-
-    def __iter__(self) -> "Consumer":
-        return self
-
-    def __next__(self) -> Job:
-        try:
-            return self.receive(timeout=math.inf)
-        except (Closed, Stale):
-            raise StopIteration from None
-
-    def __enter__(self) -> "Consumer":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_id", 0) and self._ended is None:
-            with contextlib.suppress(Error):
-                self.close()
+        super()._let_go()
