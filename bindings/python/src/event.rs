@@ -4,7 +4,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
-use telpher::{Delivery, Event, Message, Outcome, Request, What};
+use telpher::{Delivery, Event, Message, Outcome, Published, Request, What};
 
 use crate::convert::body_out;
 use crate::error::instance;
@@ -21,6 +21,8 @@ enum Tag {
     Withdrawn,
     Notice,
     Ready,
+    Published,
+    Gap,
 }
 
 /// The event as `(user, tag, value)`.
@@ -34,6 +36,8 @@ pub fn event_out(py: Python<'_>, event: Event, zero_copy: bool) -> PyResult<Boun
         What::Withdrawn { request } => (Tag::Withdrawn, request.into_pyobject(py)?.into_any()),
         What::Notice(notice) => (Tag::Notice, notice_out(py, notice)?),
         What::Ready => (Tag::Ready, py.None().into_bound(py)),
+        What::Published(published) => (Tag::Published, published_out(py, published, zero_copy)?),
+        What::Gap { first, last } => (Tag::Gap, (first, last).into_pyobject(py)?.into_any()),
     };
     (event.user, tag as u8, value).into_pyobject(py)
 }
@@ -92,6 +96,18 @@ fn delivery_out(py: Python<'_>, delivery: Delivery, zero_copy: bool) -> PyResult
     let Delivery { token, message_id, failures, redelivered, .. } = delivery;
     let fields = (token, message_id, failures, redelivered, body, key, headers, priority);
     Ok(fields.into_pyobject(py)?.into_any())
+}
+
+/// `(topic, number, body, key, headers, priority)`
+fn published_out(
+    py: Python<'_>,
+    published: Published,
+    zero_copy: bool,
+) -> PyResult<Bound<'_, PyAny>> {
+    let Published { topic, number, message } = published;
+    let priority = message.priority();
+    let (body, key, headers) = message_out(py, message, zero_copy)?;
+    Ok((topic.as_str(), number, body, key, headers, priority).into_pyobject(py)?.into_any())
 }
 
 /// `(token, deadline, body, key, headers)`; the deadline is in seconds of `time.monotonic()`

@@ -17,6 +17,7 @@ mod payload;
 mod queue_command;
 mod queue_info;
 mod queue_options;
+mod topic_command;
 mod types;
 mod until;
 mod waiting;
@@ -50,6 +51,7 @@ mod _telpher {
         let timeout = telpher::limits::TIMEOUT_DEFAULT_MS as f64 / 1000.0;
         module.add("TIMEOUT_DEFAULT", timeout)?;
         module.add("REASON_SIZE_MAX", telpher::limits::REASON_SIZE_MAX)?;
+        module.add("SUBSCRIPTION_BYTES_MAX", telpher::limits::SUBSCRIPTION_BYTES_MAX)?;
         module.add("KINDS", crate::error::table())
     }
 }

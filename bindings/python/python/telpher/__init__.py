@@ -1,6 +1,6 @@
 """Telpher: messaging as a library.
 
-A program opens a hub and has calls and queues: `telpher.open()` for blocking code,
+A program opens a hub and has calls, queues and topics: `telpher.open()` for blocking code,
 `telpher.aio.open()` for asyncio. Every error is a class of its own under `telpher.Error`.
 """
 
@@ -8,14 +8,17 @@ from telpher._batch import Batch
 from telpher._consumer import Consumer
 from telpher._hub import Hub
 from telpher._job import Job
+from telpher._message import TopicMessage
 from telpher._open import open
 from telpher._operation import Operation
 from telpher._queue import Queue
 from telpher._request import LATER, Request
 from telpher._service import Service
+from telpher._subscriber import Subscriber
 from telpher._telpher import BUILD as __build__
 from telpher._telpher import VERSION as __version__
 from telpher._telpher import HubInfo, Notice, QueueInfo, Receipt, Stats
+from telpher._topic import Topic
 from telpher.errors import (
     Abandoned,
     Busy,
@@ -93,8 +96,11 @@ __all__ = [
     "Service",
     "Stale",
     "Stats",
+    "Subscriber",
     "TimedOut",
     "TooLarge",
+    "Topic",
+    "TopicMessage",
     "UnknownProducer",
     "Unsupported",
     "WouldDeadlock",

@@ -10,6 +10,8 @@ REQUEST: Final = 4
 WITHDRAWN: Final = 5
 NOTICE: Final = 6
 READY: Final = 7
+PUBLISHED: Final = 8
+GAP: Final = 9
 
 BATCH: Final = 1024
 """Events taken at once."""

@@ -13,7 +13,9 @@ from telpher._options import Body, OnNotice
 from telpher._queue import Queue
 from telpher._request import Request, inherited
 from telpher._service import Service
+from telpher._subscriber import Subscriber
 from telpher._telpher import Command, Core, HubInfo, Stats
+from telpher._topic import Topic
 from telpher.errors import Forked
 
 T = TypeVar("T")
@@ -72,6 +74,23 @@ class Hub:
     def queue(self, name: str) -> Queue:
         """The queue of this name; nothing is asked of the hub yet."""
         return Queue(self, name)
+
+    def topic(self, name: str) -> Topic:
+        """The topic of this name, dotted as in `orders.eu.new`; nothing is asked of the hub yet."""
+        return Topic(self, name)
+
+    def subscribe(
+        self, pattern: str, *, buffer: int = 1024, timeout: float | None = None
+    ) -> Subscriber:
+        """Take what is published from now on to topics that match; it is live when this returns.
+
+        In `pattern`, `*` stands for one segment of a name and `**` for any number of them. Up to
+        `buffer` messages (1 to 65,536) of any size wait in the iterator, as many are on the way,
+        and as many wait in the hub, where the oldest are lost if more come, or more than 16 MiB.
+
+        `Invalid` and `TooLarge` for the pattern, with its segment: nothing was started.
+        """
+        return Subscriber(self, pattern, buffer, timeout)
 
     def batch(self, *, timeout: float | None = None) -> Batch:
         """Sends and settlements that are done all or not at all.

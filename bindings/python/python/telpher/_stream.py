@@ -31,10 +31,12 @@ class Stream(Generic[T]):
         command: Command[None],
         timeout: float | None,
         make: Callable[[Any], T],
+        waiting_max: int = BATCH,
     ) -> None:
         self._hub = hub
         self._make = make
         self._waiting: deque[Any] = deque()
+        self._waiting_max = min(waiting_max, BATCH)
         self._fetching = threading.Lock()
         self._ended: Error | None = None
         self._id = 0
@@ -59,7 +61,7 @@ class Stream(Generic[T]):
             self._fetching.release()
 
     def _fetch(self, timeout: float) -> None:
-        for _, tag, value in self._hub._core.next(self._id, BATCH, timeout):
+        for _, tag, value in self._hub._core.next(self._id, self._waiting_max, timeout):
             if tag == self._arrival:
                 self._waiting.append(value)
             elif tag in (DONE, FAILED):

@@ -13,6 +13,7 @@ BUILD: Final[str]
 VERSION: Final[str]
 TIMEOUT_DEFAULT: Final[float]
 REASON_SIZE_MAX: Final[int]
+SUBSCRIPTION_BYTES_MAX: Final[int]
 KINDS: Final[list[tuple[str, int, bool | None, str]]]
 
 def check_timeout(seconds: float) -> float:
@@ -88,6 +89,17 @@ class Command(Generic[_T]):
     @staticmethod
     def credit(consumer: int, prefetch: int) -> Command[None]:
         """Changes how many messages a consumer holds at once; 0 pauses it."""
+    @staticmethod
+    def publish(
+        topic: str,
+        body: Body,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+    ) -> Command[None]:
+        """Gives a message to whoever is subscribed."""
+    @staticmethod
+    def subscribe(pattern: str, buffer: int) -> Command[None]:
+        """Takes what is published to matching topics."""
     @property
     def concurrency(self) -> int:
         """Requests that a service handles at once; 0 for every other command."""
@@ -300,6 +312,7 @@ __all__ = [
     "BUILD",
     "KINDS",
     "REASON_SIZE_MAX",
+    "SUBSCRIPTION_BYTES_MAX",
     "TIMEOUT_DEFAULT",
     "VERSION",
     "Command",

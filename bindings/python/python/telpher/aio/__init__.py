@@ -11,5 +11,7 @@ from telpher.aio._job import Job
 from telpher.aio._open import open
 from telpher.aio._queue import Queue
 from telpher.aio._service import Service
+from telpher.aio._subscriber import Subscriber
+from telpher.aio._topic import Topic
 
-__all__ = ["Batch", "Consumer", "Hub", "Job", "Queue", "Service", "open"]
+__all__ = ["Batch", "Consumer", "Hub", "Job", "Queue", "Service", "Subscriber", "Topic", "open"]

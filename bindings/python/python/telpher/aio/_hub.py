@@ -14,6 +14,8 @@ from telpher.aio._opening import Opening
 from telpher.aio._queue import Queue
 from telpher.aio._service import Service
 from telpher.aio._starter import Starter
+from telpher.aio._subscriber import Subscriber
+from telpher.aio._topic import Topic
 from telpher.aio._turner import Turner
 from telpher.errors import Forked
 
@@ -74,6 +76,24 @@ class Hub:
     def queue(self, name: str) -> Queue:
         """The queue of this name; nothing is asked of the hub yet."""
         return Queue(self._starter, name)
+
+    def topic(self, name: str) -> Topic:
+        """The topic of this name, dotted as in `orders.eu.new`; nothing is asked of the hub yet."""
+        return Topic(self._starter, name)
+
+    def subscribe(
+        self, pattern: str, *, buffer: int = 1024, timeout: float | None = None
+    ) -> Subscriber:
+        """Take what is published from now on to topics that match; it is live once entered.
+
+        In `pattern`, `*` stands for one segment of a name and `**` for any number of them. Up to
+        `buffer` messages (1 to 65,536) wait in the iterator, where the oldest are lost if more
+        come, or more than 16 MiB. While the loop stands still, as many of any size are on the way
+        to it, and as many wait in the hub, where the same holds.
+
+        `Invalid` and `TooLarge` for the pattern, with its segment: nothing was started.
+        """
+        return Subscriber(self._starter, pattern, buffer, timeout)
 
     def batch(self, *, timeout: float | None = None) -> Batch:
         """Sends and settlements that are done all or not at all.

@@ -1,0 +1,27 @@
+"""Messages of topics as they come, in the blocking face."""
+
+from typing import TYPE_CHECKING
+
+from telpher._events import PUBLISHED
+from telpher._message import Numbers, TopicMessage
+from telpher._stream import Stream
+from telpher._telpher import Command
+
+if TYPE_CHECKING:
+    from telpher._hub import Hub
+
+
+class Subscriber(Stream[TopicMessage]):
+    """An iterator over messages of topics; made by `Hub.subscribe`. Any thread may take from it.
+
+    It goes on by itself when the connection breaks or another host takes over. A program that is
+    too slow for it loses the oldest messages, and the next one says in `lost` how many. When it is
+    closed or dropped, what it has not handed out is gone.
+    """
+
+    _arrival = PUBLISHED
+
+    def __init__(self, hub: "Hub", pattern: str, buffer: int, timeout: float | None) -> None:
+        # What is fetched counts as taken, and the hub sends as much again: no more than that.
+        command = Command.subscribe(pattern, buffer)
+        super().__init__(hub, command, timeout, Numbers().message, waiting_max=buffer)

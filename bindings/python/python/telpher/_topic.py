@@ -1,0 +1,63 @@
+"""The blocking face: topics."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from telpher._operation import Operation
+from telpher._options import Body
+from telpher._telpher import Command
+
+if TYPE_CHECKING:
+    from telpher._hub import Hub
+
+
+class Topic:
+    """A topic of a hub, by its dotted name; made by `Hub.topic`. It need not be declared."""
+
+    def __init__(self, hub: "Hub", name: str) -> None:
+        self.name = name
+        self._hub = hub
+
+    @property
+    def start(self) -> "TopicStart":
+        """The same operation, started and not waited for."""
+        return TopicStart(self._hub, self.name)
+
+    def publish(
+        self,
+        body: Body,
+        *,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Give a message to whoever is subscribed in this moment, and wait until the hub did so.
+
+        It is delivered at most once to each of them, and kept for nobody. A body has at most 8 MiB,
+        a key 1,024 bytes. It must be done within `timeout` seconds (None: 30).
+
+        `Invalid` for an empty segment of the name and `TooLarge`: nothing was published. `Expired`:
+        the time ran out before, and it is not published any more. `Indeterminate` and
+        `HostUnresponsive`: it may have been published, and is not published again.
+        """
+        self._hub._core.run(Command.publish(self.name, body, key, headers), timeout)
+
+
+class TopicStart:
+    """Operations of a topic, started and not waited for; see `Topic` for each."""
+
+    def __init__(self, hub: "Hub", name: str) -> None:
+        self._hub = hub
+        self._name = name
+
+    def publish(
+        self,
+        body: Body,
+        *,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+        timeout: float | None = None,
+    ) -> Operation[None]:
+        """Start to publish a message."""
+        command = Command.publish(self._name, body, key, headers)
+        return self._hub._started(command, timeout)

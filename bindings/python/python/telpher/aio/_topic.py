@@ -1,0 +1,35 @@
+"""The asyncio face: topics."""
+
+import asyncio
+from collections.abc import Mapping
+
+from telpher._options import Body
+from telpher._telpher import Command
+from telpher.aio._starter import Starter
+
+
+class Topic:
+    """A topic of a hub, by its dotted name; made by `Hub.topic`. It need not be declared."""
+
+    def __init__(self, starter: Starter, name: str) -> None:
+        self.name = name
+        self._starter = starter
+
+    def publish(
+        self,
+        body: Body,
+        *,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+        timeout: float | None = None,
+    ) -> asyncio.Future[None]:
+        """Give a message to whoever is subscribed in this moment; it ends when the hub did so.
+
+        It is delivered at most once to each of them, and kept for nobody. A body has at most 8 MiB,
+        a key 1,024 bytes. It must be done within `timeout` seconds (None: 30).
+
+        `Invalid` for an empty segment of the name and `TooLarge`: nothing was published. `Expired`:
+        the time ran out before, and it is not published any more. `Indeterminate` and
+        `HostUnresponsive`: it may have been published, and is not published again.
+        """
+        return self._starter.start(Command.publish(self.name, body, key, headers), timeout)

@@ -1,0 +1,36 @@
+//! Commands about topics, as Python hands them over.
+//!
+//! Floor: `telpher`.
+
+use pyo3::prelude::*;
+use telpher::{Command, Pattern, limits};
+
+use crate::command::{Headers, Object, PyCommand, checked};
+use crate::convert::{message_in, name_in, whole};
+use crate::error::raise;
+
+#[pymethods]
+impl PyCommand {
+    /// Gives a message to whoever is subscribed.
+    #[staticmethod]
+    #[pyo3(signature = (topic, body, key = None, headers = None))]
+    fn publish(
+        py: Python<'_>,
+        topic: &str,
+        body: Object<'_, '_>,
+        key: Option<Object<'_, '_>>,
+        headers: Headers<'_, '_>,
+    ) -> PyResult<PyCommand> {
+        let message = message_in(body, key, headers, 0)?;
+        checked(py, Command::Publish { topic: name_in(py, topic)?, message })
+    }
+
+    /// Takes what is published to matching topics.
+    #[staticmethod]
+    fn subscribe(py: Python<'_>, pattern: &str, buffer: i128) -> PyResult<PyCommand> {
+        let pattern = Pattern::parse(pattern).map_err(|error| raise(py, &error))?;
+        let range = (1, limits::SUBSCRIPTION_BUFFER_MAX.into());
+        let buffer = whole(py, "buffer", buffer, range)? as u32;
+        checked(py, Command::Subscribe { pattern, buffer })
+    }
+}
