@@ -57,6 +57,7 @@ def test_a_wrong_name_is_refused(
         lambda: queue.inspect(),
         lambda: queue.purge(),
         lambda: queue.delete(),
+        lambda: alive.topic(name).publish(b""),
     ]:
         with pytest.raises(error) as caught:
             operation()
@@ -84,6 +85,8 @@ def test_a_value_outside_of_its_limits_is_refused_with_both(url: str, alive: tel
         (serve(concurrency=0), "concurrency is 0; allowed are 1 to 65536"),
         (serve(line_max=-1), "line_max is -1; allowed are 0 to 1048576"),
         (lambda: queue.consume(prefetch=65537), "prefetch is 65537; allowed are 1 to 65536"),
+        (lambda: alive.subscribe("t", buffer=0), "buffer is 0; allowed are 1 to 65536"),
+        (lambda: alive.subscribe("t", buffer=65537), "buffer is 65537; allowed are 1 to 65536"),
         (lambda: queue.declare(length_max=-1), "length_max is -1; allowed are 0 to"),
         (lambda: queue.declare(bytes_max=2**31), "bytes_max is 2147483648; allowed are 0 to"),
         (lambda: queue.declare(durability="tape"), '"tape"; allowed are "memory"'),
@@ -107,6 +110,8 @@ def test_an_oversized_part_is_too_large(alive: telpher.Hub) -> None:
         (lambda: queue.send(b"", key=bytes(1025)), "1025 bytes; at most 1024"),
         (lambda: queue.send(b"", headers={"n" * 256: b""}), "256 bytes; at most 255"),
         (lambda: queue.send(b"", headers={"n": bytes(65537)}), "65537 bytes; at most 65536"),
+        (lambda: alive.topic("t").publish(bytes(8388609)), "8388609 bytes; at most 8388608"),
+        (lambda: alive.topic("t").publish(b"", key=bytes(1025)), "1025 bytes; at most 1024"),
     ]
     for operation, text in cases:
         with pytest.raises(telpher.TooLarge) as caught:
@@ -126,6 +131,8 @@ def test_text_is_not_a_body(alive: telpher.Hub) -> None:
         alive.call("s", "text")
     with pytest.raises(TypeError, match="not int"):
         alive.queue("q").send(7)
+    with pytest.raises(TypeError, match="encode"):
+        alive.topic("t").publish("text")
     with pytest.raises(TypeError, match="key is a str"):
         alive.queue("q").send(b"", key="k")
     with pytest.raises(TypeError, match="header is a str"):
@@ -139,6 +146,7 @@ def test_a_closed_hub_refuses_everything(url: str, alive: telpher.Hub) -> None:
     hub = telpher.open(url)
     hub.queue("q").declare()
     consumer = hub.queue("q").consume()
+    subscriber = hub.subscribe("t")
     service = hub.serve("s", lambda request: b"")
     hub.queue("q").send(b"")
     job = consumer.receive()
@@ -151,12 +159,17 @@ def test_a_closed_hub_refuses_everything(url: str, alive: telpher.Hub) -> None:
         lambda: hub.queue("q").send(b""),
         lambda: hub.queue("q").consume(),
         lambda: consumer.receive(),
+        lambda: hub.topic("t").publish(b""),
+        lambda: hub.topic("t").start.publish(b""),
+        lambda: hub.subscribe("t"),
+        lambda: subscriber.receive(),
         lambda: job.acknowledge(),
         lambda: hub.flush(),
     ]:
         with pytest.raises(telpher.Closed):
             operation()
     consumer.close()
+    subscriber.close()
     service.close()
     service.join(20)
 
@@ -203,6 +216,12 @@ def test_asyncio_refuses_the_same(run: Run, url: str) -> None:
                 await hub.call("s", "text")
             with pytest.raises(telpher.Invalid):
                 await hub.queue("a b").send(b"")
+            with pytest.raises(telpher.Invalid, match="empty segment"):
+                await hub.topic("a..b").publish(b"")
+            with pytest.raises(telpher.Invalid, match="empty segment"):
+                hub.subscribe("a..b")
+            with pytest.raises(telpher.Invalid, match="buffer is 0"):
+                hub.subscribe("a", buffer=0)
             await hub.queue("q").declare()
             await hub.queue("q").send(b"")
             job = await hub.queue("q").receive()

@@ -15,6 +15,7 @@ FORKED = """
     hub.serve("echo", lambda request: request.body, concurrency=3)
     hub.queue("work").declare(durability="memory")
     waiting = hub.queue("work").start.receive()
+    news = hub.subscribe("news")
     assert hub.call("echo", b"before") == b"before"
     child = os.fork()
     if child == 0:
@@ -22,6 +23,9 @@ FORKED = """
             lambda: hub.call("echo", b""),
             lambda: hub.start.call("echo", b""),
             lambda: hub.queue("work").send(b""),
+            lambda: hub.topic("news").publish(b""),
+            lambda: hub.subscribe("more"),
+            lambda: news.receive(),
             lambda: hub.serve("more", lambda request: b""),
             lambda: hub.close(),
             lambda: hub.stats(),

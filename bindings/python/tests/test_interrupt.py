@@ -29,6 +29,7 @@ WAITS = {
     "call": 'hub.call("hold", b"", timeout=1000)',
     "receive": 'hub.queue("work").receive(timeout=math.inf)',
     "consume": 'list(hub.queue("work").consume())',
+    "subscribe": 'list(hub.subscribe("nothing"))',
     "started": 'hub.start.call("hold", b"", timeout=1000).result()',
     "service": 'hub.serve("more", lambda request: b"").join()',
     "asyncio": "asyncio.run(wait_in_asyncio())",
