@@ -53,8 +53,8 @@ pub unsafe extern "C" fn telpher_publish(
 /// DONE. What is published after STARTED arrives. There is nothing to settle. Any thread, also in a
 /// callback.
 ///
-/// At most `buffer` messages are on their way to the program that it has not taken by telpher_poll,
-/// telpher_wait or a callback, and as many more wait in the hub, of at most 16 MiB. Whoever is
+/// At most `buffer` messages, until they are 16 MiB, are on their way to the program that it has
+/// not taken by telpher_poll, telpher_wait or a callback. As many more wait in the hub. Whoever is
 /// slower than that loses the oldest, and gets a GAP before the next message. Nobody else is slowed
 /// by it. What is on its way when the connection breaks is lost, too. Under another host the
 /// subscription goes on with the next number; what is published in between is not counted.

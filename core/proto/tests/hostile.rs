@@ -6,7 +6,7 @@ mod support;
 
 use support::*;
 use telpher_proto::base::random::Random;
-use telpher_proto::base::{Durability, Kind, Message, Pattern, QueueOptions, limits};
+use telpher_proto::base::{Durability, Kind, Message, Pattern, QueueOptions, Untaken, limits};
 use telpher_proto::hub::{Effect, Linger, Peer, PortId};
 use telpher_proto::wire::{Change, Clock, Frame, HeldKind, Hello, Inbox, NameRef, Outbox, decode};
 
@@ -251,8 +251,8 @@ fn a_topic_with_an_empty_segment_and_a_buffer_out_of_bounds_are_refused_whoever_
     for frame in [
         Frame::Open { name_ref: topic, name: name("a..b") },
         Frame::Publish { ticket: 7, name: topic, deadline: None, message: Message::new("x") },
-        Frame::Subscribe { id: 8, pattern, buffer: 0, held: 0, received: 0 },
-        Frame::Taken { id: 9, count: 1 },
+        Frame::Subscribe { id: 8, pattern, buffer: 0, held: Untaken::default(), received: 0 },
+        Frame::Taken { id: 9, taken: Untaken { count: 1, bytes: 1 } },
     ] {
         frames.extend(encode(&frame, &world));
     }

@@ -5,7 +5,7 @@ mod support;
 
 use support::*;
 use telpher_proto::base::limits;
-use telpher_proto::base::{Command, Id, Kind, Message, Outcome, Pattern, What};
+use telpher_proto::base::{Command, Id, Kind, Message, Outcome, Pattern, Untaken, What};
 
 fn publish(topic: &str, body: &str) -> Command {
     Command::Publish { topic: name(topic), message: Message::new(body.as_bytes().to_vec()) }
@@ -27,6 +27,22 @@ fn heard(world: &World, program: usize, subscriber: Id) -> Vec<String> {
         _ => None,
     });
     heard.collect()
+}
+
+/// The program takes so many messages of a subscriber, the first that it has not taken.
+fn take(world: &mut World, program: usize, subscriber: Id, count: usize) {
+    let events = world.programs[program].events.iter().filter(|event| event.id == subscriber);
+    let published = events.filter_map(|event| match &event.what {
+        What::Published(published) => Some(published.untaken()),
+        _ => None,
+    });
+    let before = world.programs[program].taken;
+    let mut taken = Untaken::default();
+    published.skip(before).take(count).for_each(|one| taken.add(one));
+    assert_eq!(taken.count as usize, count, "as many have come");
+    world.programs[program].taken += count;
+    world.programs[program].client.taken(world.now, subscriber, taken);
+    world.settle();
 }
 
 fn done(world: &World, program: usize, id: Id) {
@@ -82,8 +98,7 @@ fn a_slow_subscriber_loses_its_oldest_hears_which_and_slows_nobody() {
     assert_eq!(heard(&world, quick, ahead).len(), 10);
     // Three are on their way, three wait in the hub, and those between are lost.
     assert_eq!(heard(&world, slow, behind).len(), 3);
-    world.programs[slow].client.taken(world.now, behind, 3);
-    world.settle();
+    take(&mut world, slow, behind, 3);
     assert_eq!(heard(&world, slow, behind)[3..], ["gap 4 7", "news 8 8", "news 9 9", "news 10 10"]);
 }
 
@@ -94,8 +109,7 @@ fn a_subscriber_that_takes_what_comes_loses_nothing() {
     let id = world.run(subscriber, subscribe("news", 2));
     for number in 1..=50 {
         world.run(publisher, publish("news", &number.to_string()));
-        world.programs[subscriber].client.taken(world.now, id, 1);
-        world.settle();
+        take(&mut world, subscriber, id, 1);
     }
     let heard = heard(&world, subscriber, id);
     assert_eq!(heard.len(), 50);
@@ -103,7 +117,7 @@ fn a_subscriber_that_takes_what_comes_loses_nothing() {
 }
 
 #[test]
-fn what_waits_for_a_subscriber_is_bounded_in_bytes_too() {
+fn what_is_on_its_way_to_a_subscriber_and_what_waits_is_bounded_in_bytes_too() {
     let mut world = World::in_memory();
     let (publisher, slow) = (world.program(), world.program());
     let id = world.run(slow, subscribe("news", 10));
@@ -111,13 +125,14 @@ fn what_waits_for_a_subscriber_is_bounded_in_bytes_too() {
     for _ in 0..20 {
         world.run(publisher, publish("news", &large));
     }
-    assert_eq!(heard(&world, slow, id).len(), 10);
-    world.programs[slow].client.taken(world.now, id, 10);
-    world.settle();
     let fits = limits::SUBSCRIPTION_BYTES_MAX as usize / large.len();
-    let heard = heard(&world, slow, id);
-    assert_eq!(heard[10], format!("gap 11 {}", 20 - fits));
-    assert_eq!(heard.len(), 11 + fits);
+    assert_eq!(heard(&world, slow, id).len(), fits, "on their way");
+    take(&mut world, slow, id, 1);
+    let next = &heard(&world, slow, id)[fits..];
+    assert_eq!(next.len(), 2);
+    assert_eq!(next[0], format!("gap {} {}", fits + 1, 20 - fits));
+    take(&mut world, slow, id, fits);
+    assert_eq!(heard(&world, slow, id).len(), 2 * fits + 1);
 }
 
 #[test]
@@ -141,8 +156,7 @@ fn after_a_broken_connection_a_subscriber_goes_on_and_knows_what_was_lost() {
         heard(&world, subscriber, id),
         ["news 1 1", "gap 2 4", "news 5 5", "news 6 6", "news 7 7", "news 8 8"]
     );
-    world.programs[subscriber].client.taken(world.now, id, 5);
-    world.settle();
+    take(&mut world, subscriber, id, 5);
     assert_eq!(heard(&world, subscriber, id)[6..], ["news 9 9"]);
 }
 

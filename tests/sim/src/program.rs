@@ -1,7 +1,7 @@
 //! One program: a client, and what its user would know of it.
 
 use telpher_proto::base::{Command, Delivery, Event, Id, Message, Notice, Outcome, Request, Time};
-use telpher_proto::base::{Error, Kind, Verdict, What};
+use telpher_proto::base::{Error, Kind, Untaken, Verdict, What};
 use telpher_proto::client::{Client, Config};
 
 use crate::agenda::{Item, Who};
@@ -59,7 +59,7 @@ pub struct Program {
     pub services: Vec<Id>,
     pub subscribers: Vec<Id>,
     /// Messages of subscribers that have arrived and are not taken yet.
-    pub untaken: Vec<Id>,
+    pub untaken: Vec<(Id, Untaken)>,
     /// Deliveries and requests in hand.
     pub deliveries: Vec<u64>,
     pub requests: Vec<(u64, Message)>,
@@ -108,9 +108,10 @@ impl Program {
     /// Forgets an id.
     pub fn forget(&mut self, id: Id) {
         let registered = [&mut self.consumers, &mut self.services, &mut self.subscribers];
-        for ids in registered.into_iter().chain([&mut self.tickets, &mut self.untaken]) {
+        for ids in registered.into_iter().chain([&mut self.tickets]) {
             ids.retain(|other| *other != id);
         }
+        self.untaken.retain(|(other, _)| *other != id);
     }
 
     /// Forgets an id that has ended.
@@ -138,18 +139,18 @@ impl World {
             What::Request(request) => self.asked(slot, &request),
             What::Withdrawn { request } => self.withdrawn(slot, request),
             What::Notice(Notice::HubChanged { .. }) => self.start_again(slot),
-            What::Published(_) => self.published(slot, event.id),
+            What::Published(published) => self.published(slot, event.id, published.untaken()),
             _ => {}
         }
     }
 
     /// Takes what has arrived for subscribers, now or with the next of it.
-    fn published(&mut self, slot: usize, id: Id) {
-        self.programs[slot].untaken.push(id);
+    fn published(&mut self, slot: usize, id: Id, published: Untaken) {
+        self.programs[slot].untaken.push((id, published));
         if self.random.chance(70) {
             let now = self.programs[slot].clock.shows(self.now);
-            for id in std::mem::take(&mut self.programs[slot].untaken) {
-                self.clients[slot].taken(now, id, 1);
+            for (id, taken) in std::mem::take(&mut self.programs[slot].untaken) {
+                self.clients[slot].taken(now, id, taken);
             }
         }
     }

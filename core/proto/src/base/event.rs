@@ -139,6 +139,36 @@ pub struct Published {
     pub message: Message,
 }
 
+/// Messages for a subscriber that the program has not taken, or has just taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Untaken {
+    /// How many.
+    pub count: u32,
+    /// Bytes of bodies, keys and headers.
+    pub bytes: u64,
+}
+
+impl Untaken {
+    /// More of them.
+    pub fn add(&mut self, more: Untaken) {
+        self.count = self.count.saturating_add(more.count);
+        self.bytes = self.bytes.saturating_add(more.bytes);
+    }
+
+    /// Fewer of them.
+    pub fn remove(&mut self, fewer: Untaken) {
+        self.count = self.count.saturating_sub(fewer.count);
+        self.bytes = self.bytes.saturating_sub(fewer.bytes);
+    }
+}
+
+impl Published {
+    /// This one message.
+    pub fn untaken(&self) -> Untaken {
+        Untaken { count: 1, bytes: self.message.size() as u64 }
+    }
+}
+
 /// A request, to be answered or let go.
 #[derive(Clone, Debug)]
 pub struct Request {

@@ -102,7 +102,8 @@ pub const SUBSCRIPTION_BUFFER_DEFAULT: u32 = 1_024;
 /// Most messages on their way to a subscriber.
 pub const SUBSCRIPTION_BUFFER_MAX: u32 = 65_536;
 
-/// Bytes of bodies, keys and headers that wait in the hub for one subscriber.
+/// Bytes of bodies, keys and headers on their way to one subscriber from which on nothing more is
+/// sent, and that wait for it in the hub at most.
 pub const SUBSCRIPTION_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Bytes of bodies, keys and headers that wait in the hub for all subscribers.

@@ -23,7 +23,7 @@ pub use event::{
     Delivery, Durability, Event, HubInfo, Notice, Outcome, Peeked, Published, QueueInfo, Receipt,
     Request,
 };
-pub use event::{Id, What};
+pub use event::{Id, Untaken, What};
 pub use message::{Headers, HeadersBuilder, Message, Properties, Trace};
 pub use name::Name;
 pub use pattern::Pattern;

@@ -130,7 +130,8 @@ impl Broker {
             return Ok(true);
         }
         if registrations.len() >= limit {
-            let detail = format!("the session has {limit} consumers and services, its limit");
+            let detail =
+                format!("the session has {limit} consumers, services and subscribers, its limit");
             return Err(Error::new(Kind::Full, detail));
         }
         Ok(false)

@@ -16,7 +16,7 @@ use super::trie::Trie;
 use super::{Broker, Effect, NameId, SessionKey};
 use crate::base::command::within;
 use crate::base::pattern::{Pattern, check_topic};
-use crate::base::{Error, Kind, Message, Name, Outcome, Published, Time, limits};
+use crate::base::{Error, Kind, Message, Name, Outcome, Published, Time, Untaken, limits};
 
 /// Whose messages match a pattern.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(super) struct Subscription {
     waiting: VecDeque<Published>,
     /// Bytes of that.
     bytes: u64,
+    /// Bytes of messages on their way to the program, which it has not taken.
+    sent_bytes: u64,
     /// The program has said what it has of it, after its connection was made.
     is_live: bool,
 }
@@ -54,7 +56,7 @@ pub struct Subscribing {
     /// Messages that may be on their way to the program, and as many more may wait in the hub.
     pub buffer: u32,
     /// Messages that have arrived and that the program has not taken yet.
-    pub held: u32,
+    pub held: Untaken,
     /// The number of the last one that has arrived; 0: none.
     pub received: u64,
 }
@@ -109,12 +111,15 @@ impl Broker {
         let session = &self.sessions[registration.session];
         subscription.is_live
             && registration.used < registration.credit
+            && subscription.sent_bytes < limits::SUBSCRIPTION_BYTES_MAX
             && session.present()
             && !session.congested()
     }
 
     fn send_published(&mut self, key: usize, published: Published) {
-        let registration = &mut self.registrations[self.topics.subscriptions[key].registration];
+        let subscription = &mut self.topics.subscriptions[key];
+        subscription.sent_bytes += published.message.size() as u64;
+        let registration = &mut self.registrations[subscription.registration];
         registration.used += 1;
         let (session, id) = (registration.session, registration.id);
         self.effects.push_back(Effect::Publish { session, id, published });
@@ -178,6 +183,7 @@ impl Broker {
                 number: received,
                 waiting: VecDeque::new(),
                 bytes: 0,
+                sent_bytes: 0,
                 is_live: false,
             });
             self.topics.trie.insert(&pattern, key);
@@ -187,8 +193,9 @@ impl Broker {
             return Ok(());
         };
         if let Role::Subscription(key) = self.registrations[registration].role {
-            self.registrations[registration].used = held;
-            self.topics.subscriptions[key].is_live = true;
+            self.registrations[registration].used = held.count;
+            let subscription = &mut self.topics.subscriptions[key];
+            (subscription.sent_bytes, subscription.is_live) = (held.bytes, true);
             self.offer(now, registration);
         }
         Ok(())
@@ -196,11 +203,13 @@ impl Broker {
 
     /// The program has taken some of what had arrived of a subscription. Unknown ids are passed
     /// over: it may have ended just now.
-    pub fn taken(&mut self, now: Time, session: SessionKey, id: u64, count: u32) {
+    pub fn taken(&mut self, now: Time, session: SessionKey, id: u64, taken: Untaken) {
         let Some(key) = self.sessions[session].registrations.get(&id).copied() else { return };
         let registration = &mut self.registrations[key];
-        if let Role::Subscription(_) = registration.role {
-            registration.used = registration.used.saturating_sub(count);
+        if let Role::Subscription(subscription) = registration.role {
+            let sent_bytes = &mut self.topics.subscriptions[subscription].sent_bytes;
+            *sent_bytes = sent_bytes.saturating_sub(taken.bytes);
+            registration.used = registration.used.saturating_sub(taken.count);
             self.offer(now, key);
         }
     }

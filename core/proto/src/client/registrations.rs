@@ -3,7 +3,8 @@
 //! Floor: client.
 
 use super::Client;
-use crate::base::{Command, Error, Event, Id, Kind, Name, Pattern, Published, Time, What};
+use crate::base::What;
+use crate::base::{Command, Error, Event, Id, Kind, Name, Pattern, Published, Time, Untaken};
 use crate::wire::Frame;
 
 #[derive(Debug)]
@@ -25,7 +26,7 @@ struct Subscriber {
     pattern: Pattern,
     buffer: u32,
     /// Messages that have arrived and that the program has not taken yet.
-    held: u32,
+    held: Untaken,
     /// The number of the last one that has arrived.
     received: u64,
 }
@@ -40,7 +41,8 @@ impl Client {
                 Role::Consumer { name: queue, prefetch, ack_deadline_ms }
             }
             Command::Subscribe { pattern, buffer } => {
-                Role::Subscriber(Subscriber { pattern, buffer, held: 0, received: 0 })
+                let held = Untaken::default();
+                Role::Subscriber(Subscriber { pattern, buffer, held, received: 0 })
             }
             _ => return,
         };
@@ -111,7 +113,7 @@ impl Client {
         }
         let (first, last) = (subscriber.received + 1, number - 1);
         subscriber.received = number;
-        subscriber.held += 1;
+        subscriber.held.add(published.untaken());
         let user = registration.user;
         if first <= last {
             self.events.push_back(Event { id, user, what: What::Gap { first, last } });
@@ -119,12 +121,12 @@ impl Client {
         self.events.push_back(Event { id, user, what: What::Published(published) });
     }
 
-    /// The program has taken so many messages of a subscriber.
-    pub fn taken(&mut self, now: Time, id: Id, count: u32) {
+    /// The program has taken messages of a subscriber.
+    pub fn taken(&mut self, now: Time, id: Id, taken: Untaken) {
         let Some(registration) = self.registrations.get_mut(&id) else { return };
         let Role::Subscriber(subscriber) = &mut registration.role else { return };
-        subscriber.held = subscriber.held.saturating_sub(count);
-        self.push(now, &Frame::Taken { id, count });
+        subscriber.held.remove(taken);
+        self.push(now, &Frame::Taken { id, taken });
     }
 
     /// The hub has registered it.

@@ -183,7 +183,7 @@ impl Hub {
                 let name = self.name(port, name)?;
                 self.broker.publish(now, (session, ticket), name, deadline, &message);
             }
-            Frame::Taken { id, count } => self.broker.taken(now, session, id, count),
+            Frame::Taken { id, taken } => self.broker.taken(now, session, id, taken),
             Frame::Serve { .. }
             | Frame::Consume { .. }
             | Frame::Subscribe { .. }

@@ -9,8 +9,8 @@ use super::frame::{BatchPart, Change, Frame, FrameKind, HeldKind, NameRef};
 use super::{Clock, HEADER_SIZE, Malformed, Whole};
 use crate::base::limits;
 use crate::base::{
-    Delivery, Durability, Error, Headers, Kind, Message, Name, Pattern, Properties, Published,
-    Receipt, Request, Time, Trace, Verdict,
+    Delivery, Durability, Error, Headers, Kind, Message, Name, Properties, Receipt, Request, Time,
+    Trace, Verdict,
 };
 
 /// Bytes of a message before its key, headers and body.
@@ -58,7 +58,7 @@ pub(super) struct Reader<'a> {
     at: usize,
     end: usize,
     clock: Clock,
-    kind: FrameKind,
+    pub(super) kind: FrameKind,
 }
 
 impl Reader<'_> {
@@ -118,21 +118,6 @@ impl Reader<'_> {
             | FrameKind::Delete
             | FrameKind::Purge => self.change(ticket)?,
             _ => self.hub_frame(flags, id)?,
-        })
-    }
-
-    fn topics(&mut self, id: u64) -> Decoded<Frame> {
-        Ok(match self.kind {
-            FrameKind::Publish => {
-                let name = self.name_ref()?;
-                let (message, deadline) = self.message()?;
-                Frame::Publish { ticket: id, name, deadline, message }
-            }
-            FrameKind::Subscribe => {
-                let (buffer, held, received) = (self.u32()?, self.u32()?, self.u64()?);
-                Frame::Subscribe { id, pattern: self.pattern()?, buffer, held, received }
-            }
-            _ => Frame::Taken { id, count: self.padded_u32()? },
         })
     }
 
@@ -203,12 +188,7 @@ impl Reader<'_> {
                 Frame::Delivery { id, delivery: self.delivery(redelivered)? }
             }
             FrameKind::Answered => Frame::Answered { count: id },
-            FrameKind::Published => {
-                let (number, topic) = (self.u64()?, self.short_name()?);
-                let Some(topic) = topic else { return self.fail("names no topic") };
-                let message = self.message()?.0;
-                Frame::Published { id, published: Published { topic, number, message } }
-            }
+            FrameKind::Published => self.published(id)?,
             _ => Frame::Started { id },
         })
     }
@@ -310,7 +290,7 @@ impl Reader<'_> {
         Ok(self.clock.decode(self.u64()?))
     }
 
-    fn name_ref(&mut self) -> Decoded<NameRef> {
+    pub(super) fn name_ref(&mut self) -> Decoded<NameRef> {
         let number = self.u32()?;
         let generation = self.u32()?;
         match u16::try_from(generation) {
@@ -319,18 +299,13 @@ impl Reader<'_> {
         }
     }
 
-    fn text(&mut self, size_max: usize) -> Decoded<String> {
+    pub(super) fn text(&mut self, size_max: usize) -> Decoded<String> {
         self.sized_text(self.rest(), size_max)
     }
 
     fn name(&mut self) -> Decoded<Name> {
         let text = self.text(limits::NAME_SIZE_MAX)?;
         Name::parse(&text).map_err(|error| Malformed::new(error.detail().to_owned()))
-    }
-
-    fn pattern(&mut self) -> Decoded<Pattern> {
-        let text = self.text(limits::NAME_SIZE_MAX)?;
-        Pattern::parse(&text).map_err(|error| Malformed::new(error.detail().to_owned()))
     }
 
     fn tokens(&mut self) -> Decoded<Vec<u64>> {

@@ -128,7 +128,13 @@ impl Writer<'_> {
         self.frame(kind, 0, id, |_| ());
     }
 
-    fn named(&mut self, kind: FrameKind, id: u64, name: NameRef, body: impl FnOnce(&mut Self)) {
+    pub(super) fn named(
+        &mut self,
+        kind: FrameKind,
+        id: u64,
+        name: NameRef,
+        body: impl FnOnce(&mut Self),
+    ) {
         self.frame(kind, 0, id, |w| {
             w.name(name);
             body(w);
@@ -184,21 +190,9 @@ impl Writer<'_> {
                     w.out.put_u64_le(*ms);
                 });
             }
-            Frame::Publish { ticket, name, deadline, message } => {
-                self.named(FrameKind::Publish, *ticket, *name, |w| w.message(message, *deadline));
+            Frame::Publish { .. } | Frame::Subscribe { .. } | Frame::Taken { .. } => {
+                self.topics(frame);
             }
-            Frame::Subscribe { id, pattern, buffer, held, received } => {
-                self.frame(FrameKind::Subscribe, 0, *id, |w| {
-                    w.out.put_u32_le(*buffer);
-                    w.out.put_u32_le(*held);
-                    w.out.put_u64_le(*received);
-                    w.out.put_slice(pattern.as_str().as_bytes());
-                });
-            }
-            Frame::Taken { id, count } => self.frame(FrameKind::Taken, 0, *id, |w| {
-                w.out.put_u32_le(*count);
-                w.out.put_u32_le(0);
-            }),
             other => self.change(other),
         }
     }
@@ -264,11 +258,7 @@ impl Writer<'_> {
                 w.message(&request.message, request.deadline);
             }),
             Frame::Delivery { id, delivery } => self.delivery(*id, delivery),
-            Frame::Published { id, published } => self.frame(FrameKind::Published, 0, *id, |w| {
-                w.out.put_u64_le(published.number);
-                w.short_name(Some(&published.topic));
-                w.message(&published.message, None);
-            }),
+            Frame::Published { id, published } => self.published(*id, published),
             other => unreachable!("{other:?} has been written by its caller"),
         }
     }

@@ -4,7 +4,7 @@
 
 use crate::base::{
     Delivery, Error, Message, Name, Pattern, Peeked, Published, QueueInfo, QueueOptions, Receipt,
-    Request, Time, Verdict,
+    Request, Time, Untaken, Verdict,
 };
 
 pub use crate::base::record::Change;
@@ -231,8 +231,8 @@ pub enum Frame {
     Peek { ticket: u64, name: NameRef, count: u32 },
     List { ticket: u64, after: Option<Name> },
     Publish { ticket: u64, name: NameRef, deadline: Option<Time>, message: Message },
-    Subscribe { id: u64, pattern: Pattern, buffer: u32, held: u32, received: u64 },
-    Taken { id: u64, count: u32 },
+    Subscribe { id: u64, pattern: Pattern, buffer: u32, held: Untaken, received: u64 },
+    Taken { id: u64, taken: Untaken },
     Goodbye,
     Welcome(Box<Welcome>),
     Bye { error: Error },

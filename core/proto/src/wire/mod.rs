@@ -18,6 +18,7 @@ mod greeting;
 mod inbox;
 mod outbox;
 mod queues;
+mod topics;
 
 pub use decode::decode;
 pub use frame::{BatchPart, Change, Frame, FrameKind, HeldKind, Hello, NameRef, Welcome};

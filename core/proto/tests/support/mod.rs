@@ -48,6 +48,8 @@ pub struct Program {
     pub cut: bool,
     /// What the hub sends is lost while this is set.
     pub deaf: bool,
+    /// Messages of its subscriber that it has taken.
+    pub taken: usize,
 }
 
 /// The hub takes in what it has received.
@@ -188,8 +190,15 @@ impl World {
         };
         let mut client = Client::new(config, self.now);
         client.open(self.now, 1, 0, Some(self.now.plus_ms(1_000)));
-        let program =
-            Program { client, events: Vec::new(), port: None, next_id: 2, cut: false, deaf: false };
+        let program = Program {
+            client,
+            events: Vec::new(),
+            port: None,
+            next_id: 2,
+            cut: false,
+            deaf: false,
+            taken: 0,
+        };
         self.programs.push(program);
         self.settle();
         self.programs.len() - 1

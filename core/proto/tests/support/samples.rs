@@ -2,7 +2,8 @@
 
 use telpher_proto::base::{
     Delivery, Durability, Error, HeadersBuilder, Kind, Message, Name, Overflow, Pattern, Peeked,
-    Properties, Published, QueueInfo, QueueOptions, Receipt, Request, Time, Trace, Verdict,
+    Properties, Published, QueueInfo, QueueOptions, Receipt, Request, Time, Trace, Untaken,
+    Verdict,
 };
 use telpher_proto::wire::{BatchPart, Change, Frame, HeldKind, Hello, NameRef, Welcome};
 
@@ -86,11 +87,11 @@ fn said_by_programs() -> Vec<(&'static str, Frame)> {
                 id: 49,
                 pattern: Pattern::parse("orders.*.**").unwrap(),
                 buffer: 50,
-                held: 51,
+                held: Untaken { count: 51, bytes: 55 },
                 received: 52,
             },
         ),
-        ("taken", Frame::Taken { id: 49, count: 53 }),
+        ("taken", Frame::Taken { id: 49, taken: Untaken { count: 53, bytes: 56 } }),
     ]
 }
 

@@ -246,7 +246,7 @@ impl Driver {
                 }
                 Submission::Cancel(id) => self.client.cancel(now, id),
                 Submission::Detach(id) => self.detach(now, id),
-                Submission::Taken(id, count) => self.client.taken(now, id, count),
+                Submission::Taken(id, taken) => self.client.taken(now, id, taken),
                 Submission::Ready => self.outgoing.push_ready(),
                 Submission::Close => self.close(now),
             }

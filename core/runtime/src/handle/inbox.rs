@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use telpher_proto::base::{Command, Event, Id, Time};
+use telpher_proto::base::{Command, Event, Id, Time, Untaken};
 
 use crate::poller::Alarm;
 use crate::sync::Mutex;
@@ -62,8 +62,8 @@ pub(crate) enum Submission {
     },
     Cancel(Id),
     Detach(Id),
-    /// The program has taken so many messages of a subscriber.
-    Taken(Id, u32),
+    /// The program has taken messages of a subscriber.
+    Taken(Id, Untaken),
     /// Half of what may be in flight is free: tell the callback for notices.
     Ready,
     Close,

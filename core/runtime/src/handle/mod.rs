@@ -126,8 +126,8 @@ impl Shared {
     /// The program takes events: the hub may send more of what is published.
     pub(crate) fn note_taken(&self, events: &[Event]) {
         let mut is_told = false;
-        self.taken.note(events, |id, count| {
-            self.inbox.push(Submission::Taken(id, count));
+        self.taken.note(events, |id, taken| {
+            self.inbox.push(Submission::Taken(id, taken));
             is_told = true;
         });
         if is_told {

@@ -4,16 +4,19 @@
 //! Floor: sync.
 
 use foldhash::HashMap;
-use telpher_proto::base::{Event, Id, What};
+use telpher_proto::base::{Event, Id, Untaken, What, limits};
 
 use crate::sync::Mutex;
+
+/// Bytes of which the hub is told at once.
+const BYTES_STEP: u64 = limits::SUBSCRIPTION_BYTES_MAX / 2;
 
 /// How far one subscriber is.
 struct Progress {
     /// Messages of which the hub is told at once: half of what may be on its way.
     step: u32,
     /// Those that it was not told of yet.
-    untold: u32,
+    untold: Untaken,
 }
 
 /// The subscribers of one handle.
@@ -23,7 +26,7 @@ pub(crate) struct Taken(Mutex<HashMap<Id, Progress>>);
 impl Taken {
     pub(crate) fn insert(&self, id: Id, buffer: u32) {
         let step = buffer.div_ceil(2).max(1);
-        self.0.lock().insert(id, Progress { step, untold: 0 });
+        self.0.lock().insert(id, Progress { step, untold: Untaken::default() });
     }
 
     pub(crate) fn remove(&self, id: Id) {
@@ -31,15 +34,19 @@ impl Taken {
     }
 
     /// Notes what the program takes; `tell` gets what the hub is to be told of.
-    pub(crate) fn note(&self, events: &[Event], mut tell: impl FnMut(Id, u32)) {
-        let mut published = events.iter().filter(|event| matches!(event.what, What::Published(_)));
+    pub(crate) fn note(&self, events: &[Event], mut tell: impl FnMut(Id, Untaken)) {
+        let mut published = events.iter().filter_map(|event| match &event.what {
+            What::Published(published) => Some((event.id, published.untaken())),
+            _ => None,
+        });
         let Some(first) = published.next() else { return };
         let mut all = self.0.lock();
-        for event in std::iter::once(first).chain(published) {
-            let Some(progress) = all.get_mut(&event.id) else { continue };
-            progress.untold += 1;
-            if progress.untold >= progress.step {
-                tell(event.id, std::mem::take(&mut progress.untold));
+        for (id, taken) in std::iter::once(first).chain(published) {
+            let Some(progress) = all.get_mut(&id) else { continue };
+            let Progress { step, untold } = progress;
+            untold.add(taken);
+            if untold.count >= *step || untold.bytes >= BYTES_STEP {
+                tell(id, std::mem::take(untold));
             }
         }
     }

@@ -1,0 +1,76 @@
+//! Frames of topics, as bytes and back.
+//!
+//! Floor: imports `base`.
+
+use bytes::BufMut;
+
+use super::decode::{Decoded, Reader};
+use super::encode::Writer;
+use super::frame::{Frame, FrameKind};
+use crate::base::{Pattern, Published, Untaken, limits};
+
+impl Writer<'_> {
+    pub(super) fn topics(&mut self, frame: &Frame) {
+        match frame {
+            Frame::Publish { ticket, name, deadline, message } => {
+                self.named(FrameKind::Publish, *ticket, *name, |w| w.message(message, *deadline));
+            }
+            Frame::Subscribe { id, pattern, buffer, held, received } => {
+                self.frame(FrameKind::Subscribe, 0, *id, |w| {
+                    w.out.put_u32_le(*buffer);
+                    w.out.put_u32_le(held.count);
+                    w.out.put_u64_le(held.bytes);
+                    w.out.put_u64_le(*received);
+                    w.out.put_slice(pattern.as_str().as_bytes());
+                });
+            }
+            Frame::Taken { id, taken } => self.frame(FrameKind::Taken, 0, *id, |w| {
+                w.out.put_u32_le(taken.count);
+                w.out.put_u32_le(0);
+                w.out.put_u64_le(taken.bytes);
+            }),
+            other => unreachable!("{other:?} is not about topics"),
+        }
+    }
+
+    pub(super) fn published(&mut self, id: u64, published: &Published) {
+        self.frame(FrameKind::Published, 0, id, |w| {
+            w.out.put_u64_le(published.number);
+            w.short_name(Some(&published.topic));
+            w.message(&published.message, None);
+        });
+    }
+}
+
+impl Reader<'_> {
+    pub(super) fn topics(&mut self, id: u64) -> Decoded<Frame> {
+        Ok(match self.kind {
+            FrameKind::Publish => {
+                let name = self.name_ref()?;
+                let (message, deadline) = self.message()?;
+                Frame::Publish { ticket: id, name, deadline, message }
+            }
+            FrameKind::Subscribe => {
+                let (buffer, count, bytes) = (self.u32()?, self.u32()?, self.u64()?);
+                let (held, received) = (Untaken { count, bytes }, self.u64()?);
+                Frame::Subscribe { id, pattern: self.pattern()?, buffer, held, received }
+            }
+            _ => {
+                let (count, bytes) = (self.padded_u32()?, self.u64()?);
+                Frame::Taken { id, taken: Untaken { count, bytes } }
+            }
+        })
+    }
+
+    pub(super) fn published(&mut self, id: u64) -> Decoded<Frame> {
+        let (number, topic) = (self.u64()?, self.short_name()?);
+        let Some(topic) = topic else { return self.fail("names no topic") };
+        let message = self.message()?.0;
+        Ok(Frame::Published { id, published: Published { topic, number, message } })
+    }
+
+    fn pattern(&mut self) -> Decoded<Pattern> {
+        let text = self.text(limits::NAME_SIZE_MAX)?;
+        Pattern::parse(&text).map_err(|error| super::Malformed::new(error.detail().to_owned()))
+    }
+}
