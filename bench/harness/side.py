@@ -107,6 +107,7 @@ class QueueSide(Side):
     """
 
     least = WARM_UP_COUNT
+    most = COUNT_MAX
 
     def __init__(self, name: str, servers: list[Server], producer: list[str], consumer: list[str]):
         super().__init__(name, servers)
@@ -119,7 +120,7 @@ class QueueSide(Side):
         made, taken = self.pass_messages([], [])
         first, last = made["start_ns"], max(made["end_ns"], taken["end_ns"])
         per_second = self.count / (last - first) * 1e9
-        self.count = max(self.least, min(COUNT_MAX, int(per_second * ROUND_S)))
+        self.count = max(self.least, min(self.most, int(per_second * ROUND_S)))
         return per_second
 
     def pass_messages(self, before_producer: list[str], before_consumer: list[str]) -> tuple:
