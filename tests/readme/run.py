@@ -1,7 +1,8 @@
 """Runs the examples of README.md as they stand, as a newcomer would.
 
 Each fenced block in C, Python, JavaScript or Rust becomes a file in a directory of its own. It is
-built if its language asks for that, run there, and must print what the README says it prints.
+built if its language asks for that, run there, and must print what the README last said before it
+that it prints.
 
     python3 tests/readme/run.py
 """
@@ -95,14 +96,15 @@ def check(language: str, source: str, promised: str) -> str | None:
 def main() -> int:
     """Runs every example and says what came of it."""
     text = README.read_text()
-    promised = PROMISED.search(text)
-    examples = BLOCK.findall(text)
-    if promised is None or {language for language, _ in examples} != LANGUAGES:
+    examples = list(BLOCK.finditer(text))
+    promises = [PROMISED.findall(text, 0, example.start()) for example in examples]
+    if not all(promises) or {example[1] for example in examples} != LANGUAGES:
         print(f"README.md must promise an output, and have an example in each of {LANGUAGES}")
         return 1
     failed = 0
-    for language, source in examples:
-        problem = check(language, source, promised[1])
+    for example, promised in zip(examples, promises, strict=True):
+        language, source = example.groups()
+        problem = check(language, source, promised[-1])
         print(f"{language:8} {'ok' if problem is None else 'FAILED: ' + problem}", flush=True)
         failed += problem is not None
     print(f"{len(examples) - failed} passed, {failed} failed")

@@ -1,4 +1,5 @@
-// Node's part in the polyglot matrix: `peer.mjs call|serve|produce|consume URL NAME [COUNT]`.
+// Node's part in the polyglot matrix:
+// `peer.mjs call|serve|produce|consume|publish|subscribe URL NAME [COUNT]`.
 
 import { once } from "node:events";
 
@@ -7,7 +8,7 @@ import { open } from "../../../bindings/node/index.mjs";
 // Confirmed at once by a caller or producer that does not wait for each.
 const WINDOW = 64;
 
-const roles = { call, serve, produce, consume };
+const roles = { call, serve, produce, consume, publish, subscribe };
 
 async function call(hub, name, count) {
   await inWindows(count, async (index) => {
@@ -52,6 +53,26 @@ async function consume(hub, name, count) {
   }
 }
 
+async function publish(hub, topic, count) {
+  await inWindows(count, (index) =>
+    hub.topic(`${topic}.${index}`).publish(`message-${index}`),
+  );
+}
+
+async function subscribe(hub, topic, count) {
+  const subscriber = hub.subscribe(`${topic}.*`);
+  await subscriber.started;
+  console.log("ready");
+  for (let index = 0; index < count; index++) {
+    const message = await subscriber.receive();
+    const found = `${message.topic} ${message.number} ${message.lost} ${message.body}`;
+    const wanted = `${topic}.${index} ${index + 1} 0 message-${index}`;
+    if (found !== wanted)
+      throw new Error(`expected "${wanted}", got "${found}"`);
+  }
+  await subscriber.close();
+}
+
 async function inWindows(count, work) {
   let next = 0;
   const worker = async () => {
@@ -62,7 +83,9 @@ async function inWindows(count, work) {
 
 const [role, url, name, count] = process.argv.slice(2);
 if (!roles[role] || !url || !name) {
-  console.error("usage: peer.mjs call|serve|produce|consume URL NAME [COUNT]");
+  console.error(
+    `usage: peer.mjs ${Object.keys(roles).join("|")} URL NAME [COUNT]`,
+  );
   process.exit(2);
 }
 const hub = await open(url);

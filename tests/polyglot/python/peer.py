@@ -1,9 +1,11 @@
-"""The Python peer of the polyglot matrix: `call`, `serve`, `produce`, `consume`.
+"""The Python peer of the polyglot matrix: `call`, `serve`, `produce` and so on.
 
 peer.py call URL NAME COUNT        calls, and checks that each reply is the body reversed
 peer.py serve URL NAME             replies with the body reversed, until its input closes
 peer.py produce URL QUEUE COUNT    sends message-0, message-1, …, each confirmed
 peer.py consume URL QUEUE COUNT    acknowledges each of them, once
+peer.py publish URL TOPIC COUNT    publishes message-0 to TOPIC.0 and so on, each confirmed
+peer.py subscribe URL TOPIC COUNT  gets them in this order, none lost
 """
 
 import sys
@@ -48,17 +50,47 @@ def consume(hub: telpher.Hub, queue: str, count: int) -> None:
                 missing.remove(job.body)
 
 
+def publish(hub: telpher.Hub, topic: str, count: int) -> None:
+    """Start all before waiting for the first."""
+    started = [
+        hub.topic(f"{topic}.{index}").start.publish(b"message-%d" % index, timeout=TIMEOUT)
+        for index in range(count)
+    ]
+    for operation in started:
+        operation.result()
+
+
+def subscribe(hub: telpher.Hub, topic: str, count: int) -> None:
+    """Take as many messages as were published, in their order."""
+    with hub.subscribe(f"{topic}.*") as subscriber:
+        print("ready", flush=True)
+        for index in range(count):
+            message = subscriber.receive(timeout=TIMEOUT)
+            found = (message.topic, message.number, message.lost, message.body)
+            if found != (f"{topic}.{index}", index + 1, 0, b"message-%d" % index):
+                sys.exit(f"peer: {found} came as message {index}")
+
+
+ROLES = {
+    "call": call,
+    "produce": produce,
+    "consume": consume,
+    "publish": publish,
+    "subscribe": subscribe,
+}
+
+
 def main() -> None:
     """Play the role that the arguments name."""
     match sys.argv[1:]:
         case ["serve", url, name]:
             with telpher.open(url, timeout=TIMEOUT) as hub:
                 serve(hub, name)
-        case [("call" | "produce" | "consume") as role, url, name, count]:
+        case [role, url, name, count] if role in ROLES:
             with telpher.open(url, timeout=TIMEOUT) as hub:
-                {"call": call, "produce": produce, "consume": consume}[role](hub, name, int(count))
+                ROLES[role](hub, name, int(count))
         case _:
-            sys.exit("usage: peer.py call|serve|produce|consume URL NAME [COUNT]")
+            sys.exit(f"usage: peer.py {'|'.join(['serve', *ROLES])} URL NAME [COUNT]")
 
 
 if __name__ == "__main__":
