@@ -30,9 +30,10 @@ export class Topic {
 /** How topics are subscribed to. */
 export interface SubscribeOptions extends OperationOptions {
   /**
-   * Messages that wait here for the program, 1 to 65,536; 1,024 if not stated. When there are more
-   * the oldest are lost, and {@link TopicMessage.lost} of the next one tells how many. As many may
-   * be on their way, and as many more wait in the hub.
+   * Messages that wait here for the program, 1 to 65,536; 1,024 if not stated. When there are
+   * more, or several of more than 16 MiB together, the oldest are lost, and
+   * {@link TopicMessage.lost} of the next one tells how many. As many may be on their way, and as
+   * many more wait in the hub.
    */
   buffer?: number
 }

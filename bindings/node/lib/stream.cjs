@@ -14,6 +14,9 @@ class Stream {
   #core
   #slot
   #most
+  #bytesMost
+  #size
+  #bytes = 0
   #letGo
   #items = []
   #head = 0
@@ -24,11 +27,15 @@ class Stream {
   #closed
 
   // `start(entry)` starts the operation and returns its slot; `read(at, pages)` makes an item of an
-  // event. At most `most` items wait here; then the oldest is let go of, as are all that nobody has
-  // seen at the end: `letGo(item, next)`, where `next` is the item after it, if there is one.
-  constructor(core, { start, read, letGo, most = Infinity }) {
+  // event. At most `most` items wait here, and several only if they have at most `bytesMost` bytes
+  // by `size(item)`; then the oldest is let go of, as are all that nobody has seen at the end:
+  // `letGo(item, next)`, where `next` is the item after it, if there is one.
+  constructor(core, options) {
+    const { start, read, letGo, most = Infinity, bytesMost = Infinity, size = () => 0 } = options
     this.#core = core
     this.#most = most
+    this.#bytesMost = bytesMost
+    this.#size = size
     this.#letGo = letGo
     let ended, started, failed
     this.#closed = new Promise((resolve) => (ended = resolve))
@@ -58,13 +65,21 @@ class Stream {
     const waiter = this.#waiting.shift()
     if (waiter) return waiter.resolve({ value: item, done: false })
     this.#items.push(item)
-    if (this.#items.length - this.#head <= this.#most) return undefined
-    return this.#letGo(this.#take(), this.#items[this.#head])
+    this.#bytes += this.#size(item)
+    while (this.#isOver(this.#items.length - this.#head)) {
+      this.#letGo(this.#take(), this.#items[this.#head])
+    }
+    return undefined
+  }
+
+  #isOver(count) {
+    return count > this.#most || (count > 1 && this.#bytes > this.#bytesMost)
   }
 
   #take() {
     if (this.#head === this.#items.length) return undefined
     const item = this.#items[this.#head]
+    this.#bytes -= this.#size(item)
     this.#items[this.#head++] = undefined
     if (this.#head === this.#items.length || this.#head === 1024) {
       this.#items.splice(0, this.#head)

@@ -1,9 +1,9 @@
 'use strict'
 
 // Messages of matching topics, as they come. The hub sends on as soon as a message is here, so this
-// is where the messages of a slow program gather: beyond `buffer` the oldest are lost, and the next
-// one tells how many. Messages are numbered one by one, so that a number that is missing is a loss,
-// wherever it happened.
+// is where the messages of a slow program gather: beyond `buffer`, or 16 MiB, the oldest are lost,
+// and the next one tells how many. Messages are numbered one by one, so that a number that is
+// missing is a loss, wherever it happened.
 
 const native = require('./native.cjs')
 const { Message } = require('./message.cjs')
@@ -45,6 +45,8 @@ class Subscriber extends Stream {
         if (next !== undefined) next.lost += message.lost + 1
       },
       most: buffer,
+      bytesMost: native.SUBSCRIPTION_BYTES_MAX,
+      size: (message) => message.body.length,
     })
   }
 }

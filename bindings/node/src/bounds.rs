@@ -29,6 +29,9 @@ pub const PREFETCH_DEFAULT: u32 = limits::PREFETCH_DEFAULT;
 /// Messages on their way to a subscriber if it does not say.
 #[napi]
 pub const SUBSCRIPTION_BUFFER_DEFAULT: u32 = limits::SUBSCRIPTION_BUFFER_DEFAULT;
+/// Bytes of bodies that wait for one subscriber.
+#[napi]
+pub const SUBSCRIPTION_BYTES_MAX: u32 = limits::SUBSCRIPTION_BYTES_MAX as u32;
 /// Longest name or pattern, in bytes.
 #[napi]
 pub const NAME_SIZE_MAX: u32 = limits::NAME_SIZE_MAX as u32;

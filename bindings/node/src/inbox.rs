@@ -14,7 +14,7 @@ use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use napi::sys;
-use telpher::{Event, Id, What};
+use telpher::{Event, Id, What, limits};
 
 /// A thread-safe function; napi allows calling it from any thread until it is released.
 pub(crate) struct Bell(pub(crate) sys::napi_threadsafe_function);
@@ -22,10 +22,40 @@ pub(crate) struct Bell(pub(crate) sys::napi_threadsafe_function);
 // SAFETY: what napi calls a thread-safe function may be called from any thread.
 unsafe impl Send for Bell {}
 
+/// What was published last, for one subscriber.
+#[derive(Default)]
+struct Newest {
+    events: VecDeque<Event>,
+    bytes: u64,
+}
+
+impl Newest {
+    fn push(&mut self, event: Event, most: usize) {
+        self.bytes += size(&event);
+        self.events.push_back(event);
+        let is_over = |newest: &Newest| {
+            let count = newest.events.len();
+            count > most || (count > 1 && newest.bytes > limits::SUBSCRIPTION_BYTES_MAX)
+        };
+        while is_over(self)
+            && let Some(oldest) = self.events.pop_front()
+        {
+            self.bytes -= size(&oldest);
+        }
+    }
+}
+
+fn size(event: &Event) -> u64 {
+    match &event.what {
+        What::Published(published) => published.message.size() as u64,
+        _ => 0,
+    }
+}
+
 #[derive(Default)]
 struct Inner {
     events: VecDeque<Event>,
-    published: BTreeMap<Id, VecDeque<Event>>,
+    published: BTreeMap<Id, Newest>,
     bell: Option<Bell>,
     rung: bool,
 }
@@ -47,7 +77,8 @@ impl Inbox {
         ring(&mut inner);
     }
 
-    /// The same for an event of a subscriber: beyond `most` messages the oldest are lost.
+    /// The same for an event of a subscriber: beyond `most` messages, or 16 MiB, the oldest are
+    /// lost.
     pub(crate) fn put_newest(&self, event: Event, most: usize) {
         match event.what {
             // The numbers that are missing say the same.
@@ -56,11 +87,7 @@ impl Inbox {
             _ => return self.put(event),
         }
         let mut inner = self.lock();
-        let waiting = inner.published.entry(event.id).or_default();
-        if waiting.len() >= most {
-            waiting.pop_front();
-        }
-        waiting.push_back(event);
+        inner.published.entry(event.id).or_default().push(event, most);
         ring(&mut inner);
     }
 
@@ -70,7 +97,7 @@ impl Inbox {
         inner.rung = false;
         events.append(&mut inner.events);
         for (_, mut waiting) in std::mem::take(&mut inner.published) {
-            events.append(&mut waiting);
+            events.append(&mut waiting.events);
         }
     }
 

@@ -72,6 +72,19 @@ for (const drive of DRIVES) {
     assert.deepEqual([number, lost], [10_001, 0])
   })
 
+  test(`what waits for who reads nothing is bounded in bytes, turned by ${drive}`, async (t) => {
+    const hub = await openOwn(t, { drive })
+    const subscriber = await subscribe(hub, 'large')
+    const topic = hub.topic('large')
+    const body = Buffer.alloc(4 * 1024 * 1024)
+    for (let i = 0; i < 12; i++) await topic.publish(body)
+    const messages = await receiveUntil(subscriber, 12)
+    // 16 MiB wait where they are read, and as much may be on its way.
+    assert.ok(messages.length <= 8, `${messages.length} were kept`)
+    const lost = messages.reduce((sum, message) => sum + message.lost, 0)
+    assert.equal(lost + messages.length, 12)
+  })
+
   test(`the numbers of a burst tell what was lost, turned by ${drive}`, async (t) => {
     const hub = await openOwn(t, { drive })
     const subscriber = await subscribe(hub, 'numbers', { buffer: 10 })
