@@ -270,3 +270,43 @@ fn a_topic_with_an_empty_segment_and_a_buffer_out_of_bounds_are_refused_whoever_
     assert_eq!((wrong.kind(), error.kind()), (Kind::Invalid, Kind::Invalid));
     assert!(error.detail().contains("buffer is 0"), "{error}");
 }
+
+#[test]
+fn many_subscriptions_of_one_program_take_no_more_memory_than_its_connection_may() {
+    const COUNT: u64 = 64;
+    let mut world = World::in_memory();
+    let port = stranger(&mut world);
+    let mut frames = greeting(&world);
+    for id in 1..=COUNT {
+        let (pattern, held) = (Pattern::parse("**").unwrap(), Untaken::default());
+        frames.extend(encode(
+            &Frame::Subscribe { id, pattern, buffer: 9, held, received: 0 },
+            &world,
+        ));
+    }
+    feed(&mut world, port, &frames);
+    said(&mut world, port);
+    let publisher = world.hub.connect(world.now, Peer::Remote, [2; 16]);
+    let topic = NameRef { number: 0, generation: 0 };
+    let message = Message::new(vec![0; 1024 * 1024]);
+    let mut frames = greeting(&world);
+    for frame in [
+        Frame::Open { name_ref: topic, name: name("news") },
+        Frame::Publish { ticket: 1, name: topic, deadline: None, message },
+    ] {
+        frames.extend(encode(&frame, &world));
+    }
+    feed(&mut world, publisher, &frames);
+    let (mut heard, mut rounds) = (0, 0);
+    while heard < COUNT {
+        let waiting = world.hub.outbox(port).len();
+        assert!(waiting <= limits::OUTBOX_SIZE_MAX + 2 * 1024 * 1024, "{waiting} bytes");
+        let (frames, closed) = said(&mut world, port);
+        assert!(!closed);
+        heard +=
+            frames.iter().filter(|frame| matches!(frame, Frame::Published { .. })).count() as u64;
+        world.hub.handle_written(world.now, port);
+        rounds += 1;
+        assert!(rounds <= COUNT, "the rest never comes");
+    }
+}

@@ -118,6 +118,8 @@ pub(super) struct Session {
     pub requests: usize,
     /// Sends that wait for room.
     pub sends_waiting: usize,
+    /// Bytes of published messages that its connection is still to be given.
+    pub outgoing: u64,
     /// Answers that have arrived.
     pub answered: u64,
     kept: VecDeque<(u64, CallResult)>,
@@ -145,6 +147,7 @@ impl Session {
             held: Set::default(),
             requests: 0,
             sends_waiting: 0,
+            outgoing: 0,
             answered: 0,
             kept: VecDeque::new(),
             kept_first: 0,
@@ -200,6 +203,11 @@ impl Sessions {
 
     pub fn get_mut(&mut self, session: SessionRef) -> Option<&mut Session> {
         self.slab.get_mut(session.key.0).filter(|found| found.id == session.id)
+    }
+
+    /// The session that has this key by now.
+    pub fn at(&mut self, key: SessionKey) -> Option<&mut Session> {
+        self.slab.get_mut(key.0)
     }
 
     /// Every session, in order.

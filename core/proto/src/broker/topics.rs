@@ -114,15 +114,25 @@ impl Broker {
             && subscription.sent_bytes < limits::SUBSCRIPTION_BYTES_MAX
             && session.present()
             && !session.congested()
+            && session.outgoing <= limits::OUTBOX_SIZE_MAX as u64
     }
 
     fn send_published(&mut self, key: usize, published: Published) {
         let subscription = &mut self.topics.subscriptions[key];
-        subscription.sent_bytes += published.message.size() as u64;
+        let size = published.message.size() as u64;
+        subscription.sent_bytes += size;
         let registration = &mut self.registrations[subscription.registration];
         registration.used += 1;
         let (session, id) = (registration.session, registration.id);
+        self.sessions[session].outgoing += size;
         self.effects.push_back(Effect::Publish { session, id, published });
+    }
+
+    /// The session's connection has been given a published message of this size.
+    pub fn handle_given(&mut self, session: SessionKey, size: u64) {
+        if let Some(session) = self.sessions.at(session) {
+            session.outgoing = session.outgoing.saturating_sub(size);
+        }
     }
 
     /// Keeps a message for a subscriber; at its bounds the oldest are lost, and its own first.

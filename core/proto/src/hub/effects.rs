@@ -28,6 +28,7 @@ impl Hub {
                     (session, Frame::Delivery { id, delivery })
                 }
                 Effect::Publish { session, id, published } => {
+                    self.broker.handle_given(session, published.message.size() as u64);
                     (session, Frame::Published { id, published })
                 }
                 Effect::Started { session, id } => (session, Frame::Started { id }),
