@@ -85,8 +85,8 @@ class Hub:
         """Take what is published from now on to topics that match; it is live when this returns.
 
         In `pattern`, `*` stands for one segment of a name and `**` for any number of them. Up to
-        `buffer` messages (1 to 65,536) of any size wait in the iterator, as many are on the way,
-        and as many wait in the hub, where the oldest are lost if more come, or more than 16 MiB.
+        `buffer` messages (1 to 65,536), until they are 16 MiB, wait in the iterator; as many are
+        on the way, and as many wait in the hub, where the oldest are lost if more come.
 
         `Invalid` and `TooLarge` for the pattern, with its segment: nothing was started.
         """

@@ -88,7 +88,7 @@ class Hub:
 
         In `pattern`, `*` stands for one segment of a name and `**` for any number of them. Up to
         `buffer` messages (1 to 65,536) wait in the iterator, where the oldest are lost if more
-        come, or more than 16 MiB. While the loop stands still, as many of any size are on the way
+        come, or more than 16 MiB. While the loop stands still, as many are on the way
         to it, and as many wait in the hub, where the same holds.
 
         `Invalid` and `TooLarge` for the pattern, with its segment: nothing was started.
