@@ -310,3 +310,31 @@ fn many_subscriptions_of_one_program_take_no_more_memory_than_its_connection_may
         assert!(rounds <= COUNT, "the rest never comes");
     }
 }
+
+#[test]
+fn a_subscriber_that_says_it_has_heard_of_the_last_number_harms_nobody() {
+    let mut world = World::in_memory();
+    let port = stranger(&mut world);
+    let mut frames = greeting(&world);
+    let (topic, pattern) = (NameRef { number: 0, generation: 0 }, Pattern::parse("a").unwrap());
+    let message = || Message::new("x");
+    for frame in [
+        Frame::Open { name_ref: topic, name: name("a") },
+        Frame::Subscribe {
+            id: 1,
+            pattern,
+            buffer: 1,
+            held: Untaken::default(),
+            received: u64::MAX,
+        },
+        Frame::Taken { id: 1, taken: Untaken { count: u32::MAX, bytes: u64::MAX } },
+        Frame::Publish { ticket: 2, name: topic, deadline: None, message: message() },
+        Frame::Publish { ticket: 3, name: topic, deadline: None, message: message() },
+    ] {
+        frames.extend(encode(&frame, &world));
+    }
+    feed(&mut world, port, &frames);
+    let (said, closed) = said(&mut world, port);
+    assert!(!closed);
+    assert!(matches!(said.last(), Some(Frame::Done { ticket: 3 })), "{said:?}");
+}

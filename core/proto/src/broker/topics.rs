@@ -90,7 +90,8 @@ impl Broker {
         let mut stored = None;
         for key in found.drain(..) {
             let subscription = &mut self.topics.subscriptions[key];
-            subscription.number += 1;
+            // A stranger may say that it has heard of the last number there is.
+            subscription.number = subscription.number.wrapping_add(1);
             let number = subscription.number;
             let is_next = subscription.waiting.is_empty();
             let topic = topic.clone();
