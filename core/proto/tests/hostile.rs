@@ -246,11 +246,14 @@ fn a_topic_with_an_empty_segment_and_a_buffer_out_of_bounds_are_refused_whoever_
     let mut world = World::in_memory();
     let port = stranger(&mut world);
     let mut frames = greeting(&world);
-    let topic = NameRef { number: 0, generation: 0 };
     let pattern = Pattern::parse("a.*").unwrap();
     for frame in [
-        Frame::Open { name_ref: topic, name: name("a..b") },
-        Frame::Publish { ticket: 7, name: topic, deadline: None, message: Message::new("x") },
+        Frame::Publish {
+            ticket: 7,
+            topic: name("a..b"),
+            deadline: None,
+            message: Message::new("x"),
+        },
         Frame::Subscribe { id: 8, pattern, buffer: 0, held: Untaken::default(), received: 0 },
         Frame::Taken { id: 9, taken: Untaken { count: 1, bytes: 1 } },
     ] {
@@ -287,15 +290,10 @@ fn many_subscriptions_of_one_program_take_no_more_memory_than_its_connection_may
     feed(&mut world, port, &frames);
     said(&mut world, port);
     let publisher = world.hub.connect(world.now, Peer::Remote, [2; 16]);
-    let topic = NameRef { number: 0, generation: 0 };
     let message = Message::new(vec![0; 1024 * 1024]);
     let mut frames = greeting(&world);
-    for frame in [
-        Frame::Open { name_ref: topic, name: name("news") },
-        Frame::Publish { ticket: 1, name: topic, deadline: None, message },
-    ] {
-        frames.extend(encode(&frame, &world));
-    }
+    let publish = Frame::Publish { ticket: 1, topic: name("news"), deadline: None, message };
+    frames.extend(encode(&publish, &world));
     feed(&mut world, publisher, &frames);
     let (mut heard, mut rounds) = (0, 0);
     while heard < COUNT {
@@ -316,10 +314,9 @@ fn a_subscriber_that_says_it_has_heard_of_the_last_number_harms_nobody() {
     let mut world = World::in_memory();
     let port = stranger(&mut world);
     let mut frames = greeting(&world);
-    let (topic, pattern) = (NameRef { number: 0, generation: 0 }, Pattern::parse("a").unwrap());
+    let pattern = Pattern::parse("a").unwrap();
     let message = || Message::new("x");
     for frame in [
-        Frame::Open { name_ref: topic, name: name("a") },
         Frame::Subscribe {
             id: 1,
             pattern,
@@ -328,8 +325,8 @@ fn a_subscriber_that_says_it_has_heard_of_the_last_number_harms_nobody() {
             received: u64::MAX,
         },
         Frame::Taken { id: 1, taken: Untaken { count: u32::MAX, bytes: u64::MAX } },
-        Frame::Publish { ticket: 2, name: topic, deadline: None, message: message() },
-        Frame::Publish { ticket: 3, name: topic, deadline: None, message: message() },
+        Frame::Publish { ticket: 2, topic: name("a"), deadline: None, message: message() },
+        Frame::Publish { ticket: 3, topic: name("a"), deadline: None, message: message() },
     ] {
         frames.extend(encode(&frame, &world));
     }

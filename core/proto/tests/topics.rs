@@ -199,3 +199,22 @@ fn a_topic_without_subscribers_takes_everything_and_a_wrong_name_nothing() {
     let buffer = limits::SUBSCRIPTION_BUFFER_MAX + 1;
     assert_eq!(subscribe("a", buffer).check().unwrap_err().kind(), Kind::Invalid);
 }
+
+#[test]
+fn any_number_of_topics_leaves_the_names_of_queues_alone() {
+    let mut world = World::in_memory();
+    let subscriber = world.program();
+    let id = world.run(subscriber, subscribe("device.*.heat", 10));
+    let each = limits::NAMES_PER_CONNECTION_MAX;
+    for gateway in 0..=2 * limits::NAMES_PER_HUB_MAX / each {
+        let publisher = world.program();
+        for device in 0..each {
+            world.start(publisher, publish(&format!("device.{gateway}.{device}"), "x"));
+        }
+        let last = world.run(publisher, publish("device.1.heat", "x"));
+        done(&world, publisher, last);
+    }
+    assert_eq!(heard(&world, subscriber, id).len(), 10, "as many as its buffer has");
+    let declared = world.run(subscriber, declare("jobs", Default::default()));
+    done(&world, subscriber, declared);
+}

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 
 use super::registrations::Role;
 use super::trie::Trie;
-use super::{Broker, Effect, NameId, SessionKey};
+use super::{Broker, Effect, SessionKey};
 use crate::base::command::within;
 use crate::base::pattern::{Pattern, check_topic};
 use crate::base::{Error, Kind, Message, Name, Outcome, Published, Time, Untaken, limits};
@@ -67,18 +67,17 @@ impl Broker {
         &mut self,
         now: Time,
         (session, ticket): (SessionKey, u64),
-        name: NameId,
+        topic: &Name,
         deadline: Option<Time>,
         message: &Message,
     ) {
-        let topic = self.names.name(name).clone();
         let late = || Error::new(Kind::Expired, "the time ran out on the way to the hub");
-        let done = match check_topic(&topic) {
+        let done = match check_topic(topic) {
             Ok(()) if deadline.is_some_and(|at| at <= now) => Err(late()),
             checked => checked,
         };
         if done.is_ok() {
-            self.spread(&topic, message);
+            self.spread(topic, message);
         }
         self.result(session, ticket, done.map(|()| Outcome::Empty));
     }

@@ -170,12 +170,9 @@ impl Client {
                 Frame::Peek { ticket, name: self.name_ref(now, queue), count: *count }
             }
             Command::List { after } => Frame::List { ticket, after: after.clone() },
-            Command::Publish { topic, message } => Frame::Publish {
-                ticket,
-                name: self.name_ref(now, topic),
-                deadline,
-                message: message.clone(),
-            },
+            Command::Publish { topic, message } => {
+                Frame::Publish { ticket, topic: topic.clone(), deadline, message: message.clone() }
+            }
             other => unreachable!("{other:?} is written elsewhere"),
         }
     }

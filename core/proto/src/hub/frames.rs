@@ -179,9 +179,8 @@ impl Hub {
             Frame::Held { last, what, tokens } => {
                 self.held(now, port, session, (last, what, tokens))?;
             }
-            Frame::Publish { ticket, name, deadline, message } => {
-                let name = self.name(port, name)?;
-                self.broker.publish(now, (session, ticket), name, deadline, &message);
+            Frame::Publish { ticket, topic, deadline, message } => {
+                self.broker.publish(now, (session, ticket), &topic, deadline, &message);
             }
             Frame::Taken { id, taken } => self.broker.taken(now, session, id, taken),
             Frame::Serve { .. }

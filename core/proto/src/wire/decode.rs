@@ -290,7 +290,7 @@ impl Reader<'_> {
         Ok(self.clock.decode(self.u64()?))
     }
 
-    pub(super) fn name_ref(&mut self) -> Decoded<NameRef> {
+    fn name_ref(&mut self) -> Decoded<NameRef> {
         let number = self.u32()?;
         let generation = self.u32()?;
         match u16::try_from(generation) {

@@ -128,13 +128,7 @@ impl Writer<'_> {
         self.frame(kind, 0, id, |_| ());
     }
 
-    pub(super) fn named(
-        &mut self,
-        kind: FrameKind,
-        id: u64,
-        name: NameRef,
-        body: impl FnOnce(&mut Self),
-    ) {
+    fn named(&mut self, kind: FrameKind, id: u64, name: NameRef, body: impl FnOnce(&mut Self)) {
         self.frame(kind, 0, id, |w| {
             w.name(name);
             body(w);

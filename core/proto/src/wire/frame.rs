@@ -230,7 +230,7 @@ pub enum Frame {
     Batch { ticket: u64, change: Change, parts: Vec<BatchPart> },
     Peek { ticket: u64, name: NameRef, count: u32 },
     List { ticket: u64, after: Option<Name> },
-    Publish { ticket: u64, name: NameRef, deadline: Option<Time>, message: Message },
+    Publish { ticket: u64, topic: Name, deadline: Option<Time>, message: Message },
     Subscribe { id: u64, pattern: Pattern, buffer: u32, held: Untaken, received: u64 },
     Taken { id: u64, taken: Untaken },
     Goodbye,

@@ -7,13 +7,16 @@ use bytes::BufMut;
 use super::decode::{Decoded, Reader};
 use super::encode::Writer;
 use super::frame::{Frame, FrameKind};
-use crate::base::{Pattern, Published, Untaken, limits};
+use crate::base::{Name, Pattern, Published, Untaken, limits};
 
 impl Writer<'_> {
     pub(super) fn topics(&mut self, frame: &Frame) {
         match frame {
-            Frame::Publish { ticket, name, deadline, message } => {
-                self.named(FrameKind::Publish, *ticket, *name, |w| w.message(message, *deadline));
+            Frame::Publish { ticket, topic, deadline, message } => {
+                self.frame(FrameKind::Publish, 0, *ticket, |w| {
+                    w.short_name(Some(topic));
+                    w.message(message, *deadline);
+                });
             }
             Frame::Subscribe { id, pattern, buffer, held, received } => {
                 self.frame(FrameKind::Subscribe, 0, *id, |w| {
@@ -46,9 +49,9 @@ impl Reader<'_> {
     pub(super) fn topics(&mut self, id: u64) -> Decoded<Frame> {
         Ok(match self.kind {
             FrameKind::Publish => {
-                let name = self.name_ref()?;
+                let topic = self.topic()?;
                 let (message, deadline) = self.message()?;
-                Frame::Publish { ticket: id, name, deadline, message }
+                Frame::Publish { ticket: id, topic, deadline, message }
             }
             FrameKind::Subscribe => {
                 let (buffer, count, bytes) = (self.u32()?, self.u32()?, self.u64()?);
@@ -63,10 +66,16 @@ impl Reader<'_> {
     }
 
     pub(super) fn published(&mut self, id: u64) -> Decoded<Frame> {
-        let (number, topic) = (self.u64()?, self.short_name()?);
-        let Some(topic) = topic else { return self.fail("names no topic") };
+        let (number, topic) = (self.u64()?, self.topic()?);
         let message = self.message()?.0;
         Ok(Frame::Published { id, published: Published { topic, number, message } })
+    }
+
+    fn topic(&mut self) -> Decoded<Name> {
+        match self.short_name()? {
+            Some(topic) => Ok(topic),
+            None => self.fail("names no topic"),
+        }
     }
 
     fn pattern(&mut self) -> Decoded<Pattern> {

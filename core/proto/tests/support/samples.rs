@@ -79,7 +79,12 @@ fn said_by_programs() -> Vec<(&'static str, Frame)> {
         ("inspect", Frame::Inspect { ticket: 18, name: NAME }),
         (
             "publish",
-            Frame::Publish { ticket: 48, name: NAME, deadline: Some(DEADLINE), message: plain() },
+            Frame::Publish {
+                ticket: 48,
+                topic: Name::parse("orders.eu").unwrap(),
+                deadline: Some(DEADLINE),
+                message: plain(),
+            },
         ),
         (
             "subscribe",
