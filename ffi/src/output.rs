@@ -5,7 +5,9 @@
 use std::ffi::{CString, c_void};
 use std::ptr;
 
-use telpher::{Delivery, Durability, Error, Event, HubInfo, Message, Notice, Outcome, Overflow};
+use telpher::{
+    Delivery, Durability, Error, Event, HubInfo, Message, Name, Notice, Outcome, Overflow,
+};
 use telpher::{QueueInfo, Receipt, What};
 
 use crate::constants::*;
@@ -16,6 +18,8 @@ use crate::types::*;
 #[derive(Default)]
 pub struct Extra {
     texts: Vec<CString>,
+    /// The last topic, and its text among them.
+    topic: Option<(Name, *const std::ffi::c_char)>,
     #[expect(clippy::vec_box, reason = "C points to them while the vector grows")]
     queues: Vec<Box<telpher_queue_info>>,
     #[expect(clippy::vec_box, reason = "C points to them while the vector grows")]
@@ -24,16 +28,28 @@ pub struct Extra {
     receipts: Vec<Vec<telpher_receipt>>,
 }
 
-// SAFETY: the pointers in `queues` lead to `texts` beside them, which move with them.
+// SAFETY: the pointers in `queues` and `topic` lead to `texts` beside them, which move with them.
 unsafe impl Send for Extra {}
 
 impl Extra {
     /// Drops everything, for other events.
     pub fn clear(&mut self) {
         self.texts.clear();
+        self.topic = None;
         self.queues.clear();
         self.hubs.clear();
         self.receipts.clear();
+    }
+
+    /// The text of a topic; of several events with the very same one there is one.
+    fn topic(&mut self, topic: &Name) -> *const std::ffi::c_char {
+        let same = |last: &&(Name, *const std::ffi::c_char)| last.0.is_same(topic);
+        if let Some((_, text)) = self.topic.as_ref().filter(same) {
+            return *text;
+        }
+        let text = self.text(topic.as_str());
+        self.topic = Some((topic.clone(), text));
+        text
     }
 
     fn text(&mut self, text: &str) -> *const std::ffi::c_char {
@@ -90,7 +106,7 @@ pub fn fill(event: &Event, extra: &mut Extra) -> telpher_event {
         }
         What::Ready => TELPHER_EVENT_READY,
         What::Published(published) => {
-            seen.topic = extra.text(published.topic.as_str());
+            seen.topic = extra.topic(&published.topic);
             seen.number = published.number;
             fill_message(&mut seen, &published.message);
             TELPHER_EVENT_PUBLISHED
@@ -242,6 +258,7 @@ fn queue_info(info: &QueueInfo, extra: &mut Extra) -> telpher_queue_info {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use telpher::Published;
 
     fn done(outcome: Outcome) -> Event {
         Event { id: 1, user: 0, what: What::Done(Ok(outcome)) }
@@ -265,5 +282,20 @@ mod tests {
         }
         let none = fill(&done(Outcome::Receipts(Vec::new())), &mut extra);
         assert!(none.receipts.is_null() && none.receipts_count == 0);
+    }
+
+    #[test]
+    fn each_published_message_has_its_topic() {
+        let mut extra = Extra::default();
+        let (news, other) = (Name::parse("news").unwrap(), Name::parse("news").unwrap());
+        let events = [news.clone(), news, Name::parse("more").unwrap(), other].map(|topic| {
+            let published = Published { topic, number: 1, message: Message::new("") };
+            Event { id: 1, user: 0, what: What::Published(published) }
+        });
+        let seen: Vec<_> = events.iter().map(|event| fill(event, &mut extra)).collect();
+        // SAFETY: `extra` holds them.
+        let topic = |at: usize| unsafe { std::ffi::CStr::from_ptr(seen[at].topic) };
+        assert_eq!([0, 1, 2, 3].map(topic), [c"news", c"news", c"more", c"news"]);
+        assert_eq!(seen[0].topic, seen[1].topic);
     }
 }

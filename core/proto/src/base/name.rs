@@ -41,6 +41,11 @@ impl Name {
         }
     }
 
+    /// True if both are clones of one: then they are equal, and otherwise may be.
+    pub fn is_same(&self, other: &Name) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

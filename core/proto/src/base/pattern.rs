@@ -52,6 +52,11 @@ impl Pattern {
         &self.0
     }
 
+    /// True if it matches one topic only, of the same name.
+    pub fn is_exact(&self) -> bool {
+        !self.0.contains('*')
+    }
+
     /// Its segments, in order.
     pub fn segments(&self) -> impl Iterator<Item = &str> {
         self.0.split('.')

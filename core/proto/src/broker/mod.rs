@@ -138,6 +138,8 @@ pub enum Effect {
         id: u64,
         /// The message.
         published: Published,
+        /// There is only one topic that it wants.
+        is_exact: bool,
     },
     /// A registration is live.
     Started {

@@ -121,11 +121,12 @@ impl Broker {
         let subscription = &mut self.topics.subscriptions[key];
         let size = published.message.size() as u64;
         subscription.sent_bytes += size;
+        let is_exact = subscription.pattern.is_exact();
         let registration = &mut self.registrations[subscription.registration];
         registration.used += 1;
         let (session, id) = (registration.session, registration.id);
         self.sessions[session].outgoing += size;
-        self.effects.push_back(Effect::Publish { session, id, published });
+        self.effects.push_back(Effect::Publish { session, id, published, is_exact });
     }
 
     /// The session's connection has been given a published message of this size.

@@ -86,7 +86,9 @@ impl Client {
             Frame::Request { id, request } => self.handle_request(now, id, request),
             Frame::Withdraw { request } => self.handle_withdraw(request),
             Frame::Delivery { id, delivery } => self.handle_delivery(now, id, delivery),
-            Frame::Published { id, published } => self.handle_published(id, published),
+            Frame::Published { id, number, topic, message } => {
+                self.handle_published(now, id, (number, topic, message));
+            }
             Frame::Answered { count } => self.answers_arrived(count),
             Frame::Started { id } => self.registration_started(id),
             _ => self.drop_link(now, "the hub sent a frame that only programs send"),

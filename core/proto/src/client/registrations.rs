@@ -3,8 +3,9 @@
 //! Floor: client.
 
 use super::Client;
-use crate::base::What;
-use crate::base::{Command, Error, Event, Id, Kind, Name, Pattern, Published, Time, Untaken};
+use crate::base::{
+    Command, Error, Event, Id, Kind, Message, Name, Pattern, Published, Time, Untaken, What,
+};
 use crate::wire::Frame;
 
 #[derive(Debug)]
@@ -24,6 +25,8 @@ enum Role {
 #[derive(Clone, Debug)]
 struct Subscriber {
     pattern: Pattern,
+    /// The one topic that it wants, if there is but one: the hub does not name it.
+    topic: Option<Name>,
     buffer: u32,
     /// Messages that have arrived and that the program has not taken yet.
     held: Untaken,
@@ -41,8 +44,9 @@ impl Client {
                 Role::Consumer { name: queue, prefetch, ack_deadline_ms }
             }
             Command::Subscribe { pattern, buffer } => {
+                let topic = Name::parse(pattern.as_str()).ok();
                 let held = Untaken::default();
-                Role::Subscriber(Subscriber { pattern, buffer, held, received: 0 })
+                Role::Subscriber(Subscriber { pattern, topic, buffer, held, received: 0 })
             }
             _ => return,
         };
@@ -67,13 +71,15 @@ impl Client {
                 prefetch: *prefetch,
                 ack_deadline_ms: *ack_deadline_ms,
             },
-            Role::Subscriber(Subscriber { pattern, buffer, held, received }) => Frame::Subscribe {
-                id,
-                pattern: pattern.clone(),
-                buffer: *buffer,
-                held: *held,
-                received: *received,
-            },
+            Role::Subscriber(Subscriber { pattern, buffer, held, received, .. }) => {
+                Frame::Subscribe {
+                    id,
+                    pattern: pattern.clone(),
+                    buffer: *buffer,
+                    held: *held,
+                    received: *received,
+                }
+            }
         };
         self.push(now, &frame);
     }
@@ -103,14 +109,22 @@ impl Client {
     }
 
     /// A message for a subscriber. What was published before it and has not come never does.
-    pub(super) fn handle_published(&mut self, id: Id, published: Published) {
+    pub(super) fn handle_published(
+        &mut self,
+        now: Time,
+        id: Id,
+        (number, topic, message): (u64, Option<Name>, Message),
+    ) {
         let Some(registration) = self.registrations.get_mut(&id) else { return };
         let Role::Subscriber(subscriber) = &mut registration.role else { return };
-        let number = published.number;
+        let Some(topic) = topic.or_else(|| subscriber.topic.clone()) else {
+            return self.drop_link(now, "the hub published something and named no topic");
+        };
         // It has come before.
         if number <= subscriber.received {
             return;
         }
+        let published = Published { topic, number, message };
         let (first, last) = (subscriber.received + 1, number - 1);
         subscriber.received = number;
         subscriber.held.add(published.untaken());

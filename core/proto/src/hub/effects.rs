@@ -3,7 +3,7 @@
 //! Floor: hub.
 
 use super::Hub;
-use crate::base::{Error, Outcome, Time};
+use crate::base::{Error, Outcome, Published, Time};
 use crate::broker::Effect;
 use crate::wire::Frame;
 
@@ -27,9 +27,11 @@ impl Hub {
                 Effect::Deliver { session, id, delivery } => {
                     (session, Frame::Delivery { id, delivery })
                 }
-                Effect::Publish { session, id, published } => {
+                Effect::Publish { session, id, published, is_exact } => {
                     self.broker.handle_given(session, published.message.size() as u64);
-                    (session, Frame::Published { id, published })
+                    let Published { topic, number, message } = published;
+                    let topic = Some(topic).filter(|_| !is_exact);
+                    (session, Frame::Published { id, number, topic, message })
                 }
                 Effect::Started { session, id } => (session, Frame::Started { id }),
                 Effect::Ended { session, id, error } => {

@@ -252,7 +252,9 @@ impl Writer<'_> {
                 w.message(&request.message, request.deadline);
             }),
             Frame::Delivery { id, delivery } => self.delivery(*id, delivery),
-            Frame::Published { id, published } => self.published(*id, published),
+            Frame::Published { id, number, topic, message } => {
+                self.published(*id, (*number, topic.as_ref(), message));
+            }
             other => unreachable!("{other:?} has been written by its caller"),
         }
     }

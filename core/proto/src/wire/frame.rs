@@ -3,8 +3,8 @@
 //! Floor: imports `base`.
 
 use crate::base::{
-    Delivery, Error, Message, Name, Pattern, Peeked, Published, QueueInfo, QueueOptions, Receipt,
-    Request, Time, Untaken, Verdict,
+    Delivery, Error, Message, Name, Pattern, Peeked, QueueInfo, QueueOptions, Receipt, Request,
+    Time, Untaken, Verdict,
 };
 
 pub use crate::base::record::Change;
@@ -250,5 +250,5 @@ pub enum Frame {
     Receipts { ticket: u64, receipts: Vec<Receipt> },
     Peeked { ticket: u64, messages: Vec<Peeked> },
     Queues { ticket: u64, queues: Vec<(Name, QueueInfo)> },
-    Published { id: u64, published: Published },
+    Published { id: u64, number: u64, topic: Option<Name>, message: Message },
 }

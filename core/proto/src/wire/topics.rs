@@ -7,7 +7,7 @@ use bytes::BufMut;
 use super::decode::{Decoded, Reader};
 use super::encode::Writer;
 use super::frame::{Frame, FrameKind};
-use crate::base::{Name, Pattern, Published, Untaken, limits};
+use crate::base::{Message, Name, Pattern, Untaken, limits};
 
 impl Writer<'_> {
     pub(super) fn topics(&mut self, frame: &Frame) {
@@ -36,11 +36,15 @@ impl Writer<'_> {
         }
     }
 
-    pub(super) fn published(&mut self, id: u64, published: &Published) {
+    pub(super) fn published(
+        &mut self,
+        id: u64,
+        (number, topic, message): (u64, Option<&Name>, &Message),
+    ) {
         self.frame(FrameKind::Published, 0, id, |w| {
-            w.out.put_u64_le(published.number);
-            w.short_name(Some(&published.topic));
-            w.message(&published.message, None);
+            w.out.put_u64_le(number);
+            w.short_name(topic);
+            w.message(message, None);
         });
     }
 }
@@ -66,9 +70,8 @@ impl Reader<'_> {
     }
 
     pub(super) fn published(&mut self, id: u64) -> Decoded<Frame> {
-        let (number, topic) = (self.u64()?, self.topic()?);
-        let message = self.message()?.0;
-        Ok(Frame::Published { id, published: Published { topic, number, message } })
+        let (number, topic) = (self.u64()?, self.short_name()?);
+        Ok(Frame::Published { id, number, topic, message: self.message()?.0 })
     }
 
     fn topic(&mut self) -> Decoded<Name> {
