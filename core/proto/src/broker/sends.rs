@@ -213,7 +213,7 @@ impl Broker {
         (sent, entry)
     }
 
-    /// Ids follow each other.
+    /// The id of the message that is taken in next; ids follow each other without a gap.
     pub(super) fn next_message_id(&self) -> u64 {
         (self.config.epoch << 40) + self.message_count + 1
     }

@@ -205,8 +205,8 @@ impl Hub {
             DiskDone::Synced(position) => journal.handle_synced(now, position),
             DiskDone::Prepared(size) => journal.handle_prepared(now, size),
             DiskDone::Read { id, place, bytes } => {
-                let id_of_journal = &self.config.journal_id;
-                let frame = bytes.map(|bytes| journal::read_frame(id_of_journal, place, &bytes));
+                let journal_id = &self.config.journal_id;
+                let frame = bytes.map(|bytes| journal::read_frame(journal_id, place, &bytes));
                 let read = match &frame {
                     Some(Ok(record)) => Fetched::Record(record),
                     Some(Err(_)) => Fetched::Damaged,

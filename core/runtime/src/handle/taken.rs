@@ -25,7 +25,7 @@ pub(crate) struct Taken(Mutex<HashMap<Id, Progress>>);
 
 impl Taken {
     pub(crate) fn insert(&self, id: Id, buffer: u32) {
-        let step = buffer.div_ceil(2).max(1);
+        let step = buffer.div_ceil(2);
         self.0.lock().insert(id, Progress { step, untold: Untaken::default() });
     }
 

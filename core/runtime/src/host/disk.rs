@@ -325,11 +325,11 @@ impl Files {
 
     /// That one message can't be read ends nothing else. It is tried twice, once anew.
     fn read(&mut self, id: u64, place: Place) {
-        let first = self.frame(place).or_else(|_| {
+        let bytes = self.frame(place).or_else(|_| {
             self.open.retain(|(number, _)| *number != place.segment);
             self.frame(place)
         });
-        let bytes = first.inspect_err(|error| {
+        let bytes = bytes.inspect_err(|error| {
             let (path, offset) = (self.directory.segment_text(place.segment), place.offset);
             let offset = u64::from(offset) * 8;
             tracing::error!(%path, offset, %error, "a message can't be read, and is put aside");
