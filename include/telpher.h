@@ -215,11 +215,11 @@
 #define TELPHER_NOTICE_RESUMED 2
 
 // A notice: another host has taken over with `epoch`, or the host has forgotten this session. Open
-// calls ended as TELPHER_HOST_LOST; consumers and services register again by themselves. After a
-// takeover the session mostly goes on: deliveries of queues on disk stay held, and what was not
-// confirmed of sends, verdicts, declarations and batches is repeated by itself. If the session is
-// forgotten, that ended as TELPHER_HOST_LOST, too, and deliveries are void. `memory_lost` tells
-// whether what queues held in memory is gone.
+// calls ended as TELPHER_HOST_LOST; consumers, services and subscribers register again by
+// themselves. After a takeover the session mostly goes on: deliveries of queues on disk stay held,
+// and what was not confirmed of sends, verdicts, declarations and batches is repeated by itself.
+// If the session is forgotten, that ended as TELPHER_HOST_LOST, too, and deliveries are void.
+// `memory_lost` tells whether what queues held in memory is gone.
 #define TELPHER_NOTICE_HUB_CHANGED 3
 
 // A background thread turns the handle; callbacks run there.
@@ -808,8 +808,8 @@ telpher_status telpher_poll(telpher_hub hub,
                             size_t *count_out,
                             int64_t timeout_ms);
 
-// Blocks for the outcome of a ticket, or the next event of a consumer or service, up to
-// `timeout_ms` (0: 30,000). `event->size` is set by the caller. An id of 0 waits for readiness
+// Blocks for the outcome of a ticket, or the next event of a consumer, service or subscriber, up
+// to `timeout_ms` (0: 30,000). `event->size` is set by the caller. An id of 0 waits for readiness
 // after a TELPHER_FULL. The id must have been started with TELPHER_DONE_WAIT.
 //
 // TELPHER_OK says that an event came: how the operation ended is `event->status`. Release the
@@ -839,9 +839,10 @@ telpher_status telpher_events_release(const struct telpher_event *event);
 // - TELPHER_STALE: it has ended.
 telpher_status telpher_cancel(telpher_hub hub, telpher_id id);
 
-// Lets go of an id. A ticket goes on, and its outcome goes nowhere. A consumer or service stops:
-// what was still on its way to it goes back, what it was handed is still to be settled or
-// answered, and its id ends with DONE at its destination. Any thread, also in a callback.
+// Lets go of an id. A ticket goes on, and its outcome goes nowhere. A consumer, service or
+// subscriber stops: what was still on its way to it goes back, what it was handed is still to be
+// settled or answered, and its id ends with DONE at its destination. Published messages that a
+// subscriber has not taken are dropped. Any thread, also in a callback.
 //
 // - TELPHER_STALE: it has ended.
 telpher_status telpher_detach(telpher_hub hub, telpher_id id);

@@ -183,11 +183,11 @@ pub const TELPHER_NOTICE_DISCONNECTED: u32 = 1;
 pub const TELPHER_NOTICE_RESUMED: u32 = 2;
 
 /// A notice: another host has taken over with `epoch`, or the host has forgotten this session. Open
-/// calls ended as TELPHER_HOST_LOST; consumers and services register again by themselves. After a
-/// takeover the session mostly goes on: deliveries of queues on disk stay held, and what was not
-/// confirmed of sends, verdicts, declarations and batches is repeated by itself. If the session is
-/// forgotten, that ended as TELPHER_HOST_LOST, too, and deliveries are void. `memory_lost` tells
-/// whether what queues held in memory is gone.
+/// calls ended as TELPHER_HOST_LOST; consumers, services and subscribers register again by
+/// themselves. After a takeover the session mostly goes on: deliveries of queues on disk stay held,
+/// and what was not confirmed of sends, verdicts, declarations and batches is repeated by itself.
+/// If the session is forgotten, that ended as TELPHER_HOST_LOST, too, and deliveries are void.
+/// `memory_lost` tells whether what queues held in memory is gone.
 pub const TELPHER_NOTICE_HUB_CHANGED: u32 = 3;
 
 /// A background thread turns the handle; callbacks run there.

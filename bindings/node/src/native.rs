@@ -108,7 +108,7 @@ impl Native {
         self.shared.with_id(slot, Hub::cancel);
     }
 
-    /// Stops the consumer or service of a slot.
+    /// Stops the consumer, service or subscriber of a slot.
     #[napi(catch_unwind)]
     pub fn detach(&self, slot: u32) {
         self.shared.with_id(slot, Hub::detach);

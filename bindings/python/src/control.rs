@@ -27,7 +27,7 @@ impl Core {
         self.hub.cancel(id).map_err(|error| raise(py, &error))
     }
 
-    /// Lets go of a ticket; stops a consumer or service.
+    /// Lets go of a ticket; stops a consumer, service or subscriber.
     fn detach(&self, py: Python<'_>, id: Id) -> PyResult<()> {
         self.hub.detach(id).map_err(|error| raise(py, &error))
     }

@@ -63,7 +63,7 @@ impl Core {
         outcome_out(py, self.outcome(py, id)?, self.zero_copy)
     }
 
-    /// Starts a consumer or service and blocks until it is live.
+    /// Starts a consumer, service or subscriber and blocks until it is live.
     fn register(&self, py: Python<'_>, command: &PyCommand, timeout: Option<f64>) -> PyResult<Id> {
         let until = Until::new(timeout_in(py, timeout)?);
         let id = self.submit(py, command, until, true, || Done::Wait)?;
@@ -89,7 +89,8 @@ impl Core {
         self.submit(py, command, Until::new(Timeout::Default), may_wait, log).map(drop)
     }
 
-    /// Blocks for the next events of a consumer or service: one, and what else is there already.
+    /// Blocks for the next events of a consumer, service or subscriber: one, and what else is there
+    /// already.
     fn next<'py>(
         &self,
         py: Python<'py>,

@@ -152,7 +152,7 @@ impl Hub {
         Ok((Hub { inner: Arc::new(Inner { shared }) }, id))
     }
 
-    /// Starts an operation; never blocks. The id names its ticket, consumer or service.
+    /// Starts an operation; never blocks. The id names its ticket, consumer, service or subscriber.
     ///
     /// # Errors
     ///
@@ -200,8 +200,8 @@ impl Hub {
         Ok(id)
     }
 
-    /// Blocks for the outcome of a ticket, or the next event of a consumer or service. Id 0 waits
-    /// for readiness: until half of what may be in flight is free.
+    /// Blocks for the outcome of a ticket, or the next event of a consumer, service or subscriber.
+    /// Id 0 waits for readiness: until half of what may be in flight is free.
     ///
     /// # Errors
     ///
@@ -290,9 +290,10 @@ impl Hub {
         Ok(())
     }
 
-    /// Lets go of an id: a ticket's outcome goes nowhere; a consumer or service is stopped and its
-    /// id ends with `Done`. What had arrived for it and was not taken goes back as if untouched;
-    /// what was taken stays the program's to settle or answer.
+    /// Lets go of an id: a ticket's outcome goes nowhere; a consumer, service or subscriber is
+    /// stopped and its id ends with `Done`. What had arrived for it and was not taken goes back as
+    /// if untouched, or, of a subscriber, is dropped; what was taken stays the program's to settle
+    /// or answer.
     ///
     /// # Errors
     ///
@@ -302,7 +303,7 @@ impl Hub {
         self.shared().detach(id)
     }
 
-    /// As `detach`, for a consumer or service whose end nobody will ask for.
+    /// As `detach`, for a consumer, service or subscriber whose end nobody will ask for.
     pub(crate) fn forget(&self, id: Id) {
         if self.shared().check_open().is_ok() {
             self.shared().forget(id);

@@ -114,14 +114,14 @@ class Core:
     def run(self, command: Command[_T], timeout: float | None) -> _T:
         """Starts an operation and blocks for its outcome."""
     def register(self, command: Command[None], timeout: float | None) -> int:
-        """Starts a consumer or service and blocks until it is live."""
+        """Starts a consumer, service or subscriber and blocks until it is live."""
     def start(self, command: Command[Any], timeout: float | None, user: int, may_wait: bool) -> int:
         """Starts an operation whose events come from poll, with the number `user`."""
     def fire(self, command: Command[None], may_wait: bool) -> None:
         """Starts an operation that nobody waits for; its failure is logged."""
     def next(self, id: int, capacity: int, timeout: float | None) -> list[tuple[int, int, Any]]:
-        """Blocks for the next events of a consumer or service: one, and what else is there
-        already.
+        """Blocks for the next events of a consumer, service or subscriber: one, and what
+        else is there already.
         """
     def poll(self, capacity: int, timeout: float) -> list[tuple[int, int, Any]]:
         """Takes what has ended or arrived; blocks for the first."""
@@ -132,7 +132,7 @@ class Core:
     def cancel(self, id: int) -> None:
         """Asks for a ticket's end."""
     def detach(self, id: int) -> None:
-        """Lets go of a ticket; stops a consumer or service."""
+        """Lets go of a ticket; stops a consumer, service or subscriber."""
     def release(self, deliveries: list[int]) -> None:
         """Gives deliveries back untouched, without waiting."""
     def request_cancelled(self, request: int) -> bool:

@@ -14,7 +14,7 @@ pub type Id = u64;
 /// Something has ended or arrived.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Which ticket, consumer or service; 0 for the handle itself.
+    /// Which ticket, consumer, service or subscriber; 0 for the handle itself.
     pub id: Id,
     /// What the program gave when it started that.
     pub user: u64,
@@ -27,7 +27,7 @@ pub struct Event {
 pub enum What {
     /// The ticket has ended; nothing more comes for this id.
     Done(Result<Outcome, Error>),
-    /// The consumer or service is live in the hub.
+    /// The consumer, service or subscriber is live in the hub.
     Started,
     /// A message for a consumer.
     Delivery(Delivery),
@@ -191,7 +191,8 @@ pub enum Notice {
     /// The connection is back, and the session with it.
     Resumed,
     /// Another host has taken over, or the host has forgotten this session: open tickets ended as
-    /// `HOST_LOST`, deliveries are void, consumers and services register again by themselves.
+    /// `HOST_LOST`, deliveries are void, consumers, services and subscribers register again by
+    /// themselves.
     HubChanged {
         /// The new host's epoch.
         epoch: u64,

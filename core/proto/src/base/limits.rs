@@ -43,7 +43,7 @@ pub const NAMES_PER_HUB_MAX: usize = 100_000;
 /// Sessions that one hub serves at once.
 pub const SESSIONS_MAX: usize = 10_000;
 
-/// Consumers and services that one session may have.
+/// Consumers, services and subscribers that one session may have.
 pub const REGISTRATIONS_PER_SESSION_MAX: usize = 4_096;
 
 /// Newest minus oldest unconfirmed sequence of a producer stays below this: what a hub remembers.

@@ -124,8 +124,8 @@ pub(super) struct Session {
     pub answered: u64,
     kept: VecDeque<(u64, CallResult)>,
     kept_first: u64,
-    /// Tickets, consumers and services known here that are open for the resuming program: it
-    /// repeats each of them once, perhaps after they have ended here.
+    /// Tickets, consumers, services and subscribers known here that are open for the resuming
+    /// program: it repeats each of them once, perhaps after they have ended here.
     pub repeated: Set<u64>,
 }
 
@@ -183,7 +183,8 @@ pub struct Resumed {
     pub deliveries: Set<u64>,
     /// Requests that it handles, or whose answers are on their way.
     pub requests: Set<u64>,
-    /// Tickets, consumers and services that are open; others were cancelled or stopped.
+    /// Tickets, consumers, services and subscribers that are open; others were cancelled or
+    /// stopped.
     pub open: Set<u64>,
 }
 

@@ -180,8 +180,8 @@ impl Client {
         Ok(())
     }
 
-    /// Lets go of a consumer or service: it ends at once. What it was handed stays held; what is
-    /// still on its way goes back. A ticket is not touched.
+    /// Lets go of a consumer, service or subscriber: it ends at once. What it was handed stays
+    /// held; what is still on its way goes back. A ticket is not touched.
     pub fn detach(&mut self, now: Time, id: Id) {
         if let Some(registration) = self.registrations.remove(&id) {
             self.push(now, &Frame::Stop { id });

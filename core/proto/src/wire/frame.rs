@@ -41,7 +41,7 @@ frame_kinds! {
     Cancel = 0x05;
     /// Registers a service.
     Serve = 0x06;
-    /// Ends a consumer or service.
+    /// Ends a consumer, service or subscriber.
     Stop = 0x07;
     /// A handler's answer.
     Answer = 0x08;
@@ -87,7 +87,7 @@ frame_kinds! {
     Bye = 0x82;
     /// A call's reply.
     Reply = 0x83;
-    /// An operation failed, or a consumer or service ended.
+    /// An operation failed, or a consumer, service or subscriber ended.
     Failed = 0x84;
     /// An operation is done.
     Done = 0x85;
@@ -105,7 +105,7 @@ frame_kinds! {
     Delivery = 0x8b;
     /// How many answers have arrived.
     Answered = 0x8c;
-    /// A consumer or service is live.
+    /// A consumer, service or subscriber is live.
     Started = 0x8d;
     /// A batch is done.
     Receipts = 0x8e;
@@ -200,7 +200,8 @@ pub enum HeldKind {
     Deliveries = 0,
     /// Requests that it handles, or whose answers are on their way.
     Requests = 1,
-    /// Tickets, consumers and services that are open; others were cancelled or stopped.
+    /// Tickets, consumers, services and subscribers that are open; others were cancelled or
+    /// stopped.
     Open = 2,
 }
 

@@ -264,8 +264,8 @@ impl Driver {
         self.shared.release(ticket.counted);
     }
 
-    /// What has arrived for a consumer or service, or for all, and was not taken by the program,
-    /// goes to others.
+    /// What has arrived for a consumer, service or subscriber, or for all, and was not taken by the
+    /// program, goes to others.
     fn give_back_unseen(&mut self, now: Time, id: Option<Id>) {
         let mut unseen = Vec::new();
         self.outgoing.take_unseen(id, &mut unseen);

@@ -59,7 +59,8 @@ impl Events {
         count
     }
 
-    /// Takes out what has arrived for a consumer or service, or for all, and was not polled yet.
+    /// Takes out what has arrived for a consumer, service or subscriber, or for all, and was not
+    /// polled yet.
     pub(crate) fn take_unseen(&mut self, id: Option<Id>, unseen: &mut Vec<Event>) {
         let waiting = std::mem::take(&mut self.deliveries);
         for handover in waiting {

@@ -44,7 +44,7 @@ impl Outgoing {
         self.batch.is_empty() && self.calls.is_empty()
     }
 
-    /// Takes out what has arrived for a consumer or service, or for all.
+    /// Takes out what has arrived for a consumer, service or subscriber, or for all.
     pub(super) fn take_unseen(&mut self, id: Option<Id>, unseen: &mut Vec<Event>) {
         let mut arrived = |handover: &Handover| {
             let event = &handover.event;

@@ -43,7 +43,7 @@ pub(crate) struct Ticket {
     /// Bytes counted as in flight; `None` if it is not counted.
     pub(crate) counted: Option<usize>,
     pub(crate) callback: Option<Callback>,
-    /// A consumer or service.
+    /// A consumer, service or subscriber.
     pub(crate) is_stream: bool,
     /// That of the handle's own opening.
     pub(crate) is_opening: bool,

@@ -181,7 +181,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Stops a consumer or service whose end nobody will ask for.
+    /// Stops a consumer, service or subscriber whose end nobody will ask for.
     pub(crate) fn forget(&self, id: Id) {
         self.outcomes.lock().forget(id);
         self.submit(Submission::Detach(id));

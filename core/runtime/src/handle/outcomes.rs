@@ -1,7 +1,7 @@
 //! Outcomes that somebody waits for by id.
 //!
-//! A ticket has an entry from its start until it is redeemed; a consumer or service until its end
-//! is. Several threads may wait for one id: each event goes to one of them.
+//! A ticket has an entry from its start until it is redeemed; a consumer, service or subscriber
+//! until its end is. Several threads may wait for one id: each event goes to one of them.
 //!
 //! Floor: sync.
 
@@ -23,7 +23,7 @@ pub(crate) struct Handover {
 
 #[derive(Default)]
 struct Entry {
-    /// A consumer or service.
+    /// A consumer, service or subscriber.
     is_stream: bool,
     /// Nobody will ask for its end.
     is_forgotten: bool,
@@ -154,8 +154,8 @@ impl Outcomes {
         self.entries.values_mut().for_each(|entry| entry.wake_all(wake));
     }
 
-    /// Forgets a ticket; a consumer or service stays until its end is redeemed. Returns what had
-    /// arrived for it.
+    /// Forgets a ticket; a consumer, service or subscriber stays until its end is redeemed. Returns
+    /// what had arrived for it.
     pub(crate) fn detach(
         &mut self,
         id: Id,
@@ -171,7 +171,8 @@ impl Outcomes {
         Ok(end)
     }
 
-    /// Takes out what has arrived for a consumer or service, or for all, and was not asked for yet.
+    /// Takes out what has arrived for a consumer, service or subscriber, or for all, and was not
+    /// asked for yet.
     pub(crate) fn take_unseen(&mut self, id: Option<Id>, unseen: &mut Vec<Event>) {
         for (key, entry) in &mut self.entries {
             if entry.is_stream && id.is_none_or(|id| id == *key) {
@@ -180,7 +181,7 @@ impl Outcomes {
         }
     }
 
-    /// Nobody will ask for anything more of this consumer or service.
+    /// Nobody will ask for anything more of this consumer, service or subscriber.
     pub(crate) fn forget(&mut self, id: Id) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.is_forgotten = true;

@@ -215,7 +215,7 @@ fn outcome(event: Event) -> Result<Outcome, Error> {
     }
 }
 
-/// Starts a consumer or service, and waits until it is live.
+/// Starts a consumer, service or subscriber, and waits until it is live.
 fn start_stream(hub: &Hub, command: Command) -> Result<Id, Error> {
     let id = hub.start(command, Timeout::Default, Done::Wait)?;
     match hub.wait(id, Timeout::Default) {
@@ -232,8 +232,8 @@ fn ended_early() -> Error {
     Error::new(Kind::Closed, "it ended before it was live")
 }
 
-/// The next thing that `pick` wants of a consumer or service; `None` if none came in time, or it
-/// has ended in peace.
+/// The next thing that `pick` wants of a consumer, service or subscriber; `None` if none came in
+/// time, or it has ended in peace.
 fn next<T>(
     hub: &Hub,
     id: Id,

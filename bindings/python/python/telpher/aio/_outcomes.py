@@ -12,7 +12,7 @@ from telpher.errors import Error
 
 
 class Sink(Protocol):
-    """A consumer or service, which gets many events."""
+    """A consumer, service or subscriber, which gets many events."""
 
     def take(self, tag: int, value: Any) -> None:
         """Take an event; `DONE` or `FAILED` is the last."""

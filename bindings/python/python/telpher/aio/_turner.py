@@ -1,9 +1,9 @@
 """Turns a handle on an asyncio loop.
 
 A turn: the handle's descriptor becomes readable, `poll` gives a list of events, each ends a future
-or goes to its consumer or service. What is started meanwhile is sent once a tick, at once if
-nothing else is in flight. A handle that is `FULL` makes new operations wait in line until it is
-ready; none overtakes. Nothing here blocks, and no event's failure reaches the loop.
+or goes to its consumer, service or subscriber. What is started meanwhile is sent once a tick, at
+once if nothing else is in flight. A handle that is `FULL` makes new operations wait in line until
+it is ready; none overtakes. Nothing here blocks, and no event's failure reaches the loop.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ class Turner:
         return future
 
     def register(self, command: Command[None], timeout: float | None, sink: Sink) -> int:
-        """Start a consumer or service whose events `sink` takes; its id."""
+        """Start a consumer, service or subscriber whose events `sink` takes; its id."""
         number = next(self._numbers)
         ticket = self.core.start(command, timeout, number, False)
         self._outcomes.sinks[number] = sink
@@ -63,7 +63,7 @@ class Turner:
         return ticket
 
     def stop(self, ticket: int) -> None:
-        """Stop a consumer or service; nothing if it has ended."""
+        """Stop a consumer, service or subscriber; nothing if it has ended."""
         try:
             self.core.detach(ticket)
         except Error:
