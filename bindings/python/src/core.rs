@@ -13,8 +13,9 @@ use telpher::{Done, Event, Hub, Id, OpenOptions, Timeout, What};
 use crate::command::PyCommand;
 use crate::convert::timeout_in;
 use crate::error::{log_unseen, raise};
-use crate::event::outcome_out;
+use crate::event::{event_out, outcome_out};
 use crate::open::Opening;
+use crate::registration::Registration;
 use crate::until::Until;
 
 /// A handle to a hub, for the package's own use.
@@ -64,10 +65,16 @@ impl Core {
     }
 
     /// Starts a consumer, service or subscriber and blocks until it is live.
-    fn register(&self, py: Python<'_>, command: &PyCommand, timeout: Option<f64>) -> PyResult<Id> {
+    fn register(
+        &self,
+        py: Python<'_>,
+        command: &PyCommand,
+        timeout: Option<f64>,
+    ) -> PyResult<Registration> {
         let until = Until::new(timeout_in(py, timeout)?);
         let id = self.submit(py, command, until, true, || Done::Wait)?;
-        self.live(py, id).map(|()| id)
+        let registration = Registration { hub: self.hub.clone(), id };
+        self.live(py, id).map(|()| registration)
     }
 
     /// Starts an operation whose events come from poll, with the number `user`.
@@ -90,26 +97,30 @@ impl Core {
     }
 
     /// Blocks for the next events of a consumer, service or subscriber: one, and what else is there
-    /// already.
-    fn next<'py>(
+    /// already. They are added to `events`, which lasts also when Ctrl-C comes as this returns.
+    fn next(
         &self,
-        py: Python<'py>,
+        py: Python<'_>,
         id: Id,
+        events: &Bound<'_, PyAny>,
         capacity: usize,
         timeout: Option<f64>,
-    ) -> PyResult<Bound<'py, PyList>> {
+    ) -> PyResult<()> {
         let until = Until::new(timeout_in(py, timeout)?);
-        let events = self.patiently(py, until, |hub, left| {
-            let mut events = vec![hub.wait(id, left)?];
-            while events.len() < capacity && !matches!(events.last().map(is_end), Some(true)) {
+        let taken = self.patiently(py, until, |hub, left| {
+            let mut taken = vec![hub.wait(id, left)?];
+            while taken.len() < capacity && !matches!(taken.last().map(is_end), Some(true)) {
                 match hub.wait(id, Timeout::After(std::time::Duration::ZERO)) {
-                    Ok(event) => events.push(event),
+                    Ok(event) => taken.push(event),
                     Err(_) => break,
                 }
             }
-            Ok(events)
+            Ok(taken)
         })?;
-        self.list(py, events)
+        for event in taken {
+            events.call_method1("append", (event_out(py, event, self.zero_copy)?,))?;
+        }
+        Ok(())
     }
 
     /// Takes what has ended or arrived; blocks for the first.

@@ -17,6 +17,7 @@ mod payload;
 mod queue_command;
 mod queue_info;
 mod queue_options;
+mod registration;
 mod topic_command;
 mod types;
 mod until;
@@ -35,6 +36,8 @@ mod _telpher {
     use crate::payload::Payload;
     #[pymodule_export]
     use crate::queue_info::QueueInfo;
+    #[pymodule_export]
+    use crate::registration::Registration;
     #[pymodule_export]
     use crate::types::{HubInfo, Notice, Receipt, Stats};
 

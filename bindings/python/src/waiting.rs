@@ -106,7 +106,7 @@ impl Core {
     pub fn live(&self, py: Python<'_>, id: Id) -> PyResult<()> {
         let never = Until::new(Timeout::Never);
         let first = self.patiently(py, never, |hub, left| hub.wait(id, left));
-        match first.inspect_err(|_| drop(self.hub.detach(id)))?.what {
+        match first?.what {
             What::Done(Err(error)) => Err(raise(py, &error)),
             _ => Ok(()),
         }

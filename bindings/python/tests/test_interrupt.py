@@ -4,6 +4,7 @@ import signal
 import time
 
 import pytest
+import telpher
 from conftest import Script
 
 PROGRAM = """
@@ -63,6 +64,33 @@ def test_a_signal_handler_that_raises_nothing_lets_the_wait_go_on(script) -> Non
     wait_until_asleep(running.process.pid)
     running.process.send_signal(signal.SIGUSR1)
     assert running.ends()[:2] == (0, "from the handler\n")
+
+
+def test_a_consumer_that_ctrl_c_keeps_from_the_program_takes_nothing() -> None:
+    with telpher.open("mem://begun") as hub:
+        queue = hub.queue("work")
+        queue.declare()
+        core = hub._core
+        hub._core = InterruptedAtReturn(core)
+        with pytest.raises(KeyboardInterrupt):
+            queue.consume()
+        hub._core = core
+        queue.send(b"for the next")
+        assert queue.receive(timeout=10).body == b"for the next"
+
+
+class InterruptedAtReturn:
+    """A handle in which Ctrl-C comes as a registration returns."""
+
+    def __init__(self, core: object) -> None:
+        self.core = core
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.core, name)
+
+    def register(self, *arguments: object) -> None:
+        self.core.register(*arguments)
+        raise KeyboardInterrupt
 
 
 BATCH = """

@@ -131,7 +131,7 @@ def test_a_loop_over_topics_ends_with_its_hub(url: str) -> None:
 def test_a_dropped_subscriber_is_stopped(hub: telpher.Hub) -> None:
     subscriber = hub.subscribe("**")
     hub.topic("news").publish(b"")
-    number = subscriber._id
+    number = subscriber._registration.id
     del subscriber
     with pytest.raises(telpher.Stale):
         hub._core.detach(number)

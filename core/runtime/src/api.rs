@@ -304,7 +304,7 @@ impl Hub {
     }
 
     /// As `detach`, for a consumer, service or subscriber whose end nobody will ask for.
-    pub(crate) fn forget(&self, id: Id) {
+    pub fn forget(&self, id: Id) {
         if self.shared().check_open().is_ok() {
             self.shared().forget(id);
         }

@@ -24,5 +24,6 @@ class Consumer(Stream[Job]):
         super().__init__(hub, command, timeout, lambda fields: Job(hub, fields))
 
     def _let_go(self) -> None:
-        self._hub._core.release([fields[0] for fields in self._waiting])
+        held = [value[0] for _, tag, value in self._waiting if tag == DELIVERY]
+        self._hub._core.release(held)
         super()._let_go()

@@ -4,9 +4,10 @@ import contextlib
 import logging
 import math
 import threading
+from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from telpher._events import DONE, FAILED, REQUEST
 from telpher._request import CURRENT, Request
@@ -33,7 +34,8 @@ class Service:
         self.name = name
         self._hub = hub
         self._handler = handler
-        self._id = hub._core.register(command, timeout)
+        self._registration = hub._core.register(command, timeout)
+        self._id = self._registration.id
         self._threads = [
             threading.Thread(target=self._work, name=f"telpher-{name}-{number}", daemon=True)
             for number in range(command.concurrency)
@@ -70,13 +72,15 @@ class Service:
 
     def _work(self) -> None:
         core = self._hub._core
+        events: deque[tuple[int, int, Any]] = deque()
         try:
             while True:
-                for _, tag, value in core.next(self._id, 1, math.inf):
-                    if tag == REQUEST:
-                        self._handle(Request(core, self._fire, self.name, value))
-                    elif tag in (DONE, FAILED):
-                        return
+                core.next(self._id, events, 1, math.inf)
+                _, tag, value = events.popleft()
+                if tag == REQUEST:
+                    self._handle(Request(core, self._fire, self.name, value))
+                elif tag in (DONE, FAILED):
+                    return
         except (Closed, Forked, Stale):
             return  # The service is closed; another thread took its end.
         except Error:

@@ -35,12 +35,11 @@ class Stream(Generic[T]):
     ) -> None:
         self._hub = hub
         self._make = make
-        self._waiting: deque[Any] = deque()
+        self._waiting: deque[tuple[int, int, Any]] = deque()
         self._waiting_max = min(waiting_max, BATCH)
         self._fetching = threading.Lock()
         self._ended: Error | None = None
-        self._id = 0
-        self._id = hub._core.register(command, timeout)
+        self._registration = hub._core.register(command, timeout)
 
     def receive(self, *, timeout: float | None = None) -> T:
         """The next message; `Pending` if none comes within `timeout` seconds (None: 30)."""
@@ -54,24 +53,27 @@ class Stream(Generic[T]):
                 if self._ended is not None:
                     raise self._ended
                 if self._waiting:
-                    return self._make(self._waiting.popleft())
+                    _, tag, value = self._waiting.popleft()
+                    if tag == self._arrival:
+                        return self._make(value)
+                    continue
                 left = math.inf if until == math.inf else max(until - time.monotonic(), 0.0)
                 self._fetch(left)
         finally:
             self._fetching.release()
 
     def _fetch(self, timeout: float) -> None:
-        for _, tag, value in self._hub._core.next(self._id, self._waiting_max, timeout):
-            if tag == self._arrival:
-                self._waiting.append(value)
-            elif tag in (DONE, FAILED):
-                self._ended = value if tag == FAILED else Closed("the iterator is closed")
-                self._let_go()
+        waiting = self._waiting
+        self._hub._core.next(self._registration.id, waiting, self._waiting_max, timeout)
+        _, tag, value = waiting[-1]  # The end is the last of all.
+        if tag in (DONE, FAILED):
+            self._ended = value if tag == FAILED else Closed("the iterator is closed")
+            self._let_go()
 
     def close(self) -> None:
         """Stop; what was not handed out goes back to its queue, and a subscriber's is gone."""
         with contextlib.suppress(Stale, Closed):
-            self._hub._core.detach(self._id)
+            self._hub._core.detach(self._registration.id)
         with contextlib.suppress(Error), self._fetching:  # Whoever fetches gets the end first.
             while self._ended is None:
                 self._fetch(math.inf)
@@ -101,6 +103,6 @@ class Stream(Generic[T]):
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_id", 0) and self._ended is None:
+        if hasattr(self, "_registration") and self._ended is None:
             with contextlib.suppress(Error):
                 self.close()

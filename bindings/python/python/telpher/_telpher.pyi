@@ -1,5 +1,6 @@
 """The native half of Telpher; the package `telpher` is its public face."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from types import GenericAlias
 from typing import Any, Final, Generic, Literal, TypeVar, final
@@ -105,6 +106,14 @@ class Command(Generic[_T]):
         """Requests that a service handles at once; 0 for every other command."""
 
 @final
+class Registration:
+    """A consumer, service or subscriber: stopped when this is dropped."""
+
+    @property
+    def id(self) -> int:
+        """What its events are asked for with."""
+
+@final
 class Core:
     """A handle to a hub, for the package's own use."""
 
@@ -113,15 +122,21 @@ class Core:
         """Blocks until the hub is open."""
     def run(self, command: Command[_T], timeout: float | None) -> _T:
         """Starts an operation and blocks for its outcome."""
-    def register(self, command: Command[None], timeout: float | None) -> int:
+    def register(self, command: Command[None], timeout: float | None) -> Registration:
         """Starts a consumer, service or subscriber and blocks until it is live."""
     def start(self, command: Command[Any], timeout: float | None, user: int, may_wait: bool) -> int:
         """Starts an operation whose events come from poll, with the number `user`."""
     def fire(self, command: Command[None], may_wait: bool) -> None:
         """Starts an operation that nobody waits for; its failure is logged."""
-    def next(self, id: int, capacity: int, timeout: float | None) -> list[tuple[int, int, Any]]:
-        """Blocks for the next events of a consumer, service or subscriber: one, and what
-        else is there already.
+    def next(
+        self,
+        id: int,
+        events: deque[tuple[int, int, Any]],
+        capacity: int,
+        timeout: float | None,
+    ) -> None:
+        """Blocks for the next events of a consumer, service or subscriber, one and what else is
+        there already, and adds them to `events`.
         """
     def poll(self, capacity: int, timeout: float) -> list[tuple[int, int, Any]]:
         """Takes what has ended or arrived; blocks for the first."""
@@ -322,6 +337,7 @@ __all__ = [
     "Payload",
     "QueueInfo",
     "Receipt",
+    "Registration",
     "Stats",
     "check_timeout",
 ]
