@@ -166,7 +166,10 @@ impl Hub {
         check_span(timeout)?;
         let is_stream = matches!(
             command,
-            Command::Serve { .. } | Command::Consume { .. } | Command::Subscribe { .. }
+            Command::Serve { .. }
+                | Command::Consume { .. }
+                | Command::Subscribe { .. }
+                | Command::Read { .. }
         );
         let deadline = match timeout {
             // A registration is without bound unless a time is stated.
@@ -192,8 +195,10 @@ impl Hub {
         if destination == Destination::Wait {
             shared.outcomes.lock().insert(id, is_stream);
         }
-        if let Command::Subscribe { buffer, .. } = &command {
-            shared.taken.insert(id, *buffer);
+        match &command {
+            Command::Subscribe { buffer, .. } => shared.taken.insert(id, *buffer),
+            Command::Read { reading, .. } => shared.taken.insert_reader(id, reading.buffer),
+            _ => {}
         }
         let ticket = Ticket { id, user, counted, callback, is_stream, is_opening: false };
         shared.submit(Submission::Start { ticket, command, deadline });

@@ -8,6 +8,7 @@ use super::limits;
 use super::message::Message;
 use super::name::Name;
 use super::pattern::{Pattern, check_topic};
+use super::stream::{Reading, StreamOptions};
 
 /// One operation. Starting it yields an [`Id`]; see each variant for how it ends.
 #[derive(Clone, Debug)]
@@ -128,6 +129,46 @@ pub enum Command {
         /// 1 to 65,536: beyond that the oldest are lost.
         buffer: u32,
     },
+    /// Makes a stream, or checks that it is as stated.
+    DeclareStream {
+        /// The stream.
+        stream: Name,
+        /// How it shall be.
+        options: StreamOptions,
+    },
+    /// Removes a stream with everything in it.
+    DeleteStream {
+        /// The stream.
+        stream: Name,
+    },
+    /// Ends with the stream's figures.
+    InspectStream {
+        /// The stream.
+        stream: Name,
+    },
+    /// Ends with the names and figures of streams, in the order of their names.
+    ListStreams {
+        /// Only those behind this name.
+        after: Option<Name>,
+    },
+    /// Appends a record to a stream; ends with its partition and offset.
+    Append {
+        /// The stream.
+        stream: Name,
+        /// The record. Those with the same key are in one partition, in order.
+        message: Message,
+        /// The partition; `None`: the key's, or without a key any.
+        partition: Option<u32>,
+        /// Only if this is the offset that the partition's next record gets.
+        expect: Option<u64>,
+    },
+    /// Reads a stream: `Started` once, then a `Record` event each, until its end or detached.
+    Read {
+        /// The stream.
+        stream: Name,
+        /// Which records.
+        reading: Reading,
+    },
     /// Changes how many messages a consumer holds at once; 0 pauses it.
     Credit {
         /// The consumer.
@@ -146,6 +187,13 @@ impl Command {
     pub fn check(&self) -> Result<(), Error> {
         match self {
             Command::Call { message, .. } | Command::Send { message, .. } => message.check(),
+            Command::Append { message, partition, .. } => {
+                let most = u64::from(limits::PARTITIONS_MAX) - 1;
+                within("partition", partition.unwrap_or(0).into(), 0, most)?;
+                message.check()
+            }
+            Command::DeclareStream { options, .. } => options.check(),
+            Command::Read { reading, .. } => reading.check(),
             Command::Serve { concurrency, line_max, .. } => {
                 within("concurrency", u64::from(*concurrency), 1, limits::CONCURRENCY_MAX.into())?;
                 within("line_max", u64::from(*line_max), 0, limits::LINE_MAX.into())
@@ -181,6 +229,7 @@ impl Command {
         match self {
             Command::Call { message, .. }
             | Command::Send { message, .. }
+            | Command::Append { message, .. }
             | Command::Publish { message, .. } => message.size(),
             Command::Reply { reply: Ok(message), .. } => message.size(),
             Command::Batch { parts } => parts.iter().map(Part::size).sum(),

@@ -75,7 +75,7 @@ kinds! {
     WouldDeadlock = 8, "WOULD_DEADLOCK", Never;
     /// The hub cannot do this; the text names the feature. Nothing was done.
     Unsupported = 9, "UNSUPPORTED", Never;
-    /// No queue has this name.
+    /// No queue or stream has this name.
     NotFound = 10, "NOT_FOUND", Never;
     /// It exists with other options; the text names the difference. Nothing was changed.
     Mismatch = 11, "MISMATCH", Never;
@@ -119,6 +119,10 @@ kinds! {
     NoSpace = 30, "NO_SPACE", Never;
     /// Damage was found on disk; the text names the file and the offset. Nothing of it is used.
     Corrupt = 31, "CORRUPT", Never;
+    /// What was to be read is not kept any more, or not there yet; the text tells the range.
+    OutOfRange = 32, "OUT_OF_RANGE", Never;
+    /// The partition's next offset is another than was expected. Nothing was appended.
+    Conflict = 33, "CONFLICT", Never;
 }
 
 /// Why an operation could not be started, or how it ended.

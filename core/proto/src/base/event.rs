@@ -6,6 +6,7 @@ use super::command::Overflow;
 use super::error::Error;
 use super::message::Message;
 use super::name::Name;
+use super::stream::{Appended, StreamInfo, StreamRecord};
 use super::time::Time;
 
 /// Names a ticket, a consumer or a service of one handle. Never 0, never used again.
@@ -35,6 +36,8 @@ pub enum What {
     Request(Request),
     /// A message for a subscriber.
     Published(Published),
+    /// A record for a reader.
+    Record(StreamRecord),
     /// A subscriber was too slow, or its connection broke: these messages never come.
     Gap {
         /// The number of the first of them.
@@ -77,6 +80,12 @@ pub enum Outcome {
     Peeked(Vec<Peeked>),
     /// Queues by name; as many as fit into one answer, at least one if there is any.
     Queues(Vec<(Name, QueueInfo)>),
+    /// Where a record was appended.
+    Appended(Appended),
+    /// A stream's figures.
+    Stream(Box<StreamInfo>),
+    /// Streams by name; as many as fit into one answer, at least one if there is any.
+    Streams(Vec<(Name, StreamInfo)>),
 }
 
 /// Which hub a handle has reached.

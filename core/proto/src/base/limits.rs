@@ -109,6 +109,32 @@ pub const SUBSCRIPTION_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Bytes of bodies, keys and headers that wait in the hub for all subscribers.
 pub const TOPIC_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
+/// Partitions of a stream.
+pub const PARTITIONS_MAX: u32 = 1_024;
+
+/// Partitions of all streams of one hub: each is stated anew in each segment of the journal.
+pub const PARTITIONS_PER_HUB_MAX: usize = 100_000;
+
+/// Bytes of one partition of a stream in memory if it does not say.
+pub const STREAM_BYTES_MEMORY_DEFAULT: u64 = 64 * 1024 * 1024;
+
+/// Bytes of one partition of a stream on disk if it does not say.
+pub const STREAM_BYTES_DISK_DEFAULT: u64 = 1024 * 1024 * 1024;
+
+/// Bytes of records on their way to a reader if it does not say.
+pub const READ_BUFFER_DEFAULT: u32 = 1024 * 1024;
+
+/// Most bytes of records that may be on their way to a reader.
+pub const READ_BUFFER_MAX: u32 = 64 * 1024 * 1024;
+
+/// Bytes of records from which on a program gathers no more into one batch while another is on its
+/// way: enough that the work per batch no longer shows.
+pub const APPEND_GATHERED: usize = 256 * 1024;
+
+/// Batches of one partition that a program has on their way before it gathers more: one that is
+/// being written down, one that follows.
+pub const APPENDS_IN_FLIGHT: u32 = 2;
+
 /// Messages in a queue if it does not say.
 pub const QUEUE_LENGTH_DEFAULT: u64 = 1_000_000;
 

@@ -3,6 +3,7 @@
 //!
 //! Floor: imports nothing of Telpher.
 
+pub mod batch;
 pub mod command;
 pub mod error;
 pub mod event;
@@ -14,6 +15,7 @@ pub mod random;
 pub mod record;
 pub mod sequence;
 pub mod slots;
+pub mod stream;
 pub mod time;
 pub mod timers;
 
@@ -27,4 +29,7 @@ pub use event::{Id, Untaken, What};
 pub use message::{Headers, HeadersBuilder, Message, Properties, Trace};
 pub use name::Name;
 pub use pattern::Pattern;
+pub use stream::{
+    Appended, Cursor, PartitionInfo, Reading, Start, StreamInfo, StreamOptions, StreamRecord,
+};
 pub use time::{Time, Timeout};

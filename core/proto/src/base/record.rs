@@ -5,10 +5,13 @@
 //!
 //! Floor: base.
 
+use bytes::Bytes;
+
 use super::command::{QueueOptions, Verdict};
 use super::event::{Durability, Receipt};
 use super::message::Message;
 use super::name::Name;
+use super::stream::StreamOptions;
 
 /// Counts records; 0 is before the first.
 pub type Position = u64;
@@ -132,6 +135,49 @@ pub enum Record {
         /// The last of them.
         through: u32,
     },
+    /// A stream is made, or stated anew.
+    Stream {
+        /// Who made it.
+        change: Option<Change>,
+        /// How it is.
+        state: Box<StreamState>,
+    },
+    /// A stream was deleted with everything in it.
+    StreamGone {
+        /// By whom.
+        change: Option<Change>,
+        /// Which.
+        stream: u64,
+    },
+    /// Records were appended to a stream; or are written forward, under the offsets that they have.
+    Appended {
+        /// By whom; nobody if they are written forward.
+        change: Option<Change>,
+        /// The stream.
+        stream: u64,
+        /// Its partition.
+        partition: u32,
+        /// The records, stamped.
+        batch: Bytes,
+    },
+    /// A partition begins later than before: what its limits don't keep is gone.
+    Trimmed {
+        /// The stream.
+        stream: u64,
+        /// Its partition.
+        partition: u32,
+        /// The first offset that is kept.
+        first: u64,
+    },
+    /// Batches of a partition, without their records: in checkpoints.
+    Kept {
+        /// The stream.
+        stream: u64,
+        /// Its partition.
+        partition: u32,
+        /// Its batches.
+        batches: Vec<KeptBatch>,
+    },
     /// Messages of a queue, without their bodies: in checkpoints, and of those whose body can't be
     /// read any more.
     Listed {
@@ -140,6 +186,45 @@ pub enum Record {
         /// Its messages.
         messages: Vec<Listed>,
     },
+}
+
+/// A stream as it stands, without its records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamState {
+    /// Names it for ever.
+    pub id: u64,
+    /// What it is called.
+    pub name: Name,
+    /// How it was declared, with each default in its place.
+    pub options: StreamOptions,
+    /// Its partitions.
+    pub partitions: Vec<PartitionState>,
+}
+
+/// A partition as it stands, without its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct PartitionState {
+    /// The first offset that is kept.
+    pub first: u64,
+    /// The offset that the next record gets.
+    pub next: u64,
+    /// When the last record was appended, by the hub's clock.
+    pub time_ms: u64,
+}
+
+/// A batch of a partition without its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptBatch {
+    /// Its first offset.
+    pub base: u64,
+    /// Offsets that it takes.
+    pub span: u32,
+    /// Its bytes.
+    pub size: u32,
+    /// When it was appended, by the hub's clock.
+    pub time_ms: u64,
+    /// Where it lies.
+    pub place: Place,
 }
 
 /// A message without its body.
@@ -415,6 +500,19 @@ pub enum Mark {
     Count(u64),
     /// Several messages were stored.
     Receipts(Receipts),
+    /// Records were appended.
+    Appended(AppendedBatch),
+}
+
+/// Where records went that were appended together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppendedBatch {
+    /// The partition.
+    pub partition: u32,
+    /// The first one's offset; the others follow.
+    pub base: u64,
+    /// How safe all of them are.
+    pub durability: Durability,
 }
 
 /// Receipts of the sends of one batch, whose ids follow each other.

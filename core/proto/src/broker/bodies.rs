@@ -9,8 +9,12 @@
 //!
 //! Floor: broker.
 
+use bytes::Bytes;
+
 use super::queues::{Entry, QueueRef};
+use super::streams::BatchRef;
 use super::{Broker, SessionKey};
+use crate::base::batch::BatchHeader;
 use crate::base::record::{Place, Record};
 use crate::base::{Error, Kind, Message, Outcome, Peeked, Time, limits};
 
@@ -44,6 +48,18 @@ impl Fetched<'_> {
     }
 }
 
+impl Fetched<'_> {
+    /// The batch, as a copy of its own.
+    pub(super) fn batch(self, of: BatchRef) -> Option<Bytes> {
+        let Fetched::Record(Record::Appended { stream, partition, batch, .. }) = self else {
+            return None;
+        };
+        let header = BatchHeader::read(batch)?;
+        let found = (*stream, *partition, header.base);
+        (found == (of.stream.id, of.partition, of.base)).then(|| Bytes::copy_from_slice(batch))
+    }
+}
+
 /// What is read for.
 #[derive(Debug)]
 pub(super) enum Reader {
@@ -53,6 +69,10 @@ pub(super) enum Reader {
     Held(u64),
     /// One that is to be written anew.
     Moving(QueueRef, u64, u64),
+    /// A batch of a stream that somebody wants to read.
+    Batch(BatchRef),
+    /// One that is to be written anew.
+    MovingBatch(BatchRef),
 }
 
 /// A look into a queue that waits for messages to be read.
@@ -150,6 +170,8 @@ impl Broker {
                 held.entry.message = message;
                 self.send_delivery(now, token);
             }
+            Reader::Batch(batch) => self.batch_read(batch, read),
+            Reader::MovingBatch(batch) => self.moving_batch_read(batch, read),
             Reader::Moving(queue, sequence, message_id) => {
                 let message = read.message(message_id);
                 let is_lost = message.is_none() && !matches!(read, Fetched::Nothing);

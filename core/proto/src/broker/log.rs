@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 
 use super::queues::{Entry, QueueRef};
 use super::sessions::{Confirmation, Marked};
+use super::streams::BatchRef;
 use super::{Broker, Effect, SessionKey};
 use crate::base::record::{Place, Position, Record};
 use crate::base::{Durability, Time};
@@ -43,6 +44,8 @@ pub(super) enum Staged {
     Confirm(Confirmation),
     /// A new message is to become visible.
     Arrive(QueueRef, Entry),
+    /// Records, up to this offset, are to become visible.
+    Visible(BatchRef, u64),
     /// A message that is held is to be handed over.
     Deliver(u64),
     /// A session may be greeted.
@@ -142,6 +145,7 @@ impl Broker {
     /// The record at `position` lies here: so do the messages in it.
     pub fn handle_placed(&mut self, position: Position, place: Place) {
         self.place_moved(position, place);
+        self.place_batches(position, place);
         let Broker { log, usage, .. } = self;
         for waiting in &mut log.waiting {
             for (at, staged) in waiting.iter_mut().rev() {
@@ -205,6 +209,7 @@ impl Broker {
         match staged {
             Staged::Confirm(confirmation) => self.confirm(confirmation),
             Staged::Arrive(queue, entry) => self.arrive(now, queue, entry),
+            Staged::Visible(batch, end) => self.become_visible(now, batch, end),
             Staged::Deliver(token) => self.send_delivery(now, token),
             Staged::Welcome(session) => {
                 let key = session.key;

@@ -6,7 +6,8 @@
 //! ```text
 //!   session --registrations--> registration --> service (line of calls, ready instances)
 //!      |                                   |--> queue   (lanes of messages, takers, line of sends)
-//!      |                                   \--> subscription (what waits for a slow subscriber)
+//!      |                                   |--> subscription (what waits for a slow subscriber)
+//!      |                                   \--> stream  (a reader, at its place in each partition)
 //!      |--tickets--> call, receive
 //!      |--held-----> delivery                 a change: record -> applied -> told when safe
 //! ```
@@ -25,6 +26,7 @@
 //!
 //! Floor: imports `base`.
 
+mod appends;
 mod bodies;
 mod calls;
 mod declare;
@@ -33,20 +35,25 @@ mod entries;
 mod log;
 mod names;
 mod past;
+mod past_streams;
 mod queues;
+mod readers;
 mod registrations;
 mod restate;
 mod restore;
+mod retention;
 mod returns;
 mod sends;
 mod sessions;
 mod settles;
+mod streams;
 mod suspects;
 mod topics;
 mod trie;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
+use bytes::Bytes;
 use foldhash::fast::RandomState;
 use slab::Slab;
 
@@ -54,13 +61,15 @@ use crate::base::random::Random;
 use crate::base::record::{Place, Position, Room};
 use crate::base::slots::Slots;
 use crate::base::timers::Timers;
-use crate::base::{Delivery, Error, Outcome, Published, Request, Time};
+use crate::base::{Cursor, Delivery, Error, Outcome, Published, Request, Time};
 
+pub use appends::Appending;
 pub use bodies::{Fetch, Fetched};
 pub use calls::Instance;
 pub use log::{Logged, Used};
 pub use names::NameId;
 pub use past::{Past, PastMessage};
+pub use readers::Opening;
 pub use restore::Restored;
 pub use sends::ChangeRef;
 pub use sessions::{Linger, Resumed, SessionId, SessionKey};
@@ -153,6 +162,35 @@ pub enum Effect {
         /// Which.
         session: SessionKey,
     },
+    /// A reader is live, and where it is.
+    Reading {
+        /// Whose.
+        session: SessionKey,
+        /// Its registration.
+        id: u64,
+        /// What it reads.
+        stream: u64,
+        /// Where it is in each partition.
+        cursors: Vec<Cursor>,
+    },
+    /// Records for a reader.
+    Records {
+        /// Whose.
+        session: SessionKey,
+        /// Its registration.
+        id: u64,
+        /// Their partition.
+        partition: u32,
+        /// Their batch.
+        batch: Bytes,
+    },
+    /// A reader has come to its end.
+    Finished {
+        /// Whose.
+        session: SessionKey,
+        /// Its registration.
+        id: u64,
+    },
     /// A registration has ended.
     Ended {
         /// Whose.
@@ -174,6 +212,8 @@ enum Due {
     Lease(u64, Time),
     Retry(usize),
     Expiry(queues::QueueRef),
+    Append(u64),
+    Age(streams::StreamRef),
     Recovered,
 }
 
@@ -196,6 +236,7 @@ pub struct Broker {
     woken: BTreeSet<usize>,
     sends: Slots<sends::Waiting>,
     topics: topics::Topics,
+    streams: streams::Streams,
     queue_count: u64,
     /// Bytes of messages in queues kept in memory, and of sends that wait for room.
     bytes: u64,
@@ -247,6 +288,7 @@ impl Broker {
             woken: BTreeSet::new(),
             sends: Slots::new(config.epoch),
             topics: topics::Topics::default(),
+            streams: streams::Streams::new(config.epoch),
             queue_count: 0,
             bytes: 0,
             resident: 0,
@@ -291,6 +333,8 @@ impl Broker {
                 Due::Lease(token, end) => self.lease_ended(now, token, end),
                 Due::Retry(slot) => self.retry(now, slot),
                 Due::Expiry(queue) => self.expire_due(now, queue),
+                Due::Append(token) => self.append_expired(token),
+                Due::Age(stream) => self.age(now, stream),
                 Due::Recovered => self.recovered(),
             }
         }
@@ -317,6 +361,7 @@ impl Broker {
             }
             self.pump(now, queue);
         }
+        self.admit_appends(now);
     }
 
     fn result(&mut self, session: SessionKey, ticket: u64, result: Result<Outcome, Error>) {

@@ -18,6 +18,7 @@ struct Entry {
     references: usize,
     service: Option<usize>,
     queue: Option<usize>,
+    stream: Option<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -37,7 +38,8 @@ impl Names {
             let detail = format!("the hub knows {} names, its limit", self.entries.len());
             return Err(Error::new(Kind::Full, detail));
         }
-        let entry = Entry { name: name.clone(), references: 1, service: None, queue: None };
+        let entry =
+            Entry { name: name.clone(), references: 1, service: None, queue: None, stream: None };
         let key = self.entries.insert(entry);
         self.by_name.insert(name.clone(), key);
         Ok(NameId(key))
@@ -64,6 +66,15 @@ impl Names {
         self.entries[id.0].queue
     }
 
+    pub fn stream(&self, id: NameId) -> Option<usize> {
+        self.entries[id.0].stream
+    }
+
+    pub fn set_stream(&mut self, id: NameId, stream: Option<usize>) {
+        self.entries[id.0].stream = stream;
+        self.forget_unused(id);
+    }
+
     pub fn set_service(&mut self, id: NameId, service: Option<usize>) {
         self.entries[id.0].service = service;
         self.forget_unused(id);
@@ -76,7 +87,8 @@ impl Names {
 
     fn forget_unused(&mut self, id: NameId) {
         let entry = &self.entries[id.0];
-        if entry.references == 0 && entry.service.is_none() && entry.queue.is_none() {
+        let is_named = entry.service.or(entry.queue).or(entry.stream).is_some();
+        if entry.references == 0 && !is_named {
             let entry = self.entries.remove(id.0);
             self.by_name.remove(&entry.name);
         }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::bodies::{message_in, peeked};
 use super::entries::Entries;
+use super::past_streams::PastStream;
 use super::queues::{Entry, QueueView};
 use super::returns::{become_dead_letter, note_failure};
 use crate::base::record::{
@@ -22,6 +23,7 @@ use crate::base::{Durability, Name, Peeked, QueueInfo, Receipt, Verdict};
 #[derive(Debug)]
 pub struct Past {
     pub(super) queues: BTreeMap<u64, PastQueue>,
+    pub(super) streams: BTreeMap<u64, PastStream>,
     pub(super) sessions: BTreeMap<u64, PastSession>,
     /// The last host that served: one with a later epoch ended before it had changed anything.
     served: u64,
@@ -113,6 +115,7 @@ impl Past {
     pub fn new(served: u64) -> Past {
         Past {
             queues: BTreeMap::new(),
+            streams: BTreeMap::new(),
             sessions: BTreeMap::new(),
             served,
             is_closed: false,
@@ -134,7 +137,9 @@ impl Past {
             let state = SessionState { oldest, marks, ..session.state.clone() };
             Record::Session(Box::new(state))
         });
-        queues.chain(sessions).collect()
+        let streams = self.streams.values().filter_map(|stream| stream.state.clone());
+        let streams = streams.map(|state| Record::Stream { change: None, state: Box::new(state) });
+        queues.chain(streams).chain(sessions).collect()
     }
 
     /// Applies one record, which lies at `place`.
@@ -150,6 +155,8 @@ impl Past {
             Record::Closing => {
                 let memory = self.queues.values_mut().filter(|queue| queue.is_memory());
                 memory.for_each(|queue| queue.entries.clear());
+                let memory = self.streams.values_mut().filter(|stream| stream.is_memory());
+                memory.for_each(|stream| stream.batches.clear());
             }
             Record::Closed => self.is_closed = true,
             Record::Queue { change, state } => {
@@ -188,6 +195,27 @@ impl Past {
             }
             Record::Freed { .. } => {}
             Record::Listed { queue, messages } => self.list(queue, messages),
+            Record::Stream { change, state } => {
+                self.mark(change, Mark::Empty);
+                self.streams.entry(state.id).or_default().restate(*state);
+            }
+            Record::StreamGone { change, stream } => {
+                self.mark(change, Mark::Empty);
+                self.streams.remove(&stream);
+            }
+            Record::Appended { change, stream, partition, batch } => {
+                let stream = self.streams.entry(stream).or_default();
+                if let Some((appended, time_ms)) = stream.append(partition, batch, place) {
+                    self.note_time(time_ms);
+                    self.mark(change, Mark::Appended(appended));
+                }
+            }
+            Record::Trimmed { stream, partition, first } => {
+                self.streams.entry(stream).or_default().trim(partition, first);
+            }
+            Record::Kept { stream, partition, batches } => {
+                self.streams.entry(stream).or_default().keep(partition, batches);
+            }
         }
     }
 

@@ -26,6 +26,7 @@ pub(super) enum Role {
     Service(usize),
     Consumer(usize),
     Subscription(usize),
+    Reader(usize),
 }
 
 impl Registration {
@@ -33,7 +34,7 @@ impl Registration {
     pub fn queue(&self) -> Option<usize> {
         match self.role {
             Role::Consumer(queue) => Some(queue),
-            Role::Service(_) | Role::Subscription(_) => None,
+            Role::Service(_) | Role::Subscription(_) | Role::Reader(_) => None,
         }
     }
 }
@@ -144,11 +145,22 @@ impl Broker {
         role: Role,
         credit: u32,
     ) -> usize {
+        let key = self.register_quietly(session, id, role, credit);
+        self.effects.push_back(Effect::Started { session, id });
+        key
+    }
+
+    pub(super) fn register_quietly(
+        &mut self,
+        session: SessionKey,
+        id: u64,
+        role: Role,
+        credit: u32,
+    ) -> usize {
         let (used, ack_deadline_ms, ready) = (0, 0, false);
         let registration = Registration { session, id, role, credit, used, ack_deadline_ms, ready };
         let key = self.registrations.insert(registration);
         self.sessions[session].registrations.insert(id, key);
-        self.effects.push_back(Effect::Started { session, id });
         key
     }
 
@@ -161,8 +173,10 @@ impl Broker {
     /// Puts a registration that can take more into its ready line, and gives it what waits.
     pub(super) fn offer(&mut self, now: Time, key: usize) {
         let registration = &self.registrations[key];
-        if let Role::Subscription(subscription) = registration.role {
-            return self.drain_published(subscription);
+        match registration.role {
+            Role::Subscription(subscription) => return self.drain_published(subscription),
+            Role::Reader(reader) => return self.pump_reader(reader),
+            Role::Service(_) | Role::Consumer(_) => {}
         }
         if registration.ready
             || registration.used >= registration.credit
@@ -180,7 +194,7 @@ impl Broker {
                 self.queues[queue].takers.push_back(deliveries::Taker::Consumer(key));
                 self.pump(now, queue);
             }
-            Role::Subscription(_) => {}
+            Role::Subscription(_) | Role::Reader(_) => {}
         }
     }
 
@@ -221,6 +235,7 @@ impl Broker {
                 queue.takers.retain(|taker| *taker != deliveries::Taker::Consumer(key));
             }
             Role::Subscription(subscription) => self.forget_subscription(subscription),
+            Role::Reader(reader) => self.forget_reader(reader),
         }
     }
 

@@ -5,10 +5,13 @@
 
 use std::collections::HashMap;
 
-use super::bodies::Reader;
+use bytes::Bytes;
+
+use super::bodies::{Fetched, Reader};
 use super::log::Level;
 use super::queues::{Entry, QueueRef};
 use super::sessions::{Done, Marked};
+use super::streams::{BatchRef, Stream};
 use super::{Broker, SessionKey};
 use crate::base::record::{
     Holder, Listed, ListedMore, Mark, Place, Position, Record, Sent, SessionState, Stored,
@@ -30,6 +33,8 @@ pub(super) struct Moving {
     segment: u32,
     /// Those found in it; some may have left it, or the hub, since.
     found: Vec<(QueueRef, u64)>,
+    /// Batches of streams found in it.
+    batches: Vec<BatchRef>,
     /// Reads under way.
     reads: usize,
     /// A segment that the disk does not give, which is left as it is.
@@ -51,7 +56,15 @@ impl Broker {
         for state in queues {
             self.write(Level::Written, Record::Queue { change: None, state });
         }
+        self.restate_streams(|_| true);
         self.restate_sessions();
+    }
+
+    fn restate_streams(&mut self, which: impl Fn(&Stream) -> bool) {
+        let streams = self.streams.all.iter().filter(|(_, stream)| which(stream));
+        for state in streams.map(|(_, stream)| stream.state()).collect::<Vec<_>>() {
+            self.write(Level::Written, Record::Stream { change: None, state });
+        }
     }
 
     /// Everything that stands and is written down, as records: what a checkpoint holds. Call it as
@@ -72,8 +85,31 @@ impl Broker {
                 }));
             }
         }
+        let streams = self.streams.all.iter().map(|(_, stream)| stream.state());
+        records.extend(streams.map(|state| Record::Stream { change: None, state }));
+        records.append(&mut self.list_batches());
         let sessions = self.sessions.keys().into_iter();
         records.extend(sessions.map(|key| Record::Session(Box::new(self.session_state(key)))));
+        records
+    }
+
+    fn list_batches(&self) -> Vec<Record> {
+        let mut records: Vec<Record> = Vec::new();
+        for (batch, kept) in self.kept_batches() {
+            match records.last_mut() {
+                Some(Record::Kept { stream, partition, batches })
+                    if (*stream, *partition) == (batch.stream.id, batch.partition)
+                        && batches.len() < LISTED =>
+                {
+                    batches.push(kept.at);
+                }
+                _ => records.push(Record::Kept {
+                    stream: batch.stream.id,
+                    partition: batch.partition,
+                    batches: vec![kept.at],
+                }),
+            }
+        }
         records
     }
 
@@ -146,6 +182,7 @@ impl Broker {
                 Done::Receipt(receipt) => Mark::Receipt(*receipt),
                 Done::Count(count) => Mark::Count(*count),
                 Done::Receipts(receipts) => Mark::Receipts(*receipts),
+                Done::Appended(appended) => Mark::Appended(*appended),
             }),
         };
         let marks = marks.filter_map(|(sequence, marked)| Some((sequence, mark(marked)?)));
@@ -183,8 +220,29 @@ impl Broker {
                 self.write(Level::Written, Record::Moved(Box::new(stored)));
             }
         }
+        self.hand_over_streams();
         self.restate_sessions();
         self.write(Level::Durable, Record::Closed);
+    }
+
+    fn hand_over_streams(&mut self) {
+        let is_memory = |stream: &Stream| stream.level() == Level::Now;
+        self.restate_streams(is_memory);
+        let mut records = Vec::new();
+        for (_, stream) in self.streams.all.iter().filter(|(_, stream)| is_memory(stream)) {
+            for (partition, kept) in (0..).zip(&stream.partitions) {
+                let batches = kept.batches.iter().filter_map(|kept| kept.bytes.clone());
+                records.extend(batches.map(|batch| Record::Appended {
+                    change: None,
+                    stream: stream.id,
+                    partition,
+                    batch,
+                }));
+            }
+        }
+        for record in records {
+            self.write(Level::Written, record);
+        }
     }
 
     fn holder(&self, token: u64) -> Option<Holder> {
@@ -199,14 +257,55 @@ impl Broker {
         if self.moving.reads > 0 || self.moving.stuck == segment {
             return;
         }
-        if self.moving.segment != segment || self.moving.found.is_empty() {
+        let Moving { found, batches, .. } = &self.moving;
+        if self.moving.segment != segment || (found.is_empty() && batches.is_empty()) {
             self.moving.segment = segment;
             self.moving.found = self.entries_in(segment);
+            let here = self.kept_batches().filter(|(_, kept)| kept.at.place.segment == segment);
+            self.moving.batches = here.map(|(batch, _)| batch).take(FOUND_MAX).collect();
+        }
+        let batches = &mut self.moving.batches;
+        for batch in batches.split_off(batches.len().saturating_sub(count)) {
+            self.move_batch(batch, None);
         }
         let found = &mut self.moving.found;
         for (queue, sequence) in found.split_off(found.len().saturating_sub(count)) {
             self.move_entry(queue, sequence, None);
         }
+    }
+
+    /// Writes a batch anew, or has it read first.
+    fn move_batch(&mut self, batch: BatchRef, read: Option<Bytes>) {
+        let Some(kept) = self.streams.batch(batch) else { return };
+        let place = kept.at.place;
+        match read.or_else(|| kept.bytes.clone()) {
+            Some(bytes) => self.write_batch(Level::Written, None, batch, bytes),
+            None => {
+                self.moving.reads += 1;
+                self.fetch(place, Reader::MovingBatch(batch));
+            }
+        }
+    }
+
+    /// A batch that is to be written anew has been read.
+    pub(super) fn moving_batch_read(&mut self, batch: BatchRef, read: Fetched<'_>) {
+        self.moving.reads -= 1;
+        match (read.batch(batch), read) {
+            (Some(bytes), _) => self.move_batch(batch, Some(bytes)),
+            (None, Fetched::Nothing) => self.moving.stuck = self.moving.segment,
+            (None, _) => self.write_off_batch(batch),
+        }
+    }
+
+    /// A batch that can't be read any more is written anew without its records: its segment can go,
+    /// and the next host still knows of it.
+    fn write_off_batch(&mut self, batch: BatchRef) {
+        let Some(kept) = self.streams.batch(batch) else { return };
+        let before = std::mem::take(&mut kept.at.place).segment;
+        let (at, size) = (kept.at, u64::from(kept.at.size));
+        let (stream, partition) = (batch.stream.id, batch.partition);
+        self.write(Level::Written, Record::Kept { stream, partition, batches: vec![at] });
+        self.usage.release(before, size);
     }
 
     /// Messages that lie in a segment, not more than are looked for at a time.

@@ -7,6 +7,7 @@
 
 use super::deliveries::Held;
 use super::past::{Past, PastEntry, PastQueue, PastSession};
+use super::past_streams::PastStream;
 use super::queues::QueueRef;
 use super::sessions::{Done, Marked, Ticket};
 use super::{Broker, Config, Due, SessionId, SessionKey};
@@ -48,6 +49,9 @@ impl Broker {
         for queue in past.queues.into_values() {
             broker.restore_queue(now, queue, is_closed)?;
         }
+        for stream in past.streams.into_values() {
+            broker.restore_stream(now, stream, is_closed)?;
+        }
         let watched = match is_copy {
             true => broker.end_sessions(now),
             false => broker.leave_lingering(now, is_same_boot),
@@ -69,6 +73,7 @@ impl Broker {
                     Mark::Receipt(receipt) => Done::Receipt(*receipt),
                     Mark::Count(count) => Done::Count(*count),
                     Mark::Receipts(receipts) => Done::Receipts(*receipts),
+                    Mark::Appended(appended) => Done::Appended(*appended),
                 }));
             }
         }
@@ -94,6 +99,39 @@ impl Broker {
             self.restore_entry(now, key, found)?;
         }
         self.watch_expiry(now, key);
+        Ok(())
+    }
+
+    fn restore_stream(
+        &mut self,
+        now: Time,
+        past: PastStream,
+        is_closed: bool,
+    ) -> Result<(), Error> {
+        let is_memory = past.is_memory();
+        let Some(state) = past.state else {
+            let detail = "the journal has records of a stream that no record states";
+            return Err(Error::new(Kind::Corrupt, detail));
+        };
+        let name = self.names.open(&state.name)?;
+        let made = self.make_stream(state.id, name, state.options);
+        self.names.release(name);
+        let key = made?;
+        let is_lost = is_memory && !is_closed;
+        let partitions = &mut self.streams.all[key].partitions;
+        for (partition, state) in partitions.iter_mut().zip(&state.partitions) {
+            partition.first = if is_lost { state.next } else { state.first };
+            (partition.next, partition.visible) = (state.next, state.next);
+            partition.time_ms = state.time_ms;
+        }
+        if is_lost {
+            self.lost = self.config.epoch;
+            return Ok(());
+        }
+        for ((number, _), (batch, bytes)) in past.batches {
+            self.restore_batch(key, number, batch, bytes)?;
+        }
+        self.watch_age(now, key);
         Ok(())
     }
 
@@ -190,6 +228,7 @@ fn is_of_memory(mark: &Mark) -> bool {
     match mark {
         Mark::Receipt(receipt) => receipt.durability == Durability::Memory,
         Mark::Receipts(receipts) => receipts.durability == Durability::Memory,
+        Mark::Appended(appended) => appended.durability == Durability::Memory,
         Mark::Empty | Mark::Count(_) => false,
     }
 }

@@ -13,10 +13,10 @@ use slab::Slab;
 use super::log::{Level, SessionRef, Staged};
 use super::sends::ChangeRef;
 use super::{Broker, Due, Effect, Map, Set};
-use crate::base::record::{Process, Receipts, Record, SessionState};
+use crate::base::record::{AppendedBatch, Process, Receipts, Record, SessionState};
 use crate::base::sequence::Marks;
 use crate::base::timers::TimerKey;
-use crate::base::{Error, Kind, Outcome, Receipt, Time, limits};
+use crate::base::{Appended, Error, Kind, Outcome, Receipt, Time, limits};
 
 /// Names a session while it lasts; used again after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,6 +64,7 @@ pub(super) enum Done {
     Receipt(Receipt),
     Count(u64),
     Receipts(Receipts),
+    Appended(AppendedBatch),
 }
 
 impl From<Done> for Outcome {
@@ -73,6 +74,9 @@ impl From<Done> for Outcome {
             Done::Receipt(receipt) => Outcome::Receipt(receipt),
             Done::Count(count) => Outcome::Count(count),
             Done::Receipts(receipts) => Outcome::Receipts(receipts.each()),
+            Done::Appended(AppendedBatch { partition, base, durability }) => {
+                Outcome::Appended(Appended { partition, offset: base, durability })
+            }
         }
     }
 }
@@ -92,6 +96,8 @@ pub(super) enum Ticket {
     Received,
     /// A send that waits for room.
     Send(u64),
+    /// An append that waits for the disk.
+    Append(u64),
 }
 
 type CallResult = Result<Outcome, Error>;
@@ -427,6 +433,7 @@ impl Broker {
                     self.remove_receive(receive);
                 }
                 Ticket::Send(token) => self.drop_waiting_send(now, token),
+                Ticket::Append(token) => self.drop_waiting_append(token),
                 Ticket::Received => {}
             }
         }

@@ -212,11 +212,14 @@ impl Broker {
         Ok(())
     }
 
-    /// The program has taken some of what had arrived of a subscription. Unknown ids are passed
+    /// The program has taken some of what had arrived of a subscription or a reader. Unknown ids are passed
     /// over: it may have ended just now.
     pub fn taken(&mut self, now: Time, session: SessionKey, id: u64, taken: Untaken) {
         let Some(key) = self.sessions[session].registrations.get(&id).copied() else { return };
         let registration = &mut self.registrations[key];
+        if let Role::Reader(reader) = registration.role {
+            return self.taken_records(reader, taken.bytes);
+        }
         if let Role::Subscription(subscription) = registration.role {
             let sent_bytes = &mut self.topics.subscriptions[subscription].sent_bytes;
             *sent_bytes = sent_bytes.saturating_sub(taken.bytes);
@@ -225,11 +228,14 @@ impl Broker {
         }
     }
 
-    /// The session's connection is a new one: what was on its way to its subscribers may be lost.
+    /// The session's connection is a new one: what was on its way to its subscribers may be lost,
+    /// and where its readers are, only the program knows.
     pub(super) fn await_subscribers(&mut self, session: SessionKey) {
         for key in self.sessions[session].registrations.values() {
-            if let Role::Subscription(key) = self.registrations[*key].role {
-                self.topics.subscriptions[key].is_live = false;
+            match self.registrations[*key].role {
+                Role::Subscription(key) => self.topics.subscriptions[key].is_live = false,
+                Role::Reader(key) => self.streams.readers[key].is_live = false,
+                Role::Service(_) | Role::Consumer(_) => {}
             }
         }
     }

@@ -63,7 +63,22 @@ impl Client {
                 self.handle_failed(now, id, &error);
             }
             Frame::Done { ticket } => {
-                self.end_ticket(now, ticket, Ok(Outcome::Empty));
+                if !self.end_ticket(now, ticket, Ok(Outcome::Empty)) {
+                    self.registration_finished(ticket);
+                }
+            }
+            Frame::Appended { ticket, appended } => {
+                self.end_ticket(now, ticket, Ok(Outcome::Appended(appended)));
+            }
+            Frame::Stream { ticket, info } => {
+                self.end_ticket(now, ticket, Ok(Outcome::Stream(info)));
+            }
+            Frame::Streams { ticket, streams } => {
+                self.end_ticket(now, ticket, Ok(Outcome::Streams(streams)));
+            }
+            Frame::Reading { id, stream, cursors } => self.handle_reading(id, stream, cursors),
+            Frame::Records { id, partition, batch } => {
+                self.handle_records(now, id, partition, &batch);
             }
             Frame::Receipt { ticket, receipt } => {
                 self.end_ticket(now, ticket, Ok(Outcome::Receipt(receipt)));

@@ -192,6 +192,7 @@ impl Client {
             before => self.begin_session(now, before, welcome.memory_lost),
         }
         self.write_waiting(now);
+        self.flush(now);
         if let (Some(opening), Some(hub)) = (self.opening.take(), self.hub) {
             if let Some(timer) = opening.timer {
                 self.timers.remove(timer);

@@ -24,6 +24,7 @@ mod incoming;
 mod link;
 mod names;
 mod registrations;
+mod streams;
 mod tickets;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -84,6 +85,7 @@ pub struct Client {
     changes: VecDeque<(u64, Id)>,
     sequence: u64,
     answers: answers::Answers,
+    appends: streams::Appends,
     held: held::HeldMap,
     /// Requests to be answered.
     requests: Map<u64, held::Handling>,
@@ -118,6 +120,7 @@ impl Client {
             changes: VecDeque::new(),
             sequence: 0,
             answers: answers::Answers::default(),
+            appends: streams::Appends::default(),
             held: held::HeldMap::default(),
             requests: Map::default(),
             registrations: BTreeMap::new(),
@@ -149,7 +152,10 @@ impl Client {
             Command::Reply { request, reply } => {
                 self.answer(now, (id, user), (request, reply), deadline);
             }
-            Command::Serve { .. } | Command::Consume { .. } | Command::Subscribe { .. } => {
+            Command::Serve { .. }
+            | Command::Consume { .. }
+            | Command::Subscribe { .. }
+            | Command::Read { .. } => {
                 self.register(now, id, user, command);
             }
             Command::Credit { consumer, prefetch } => {

@@ -3,27 +3,30 @@
 //! Floor: client.
 
 use super::Client;
+use super::streams::Reader;
 use crate::base::{
-    Command, Error, Event, Id, Kind, Message, Name, Pattern, Published, Time, Untaken, What,
+    Command, Error, Event, Id, Kind, Message, Name, Outcome, Pattern, Published, Time, Untaken,
+    What,
 };
 use crate::wire::Frame;
 
 #[derive(Debug)]
 pub(super) struct Registration {
     pub user: u64,
-    role: Role,
+    pub role: Role,
     started: bool,
 }
 
 #[derive(Clone, Debug)]
-enum Role {
+pub(super) enum Role {
     Service { name: Name, concurrency: u32, line_max: u32 },
     Consumer { name: Name, prefetch: u32, ack_deadline_ms: u32 },
     Subscriber(Subscriber),
+    Reader(Reader),
 }
 
 #[derive(Clone, Debug)]
-struct Subscriber {
+pub(super) struct Subscriber {
     pattern: Pattern,
     /// The one topic that it wants, if there is but one: the hub does not name it.
     topic: Option<Name>,
@@ -48,6 +51,7 @@ impl Client {
                 let held = Untaken::default();
                 Role::Subscriber(Subscriber { pattern, topic, buffer, held, received: 0 })
             }
+            Command::Read { stream, reading } => Role::Reader(Reader::new(stream, reading)),
             _ => return,
         };
         self.write_registration(now, id, &role);
@@ -70,6 +74,14 @@ impl Client {
                 name: self.name_ref(now, name),
                 prefetch: *prefetch,
                 ack_deadline_ms: *ack_deadline_ms,
+            },
+            Role::Reader(reader) => Frame::Read {
+                id,
+                name: self.name_ref(now, &reader.name),
+                reading: reader.reading.clone(),
+                stream: reader.stream,
+                held: reader.held(),
+                cursors: reader.cursors.clone(),
             },
             Role::Subscriber(Subscriber { pattern, buffer, held, received, .. }) => {
                 Frame::Subscribe {
@@ -96,7 +108,7 @@ impl Client {
     pub(super) fn credit(&mut self, now: Time, id: Id, wanted: u32) -> Result<(), Error> {
         match self.registrations.get_mut(&id).map(|registration| &mut registration.role) {
             Some(Role::Consumer { prefetch, .. }) => *prefetch = wanted,
-            Some(Role::Service { .. } | Role::Subscriber(_)) => {
+            Some(Role::Service { .. } | Role::Subscriber(_) | Role::Reader(_)) => {
                 let detail = "the id names no consumer; only a consumer has credit";
                 return Err(Error::new(Kind::Invalid, detail));
             }
@@ -135,10 +147,17 @@ impl Client {
         self.events.push_back(Event { id, user, what: What::Published(published) });
     }
 
-    /// The program has taken messages of a subscriber.
+    pub(super) fn role_mut(&mut self, id: Id) -> Option<&mut Role> {
+        self.registrations.get_mut(&id).map(|registration| &mut registration.role)
+    }
+
+    /// The program has taken messages of a subscriber, or records of a reader.
     pub fn taken(&mut self, now: Time, id: Id, taken: Untaken) {
-        let Some(registration) = self.registrations.get_mut(&id) else { return };
-        let Role::Subscriber(subscriber) = &mut registration.role else { return };
+        let subscriber = match self.role_mut(id) {
+            Some(Role::Subscriber(subscriber)) => subscriber,
+            Some(Role::Reader(_)) => return self.taken_records(now, id, taken.count),
+            _ => return,
+        };
         subscriber.held.remove(taken);
         self.push(now, &Frame::Taken { id, taken });
     }
@@ -150,6 +169,13 @@ impl Client {
         {
             let user = registration.user;
             self.events.push_back(Event { id, user, what: What::Started });
+        }
+    }
+
+    /// It has come to its end.
+    pub(super) fn registration_finished(&mut self, id: Id) {
+        if let Some(registration) = self.registrations.remove(&id) {
+            self.done(id, registration.user, Ok(Outcome::Empty));
         }
     }
 

@@ -3,9 +3,11 @@
 //! Floor: client.
 
 use super::{Client, Due};
+use bytes::Bytes;
+
 use crate::base::timers::TimerKey;
 use crate::base::{Command, Error, Id, Kind, Name, Outcome, Part, Time, Verdict, limits};
-use crate::wire::{BatchPart, Change, Frame, NameRef};
+use crate::wire::{Append, BatchPart, Change, Frame, NameRef};
 
 /// Tickets from here on are the client's own.
 pub(super) const OWN_TICKET_FIRST: Id = 1 << 63;
@@ -13,18 +15,50 @@ pub(super) const OWN_TICKET_FIRST: Id = 1 << 63;
 #[derive(Debug)]
 pub(super) struct Pending {
     user: u64,
-    command: Command,
+    pub command: Command,
     started: Time,
-    deadline: Option<Time>,
+    pub deadline: Option<Time>,
     timer: Option<TimerKey>,
     /// Its frame has been written to a connection of this session.
     written: bool,
     sequence: Option<u64>,
+    /// A record goes with this batch; 0 until it is packed.
+    pub part_of: Option<Id>,
+    /// The records of a batch.
+    sealed: Option<Box<Sealed>>,
     /// The program has been told its end. The hub's answer tells what has become of deliveries.
     ended: bool,
 }
 
+/// A batch of records that were appended together.
+#[derive(Debug)]
+pub(super) struct Sealed {
+    /// The records' tickets, in order.
+    pub tickets: Vec<Id>,
+    /// How many partitions the stream is known to have.
+    pub partitions: u32,
+    /// Until when it may wait in the hub.
+    pub deadline: Option<Time>,
+    /// The records, packed.
+    pub bytes: Bytes,
+}
+
 impl Pending {
+    fn new(user: u64, command: Command, (started, deadline): (Time, Option<Time>)) -> Pending {
+        Pending {
+            user,
+            command,
+            started,
+            deadline,
+            timer: None,
+            written: false,
+            sequence: None,
+            part_of: None,
+            sealed: None,
+            ended: false,
+        }
+    }
+
     /// When the hub's verdict must have come: a little after the deadline.
     fn verdict_due(&self) -> Option<Time> {
         let deadline = self.deadline?;
@@ -43,6 +77,8 @@ impl Pending {
                 | Command::Peek { .. }
                 | Command::List { .. }
                 | Command::Publish { .. }
+                | Command::InspectStream { .. }
+                | Command::ListStreams { .. }
         )
     }
 }
@@ -55,16 +91,14 @@ impl Client {
         user: u64,
         (command, deadline): (Command, Option<Time>),
     ) {
-        let mut pending = Pending {
-            user,
-            command,
-            started: now,
-            deadline,
-            timer: None,
-            written: false,
-            sequence: None,
-            ended: false,
-        };
+        let mut pending = Pending::new(user, command, (now, deadline));
+        if let Command::Append { stream, .. } = &pending.command {
+            let stream = stream.clone();
+            pending.part_of = Some(0);
+            pending.timer = deadline.map(|at| self.timers.insert(at, Due::Ticket(id)));
+            self.pending.insert(id, pending);
+            return self.gather(now, id, &stream);
+        }
         let written =
             self.is_open() && self.unwritten.is_empty() && self.write(now, id, &mut pending);
         if !written {
@@ -74,6 +108,22 @@ impl Client {
         let due = if written { pending.verdict_due() } else { deadline };
         pending.timer = due.map(|at| self.timers.insert(at, Due::Ticket(id)));
         self.pending.insert(id, pending);
+    }
+
+    /// A batch has been packed.
+    pub(super) fn add_sealed(&mut self, now: Time, own: Id, command: Command, sealed: Sealed) {
+        let mut pending = Pending::new(0, command, (now, None));
+        pending.sealed = Some(Box::new(sealed));
+        let written =
+            self.is_open() && self.unwritten.is_empty() && self.write(now, own, &mut pending);
+        if !written {
+            self.unwritten.insert(own);
+        }
+        self.pending.insert(own, pending);
+    }
+
+    pub(super) fn command_of(&self, id: Id) -> Option<&Command> {
+        self.pending.get(&id).map(|pending| &pending.command)
     }
 
     /// Writes what is waiting to be written, as far as the window allows.
@@ -120,6 +170,19 @@ impl Client {
                 let name = self.name_ref(now, queue);
                 let deadline = pending.deadline;
                 self.outbox.push_send((id, &change, name), deadline, message, clock);
+            }
+            Command::Append { stream, partition, expect, .. } => {
+                let Some(sealed) = pending.sealed.as_deref() else { return true };
+                let name = self.name_ref(now, stream);
+                let append = Append {
+                    deadline: sealed.deadline,
+                    partition: partition.unwrap_or(0),
+                    partitions: sealed.partitions,
+                    expect: *expect,
+                    batch: sealed.bytes.clone(),
+                };
+                let append = Box::new(append);
+                self.outbox.push(&Frame::Append { ticket: id, change, name, append }, clock);
             }
             command => {
                 let frame = self.frame(now, id, command, (change, pending.deadline));
@@ -169,6 +232,19 @@ impl Client {
             Command::Peek { queue, count } => {
                 Frame::Peek { ticket, name: self.name_ref(now, queue), count: *count }
             }
+            Command::DeclareStream { stream, options } => Frame::DeclareStream {
+                ticket,
+                change,
+                name: self.name_ref(now, stream),
+                options: Box::new(options.clone()),
+            },
+            Command::DeleteStream { stream } => {
+                Frame::DeleteStream { ticket, change, name: self.name_ref(now, stream) }
+            }
+            Command::InspectStream { stream } => {
+                Frame::InspectStream { ticket, name: self.name_ref(now, stream) }
+            }
+            Command::ListStreams { after } => Frame::ListStreams { ticket, after: after.clone() },
             Command::List { after } => Frame::List { ticket, after: after.clone() },
             Command::Publish { topic, message } => {
                 Frame::Publish { ticket, topic: topic.clone(), deadline, message: message.clone() }
@@ -220,7 +296,9 @@ impl Client {
     /// Ends a ticket without the hub's verdict: what was written may have taken effect.
     fn give_up(&mut self, now: Time, id: Id, error: &Error) {
         if let Some(pending) = self.pending.get(&id) {
-            let error = error.clone().executed(pending.written);
+            let batch = pending.part_of.and_then(|batch| self.pending.get(&batch));
+            let written = pending.written || batch.is_some_and(|batch| batch.written);
+            let error = error.clone().executed(written);
             self.end_ticket(now, id, Err(error));
         }
     }
@@ -246,6 +324,13 @@ impl Client {
         }
         if !pending.written {
             self.unwritten.remove(&id);
+        }
+        if let Some(sealed) = pending.sealed {
+            self.sealed_ended(now, (&pending.command, *sealed), &result);
+        } else if id >= OWN_TICKET_FIRST
+            && let Command::InspectStream { stream } = &pending.command
+        {
+            self.described(now, stream, &result);
         }
         if !pending.ended {
             self.done(id, pending.user, result);
@@ -299,7 +384,9 @@ impl Client {
             return;
         };
         pending.timer = None;
-        if !pending.written {
+        let batch = pending.part_of.filter(|batch| *batch != 0);
+        let is_written = pending.written || batch.is_some();
+        if !is_written {
             let detail = "the time ran out before the operation could be sent to the hub";
             return self.give_up(now, id, &Error::new(Kind::Expired, detail));
         }

@@ -251,6 +251,7 @@ fn tail_size(tail: &[Record]) -> u64 {
         Record::Sent { sent, .. } => sent.message.size() as u64 + 256,
         Record::Batch { sent, .. } => sent.iter().map(|s| s.message.size() as u64 + 256).sum(),
         Record::Moved(stored) => stored.sent.message.size() as u64 + 1024,
+        Record::Appended { batch, .. } => batch.len() as u64 + 256,
         _ => 256,
     };
     tail.iter().map(size).sum()

@@ -33,6 +33,14 @@ impl Hub {
                     let topic = Some(topic).filter(|_| !is_exact);
                     (session, Frame::Published { id, number, topic, message })
                 }
+                Effect::Reading { session, id, stream, cursors } => {
+                    (session, Frame::Reading { id, stream, cursors })
+                }
+                Effect::Records { session, id, partition, batch } => {
+                    self.broker.handle_given(session, batch.len() as u64);
+                    (session, Frame::Records { id, partition, batch })
+                }
+                Effect::Finished { session, id } => (session, Frame::Done { ticket: id }),
                 Effect::Started { session, id } => (session, Frame::Started { id }),
                 Effect::Ended { session, id, error } => {
                     (session, Frame::Failed { id, counted: false, error })
@@ -54,6 +62,9 @@ pub(super) fn result_frame(ticket: u64, result: Result<Outcome, Error>, counted:
         Ok(Outcome::Queue(info)) => Frame::Queue { ticket, info },
         Ok(Outcome::Receipts(receipts)) => Frame::Receipts { ticket, receipts },
         Ok(Outcome::Peeked(messages)) => Frame::Peeked { ticket, messages },
+        Ok(Outcome::Appended(appended)) => Frame::Appended { ticket, appended },
+        Ok(Outcome::Stream(info)) => Frame::Stream { ticket, info },
+        Ok(Outcome::Streams(streams)) => Frame::Streams { ticket, streams },
         Ok(Outcome::Queues(queues)) => Frame::Queues { ticket, queues },
         Ok(Outcome::Empty | Outcome::Opened(_) | Outcome::Delivery(_)) => Frame::Done { ticket },
     }

@@ -4,8 +4,12 @@
 
 use super::{Connection, Hub, Peer, PortId};
 use crate::base::{Error, Kind, Time, limits};
-use crate::broker::{ChangeRef, Instance, NameId, Part, SessionId, SessionKey, Subscribing};
-use crate::wire::{self, BatchPart, Change, Frame, HeldKind, Hello, Malformed, NameRef, Welcome};
+use crate::broker::{
+    Appending, ChangeRef, Instance, NameId, Opening, Part, SessionId, SessionKey, Subscribing,
+};
+use crate::wire::{
+    self, Append, BatchPart, Change, Frame, HeldKind, Hello, Malformed, NameRef, Welcome,
+};
 
 impl Hub {
     pub(super) fn handle_frame(&mut self, now: Time, port: PortId, frame: Frame) {
@@ -183,7 +187,16 @@ impl Hub {
                 self.broker.publish(now, (session, ticket), &topic, deadline, &message);
             }
             Frame::Taken { id, taken } => self.broker.taken(now, session, id, taken),
+            Frame::InspectStream { ticket, name } => {
+                let result = self.broker.inspect_stream(self.name(port, name)?);
+                self.push(now, port, &super::effects::result_frame(ticket, result, false));
+            }
+            Frame::ListStreams { ticket, after } => {
+                let streams = self.broker.list_streams(after.as_ref());
+                self.push(now, port, &super::effects::result_frame(ticket, Ok(streams), false));
+            }
             Frame::Serve { .. }
+            | Frame::Read { .. }
             | Frame::Consume { .. }
             | Frame::Subscribe { .. }
             | Frame::Credit { .. } => {
@@ -215,6 +228,11 @@ impl Hub {
             Frame::Subscribe { id, pattern, buffer, held, received } => {
                 let subscribing = Subscribing { id, pattern, buffer, held, received };
                 (id, self.broker.subscribe(now, session, subscribing))
+            }
+            Frame::Read { id, name, reading, stream, held, cursors } => {
+                let name = self.name(port, name)?;
+                let opening = Opening { id, reading, stream, cursors, held };
+                (id, self.broker.read(session, name, opening))
             }
             Frame::Credit { id, prefetch } => (id, self.broker.credit(now, session, id, prefetch)),
             _ => return Ok(()),
@@ -266,6 +284,39 @@ impl Hub {
                 let name = self.name(port, name)?;
                 if let Some(change) = self.begin(now, port, session, (ticket, change))? {
                     self.broker.purge(now, change, name);
+                }
+            }
+            frame => return self.change_stream(now, port, session, frame),
+        }
+        Ok(())
+    }
+
+    fn change_stream(
+        &mut self,
+        now: Time,
+        port: PortId,
+        session: SessionKey,
+        frame: Frame,
+    ) -> Result<(), Malformed> {
+        match frame {
+            Frame::DeclareStream { ticket, change, name, options } => {
+                let name = self.name(port, name)?;
+                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
+                    self.broker.declare_stream(now, change, name, &options);
+                }
+            }
+            Frame::DeleteStream { ticket, change, name } => {
+                let name = self.name(port, name)?;
+                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
+                    self.broker.delete_stream(now, change, name);
+                }
+            }
+            Frame::Append { ticket, change, name, append } => {
+                let name = self.name(port, name)?;
+                let Append { deadline, partition, partitions, expect, batch } = *append;
+                let append = Appending { partition, partitions, expect, deadline, batch };
+                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
+                    self.broker.append(now, change, name, append);
                 }
             }
             _ => return Err(Malformed::new("a frame that only a hub sends")),

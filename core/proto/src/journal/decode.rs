@@ -5,12 +5,14 @@
 
 use bytes::{Buf, Bytes};
 
+use crate::base::batch::check_stamped;
 use crate::base::record::{
-    Change, DeadTo, Delivered, Failure, History, Holder, Listed, ListedMore, Mark, Origin, Place,
-    Process, QueueState, Receipts, Record, Returned, Sent, SessionState, Settled, Stored, Why,
+    AppendedBatch, Change, DeadTo, Delivered, Failure, History, Holder, KeptBatch, Listed,
+    ListedMore, Mark, Origin, PartitionState, Place, Process, QueueState, Receipts, Record,
+    Returned, Sent, SessionState, Settled, Stored, StreamState, Why,
 };
 use crate::base::{
-    Durability, Headers, Message, Name, Overflow, Properties, QueueOptions, Receipt,
+    Durability, Headers, Message, Name, Overflow, Properties, QueueOptions, Receipt, StreamOptions,
 };
 use crate::base::{Trace, Verdict};
 
@@ -63,8 +65,45 @@ impl Reader {
                 let messages = (0..count).map(|_| self.listed()).collect::<Option<_>>()?;
                 Record::Listed { queue, messages }
             }
+            32 => Record::Stream { change: self.change()?, state: Box::new(self.stream()?) },
+            33 => Record::StreamGone { change: self.change()?, stream: self.u64()? },
+            34 => {
+                let (change, stream, partition) = (self.change()?, self.u64()?, self.u32()?);
+                let batch = std::mem::take(&mut self.rest);
+                let header = check_stamped(&batch, (stream, partition))?;
+                (header.size as usize == batch.len()).then_some(())?;
+                Record::Appended { change, stream, partition, batch }
+            }
+            35 => {
+                Record::Trimmed { stream: self.u64()?, partition: self.u32()?, first: self.u64()? }
+            }
+            36 => {
+                let (stream, partition, count) = (self.u64()?, self.u32()?, self.u32()?);
+                let batches = (0..count).map(|_| self.kept()).collect::<Option<_>>()?;
+                Record::Kept { stream, partition, batches }
+            }
             _ => return None,
         })
+    }
+
+    fn stream(&mut self) -> Option<StreamState> {
+        let (id, name) = (self.u64()?, self.name()?);
+        let durability = Some(self.durability()?);
+        let (age_max_ms, bytes_max) = (self.u64()?, self.u64()?);
+        let (records_max, partitions) = (self.u64()?, self.u32()?);
+        let options = StreamOptions { partitions, durability, age_max_ms, bytes_max, records_max };
+        let partition = |reader: &mut Self| {
+            let (first, next, time_ms) = (reader.u64()?, reader.u64()?, reader.u64()?);
+            (first <= next).then_some(PartitionState { first, next, time_ms })
+        };
+        let partitions = (0..partitions).map(|_| partition(self)).collect::<Option<_>>()?;
+        Some(StreamState { id, name, options, partitions })
+    }
+
+    fn kept(&mut self) -> Option<KeptBatch> {
+        let (base, span, size, time_ms) = (self.u64()?, self.u32()?, self.u32()?, self.u64()?);
+        base.checked_add(span.into())?;
+        Some(KeptBatch { base, span, size, time_ms, place: self.place()? })
     }
 
     fn batch(&mut self) -> Option<Record> {
@@ -334,8 +373,16 @@ impl Reader {
                 let (first, count) = (self.u64()?, self.u32()?);
                 Mark::Receipts(Receipts { first, count, durability: self.durability()? })
             }
+            4 => {
+                let (partition, base) = (self.u32()?, self.u64()?);
+                Mark::Appended(AppendedBatch { partition, base, durability: self.durability()? })
+            }
             _ => return None,
         })
+    }
+
+    fn place(&mut self) -> Option<Place> {
+        Some(Place { segment: self.u32()?, offset: self.u32()?, size: self.u32()? })
     }
 
     fn receipt(&mut self) -> Option<Receipt> {

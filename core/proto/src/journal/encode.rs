@@ -5,8 +5,8 @@
 use bytes::{BufMut, BytesMut};
 
 use crate::base::record::{
-    Change, DeadTo, Delivered, History, Holder, Listed, Mark, QueueState, Record, Returned, Sent,
-    SessionState, Settled, Stored,
+    Change, DeadTo, Delivered, History, Holder, KeptBatch, Listed, Mark, QueueState, Record,
+    Returned, Sent, SessionState, Settled, Stored, StreamState,
 };
 use crate::base::{Message, QueueOptions, Receipt};
 
@@ -29,6 +29,11 @@ pub fn kind(record: &Record) -> u8 {
         Record::SessionGone { .. } => 14,
         Record::Freed { .. } => 15,
         Record::Listed { .. } => 16,
+        Record::Stream { .. } => 32,
+        Record::StreamGone { .. } => 33,
+        Record::Appended { .. } => 34,
+        Record::Trimmed { .. } => 35,
+        Record::Kept { .. } => 36,
     }
 }
 
@@ -79,7 +84,65 @@ pub fn encode(record: &Record, out: &mut BytesMut) {
             out.put_u32_le(messages.len() as u32);
             messages.iter().for_each(|message| listed(message, out));
         }
+        of_streams => stream_record(of_streams, out),
     }
+}
+
+fn stream_record(record: &Record, out: &mut BytesMut) {
+    match record {
+        Record::Stream { change: by, state } => {
+            change(*by, out);
+            stream(state, out);
+        }
+        Record::StreamGone { change: by, stream } => {
+            change(*by, out);
+            out.put_u64_le(*stream);
+        }
+        Record::Appended { change: by, stream, partition, batch } => {
+            change(*by, out);
+            out.put_u64_le(*stream);
+            out.put_u32_le(*partition);
+            out.put_slice(batch);
+        }
+        Record::Trimmed { stream, partition, first } => {
+            out.put_u64_le(*stream);
+            out.put_u32_le(*partition);
+            out.put_u64_le(*first);
+        }
+        Record::Kept { stream, partition, batches } => {
+            out.put_u64_le(*stream);
+            out.put_u32_le(*partition);
+            out.put_u32_le(batches.len() as u32);
+            batches.iter().for_each(|batch| kept(batch, out));
+        }
+        other => unreachable!("{other:?} has been written by its caller"),
+    }
+}
+
+fn stream(state: &StreamState, out: &mut BytesMut) {
+    out.put_u64_le(state.id);
+    text(state.name.as_str(), out);
+    let options = &state.options;
+    out.put_u8(options.durability.map_or(0, |durability| durability as u8));
+    out.put_u64_le(options.age_max_ms);
+    out.put_u64_le(options.bytes_max);
+    out.put_u64_le(options.records_max);
+    out.put_u32_le(state.partitions.len() as u32);
+    for partition in &state.partitions {
+        out.put_u64_le(partition.first);
+        out.put_u64_le(partition.next);
+        out.put_u64_le(partition.time_ms);
+    }
+}
+
+fn kept(batch: &KeptBatch, out: &mut BytesMut) {
+    out.put_u64_le(batch.base);
+    out.put_u32_le(batch.span);
+    out.put_u32_le(batch.size);
+    out.put_u64_le(batch.time_ms);
+    out.put_u32_le(batch.place.segment);
+    out.put_u32_le(batch.place.offset);
+    out.put_u32_le(batch.place.size);
 }
 
 /// A producer of 0 is none.
@@ -265,6 +328,12 @@ fn session(state: &SessionState, out: &mut BytesMut) {
                 out.put_u64_le(receipts.first);
                 out.put_u32_le(receipts.count);
                 out.put_u8(receipts.durability as u8);
+            }
+            Mark::Appended(appended) => {
+                out.put_u8(4);
+                out.put_u32_le(appended.partition);
+                out.put_u64_le(appended.base);
+                out.put_u8(appended.durability as u8);
             }
         }
     }

@@ -111,7 +111,18 @@ impl Reader<'_> {
             }
             FrameKind::List => Frame::List { ticket, after: self.short_name()? },
             FrameKind::Publish | FrameKind::Subscribe | FrameKind::Taken => self.topics(id)?,
-            FrameKind::Batch
+            FrameKind::InspectStream
+            | FrameKind::ListStreams
+            | FrameKind::Read
+            | FrameKind::Appended
+            | FrameKind::Stream
+            | FrameKind::Streams
+            | FrameKind::Reading
+            | FrameKind::Records => self.streams(id)?,
+            FrameKind::DeclareStream
+            | FrameKind::DeleteStream
+            | FrameKind::Append
+            | FrameKind::Batch
             | FrameKind::Send
             | FrameKind::Settle
             | FrameKind::Declare
@@ -151,6 +162,9 @@ impl Reader<'_> {
                 Frame::Declare { ticket, change, name, options: Box::new(self.declared()?) }
             }
             FrameKind::Delete => Frame::Delete { ticket, change, name: self.name_ref()? },
+            FrameKind::DeclareStream | FrameKind::DeleteStream | FrameKind::Append => {
+                self.stream_change(ticket, change)?
+            }
             _ => Frame::Purge { ticket, change, name: self.name_ref()? },
         })
     }
@@ -225,7 +239,7 @@ impl Reader<'_> {
     }
 
     #[inline]
-    fn shared(&mut self, size: usize) -> Decoded<Bytes> {
+    pub(super) fn shared(&mut self, size: usize) -> Decoded<Bytes> {
         if size == 0 {
             return Ok(Bytes::new());
         }
@@ -267,7 +281,7 @@ impl Reader<'_> {
         self.fail("has a reserved byte that is not zero")
     }
 
-    fn rest(&self) -> usize {
+    pub(super) fn rest(&self) -> usize {
         self.end - self.at
     }
 
@@ -286,11 +300,11 @@ impl Reader<'_> {
         }
     }
 
-    fn deadline(&mut self) -> Decoded<Option<Time>> {
+    pub(super) fn deadline(&mut self) -> Decoded<Option<Time>> {
         Ok(self.clock.decode(self.u64()?))
     }
 
-    fn name_ref(&mut self) -> Decoded<NameRef> {
+    pub(super) fn name_ref(&mut self) -> Decoded<NameRef> {
         let number = self.u32()?;
         let generation = self.u32()?;
         match u16::try_from(generation) {

@@ -104,7 +104,7 @@ impl Outbox {
 
 pub(super) struct Writer<'a> {
     pub(super) out: &'a mut BytesMut,
-    clock: Clock,
+    pub(super) clock: Clock,
 }
 
 impl Writer<'_> {
@@ -128,14 +128,26 @@ impl Writer<'_> {
         self.frame(kind, 0, id, |_| ());
     }
 
-    fn named(&mut self, kind: FrameKind, id: u64, name: NameRef, body: impl FnOnce(&mut Self)) {
+    pub(super) fn named(
+        &mut self,
+        kind: FrameKind,
+        id: u64,
+        name: NameRef,
+        body: impl FnOnce(&mut Self),
+    ) {
         self.frame(kind, 0, id, |w| {
             w.name(name);
             body(w);
         });
     }
 
-    fn changed(&mut self, kind: FrameKind, id: u64, change: &Change, body: impl FnOnce(&mut Self)) {
+    pub(super) fn changed(
+        &mut self,
+        kind: FrameKind,
+        id: u64,
+        change: &Change,
+        body: impl FnOnce(&mut Self),
+    ) {
         self.frame(kind, 0, id, |w| {
             w.out.put_u64_le(change.producer);
             w.out.put_u64_le(change.sequence);
@@ -187,6 +199,17 @@ impl Writer<'_> {
             Frame::Publish { .. } | Frame::Subscribe { .. } | Frame::Taken { .. } => {
                 self.topics(frame);
             }
+            Frame::DeclareStream { .. }
+            | Frame::DeleteStream { .. }
+            | Frame::InspectStream { .. }
+            | Frame::ListStreams { .. }
+            | Frame::Append { .. }
+            | Frame::Read { .. }
+            | Frame::Appended { .. }
+            | Frame::Stream { .. }
+            | Frame::Streams { .. }
+            | Frame::Reading { .. }
+            | Frame::Records { .. } => self.streams(frame),
             other => self.change(other),
         }
     }
@@ -259,7 +282,7 @@ impl Writer<'_> {
         }
     }
 
-    fn name(&mut self, name: NameRef) {
+    pub(super) fn name(&mut self, name: NameRef) {
         self.out.put_u32_le(name.number);
         self.out.put_u32_le(u32::from(name.generation));
     }

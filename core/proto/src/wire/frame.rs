@@ -2,9 +2,11 @@
 //!
 //! Floor: imports `base`.
 
+use bytes::Bytes;
+
 use crate::base::{
-    Delivery, Error, Message, Name, Pattern, Peeked, QueueInfo, QueueOptions, Receipt, Request,
-    Time, Untaken, Verdict,
+    Appended, Cursor, Delivery, Error, Message, Name, Pattern, Peeked, QueueInfo, QueueOptions,
+    Reading, Receipt, Request, StreamInfo, StreamOptions, Time, Untaken, Verdict,
 };
 
 pub use crate::base::record::Change;
@@ -81,6 +83,18 @@ frame_kinds! {
     Subscribe = 0x19;
     /// The program has taken what had arrived for a subscriber.
     Taken = 0x1a;
+    /// Makes a stream.
+    DeclareStream = 0x30;
+    /// Removes a stream.
+    DeleteStream = 0x31;
+    /// Asks for a stream's figures.
+    InspectStream = 0x32;
+    /// Asks for the streams there are.
+    ListStreams = 0x33;
+    /// Appends records to a stream.
+    Append = 0x34;
+    /// Registers a reader.
+    Read = 0x35;
     /// The hub's greeting.
     Welcome = 0x81;
     /// The connection ends, and why.
@@ -115,6 +129,16 @@ frame_kinds! {
     Queues = 0x90;
     /// A message for a subscriber.
     Published = 0x91;
+    /// Records were appended.
+    Appended = 0xb0;
+    /// A stream's figures.
+    Stream = 0xb1;
+    /// The streams there are.
+    Streams = 0xb2;
+    /// A reader is live.
+    Reading = 0xb3;
+    /// Records for a reader.
+    Records = 0xb4;
 }
 
 /// A name by the number that an `Open` gave it.
@@ -132,6 +156,17 @@ pub struct NameRef {
 pub enum BatchPart {
     Send { name: NameRef, message: Message },
     Settle { delivery: u64, verdict: Verdict, reason: String },
+}
+
+/// What an `Append` is about, beside the stream.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "each field is described in docs/protocol.md")]
+pub struct Append {
+    pub deadline: Option<Time>,
+    pub partition: u32,
+    pub partitions: u32,
+    pub expect: Option<u64>,
+    pub batch: Bytes,
 }
 
 /// The program's greeting.
@@ -234,6 +269,12 @@ pub enum Frame {
     Publish { ticket: u64, topic: Name, deadline: Option<Time>, message: Message },
     Subscribe { id: u64, pattern: Pattern, buffer: u32, held: Untaken, received: u64 },
     Taken { id: u64, taken: Untaken },
+    DeclareStream { ticket: u64, change: Change, name: NameRef, options: Box<StreamOptions> },
+    DeleteStream { ticket: u64, change: Change, name: NameRef },
+    InspectStream { ticket: u64, name: NameRef },
+    ListStreams { ticket: u64, after: Option<Name> },
+    Append { ticket: u64, change: Change, name: NameRef, append: Box<Append> },
+    Read { id: u64, name: NameRef, reading: Reading, stream: u64, held: u64, cursors: Vec<Cursor> },
     Goodbye,
     Welcome(Box<Welcome>),
     Bye { error: Error },
@@ -252,4 +293,9 @@ pub enum Frame {
     Peeked { ticket: u64, messages: Vec<Peeked> },
     Queues { ticket: u64, queues: Vec<(Name, QueueInfo)> },
     Published { id: u64, number: u64, topic: Option<Name>, message: Message },
+    Appended { ticket: u64, appended: Appended },
+    Stream { ticket: u64, info: Box<StreamInfo> },
+    Streams { ticket: u64, streams: Vec<(Name, StreamInfo)> },
+    Reading { id: u64, stream: u64, cursors: Vec<Cursor> },
+    Records { id: u64, partition: u32, batch: Bytes },
 }

@@ -18,10 +18,11 @@ mod greeting;
 mod inbox;
 mod outbox;
 mod queues;
+mod streams;
 mod topics;
 
 pub use decode::decode;
-pub use frame::{BatchPart, Change, Frame, FrameKind, HeldKind, Hello, NameRef, Welcome};
+pub use frame::{Append, BatchPart, Change, Frame, FrameKind, HeldKind, Hello, NameRef, Welcome};
 pub use inbox::{Frames, Inbox, Whole};
 pub use outbox::Outbox;
 

@@ -18,6 +18,10 @@ pub struct Disk {
     pub checkpoint: Option<Bytes>,
     /// Segments that were read as a whole.
     pub reads: Vec<u32>,
+    /// Records that were read.
+    pub records_read: usize,
+    /// The last position that was written.
+    pub written: u64,
     pub waiting: VecDeque<Effect>,
     pub is_full: bool,
     /// What is read for a hub is not given, though what a host begins with is.
@@ -138,6 +142,7 @@ impl Disk {
             None => Vec::new(),
             Some(Effect::Write { segment, offset, bytes, last, sync }) => {
                 self.write(segment, offset as usize, bytes)?;
+                self.written = last;
                 if sync {
                     self.unsynced.push(DiskDone::Synced(last));
                 }
@@ -163,6 +168,7 @@ impl Disk {
             }
             Some(Effect::Read { id, place }) => {
                 self.step()?;
+                self.records_read += 1;
                 let from = place.offset as usize * 8;
                 let to = from + format::frame_size(place.size as usize);
                 let file = &self.files[&place.segment];

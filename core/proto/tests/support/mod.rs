@@ -295,6 +295,7 @@ impl World {
             return false;
         }
         if let Some(port) = program.port {
+            program.client.flush(now);
             let bytes = take(program.client.outbox());
             if !bytes.is_empty() {
                 self.hub.inbox(port).extend_from_slice(&bytes);

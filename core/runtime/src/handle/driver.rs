@@ -252,6 +252,7 @@ impl Driver {
             }
         }
         self.submissions = submissions;
+        self.client.flush(now);
     }
 
     fn detach(&mut self, now: Time, id: Id) {

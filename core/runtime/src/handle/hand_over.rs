@@ -50,7 +50,11 @@ impl Outgoing {
             let event = &handover.event;
             let is_arrival = matches!(
                 event.what,
-                What::Delivery(_) | What::Request(_) | What::Published(_) | What::Gap { .. }
+                What::Delivery(_)
+                    | What::Request(_)
+                    | What::Published(_)
+                    | What::Record(_)
+                    | What::Gap { .. }
             );
             let is_meant = is_arrival && id.is_none_or(|id| id == event.id);
             if is_meant {

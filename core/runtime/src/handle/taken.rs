@@ -1,4 +1,4 @@
-//! What the program has taken of what its subscribers got: told to the hub in large steps, so that
+//! What the program has taken of what its subscribers and readers got: told to the hub in large steps, so that
 //! it sends more.
 //!
 //! Floor: sync.
@@ -11,22 +11,34 @@ use crate::sync::Mutex;
 /// Bytes of which the hub is told at once.
 const BYTES_STEP: u64 = limits::SUBSCRIPTION_BYTES_MAX / 2;
 
-/// How far one subscriber is.
+/// The part of a reader's buffer that may be free without the hub being told.
+const READER_STEP: u32 = 4;
+
+/// How far one subscriber or reader is.
 struct Progress {
     /// Messages of which the hub is told at once: half of what may be on its way.
     step: u32,
+    /// Bytes of which it is told at once.
+    bytes_step: u64,
     /// Those that it was not told of yet.
     untold: Untaken,
 }
 
-/// The subscribers of one handle.
+/// The subscribers and readers of one handle.
 #[derive(Default)]
 pub(crate) struct Taken(Mutex<HashMap<Id, Progress>>);
 
 impl Taken {
     pub(crate) fn insert(&self, id: Id, buffer: u32) {
         let step = buffer.div_ceil(2);
-        self.0.lock().insert(id, Progress { step, untold: Untaken::default() });
+        let (bytes_step, untold) = (BYTES_STEP, Untaken::default());
+        self.0.lock().insert(id, Progress { step, bytes_step, untold });
+    }
+
+    pub(crate) fn insert_reader(&self, id: Id, buffer: u32) {
+        let buffer = if buffer == 0 { limits::READ_BUFFER_DEFAULT } else { buffer };
+        let (step, bytes_step) = (u32::MAX, u64::from(buffer / READER_STEP).max(1));
+        self.0.lock().insert(id, Progress { step, bytes_step, untold: Untaken::default() });
     }
 
     pub(crate) fn remove(&self, id: Id) {
@@ -37,15 +49,16 @@ impl Taken {
     pub(crate) fn note(&self, events: &[Event], mut tell: impl FnMut(Id, Untaken)) {
         let mut published = events.iter().filter_map(|event| match &event.what {
             What::Published(published) => Some((event.id, published.untaken())),
+            What::Record(record) => Some((event.id, record.untaken())),
             _ => None,
         });
         let Some(first) = published.next() else { return };
         let mut all = self.0.lock();
         for (id, taken) in std::iter::once(first).chain(published) {
             let Some(progress) = all.get_mut(&id) else { continue };
-            let Progress { step, untold } = progress;
+            let Progress { step, bytes_step, untold } = progress;
             untold.add(taken);
-            if untold.count >= *step || untold.bytes >= BYTES_STEP {
+            if untold.count >= *step || untold.bytes >= *bytes_step {
                 tell(id, std::mem::take(untold));
             }
         }

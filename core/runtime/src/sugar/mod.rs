@@ -19,6 +19,7 @@
 
 mod queue;
 mod service;
+mod stream;
 mod topic;
 
 use std::marker::PhantomData;
@@ -29,6 +30,7 @@ use telpher_proto::base::{
 
 pub use queue::{Consumer, Job, Queue};
 pub use service::{Service, ServiceRequest};
+pub use stream::{Reader, Stream};
 pub use topic::{Subscriber, Topic, TopicMessage};
 
 use crate::api::{Done, Hub, OpenOptions};
@@ -191,6 +193,8 @@ ended! {
     u64: Outcome::Count(count) => count;
     Message: Outcome::Reply(message) => message;
     Receipt: Outcome::Receipt(receipt) => receipt;
+    telpher_proto::base::Appended: Outcome::Appended(appended) => appended;
+    telpher_proto::base::StreamInfo: Outcome::Stream(info) => *info;
     telpher_proto::base::QueueInfo: Outcome::Queue(info) => *info;
 }
 

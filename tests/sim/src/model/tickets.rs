@@ -52,6 +52,12 @@ pub fn command_name(command: &Command) -> &'static str {
         Command::List { .. } => "list",
         Command::Publish { .. } => "publish",
         Command::Subscribe { .. } => "subscribe",
+        Command::DeclareStream { .. } => "declare stream",
+        Command::DeleteStream { .. } => "delete stream",
+        Command::InspectStream { .. } => "inspect stream",
+        Command::ListStreams { .. } => "list streams",
+        Command::Append { .. } => "append",
+        Command::Read { .. } => "read",
     }
 }
 

@@ -1,0 +1,179 @@
+//! Streams: how they are, what is read of them, what is told of them.
+//!
+//! Floor: base.
+
+use super::command::within;
+use super::error::Error;
+use super::event::{Durability, Untaken};
+use super::limits;
+use super::message::Message;
+
+/// How a stream is.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct StreamOptions {
+    /// Parts that keep an order each, 1 to 1,024; 0 is the default of 1.
+    pub partitions: u32,
+    /// How safe a confirmed record is; `None` is the hub's default (`memory` for `mem://` and for a
+    /// hub without a directory, `disk` for one with).
+    pub durability: Option<Durability>,
+    /// Age from which records are removed, in ms; 0: never for their age.
+    pub age_max_ms: u64,
+    /// Bytes of one partition from which on its oldest records are removed; 0 is the default of
+    /// 64 MiB in memory and 1 GiB on disk. At most 1 GiB in memory, at most 1 TiB on disk.
+    pub bytes_max: u64,
+    /// Records of one partition from which on its oldest are removed; 0: any number.
+    pub records_max: u64,
+}
+
+impl StreamOptions {
+    /// The same options, with each default in its place.
+    #[must_use]
+    pub fn resolved(&self, default: Durability) -> StreamOptions {
+        let durability = self.durability.unwrap_or(default);
+        let bytes = match durability {
+            Durability::Memory => limits::STREAM_BYTES_MEMORY_DEFAULT,
+            Durability::Os | Durability::Disk => limits::STREAM_BYTES_DISK_DEFAULT,
+        };
+        StreamOptions {
+            partitions: self.partitions.max(1),
+            durability: Some(durability),
+            age_max_ms: self.age_max_ms,
+            bytes_max: if self.bytes_max == 0 { bytes } else { self.bytes_max },
+            records_max: self.records_max,
+        }
+    }
+
+    /// Checks every value that has a limit. The bound on bytes depends on where they are kept: it
+    /// is checked as far as that is stated here, so once more when the default of the hub has taken
+    /// its place.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID`, naming the value and its limit.
+    pub fn check(&self) -> Result<(), Error> {
+        within("partitions", self.partitions.into(), 0, limits::PARTITIONS_MAX.into())?;
+        within("age_max_ms", self.age_max_ms, 0, limits::TIMEOUT_MAX_MS)?;
+        let most = match self.durability {
+            Some(Durability::Memory) => limits::HUB_BYTES_MAX,
+            _ => limits::DISK_BYTES_MAX,
+        };
+        within("bytes_max", self.bytes_max, 0, most)
+    }
+}
+
+/// Where reading begins, in each partition that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Start {
+    /// At the oldest record that is kept.
+    #[default]
+    Beginning,
+    /// Behind the newest record.
+    End,
+    /// At this record, or at the next to be appended.
+    Offset(u64),
+    /// At the oldest record that was appended at this time or later, by the hub's clock, in ms since
+    /// 1970.
+    Time(u64),
+}
+
+/// Which records are read.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// The partition, if it is to be one only.
+    pub partition: Option<u32>,
+    /// Where reading begins.
+    pub start: Start,
+    /// Goes on with what is appended later; otherwise reading ends where the stream ended when it
+    /// began.
+    pub follow: bool,
+    /// Bytes of records that may be on their way to the program, 1 to 64 MiB; 0 is the default of
+    /// 1 MiB.
+    pub buffer: u32,
+}
+
+impl Reading {
+    /// Checks every value that has a limit.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID`, naming the value and its limit.
+    pub fn check(&self) -> Result<(), Error> {
+        within("buffer", self.buffer.into(), 0, limits::READ_BUFFER_MAX.into())?;
+        if let Some(partition) = self.partition {
+            within("partition", partition.into(), 0, u64::from(limits::PARTITIONS_MAX) - 1)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where a reader is in one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The partition.
+    pub partition: u32,
+    /// The next offset to be read.
+    pub next: u64,
+    /// Where it ends; `u64::MAX` if it goes on with what is appended later.
+    pub end: u64,
+}
+
+/// A record of a stream.
+#[derive(Clone, Debug)]
+pub struct StreamRecord {
+    /// The part of the stream that it is in.
+    pub partition: u32,
+    /// Counts the records of the partition, from 0, without a gap.
+    pub offset: u64,
+    /// When it was appended, by the hub's clock, in ms since 1970; never less than of the record
+    /// before it.
+    pub time_ms: u64,
+    /// What was appended.
+    pub message: Message,
+}
+
+impl StreamRecord {
+    /// This one record, with no less than it took on its way.
+    pub fn untaken(&self) -> Untaken {
+        Untaken { count: 1, bytes: (self.message.size() + RECORD_COST_MAX) as u64 }
+    }
+}
+
+/// Bytes that a record takes on its way beside body, key and headers, at most: with what only some
+/// have, and the header of a batch in which it is alone.
+const RECORD_COST_MAX: usize = 48 + 16 + 8 + 32;
+
+/// Where a confirmed record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The part of the stream that it is in.
+    pub partition: u32,
+    /// Counts the records of the partition, from 0, without a gap.
+    pub offset: u64,
+    /// How safe it is now.
+    pub durability: Durability,
+}
+
+/// A stream's figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamInfo {
+    /// How it was declared, with each default in its place.
+    pub options: StreamOptions,
+    /// Each partition's.
+    pub partitions: Vec<PartitionInfo>,
+}
+
+/// A partition's figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct PartitionInfo {
+    /// The offset of the oldest record that is kept; that of the next one if none is.
+    pub first: u64,
+    /// The offset that the next record gets.
+    pub next: u64,
+    /// Bytes of what is kept.
+    pub bytes: u64,
+}
+
+/// The partition in which records with this key are: CRC-32C of the key, modulo their number.
+pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
+    crc32c::crc32c(key) % partitions.max(1)
+}

@@ -1,0 +1,279 @@
+//! Appends: a batch gets its offsets, is written down, and may be read when it is safe enough.
+//!
+//! ```text
+//! append -> written down -> as safe as its stream says: confirmed, visible
+//!        -> the disk is behind: waits in line -> written down, or FULL at its deadline
+//! ```
+//!
+//! Floor: broker.
+
+use bytes::Bytes;
+
+use super::declare::no_space;
+use super::log::{Level, Staged};
+use super::sends::ChangeRef;
+use super::sessions::{Confirmation, Done, Marked, Ticket};
+use super::streams::{BatchRef, Kept};
+use super::{Broker, Due, NameId};
+use crate::base::batch::{self, BatchHeader, check_packed};
+use crate::base::record::{AppendedBatch, KeptBatch, Place, Record, Room};
+use crate::base::timers::TimerKey;
+use crate::base::{Error, Kind, Time, limits};
+
+/// What a program wants appended.
+#[derive(Clone, Debug)]
+pub struct Appending {
+    /// The partition.
+    pub partition: u32,
+    /// How many partitions the program knows the stream to have.
+    pub partitions: u32,
+    /// Only if this is the partition's next offset.
+    pub expect: Option<u64>,
+    /// Until when it may wait for the disk.
+    pub deadline: Option<Time>,
+    /// The records, as packed.
+    pub batch: Bytes,
+}
+
+/// An append that waits for the disk.
+#[derive(Debug)]
+pub(super) struct WaitingAppend {
+    change: ChangeRef,
+    /// The stream's key; whoever waits for one that is deleted goes with it.
+    stream: usize,
+    appending: Appending,
+    timer: Option<TimerKey>,
+}
+
+impl Broker {
+    /// Appends a batch to a stream.
+    pub fn append(&mut self, now: Time, change: ChangeRef, name: NameId, appending: Appending) {
+        let admitted = self.admit_append(now, name, &appending);
+        let stored = admitted.and_then(|(stream, header, has_room)| match has_room {
+            true => self.store_batch(now, stream, change, (&appending, header)),
+            false => self.wait_for_disk(change, stream, appending),
+        });
+        if let Err(error) = stored {
+            self.refuse(change, error);
+        }
+    }
+
+    fn admit_append(
+        &self,
+        now: Time,
+        name: NameId,
+        appending: &Appending,
+    ) -> Result<(usize, BatchHeader, bool), Error> {
+        let key = self.find_stream(name)?;
+        let stream = &self.streams.all[key];
+        let Some(header) = check_packed(&appending.batch) else {
+            let detail = "the records are damaged, or no batch as a program packs it";
+            return Err(Error::new(Kind::Invalid, detail));
+        };
+        let count = stream.options.partitions;
+        if appending.partitions != count {
+            let detail = format!(
+                "the stream {:?} was made anew: it has {count} partitions, not {}",
+                stream.name, appending.partitions
+            );
+            return Err(Error::new(Kind::Mismatch, detail));
+        }
+        if appending.partition >= count {
+            let detail = format!(
+                "partition is {}; the stream {:?} has {count}, from 0",
+                appending.partition, stream.name
+            );
+            return Err(Error::new(Kind::Invalid, detail));
+        }
+        if appending.deadline.is_some_and(|at| at <= now) {
+            return Err(Error::new(Kind::Expired, "the time ran out on the way to the hub"));
+        }
+        let (size, most) = (u64::from(header.size), stream.options.bytes_max);
+        if size > most {
+            let detail = format!(
+                "the records take {size} bytes; a partition of the stream {:?} keeps at most {most}",
+                stream.name
+            );
+            return Err(Error::new(Kind::TooLarge, detail));
+        }
+        let has_room = self.room_for_batch(key, size)? && self.streams.line.is_empty();
+        Ok((key, header, has_room))
+    }
+
+    /// Whether it may be stored now; otherwise it may wait.
+    fn room_for_batch(&self, key: usize, size: u64) -> Result<bool, Error> {
+        if self.is_stream_journaled(key) {
+            return match self.room {
+                Room::Open => Ok(true),
+                Room::Behind => Ok(false),
+                _ => Err(no_space()),
+            };
+        }
+        if self.bytes + size > limits::HUB_BYTES_MAX {
+            let detail = format!(
+                "the hub's queues and streams in memory hold {} bytes; at most {}",
+                self.bytes,
+                limits::HUB_BYTES_MAX
+            );
+            return Err(Error::new(Kind::Full, detail));
+        }
+        Ok(true)
+    }
+
+    fn store_batch(
+        &mut self,
+        now: Time,
+        key: usize,
+        change: ChangeRef,
+        (appending, header): (&Appending, BatchHeader),
+    ) -> Result<(), Error> {
+        let stream = self.stream_ref(key);
+        let number = appending.partition;
+        let now_ms = self.time_ms(now);
+        let partition = &mut self.streams.all[key].partitions[number as usize];
+        let base = partition.next;
+        if let Some(expect) = appending.expect.filter(|expect| *expect != base) {
+            let detail = format!("offset {expect} is expected; the next one is {base}");
+            return Err(Error::new(Kind::Conflict, detail));
+        }
+        let time_ms = now_ms.max(partition.time_ms);
+        let Some(bytes) = batch::stamp(&appending.batch, (stream.id, number), base, time_ms) else {
+            return Err(Error::new(Kind::Full, "the partition's offsets are used up"));
+        };
+        let (span, size) = (header.span, header.size);
+        let at = KeptBatch { base, span, size, time_ms, place: Place::default() };
+        partition.next += u64::from(span);
+        partition.time_ms = time_ms;
+        partition.bytes += u64::from(size);
+        let kept = Kept { at, bytes: Some(bytes.clone()), is_read: false };
+        partition.batches.push_back(kept);
+        let is_journaled = self.is_stream_journaled(key);
+        let level = if is_journaled { self.streams.all[key].level() } else { Level::Now };
+        let reference = BatchRef { stream, partition: number, base };
+        if is_journaled {
+            self.write_batch(level, Some(change), reference, bytes);
+            self.streams.cached.push_back(reference);
+            self.streams.cached_bytes += u64::from(size);
+        } else {
+            self.bytes += u64::from(size);
+        }
+        let durability = self.streams.all[key].durability();
+        let outcome = Done::Appended(AppendedBatch { partition: number, base, durability });
+        self.mark(change, Marked::Logged(outcome.clone()));
+        self.stage(now, level, Staged::Confirm(Confirmation { change, outcome }));
+        self.stage(now, level, Staged::Visible(reference, base + u64::from(span)));
+        self.shrink_cache();
+        Ok(())
+    }
+
+    pub(super) fn write_batch(
+        &mut self,
+        level: Level,
+        change: Option<ChangeRef>,
+        reference: BatchRef,
+        batch: Bytes,
+    ) {
+        let BatchRef { stream, partition, .. } = reference;
+        let change = change.map(|change| change.numbers);
+        let record = Record::Appended { change, stream: stream.id, partition, batch };
+        let position = self.write(level, record);
+        self.streams.placing.push_back((position, reference));
+    }
+
+    /// Records may be read from now on.
+    pub(super) fn become_visible(&mut self, now: Time, batch: BatchRef, end: u64) {
+        let Some(partition) = self.streams.partition(batch) else { return };
+        partition.visible = partition.visible.max(end);
+        self.wake_readers(batch);
+        self.trim(now, batch.stream.key, batch.partition as usize);
+        self.watch_age(now, batch.stream.key);
+    }
+
+    fn wait_for_disk(
+        &mut self,
+        change: ChangeRef,
+        stream: usize,
+        appending: Appending,
+    ) -> Result<(), Error> {
+        let size = appending.batch.len() as u64;
+        let (have, most) = (self.streams.line_bytes, limits::JOURNAL_PENDING_MAX as u64);
+        if have + size > most {
+            let detail = format!("{have} bytes of records wait for the disk; at most {most}");
+            return Err(Error::new(Kind::Full, detail));
+        }
+        let deadline = appending.deadline;
+        let appending = Appending { batch: Bytes::copy_from_slice(&appending.batch), ..appending };
+        let waiting = WaitingAppend { change, stream, appending, timer: None };
+        let Ok(token) = self.streams.appends.insert(waiting) else {
+            return Err(Error::new(Kind::Full, "too many appends wait for the disk"));
+        };
+        if let Some(at) = deadline {
+            let timer = self.timers.insert(at, Due::Append(token));
+            let waiting = self.streams.appends.get_mut(token);
+            waiting.into_iter().for_each(|waiting| waiting.timer = Some(timer));
+        }
+        self.mark(change, Marked::Pending);
+        let session = &mut self.sessions[change.session.key];
+        session.tickets.insert(change.ticket, Ticket::Append(token));
+        self.streams.line.push_back(token);
+        self.streams.line_bytes += size;
+        Ok(())
+    }
+
+    /// The disk has caught up.
+    pub(super) fn admit_appends(&mut self, now: Time) {
+        while self.room == Room::Open
+            && let Some(token) = self.streams.line.pop_front()
+        {
+            let Some(waiting) = self.end_waiting_append(token) else { continue };
+            let WaitingAppend { change, stream, appending, .. } = waiting;
+            let Some(header) = BatchHeader::read(&appending.batch) else { continue };
+            if let Err(error) = self.store_batch(now, stream, change, (&appending, header)) {
+                self.refuse(change, error);
+            }
+        }
+    }
+
+    /// An append has waited for the disk until its deadline.
+    pub(super) fn append_expired(&mut self, token: u64) {
+        if let Some(waiting) = self.end_waiting_append(token) {
+            let detail = "the disk was behind until the deadline: nothing was appended";
+            self.refuse(waiting.change, Error::new(Kind::Full, detail));
+        }
+    }
+
+    /// Nobody wants the append any more; it leaves no mark.
+    pub(super) fn drop_waiting_append(&mut self, token: u64) {
+        if let Some(waiting) = self.end_waiting_append(token)
+            && let Some(session) = self.sessions.get_mut(waiting.change.session)
+            && let Ok(mark) = session.marks.entry(waiting.change.numbers.sequence)
+        {
+            *mark = None;
+        }
+    }
+
+    pub(super) fn end_waiting_appends(&mut self, stream: usize, error: &Error) {
+        let line: Vec<u64> = self.streams.line.iter().copied().collect();
+        for token in line {
+            let of = self.streams.appends.get(token).map(|waiting| waiting.stream);
+            if of == Some(stream)
+                && let Some(waiting) = self.end_waiting_append(token)
+            {
+                self.refuse(waiting.change, error.clone());
+            }
+        }
+    }
+
+    fn end_waiting_append(&mut self, token: u64) -> Option<WaitingAppend> {
+        let mut waiting = self.streams.appends.remove(token)?;
+        if let Some(timer) = waiting.timer.take() {
+            self.timers.remove(timer);
+        }
+        self.streams.line.retain(|other| *other != token);
+        self.streams.line_bytes -= waiting.appending.batch.len() as u64;
+        if let Some(session) = self.sessions.get_mut(waiting.change.session) {
+            session.tickets.remove(&waiting.change.ticket);
+        }
+        Some(waiting)
+    }
+}

@@ -1,0 +1,85 @@
+//! What earlier hosts have written down of a stream.
+//!
+//! Floor: broker.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::base::Durability;
+use crate::base::batch::BatchHeader;
+use crate::base::record::{AppendedBatch, KeptBatch, PartitionState, Place, StreamState};
+
+/// A stream as it was.
+#[derive(Debug, Default)]
+pub(super) struct PastStream {
+    /// Unknown while only records of a freed segment have said it; a later one states it anew.
+    pub state: Option<StreamState>,
+    /// Its batches, by partition and offset, and their records if it is kept in memory.
+    pub batches: BTreeMap<(u32, u64), (KeptBatch, Option<Bytes>)>,
+}
+
+impl PastStream {
+    fn durability(&self) -> Durability {
+        let options = self.state.as_ref().map(|state| &state.options);
+        options.and_then(|options| options.durability).unwrap_or(Durability::Disk)
+    }
+
+    pub fn is_memory(&self) -> bool {
+        self.durability() == Durability::Memory
+    }
+
+    fn partition(&mut self, number: u32) -> Option<&mut PartitionState> {
+        self.state.as_mut()?.partitions.get_mut(number as usize)
+    }
+
+    pub fn restate(&mut self, state: StreamState) {
+        for (number, partition) in (0..).zip(&state.partitions) {
+            self.forget_before(number, partition.first);
+        }
+        self.state = Some(state);
+    }
+
+    /// Where it was appended, and when; `None` for what is no batch.
+    pub fn append(
+        &mut self,
+        number: u32,
+        batch: Bytes,
+        place: Place,
+    ) -> Option<(AppendedBatch, u64)> {
+        let header = BatchHeader::read(&batch)?;
+        let BatchHeader { base, size, time_ms, span, .. } = header;
+        if let Some(partition) = self.partition(number) {
+            partition.next = partition.next.max(header.end());
+            partition.time_ms = partition.time_ms.max(time_ms);
+        }
+        let is_memory = self.is_memory();
+        let place = if is_memory { Place::default() } else { place };
+        let kept = KeptBatch { base, span, size, time_ms, place };
+        self.batches.insert((number, base), (kept, is_memory.then_some(batch)));
+        let durability = self.durability();
+        Some((AppendedBatch { partition: number, base, durability }, time_ms))
+    }
+
+    pub fn trim(&mut self, number: u32, first: u64) {
+        if let Some(partition) = self.partition(number) {
+            partition.first = partition.first.max(first);
+            partition.next = partition.next.max(first);
+        }
+        self.forget_before(number, first);
+    }
+
+    fn forget_before(&mut self, number: u32, first: u64) {
+        while let Some(oldest) = self.batches.range((number, 0)..(number, first)).next() {
+            let oldest = *oldest.0;
+            self.batches.remove(&oldest);
+        }
+    }
+
+    /// Batches as a checkpoint lists them.
+    pub fn keep(&mut self, number: u32, batches: Vec<KeptBatch>) {
+        for batch in batches {
+            self.batches.insert((number, batch.base), (batch, None));
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Streams, as the program's side sees them: records are gathered into batches, and batches
+//! unpacked.
+//!
+//! ```text
+//! append -> which partition? -> gathered -> with nothing on its way: sent, as one change
+//!           (the hub is asked     ^         otherwise: waits for that, and goes with what follows
+//!            how many, once)      +-- so batches grow with the load, without a timer
+//! ```
+//! A batch is a ticket of the client's own; its end is the end of every record in it.
+//!
+//! Floor: client.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::registrations::Role;
+use super::tickets::Sealed;
+use super::{Client, Map};
+use crate::base::batch::{BatchBuilder, BatchHeader, Records};
+use crate::base::stream::partition_of;
+use crate::base::{
+    Appended, Command, Cursor, Error, Event, Id, Kind, Message, Name, Outcome, Reading, Time, What,
+    limits,
+};
+
+/// What the client knows of a stream.
+#[derive(Debug)]
+enum Known {
+    /// The hub is asked how many partitions it has; these records wait.
+    Asking(Vec<Id>),
+    /// It has so many; records without a key go to this one at present.
+    Partitions(u32, u32),
+}
+
+/// Records of one partition that are on their way.
+#[derive(Debug, Default)]
+struct Appender {
+    /// Batches without an answer.
+    in_flight: u32,
+    /// Records that go with the next one.
+    gathered: VecDeque<Id>,
+    /// Bytes of these, roughly.
+    size: usize,
+}
+
+/// Everything that is being appended.
+#[derive(Debug, Default)]
+pub(super) struct Appends {
+    known: Map<Name, Known>,
+    partitions: Map<(Name, u32), Appender>,
+    /// Those that have gathered something since it was last looked.
+    dirty: Vec<(Name, u32)>,
+}
+
+/// A reader of a stream.
+#[derive(Clone, Debug)]
+pub(super) struct Reader {
+    pub name: Name,
+    pub reading: Reading,
+    /// The stream that it reads; 0 until the hub has said so.
+    pub stream: u64,
+    /// Where it is.
+    pub cursors: Vec<Cursor>,
+    /// Batches that have arrived: records that the program has not taken, and their bytes.
+    untaken: VecDeque<(u32, u64)>,
+}
+
+impl Reader {
+    pub fn new(name: Name, reading: Reading) -> Reader {
+        Reader { name, reading, stream: 0, cursors: Vec::new(), untaken: VecDeque::new() }
+    }
+
+    /// Bytes that have arrived and that the program has not taken.
+    pub fn held(&self) -> u64 {
+        self.untaken.iter().map(|(_, bytes)| bytes).sum()
+    }
+
+    /// The program has taken so many records; the bytes that they had on their way.
+    fn take(&mut self, mut count: u32) -> u64 {
+        let mut taken = 0;
+        while count > 0
+            && let Some((records, bytes)) = self.untaken.front_mut()
+        {
+            if count < *records {
+                let share = *bytes * u64::from(count) / u64::from(*records);
+                (*records, *bytes) = (*records - count, *bytes - share);
+                return taken + share;
+            }
+            count -= *records;
+            taken += *bytes;
+            self.untaken.pop_front();
+        }
+        taken
+    }
+}
+
+impl Client {
+    /// A record is to be appended; its ticket is open.
+    pub(super) fn gather(&mut self, now: Time, id: Id, stream: &Name) {
+        match self.appends.known.get_mut(stream) {
+            Some(Known::Asking(waiting)) => waiting.push(id),
+            Some(Known::Partitions(..)) => self.gather_known(id),
+            None => {
+                self.appends.known.insert(stream.clone(), Known::Asking(vec![id]));
+                self.own_ticket += 1;
+                let command = Command::InspectStream { stream: stream.clone() };
+                self.add_ticket(now, self.own_ticket, 0, (command, None));
+            }
+        }
+    }
+
+    /// Puts a record to the others of its partition.
+    fn gather_known(&mut self, id: Id) {
+        let Some(Command::Append { stream, message, partition, expect }) = self.command_of(id)
+        else {
+            return;
+        };
+        let Some(Known::Partitions(count, next)) = self.appends.known.get(stream) else { return };
+        let key = key_of(message);
+        let number = match (partition, key.is_empty()) {
+            (Some(stated), _) => *stated,
+            (None, false) => partition_of(key, *count),
+            (None, true) => *next,
+        };
+        if expect.is_some() && partition.is_none() && key.is_empty() && *count > 1 {
+            let detail = format!(
+                "an offset is expected, but neither partition nor key is stated, and the stream \
+                 {stream:?} has {count} partitions"
+            );
+            self.end_ticket(Time::default(), id, Err(Error::new(Kind::Invalid, detail)));
+            return;
+        }
+        let (place, size) = ((stream.clone(), number), message.size());
+        let appender = self.appends.partitions.entry(place.clone()).or_default();
+        if appender.gathered.is_empty() {
+            self.appends.dirty.push(place);
+        }
+        appender.gathered.push_back(id);
+        appender.size += size;
+    }
+
+    /// The hub has said how many partitions a stream has, or that there is none.
+    pub(super) fn described(&mut self, now: Time, stream: &Name, result: &Result<Outcome, Error>) {
+        let Some(Known::Asking(waiting)) = self.appends.known.remove(stream) else { return };
+        match result {
+            Ok(Outcome::Stream(info)) => {
+                let known = Known::Partitions(info.options.partitions.max(1), 0);
+                self.appends.known.insert(stream.clone(), known);
+                waiting.into_iter().for_each(|id| self.gather_known(id));
+                self.flush(now);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                for id in waiting {
+                    self.end_ticket(now, id, Err(error.clone().executed(false)));
+                }
+            }
+        }
+    }
+
+    /// Sends what was gathered, as far as it need not wait; called when nothing more is started for
+    /// now.
+    pub fn flush(&mut self, now: Time) {
+        if !self.is_open() {
+            return;
+        }
+        for place in std::mem::take(&mut self.appends.dirty) {
+            self.send_gathered(now, &place);
+        }
+    }
+
+    fn send_gathered(&mut self, now: Time, place: &(Name, u32)) {
+        while self.is_open()
+            && let Some(appender) = self.appends.partitions.get_mut(place)
+            && !appender.gathered.is_empty()
+        {
+            let is_enough = appender.size >= limits::APPEND_GATHERED;
+            let most = if is_enough { limits::APPENDS_IN_FLIGHT } else { 1 };
+            if appender.in_flight >= most || !self.seal(now, place) {
+                return;
+            }
+        }
+    }
+
+    /// Packs a batch of what was gathered, and sends it. False if nobody wants it any more, or it
+    /// has to wait.
+    fn seal(&mut self, now: Time, place: &(Name, u32)) -> bool {
+        let Some(Known::Partitions(count, next)) = self.appends.known.get_mut(&place.0) else {
+            return self.gather_again(now, place);
+        };
+        let (partitions, rotated) = (*count, (*next + 1) % *count);
+        // The next ones without a key go elsewhere.
+        if place.1 == *next {
+            *next = rotated;
+        }
+        let Some(appender) = self.appends.partitions.get_mut(place) else { return false };
+        let (mut gathered, mut size) = (std::mem::take(&mut appender.gathered), appender.size);
+        let own = self.own_ticket + 1;
+        let (mut builder, mut tickets, mut deadline) = (BatchBuilder::default(), Vec::new(), None);
+        let mut expected = None;
+        while let Some(id) = gathered.front().copied() {
+            let Some(pending) = self.pending.get_mut(&id) else {
+                gathered.pop_front();
+                continue;
+            };
+            let Command::Append { message, expect, .. } = &pending.command else { break };
+            let is_alone = expect.is_some() || expected.is_some();
+            let is_full = builder.size() + message.size() > limits::APPEND_GATHERED * 2;
+            if !tickets.is_empty() && (is_alone || is_full) {
+                break;
+            }
+            expected = *expect;
+            deadline = match tickets.is_empty() {
+                true => pending.deadline,
+                false => deadline.zip(pending.deadline).map(|(one, other)| one.max(other)),
+            };
+            builder.push(message);
+            size = size.saturating_sub(message.size());
+            pending.part_of = Some(own);
+            tickets.push(id);
+            gathered.pop_front();
+        }
+        appender.size = if gathered.is_empty() { 0 } else { size };
+        appender.gathered = gathered;
+        if tickets.is_empty() {
+            return false;
+        }
+        appender.in_flight += 1;
+        let sealed = Sealed { tickets, partitions, deadline, bytes: builder.build() };
+        let (stream, partition) = (place.0.clone(), Some(place.1));
+        let message = Message::default();
+        let command = Command::Append { stream, message, partition, expect: expected };
+        self.own_ticket = own;
+        self.add_sealed(now, own, command, sealed);
+        true
+    }
+
+    /// The stream is not known any more: how many partitions it has is asked again.
+    fn gather_again(&mut self, now: Time, place: &(Name, u32)) -> bool {
+        if let Some(appender) = self.appends.partitions.get_mut(place) {
+            appender.size = 0;
+            for id in std::mem::take(&mut appender.gathered) {
+                self.gather(now, id, &place.0);
+            }
+        }
+        false
+    }
+
+    /// A batch has ended, and every record in it.
+    pub(super) fn sealed_ended(
+        &mut self,
+        now: Time,
+        (command, sealed): (&Command, Sealed),
+        result: &Result<Outcome, Error>,
+    ) {
+        let Command::Append { stream, partition, .. } = command else { return };
+        for (at, id) in (0..).zip(sealed.tickets) {
+            let end = match result {
+                Ok(Outcome::Appended(first)) => {
+                    Ok(Outcome::Appended(Appended { offset: first.offset + at, ..*first }))
+                }
+                Ok(_) => Err(Error::new(Kind::Internal, "the hub has confirmed something else")),
+                Err(error) => Err(error.clone()),
+            };
+            self.end_ticket(now, id, end);
+        }
+        if let Err(error) = result
+            && matches!(error.kind(), Kind::NotFound | Kind::Mismatch | Kind::HostLost)
+            && let Some(Known::Partitions(..)) = self.appends.known.get(stream)
+        {
+            self.appends.known.remove(stream);
+        }
+        let place = (stream.clone(), partition.unwrap_or(0));
+        if let Some(appender) = self.appends.partitions.get_mut(&place) {
+            appender.in_flight -= 1;
+            match appender.gathered.is_empty() {
+                true if appender.in_flight == 0 => drop(self.appends.partitions.remove(&place)),
+                true => {}
+                false if self.is_open() => self.send_gathered(now, &place),
+                false => self.appends.dirty.push(place),
+            }
+        }
+    }
+
+    /// Where a reader is, as the hub sees it.
+    pub(super) fn handle_reading(&mut self, id: Id, stream: u64, cursors: Vec<Cursor>) {
+        if let Some(Role::Reader(reader)) = self.role_mut(id)
+            && reader.stream == 0
+        {
+            (reader.stream, reader.cursors) = (stream, cursors);
+        }
+        self.registration_started(id);
+    }
+
+    /// Records for a reader. Those that have come before are passed over.
+    pub(super) fn handle_records(&mut self, now: Time, id: Id, partition: u32, batch: &Bytes) {
+        let Some(registration) = self.registrations.get_mut(&id) else { return };
+        let (user, size) = (registration.user, batch.len() as u64);
+        let Role::Reader(reader) = &mut registration.role else { return };
+        let cursor = reader.cursors.iter_mut().find(|cursor| cursor.partition == partition);
+        let Some(cursor) = cursor else { return };
+        let Some(mut records) = Records::new(batch, partition) else {
+            return self.end_damaged(now, id, partition);
+        };
+        let BatchHeader { base, .. } = records.header();
+        let (wanted, mut count) = (cursor.next..cursor.end, 0);
+        while let Some(record) = records.next_record() {
+            let Some(record) = record else { return self.end_damaged(now, id, partition) };
+            if base <= wanted.start && wanted.contains(&record.offset) {
+                count += 1;
+                self.events.push_back(Event { id, user, what: What::Record(record) });
+            }
+        }
+        if base <= cursor.next {
+            cursor.next = cursor.next.max(records.header().end());
+        }
+        match count {
+            0 => self.tell_taken(now, id, size),
+            count => reader.untaken.push_back((count, size)),
+        }
+    }
+
+    fn end_damaged(&mut self, now: Time, id: Id, partition: u32) {
+        let detail = format!("records of partition {partition} were damaged on their way");
+        let error = Error::new(Kind::Corrupt, detail);
+        self.push(now, &crate::wire::Frame::Stop { id });
+        self.registration_failed(id, &error);
+    }
+
+    /// The program has taken records.
+    pub(super) fn taken_records(&mut self, now: Time, id: Id, count: u32) {
+        if let Some(Role::Reader(reader)) = self.role_mut(id) {
+            let bytes = reader.take(count);
+            self.tell_taken(now, id, bytes);
+        }
+    }
+
+    fn tell_taken(&mut self, now: Time, id: Id, bytes: u64) {
+        let taken = crate::base::Untaken { count: 0, bytes };
+        self.push(now, &crate::wire::Frame::Taken { id, taken });
+    }
+}
+
+fn key_of(message: &Message) -> &[u8] {
+    message.properties.as_ref().map_or(&[], |properties| &properties.key)
+}

@@ -1,0 +1,152 @@
+//! Streams and readers.
+//!
+//! Floor: sugar.
+
+use telpher_proto::base::{
+    Appended, Command, Error, Id, Message, Name, Reading, StreamInfo, StreamOptions, StreamRecord,
+    Timeout, What,
+};
+
+use super::{Pending, next, start_stream};
+use crate::api::Hub;
+
+/// A stream of a hub, by its name.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    hub: Hub,
+    name: Name,
+}
+
+impl Stream {
+    fn run<T: super::Ended>(&self, command: Command) -> Result<T, Error> {
+        self.hub.pending(command, Timeout::Default)?.wait()
+    }
+
+    /// Makes the stream, or checks that it is as stated.
+    ///
+    /// # Errors
+    ///
+    /// `MISMATCH` naming the difference; `UNSUPPORTED` for a durability that the hub lacks.
+    pub fn declare(&self, options: StreamOptions) -> Result<(), Error> {
+        self.run(Command::DeclareStream { stream: self.name.clone(), options })
+    }
+
+    /// Appends a record, and waits until it is as safe as the stream promises. Records with the
+    /// same key are in one partition, in order; those without a key go anywhere.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND`; `TOO_LARGE` if a partition never keeps as much; `NO_SPACE`; `FULL` if the disk
+    /// was behind until the time was over: it was not appended.
+    pub fn append(&self, message: impl Into<Message>) -> Result<Appended, Error> {
+        self.start_append(message)?.wait()
+    }
+
+    /// The same; where it is is waited for later. What is appended while something is on its way
+    /// goes with what follows, in one batch.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Hub::start`].
+    pub fn start_append(&self, message: impl Into<Message>) -> Result<Pending<Appended>, Error> {
+        self.start_append_at(message, None, None)
+    }
+
+    /// The same, to a stated partition, and with `expect` only if that is the offset that the
+    /// partition's next record gets: else it ends as `CONFLICT`, and nothing was appended.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Hub::start`].
+    pub fn start_append_at(
+        &self,
+        message: impl Into<Message>,
+        partition: Option<u32>,
+        expect: Option<u64>,
+    ) -> Result<Pending<Appended>, Error> {
+        let (stream, message) = (self.name.clone(), message.into());
+        let command = Command::Append { stream, message, partition, expect };
+        self.hub.pending(command, Timeout::Default)
+    }
+
+    /// Reads records, each partition in its order. Returns when the reader is live in the hub. With
+    /// `follow`, what is appended from then on comes, too; else iterating ends where the stream
+    /// ended at that moment.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND`; `OUT_OF_RANGE` for an offset that is not kept, with the range; `INVALID`.
+    pub fn read(&self, reading: Reading) -> Result<Reader, Error> {
+        let command = Command::Read { stream: self.name.clone(), reading };
+        let id = start_stream(&self.hub, command)?;
+        Ok(Reader { hub: self.hub.clone(), id })
+    }
+
+    /// The stream's figures.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND`.
+    pub fn inspect(&self) -> Result<StreamInfo, Error> {
+        self.run(Command::InspectStream { stream: self.name.clone() })
+    }
+
+    /// Removes the stream with everything in it.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND`.
+    pub fn delete(&self) -> Result<(), Error> {
+        self.run(Command::DeleteStream { stream: self.name.clone() })
+    }
+}
+
+/// Records of a stream, as they come. Iterating waits for the next; several threads may do so on
+/// the same reader. It goes on by itself when the connection breaks or another host takes over, and
+/// no record comes twice.
+#[derive(Debug)]
+pub struct Reader {
+    hub: Hub,
+    id: Id,
+}
+
+impl Reader {
+    /// The next record; `None` if none came in time, or the reader is at its end, or it or its
+    /// handle was closed.
+    ///
+    /// # Errors
+    ///
+    /// Why reading ended: `OUT_OF_RANGE` if the stream's limits have taken what was to be read
+    /// next; `NOT_FOUND` if the stream was deleted; `CORRUPT`.
+    pub fn receive(&self, timeout: impl Into<Timeout>) -> Result<Option<StreamRecord>, Error> {
+        next(&self.hub, self.id, timeout.into(), |what| match what {
+            What::Record(record) => Some(record),
+            _ => None,
+        })
+    }
+}
+
+impl Iterator for &Reader {
+    type Item = Result<StreamRecord, Error>;
+
+    fn next(&mut self) -> Option<Result<StreamRecord, Error>> {
+        self.receive(Timeout::Never).transpose()
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.hub.forget(self.id);
+    }
+}
+
+impl Hub {
+    /// A stream of this hub. It is made by [`Stream::declare`].
+    ///
+    /// # Errors
+    ///
+    /// `INVALID` or `TOO_LARGE` for the name.
+    pub fn stream(&self, name: &str) -> Result<Stream, Error> {
+        Ok(Stream { hub: self.clone(), name: Name::parse(name)? })
+    }
+}
