@@ -1,10 +1,12 @@
 //! One frame of every kind, with every field set to something of its own.
 
+use telpher_proto::base::batch::BatchBuilder;
 use telpher_proto::base::{
-    Delivery, Durability, Error, HeadersBuilder, Kind, Message, Name, Overflow, Pattern, Peeked,
-    Properties, QueueInfo, QueueOptions, Receipt, Request, Time, Trace, Untaken, Verdict,
+    Appended, Cursor, Delivery, Durability, Error, HeadersBuilder, Kind, Message, Name, Overflow,
+    PartitionInfo, Pattern, Peeked, Properties, QueueInfo, QueueOptions, Reading, Receipt, Request,
+    Start, StreamInfo, StreamOptions, Time, Trace, Untaken, Verdict,
 };
-use telpher_proto::wire::{BatchPart, Change, Frame, HeldKind, Hello, NameRef, Welcome};
+use telpher_proto::wire::{Append, BatchPart, Change, Frame, HeldKind, Hello, NameRef, Welcome};
 
 const NAME: NameRef = NameRef { number: 17, generation: 3 };
 const CHANGE: Change = Change { producer: 0x0102_0304_0506_0708, sequence: 99, oldest: 90 };
@@ -29,7 +31,56 @@ pub fn samples() -> Vec<(&'static str, Frame)> {
     let mut samples = said_by_programs();
     samples.extend(changes());
     samples.extend(said_by_hubs());
+    samples.extend(of_streams());
     samples
+}
+
+fn of_streams() -> Vec<(&'static str, Frame)> {
+    let mut builder = BatchBuilder::default();
+    builder.push(&full_message());
+    builder.push(&plain());
+    let batch = builder.build();
+    let options = StreamOptions {
+        partitions: 2,
+        durability: Some(Durability::Os),
+        age_max_ms: 3,
+        bytes_max: 4,
+        records_max: 5,
+    };
+    let partitions = vec![PartitionInfo { first: 6, next: 7, bytes: 8 }; 2];
+    let info = StreamInfo { options: options.clone(), partitions };
+    let cursors = vec![Cursor { partition: 1, next: 9, end: 10 }];
+    let (deadline, expect) = (Some(DEADLINE), Some(11));
+    let append = Append { deadline, partition: 1, partitions: 2, expect, batch: batch.clone() };
+    let reading = Reading { partition: Some(1), start: Start::Time(12), follow: true, buffer: 13 };
+    let name = Name::parse("log").unwrap();
+    let (ticket, id, change) = (14, 15, CHANGE);
+    let (append, options) = (Box::new(append), Box::new(options));
+    let appended = Appended { partition: 1, offset: 16, durability: Durability::Disk };
+    let read_again = Frame::Read {
+        id,
+        name: NAME,
+        reading: reading.clone(),
+        stream: 17,
+        held: 18,
+        cursors: cursors.clone(),
+    };
+    let reading = Reading { partition: None, follow: false, ..reading };
+    let read = Frame::Read { id, name: NAME, reading, stream: 0, held: 0, cursors: Vec::new() };
+    vec![
+        ("declare stream", Frame::DeclareStream { ticket, change, name: NAME, options }),
+        ("delete stream", Frame::DeleteStream { ticket, change, name: NAME }),
+        ("inspect stream", Frame::InspectStream { ticket, name: NAME }),
+        ("list streams", Frame::ListStreams { ticket, after: Some(name.clone()) }),
+        ("append", Frame::Append { ticket, change, name: NAME, append }),
+        ("read", read),
+        ("read again", read_again),
+        ("appended", Frame::Appended { ticket, appended }),
+        ("stream", Frame::Stream { ticket, info: Box::new(info.clone()) }),
+        ("streams", Frame::Streams { ticket, streams: vec![(name, info)] }),
+        ("reading", Frame::Reading { id, stream: 17, cursors }),
+        ("records", Frame::Records { id, partition: 1, batch }),
+    ]
 }
 
 fn plain() -> Message {

@@ -1,0 +1,109 @@
+//! Streams over real handles, sockets and files.
+
+mod support;
+
+use std::time::Duration;
+
+use support::*;
+use telpher::{Durability, Kind, Message, Reading, Start, StreamOptions};
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn message(key: &str, body: String) -> Message {
+    let mut message = Message::new(body);
+    message.properties_mut().key = key.to_owned().into();
+    message
+}
+
+#[test]
+fn what_many_threads_append_is_read_whole_and_each_ones_in_order() {
+    let hub = telpher::open("mem://streams-many").unwrap();
+    let options = StreamOptions { partitions: 3, ..StreamOptions::default() };
+    hub.stream("log").unwrap().declare(options).unwrap();
+    let threads = ["a", "b", "c", "d"].map(|key| {
+        let hub = hub.clone();
+        std::thread::spawn(move || {
+            let stream = hub.stream("log").unwrap();
+            let mut last = None;
+            for hundred in 0..20 {
+                let numbers = hundred * 100..(hundred + 1) * 100;
+                let started = numbers
+                    .map(|number: u32| stream.start_append(message(key, number.to_string())))
+                    .collect::<Vec<_>>();
+                for pending in started {
+                    let appended = pending.unwrap().wait().unwrap();
+                    assert!(last.is_none_or(|last| last < appended.offset));
+                    last = Some(appended.offset);
+                }
+            }
+        })
+    });
+    let reading = Reading { follow: true, buffer: 10_000, ..Reading::default() };
+    let reader = hub.stream("log").unwrap().read(reading).unwrap();
+    let mut next = std::collections::HashMap::<Vec<u8>, u32>::new();
+    let mut offsets = [0; 3];
+    for _ in 0..8_000 {
+        let record = reader.receive(LONG).unwrap().expect("a record in time");
+        let offset = &mut offsets[record.partition as usize];
+        assert_eq!(record.offset, *offset);
+        *offset += 1;
+        let key = record.message.properties.as_ref().unwrap().key.to_vec();
+        let number = next.entry(key).or_default();
+        assert_eq!(record.message.body, number.to_string());
+        *number += 1;
+    }
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+#[test]
+fn a_stream_of_a_directory_is_there_for_the_next_host() {
+    let directory = Scratch::new();
+    let url = directory.url();
+    for round in 0..3_u64 {
+        let hub = telpher::open(&url).unwrap();
+        let stream = hub.stream("log").unwrap();
+        stream.declare(StreamOptions::default()).unwrap();
+        for number in 0..50 {
+            let appended = stream.append((round * 50 + number).to_string()).unwrap();
+            assert_eq!(
+                (appended.offset, appended.durability),
+                (round * 50 + number, Durability::Disk)
+            );
+        }
+        let reader = stream.read(Reading::default()).unwrap();
+        let read = reader.map(|record| record.unwrap().offset).collect::<Vec<_>>();
+        assert_eq!(read, (0..(round + 1) * 50).collect::<Vec<_>>());
+        hub.close(telpher::Timeout::Default).unwrap();
+    }
+}
+
+#[test]
+fn a_reader_waits_for_what_comes_and_ends_with_its_stream() {
+    let hub = telpher::open("mem://streams-end").unwrap();
+    let stream = hub.stream("log").unwrap();
+    assert_eq!(stream.append("x").unwrap_err().kind(), Kind::NotFound);
+    stream.declare(StreamOptions::default()).unwrap();
+    stream.append("before").unwrap();
+    let reading = Reading { start: Start::End, follow: true, ..Reading::default() };
+    let reader = stream.read(reading).unwrap();
+    assert!(reader.receive(Duration::from_millis(1)).unwrap().is_none());
+    stream.append("after").unwrap();
+    assert_eq!(reader.receive(LONG).unwrap().unwrap().message.body, "after");
+    stream.delete().unwrap();
+    assert_eq!(reader.receive(LONG).unwrap_err().kind(), Kind::NotFound);
+}
+
+#[test]
+fn large_records_and_a_small_buffer_go_through() {
+    let hub = telpher::open("mem://streams-large").unwrap();
+    let stream = hub.stream("log").unwrap();
+    stream.declare(StreamOptions::default()).unwrap();
+    for number in 0..6_u8 {
+        stream.append(vec![number; 3_000_000]).unwrap();
+    }
+    let reading = Reading { buffer: 1, ..Reading::default() };
+    let reader = stream.read(reading).unwrap();
+    let read = reader.map(|record| record.unwrap().message.body).collect::<Vec<_>>();
+    assert_eq!(read.len(), 6);
+    assert!(read.iter().zip(0..).all(|(body, number)| body[..] == vec![number; 3_000_000]));
+}
