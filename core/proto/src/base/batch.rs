@@ -280,6 +280,7 @@ impl Records {
             partition: self.partition,
             offset: self.header.base + u64::from(fixed.delta),
             time_ms: self.header.time_ms,
+            generation: 0,
             message: message(&fixed, &record)?,
         })
     }

@@ -8,7 +8,7 @@ use super::limits;
 use super::message::Message;
 use super::name::Name;
 use super::pattern::{Pattern, check_topic};
-use super::stream::{Reading, StreamOptions};
+use super::stream::{Reading, Start, StreamOptions};
 
 /// One operation. Starting it yields an [`Id`]; see each variant for how it ends.
 #[derive(Clone, Debug)]
@@ -169,6 +169,40 @@ pub enum Command {
         /// Which records.
         reading: Reading,
     },
+    /// Says that a reader's group has done its work up to a place.
+    Commit {
+        /// The reader.
+        reader: Id,
+        /// The record's partition.
+        partition: u32,
+        /// The record's generation.
+        generation: u64,
+        /// The next offset to be read: one behind the record's.
+        next: u64,
+    },
+    /// Ends with the reader groups of a stream, and how far each has come.
+    Groups {
+        /// The stream.
+        stream: Name,
+    },
+    /// Puts a reader group to another place.
+    ResetGroup {
+        /// The stream.
+        stream: Name,
+        /// The group.
+        group: Name,
+        /// The partition; `None`: all of them.
+        partition: Option<u32>,
+        /// Where it goes on.
+        start: Start,
+    },
+    /// Removes a reader group with its places.
+    DeleteGroup {
+        /// The stream.
+        stream: Name,
+        /// The group.
+        group: Name,
+    },
     /// Changes how many messages a consumer holds at once; 0 pauses it.
     Credit {
         /// The consumer.
@@ -191,6 +225,10 @@ impl Command {
                 let most = u64::from(limits::PARTITIONS_MAX) - 1;
                 within("partition", partition.unwrap_or(0).into(), 0, most)?;
                 message.check()
+            }
+            Command::ResetGroup { partition, .. } => {
+                let most = u64::from(limits::PARTITIONS_MAX) - 1;
+                within("partition", partition.unwrap_or(0).into(), 0, most)
             }
             Command::DeclareStream { options, .. } => options.check(),
             Command::Read { reading, .. } => reading.check(),

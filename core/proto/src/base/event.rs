@@ -6,7 +6,7 @@ use super::command::Overflow;
 use super::error::Error;
 use super::message::Message;
 use super::name::Name;
-use super::stream::{Appended, StreamInfo, StreamRecord};
+use super::stream::{Appended, GroupInfo, StreamInfo, StreamRecord};
 use super::time::Time;
 
 /// Names a ticket, a consumer or a service of one handle. Never 0, never used again.
@@ -38,6 +38,15 @@ pub enum What {
     Published(Published),
     /// A record for a reader.
     Record(StreamRecord),
+    /// A reader's group was overtaken by what the stream keeps: these records never come.
+    Skipped {
+        /// The partition.
+        partition: u32,
+        /// The first offset.
+        first: u64,
+        /// The last one.
+        last: u64,
+    },
     /// A subscriber was too slow, or its connection broke: these messages never come.
     Gap {
         /// The number of the first of them.
@@ -86,6 +95,8 @@ pub enum Outcome {
     Stream(Box<StreamInfo>),
     /// Streams by name; as many as fit into one answer, at least one if there is any.
     Streams(Vec<(Name, StreamInfo)>),
+    /// The reader groups of a stream.
+    Groups(Vec<GroupInfo>),
 }
 
 /// Which hub a handle has reached.

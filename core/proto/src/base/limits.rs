@@ -115,6 +115,9 @@ pub const PARTITIONS_MAX: u32 = 1_024;
 /// Partitions of all streams of one hub: each is stated anew in each segment of the journal.
 pub const PARTITIONS_PER_HUB_MAX: usize = 100_000;
 
+/// Reader groups of one stream.
+pub const GROUPS_MAX: usize = 1_024;
+
 /// Bytes of one partition of a stream in memory if it does not say.
 pub const STREAM_BYTES_MEMORY_DEFAULT: u64 = 64 * 1024 * 1024;
 

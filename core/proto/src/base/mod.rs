@@ -30,6 +30,7 @@ pub use message::{Headers, HeadersBuilder, Message, Properties, Trace};
 pub use name::Name;
 pub use pattern::Pattern;
 pub use stream::{
-    Appended, Cursor, PartitionInfo, Reading, Start, StreamInfo, StreamOptions, StreamRecord,
+    Appended, Cursor, GroupInfo, GroupPlace, PartitionInfo, Reading, Start, StreamInfo,
+    StreamOptions, StreamRecord,
 };
 pub use time::{Time, Timeout};

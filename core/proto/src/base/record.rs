@@ -169,6 +169,31 @@ pub enum Record {
         /// The first offset that is kept.
         first: u64,
     },
+    /// A reader group is made, put elsewhere, or stated anew.
+    Group {
+        /// By whom.
+        change: Option<Change>,
+        /// Its stream.
+        stream: u64,
+        /// How it is.
+        state: Box<GroupState>,
+    },
+    /// A reader group was deleted.
+    GroupGone {
+        /// By whom.
+        change: Option<Change>,
+        /// Its stream.
+        stream: u64,
+        /// Which.
+        group: u64,
+    },
+    /// A reader group has come further, or a partition goes to another of its members.
+    Placed {
+        /// By whom.
+        change: Option<Change>,
+        /// What.
+        placed: Placed,
+    },
     /// Batches of a partition, without their records: in checkpoints.
     Kept {
         /// The stream.
@@ -210,6 +235,39 @@ pub struct PartitionState {
     pub next: u64,
     /// When the last record was appended, by the hub's clock.
     pub time_ms: u64,
+}
+
+/// A reader group as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupState {
+    /// Names it for ever.
+    pub id: u64,
+    /// What it is called.
+    pub name: Name,
+    /// How far it has come in each partition.
+    pub places: Vec<PlaceState>,
+}
+
+/// How far a reader group has come in one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct PlaceState {
+    /// The next offset.
+    pub next: u64,
+    /// Rises with each assignment of the partition.
+    pub generation: u64,
+}
+
+/// A reader group has come to a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The stream.
+    pub stream: u64,
+    /// The group.
+    pub group: u64,
+    /// The partition.
+    pub partition: u32,
+    /// Where it is now.
+    pub state: PlaceState,
 }
 
 /// A batch of a partition without its records.

@@ -3,10 +3,11 @@
 //! Floor: base.
 
 use super::command::within;
-use super::error::Error;
+use super::error::{Error, Kind};
 use super::event::{Durability, Untaken};
 use super::limits;
 use super::message::Message;
+use super::name::Name;
 
 /// How a stream is.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -86,6 +87,10 @@ pub struct Reading {
     /// Goes on with what is appended later; otherwise reading ends where the stream ended when it
     /// began.
     pub follow: bool,
+    /// The group that the reader is a member of: it is made if it is new, and begins at `start`.
+    /// Its partitions are spread over its members, each goes on where the group has committed, and
+    /// it follows.
+    pub group: Option<Name>,
     /// Bytes of records that may be on their way to the program, 1 to 64 MiB; 0 is the default of
     /// 1 MiB.
     pub buffer: u32,
@@ -99,6 +104,10 @@ impl Reading {
     /// `INVALID`, naming the value and its limit.
     pub fn check(&self) -> Result<(), Error> {
         within("buffer", self.buffer.into(), 0, limits::READ_BUFFER_MAX.into())?;
+        if self.group.is_some() && self.partition.is_some() {
+            let detail = "both a group and a partition are stated; a group reads all of them";
+            return Err(Error::new(Kind::Invalid, detail));
+        }
         if let Some(partition) = self.partition {
             within("partition", partition.into(), 0, u64::from(limits::PARTITIONS_MAX) - 1)?;
         }
@@ -115,6 +124,8 @@ pub struct Cursor {
     pub next: u64,
     /// Where it ends; `u64::MAX` if it goes on with what is appended later.
     pub end: u64,
+    /// Of a member of a group, under which assignment it reads the partition; 0 otherwise.
+    pub generation: u64,
 }
 
 /// A record of a stream.
@@ -127,6 +138,9 @@ pub struct StreamRecord {
     /// When it was appended, by the hub's clock, in ms since 1970; never less than of the record
     /// before it.
     pub time_ms: u64,
+    /// For a member of a group, under which assignment it was read: it is committed with that. 0
+    /// otherwise.
+    pub generation: u64,
     /// What was appended.
     pub message: Message,
 }
@@ -171,6 +185,41 @@ pub struct PartitionInfo {
     pub next: u64,
     /// Bytes of what is kept.
     pub bytes: u64,
+}
+
+/// What a program commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committing {
+    /// The reader.
+    pub reader: u64,
+    /// The partition.
+    pub partition: u32,
+    /// The assignment under which it was read.
+    pub generation: u64,
+    /// The next offset to be read.
+    pub next: u64,
+}
+
+/// A reader group's figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupInfo {
+    /// What it is called.
+    pub name: Name,
+    /// Readers that are members now.
+    pub members: u32,
+    /// Each partition's.
+    pub places: Vec<GroupPlace>,
+}
+
+/// How far a group has come in one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct GroupPlace {
+    /// The next offset: what is below is committed.
+    pub next: u64,
+    /// Records that it has still before it.
+    pub lag: u64,
+    /// A member reads it now.
+    pub is_read: bool,
 }
 
 /// The partition in which records with this key are: CRC-32C of the key, modulo their number.

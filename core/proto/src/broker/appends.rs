@@ -13,7 +13,7 @@ use super::declare::no_space;
 use super::log::{Level, Staged};
 use super::sends::ChangeRef;
 use super::sessions::{Confirmation, Done, Marked, Ticket};
-use super::streams::{BatchRef, Kept};
+use super::streams::{BatchRef, Kept, no_partition};
 use super::{Broker, Due, NameId};
 use crate::base::batch::{self, BatchHeader, check_packed};
 use crate::base::record::{AppendedBatch, KeptBatch, Place, Record, Room};
@@ -79,11 +79,7 @@ impl Broker {
             return Err(Error::new(Kind::Mismatch, detail));
         }
         if appending.partition >= count {
-            let detail = format!(
-                "partition is {}; the stream {:?} has {count}, from 0",
-                appending.partition, stream.name
-            );
-            return Err(Error::new(Kind::Invalid, detail));
+            return Err(no_partition(&stream.name, appending.partition, count));
         }
         if appending.deadline.is_some_and(|at| at <= now) {
             return Err(Error::new(Kind::Expired, "the time ran out on the way to the hub"));

@@ -471,6 +471,7 @@ impl Broker {
         let unserved = self.services.iter().filter(|(_, service)| service.instances == 0);
         let unserved: Vec<usize> = unserved.map(|(key, _)| key).collect();
         unserved.into_iter().for_each(|key| self.refuse_line(key));
+        self.spread_all();
     }
 
     /// Nobody serves the name: what waits in line is refused.

@@ -32,6 +32,7 @@ mod calls;
 mod declare;
 mod deliveries;
 mod entries;
+mod groups;
 mod log;
 mod names;
 mod past;

@@ -137,8 +137,7 @@ impl Past {
             let state = SessionState { oldest, marks, ..session.state.clone() };
             Record::Session(Box::new(state))
         });
-        let streams = self.streams.values().filter_map(|stream| stream.state.clone());
-        let streams = streams.map(|state| Record::Stream { change: None, state: Box::new(state) });
+        let streams = self.streams.values().flat_map(PastStream::statement);
         queues.chain(streams).chain(sessions).collect()
     }
 
@@ -212,6 +211,19 @@ impl Past {
             }
             Record::Trimmed { stream, partition, first } => {
                 self.streams.entry(stream).or_default().trim(partition, first);
+            }
+            Record::Group { change, stream, state } => {
+                self.mark(change, Mark::Empty);
+                let stream = self.streams.entry(stream).or_default();
+                stream.groups.insert(state.id, *state);
+            }
+            Record::GroupGone { change, stream, group } => {
+                self.mark(change, Mark::Empty);
+                self.streams.entry(stream).or_default().groups.remove(&group);
+            }
+            Record::Placed { change, placed } => {
+                self.mark(change, Mark::Empty);
+                self.streams.entry(placed.stream).or_default().place(placed);
             }
             Record::Kept { stream, partition, batches } => {
                 self.streams.entry(stream).or_default().keep(partition, batches);

@@ -8,7 +8,9 @@ use bytes::Bytes;
 
 use crate::base::Durability;
 use crate::base::batch::BatchHeader;
-use crate::base::record::{AppendedBatch, KeptBatch, PartitionState, Place, StreamState};
+use crate::base::record::{
+    AppendedBatch, GroupState, KeptBatch, PartitionState, Place, Placed, Record, StreamState,
+};
 
 /// A stream as it was.
 #[derive(Debug, Default)]
@@ -16,6 +18,8 @@ pub(super) struct PastStream {
     /// Unknown while only records of a freed segment have said it; a later one states it anew.
     pub state: Option<StreamState>,
     /// Its batches, by partition and offset, and their records if it is kept in memory.
+    /// Its reader groups.
+    pub groups: BTreeMap<u64, GroupState>,
     pub batches: BTreeMap<(u32, u64), (KeptBatch, Option<Bytes>)>,
 }
 
@@ -27,6 +31,19 @@ impl PastStream {
 
     pub fn is_memory(&self) -> bool {
         self.durability() == Durability::Memory
+    }
+
+    /// The stream and its groups as they stand.
+    pub fn statement(&self) -> Vec<Record> {
+        let Some(state) = &self.state else { return Vec::new() };
+        let (stream, state) = (state.id, Box::new(state.clone()));
+        let mut records = vec![Record::Stream { change: None, state }];
+        records.extend(self.groups.values().map(|group| Record::Group {
+            change: None,
+            stream,
+            state: Box::new(group.clone()),
+        }));
+        records
     }
 
     fn partition(&mut self, number: u32) -> Option<&mut PartitionState> {
@@ -74,6 +91,13 @@ impl PastStream {
             let oldest = *oldest.0;
             self.batches.remove(&oldest);
         }
+    }
+
+    /// A group has come to a place.
+    pub fn place(&mut self, placed: Placed) {
+        let group = self.groups.get_mut(&placed.group);
+        let place = group.and_then(|group| group.places.get_mut(placed.partition as usize));
+        place.into_iter().for_each(|place| *place = placed.state);
     }
 
     /// Batches as a checkpoint lists them.

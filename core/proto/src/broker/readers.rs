@@ -13,10 +13,11 @@
 use bytes::Bytes;
 
 use super::registrations::Role;
-use super::streams::{BatchRef, Kept, Partition, StreamRef};
+use super::streams::{BatchRef, Kept, Partition, StreamRef, no_partition};
 use super::{Broker, Effect, NameId, SessionKey};
+use crate::base::record::PlaceState;
 use crate::base::stream::Start;
-use crate::base::{Cursor, Error, Kind, Reading, limits};
+use crate::base::{Cursor, Error, Kind, Name, Reading, limits};
 
 /// What a program states of a reader.
 #[derive(Clone, Debug)]
@@ -38,12 +39,16 @@ pub struct Opening {
 struct Place {
     cursor: Cursor,
     is_waiting: bool,
+    /// It is to go on with another member of the group: nothing more is sent of it.
+    is_leaving: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct Reader {
     pub registration: usize,
-    stream: StreamRef,
+    pub stream: StreamRef,
+    /// The group that it is a member of.
+    pub group: Option<Name>,
     places: Vec<Place>,
     /// Whose turn it is.
     turn: usize,
@@ -52,6 +57,52 @@ pub(super) struct Reader {
     sent: u64,
     /// The program has said where it is, after its connection was made.
     pub is_live: bool,
+}
+
+impl Place {
+    fn new(cursor: Cursor) -> Place {
+        Place { cursor, is_waiting: false, is_leaving: false }
+    }
+}
+
+impl Reader {
+    /// What it says it has.
+    pub fn claims(&self) -> Vec<Cursor> {
+        self.places.iter().map(|place| place.cursor).collect()
+    }
+
+    /// Forgets every cursor but these.
+    pub fn keep(&mut self, is_kept: impl Fn(&Cursor) -> bool) {
+        self.places.retain(|place| is_kept(&place.cursor));
+    }
+
+    /// A partition is to go on elsewhere, or is not; where it is.
+    pub fn leaving(&mut self, partition: u32, is_leaving: bool) -> Option<u64> {
+        let place = self.places.iter_mut().find(|place| place.cursor.partition == partition)?;
+        place.is_leaving = is_leaving;
+        Some(place.cursor.next)
+    }
+
+    pub fn drop_cursor(&mut self, partition: u32) {
+        self.places.retain(|place| place.cursor.partition != partition);
+    }
+
+    pub fn add_cursor(&mut self, partition: u32, at: PlaceState) {
+        let PlaceState { next, generation } = at;
+        let end = u64::MAX;
+        self.places.push(Place::new(Cursor { partition, next, end, generation }));
+    }
+
+    /// What the program is told of it.
+    pub fn told(&self) -> (u64, Vec<Cursor>) {
+        (self.stream.id, self.claims())
+    }
+
+    /// The next offset of a partition that is to be sent.
+    pub fn next_of(&self, partition: u32) -> Option<u64> {
+        let place = self.places.iter().find(|place| place.cursor.partition == partition);
+        place.map(|place| place.cursor.next)
+    }
 }
 
 /// What can be done for a cursor.
@@ -95,9 +146,7 @@ impl Broker {
                 let stated = opening.cursors.iter().find(|by| by.partition == cursor.partition);
                 cursor.next = stated.map_or(cursor.next, |stated| stated.next);
             }
-            let stream = reader.stream.id;
-            let cursors = reader.places.iter().map(|place| place.cursor).collect();
-            self.effects.push_back(Effect::Reading { session, id, stream, cursors });
+            self.tell_reading(key);
             self.pump_reader(key);
         }
         Ok(())
@@ -119,20 +168,26 @@ impl Broker {
         let count = found.options.partitions;
         let numbers = match opening.reading.partition {
             Some(one) if one >= count => {
-                let detail =
-                    format!("partition is {one}; the stream {:?} has {count}, from 0", found.name);
-                return Err(Error::new(Kind::Invalid, detail));
+                return Err(no_partition(&found.name, one, count));
             }
             Some(one) => one..one + 1,
             None => 0..count,
         };
-        let cursor = |number: u32| {
-            let stated = opening.cursors.iter().find(|cursor| cursor.partition == number);
-            let partition = &found.partitions[number as usize];
-            stated.map_or_else(|| begin(number, partition, &opening.reading), |c| Ok(*c))
+        let group = opening.reading.group.clone();
+        let stated = |number| opening.cursors.iter().find(|cursor| cursor.partition == number);
+        let cursor = |number: u32| match stated(number) {
+            Some(stated) => Ok(*stated),
+            None => begin(number, &found.partitions[number as usize], &opening.reading),
         };
-        let place = |number| Ok(Place { cursor: cursor(number)?, is_waiting: false });
-        let places = numbers.map(place).collect::<Result<Vec<_>, Error>>()?;
+        let cursors = match group {
+            Some(_) => opening.cursors.clone(),
+            None => numbers.map(cursor).collect::<Result<Vec<_>, Error>>()?,
+        };
+        let of_group = match &group {
+            Some(name) => Some(self.group_of(stream, name, &opening.reading)?),
+            None => None,
+        };
+        let places = cursors.into_iter().map(Place::new).collect();
         let buffer = match opening.reading.buffer {
             0 => limits::READ_BUFFER_DEFAULT,
             stated => stated,
@@ -140,9 +195,12 @@ impl Broker {
         let registration = self.registrations.vacant_key();
         let (turn, sent, is_live) = (0, 0, false);
         let buffer = buffer.into();
-        let reader = Reader { registration, stream, places, turn, buffer, sent, is_live };
+        let reader = Reader { registration, stream, group, places, turn, buffer, sent, is_live };
         let key = self.streams.readers.insert(reader);
         self.register_quietly(session, opening.id, Role::Reader(key), 0);
+        if let Some(group) = of_group {
+            self.join_group(stream, group, key);
+        }
         Ok(())
     }
 
@@ -152,6 +210,9 @@ impl Broker {
         while self.takes_records(key) {
             let reader = &mut self.streams.readers[key];
             let count = reader.places.len();
+            if count == 0 {
+                return;
+            }
             let at = reader.turn % count;
             reader.turn = (at + 1) % count;
             match self.step(key, at) {
@@ -193,12 +254,19 @@ impl Broker {
         let super::streams::Streams { readers, all, .. } = &mut self.streams;
         let reader = &mut readers[key];
         let (stream, place) = (reader.stream, &mut reader.places[at]);
-        let Cursor { partition: number, next, end } = place.cursor;
+        let Cursor { partition: number, next, end, .. } = place.cursor;
         let Some(found) = all.get_mut(stream.key) else { return Step::Wait };
-        let partition = &mut found.partitions[number as usize];
+        let Some(partition) = found.partitions.get_mut(number as usize) else { return Step::Wait };
         if next >= end {
             return Step::Done;
         }
+        if place.is_leaving {
+            return Step::Wait;
+        }
+        // A group goes on with what is kept; its reader sees what it has missed.
+        let is_member = reader.group.is_some();
+        let next = if is_member { next.max(partition.first) } else { next };
+        place.cursor.next = next;
         if next < partition.first || next > partition.next {
             return Step::Lost(out_of_range(next, number, partition));
         }
@@ -254,6 +322,9 @@ impl Broker {
 
     pub(super) fn forget_reader(&mut self, key: usize) {
         let reader = self.streams.readers.remove(key);
+        if let Some(group) = &reader.group {
+            self.leave_group(reader.stream, group, key);
+        }
         if let Some(stream) = self.streams.at(reader.stream) {
             for partition in &mut stream.partitions {
                 partition.waiting.retain(|waiting| *waiting != key);
@@ -261,7 +332,7 @@ impl Broker {
         }
     }
 
-    fn end_reader(&mut self, key: usize, ended: Result<(), Error>) {
+    pub(super) fn end_reader(&mut self, key: usize, ended: Result<(), Error>) {
         let registration = self.streams.readers[key].registration;
         let (session, id) =
             (self.registrations[registration].session, self.registrations[registration].id);
@@ -312,7 +383,11 @@ impl Broker {
     }
 }
 
-fn begin(number: u32, partition: &Partition, reading: &Reading) -> Result<Cursor, Error> {
+pub(super) fn begin(
+    number: u32,
+    partition: &Partition,
+    reading: &Reading,
+) -> Result<Cursor, Error> {
     let next = match reading.start {
         Start::Beginning => partition.first,
         Start::End => partition.visible,
@@ -324,8 +399,8 @@ fn begin(number: u32, partition: &Partition, reading: &Reading) -> Result<Cursor
             found.min(partition.visible)
         }
     };
-    let end = if reading.follow { u64::MAX } else { partition.visible };
-    Ok(Cursor { partition: number, next, end })
+    let end = if reading.follow || reading.group.is_some() { u64::MAX } else { partition.visible };
+    Ok(Cursor { partition: number, next, end, generation: 0 })
 }
 
 fn out_of_range(offset: u64, number: u32, partition: &Partition) -> Error {

@@ -62,8 +62,8 @@ impl Broker {
 
     fn restate_streams(&mut self, which: impl Fn(&Stream) -> bool) {
         let streams = self.streams.all.iter().filter(|(_, stream)| which(stream));
-        for state in streams.map(|(_, stream)| stream.state()).collect::<Vec<_>>() {
-            self.write(Level::Written, Record::Stream { change: None, state });
+        for record in streams.flat_map(|(_, stream)| stream.statement()).collect::<Vec<_>>() {
+            self.write(Level::Written, record);
         }
     }
 
@@ -85,8 +85,8 @@ impl Broker {
                 }));
             }
         }
-        let streams = self.streams.all.iter().map(|(_, stream)| stream.state());
-        records.extend(streams.map(|state| Record::Stream { change: None, state }));
+        let streams = self.streams.all.iter();
+        records.extend(streams.flat_map(|(_, stream)| stream.statement()));
         records.append(&mut self.list_batches());
         let sessions = self.sessions.keys().into_iter();
         records.extend(sessions.map(|key| Record::Session(Box::new(self.session_state(key)))));

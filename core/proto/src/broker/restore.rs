@@ -6,6 +6,7 @@
 //! Floor: broker.
 
 use super::deliveries::Held;
+use super::groups::Group;
 use super::past::{Past, PastEntry, PastQueue, PastSession};
 use super::past_streams::PastStream;
 use super::queues::QueueRef;
@@ -118,6 +119,17 @@ impl Broker {
         self.names.release(name);
         let key = made?;
         let is_lost = is_memory && !is_closed;
+        for mut group in past.groups.into_values() {
+            if group.places.len() != self.streams.all[key].partitions.len() {
+                let detail = "the journal has a reader group with other partitions than its stream";
+                return Err(Error::new(Kind::Corrupt, detail));
+            }
+            for (place, partition) in group.places.iter_mut().zip(&state.partitions) {
+                place.next = place.next.min(partition.next);
+            }
+            self.streams.group_count = self.streams.group_count.max(group.id);
+            self.streams.all[key].groups.push(Group::restored(group));
+        }
         let partitions = &mut self.streams.all[key].partitions;
         for (partition, state) in partitions.iter_mut().zip(&state.partitions) {
             partition.first = if is_lost { state.next } else { state.first };

@@ -17,6 +17,7 @@ use slab::Slab;
 
 use super::appends::WaitingAppend;
 use super::declare::{durability_name, no_space};
+use super::groups::Group;
 use super::log::Level;
 use super::readers::Reader;
 use super::sends::ChangeRef;
@@ -50,6 +51,7 @@ pub(super) struct Stream {
     pub name: Name,
     pub options: StreamOptions,
     pub partitions: Vec<Partition>,
+    pub groups: Vec<Group>,
     /// When its oldest records are too old.
     pub ageing: Option<TimerKey>,
 }
@@ -88,6 +90,7 @@ pub(super) struct Streams {
     pub ids: Map<u64, usize>,
     pub readers: Slab<Reader>,
     count: u64,
+    pub group_count: u64,
     pub partition_count: usize,
     /// Batches on disk that are in memory, too, oldest first; some may have left it since.
     pub cached: VecDeque<BatchRef>,
@@ -109,6 +112,7 @@ impl Streams {
             ids: Map::default(),
             readers: Slab::new(),
             count: 0,
+            group_count: 0,
             partition_count: 0,
             cached: VecDeque::new(),
             cached_bytes: 0,
@@ -162,6 +166,10 @@ impl Stream {
         self.options.durability.unwrap_or(Durability::Disk)
     }
 
+    pub fn group(&mut self, id: u64) -> Option<&mut Group> {
+        self.groups.iter_mut().find(|group| group.id == id)
+    }
+
     pub fn level(&self) -> Level {
         self.durability().into()
     }
@@ -173,6 +181,17 @@ impl Stream {
             options: self.options.clone(),
             partitions: self.partitions.iter().map(Partition::state).collect(),
         })
+    }
+
+    /// The stream and its groups as they stand.
+    pub fn statement(&self) -> Vec<Record> {
+        let mut records = vec![Record::Stream { change: None, state: self.state() }];
+        records.extend(self.groups.iter().map(|group| Record::Group {
+            change: None,
+            stream: self.id,
+            state: Box::new(group.state()),
+        }));
+        records
     }
 
     fn info(&self) -> StreamInfo {
@@ -259,7 +278,8 @@ impl Broker {
         }
         let partitions = (0..count).map(|_| Partition::default()).collect();
         let text = self.names.name(name).clone();
-        let stream = Stream { id, name: text, options, partitions, ageing: None };
+        let (groups, ageing) = (Vec::new(), None);
+        let stream = Stream { id, name: text, options, partitions, groups, ageing };
         let key = self.streams.all.insert(stream);
         self.streams.count = self.streams.count.max(id);
         self.streams.partition_count += count;
@@ -356,6 +376,12 @@ impl Broker {
             self.usage.release(before.segment, size);
         }
     }
+}
+
+/// What is said of a partition that does not exist.
+pub(super) fn no_partition(stream: &Name, number: u32, count: u32) -> Error {
+    let detail = format!("partition is {number}; the stream {stream:?} has {count}, from 0");
+    Error::new(Kind::Invalid, detail)
 }
 
 /// Partitions that one answer lists, beyond the first stream's.

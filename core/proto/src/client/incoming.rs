@@ -73,6 +73,9 @@ impl Client {
             Frame::Stream { ticket, info } => {
                 self.end_ticket(now, ticket, Ok(Outcome::Stream(info)));
             }
+            Frame::Groups { ticket, groups } => {
+                self.end_ticket(now, ticket, Ok(Outcome::Groups(groups)));
+            }
             Frame::Streams { ticket, streams } => {
                 self.end_ticket(now, ticket, Ok(Outcome::Streams(streams)));
             }

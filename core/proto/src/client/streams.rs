@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::registrations::Role;
 use super::tickets::Sealed;
 use super::{Client, Map};
-use crate::base::batch::{BatchBuilder, BatchHeader, Records};
+use crate::base::batch::{BatchBuilder, Records};
 use crate::base::stream::partition_of;
 use crate::base::{
     Appended, Command, Cursor, Error, Event, Id, Kind, Message, Name, Outcome, Reading, Time, What,
@@ -283,38 +283,54 @@ impl Client {
         }
     }
 
-    /// Where a reader is, as the hub sees it.
+    /// Where a reader is, as the hub sees it: again whenever a group's partitions are spread anew.
     pub(super) fn handle_reading(&mut self, id: Id, stream: u64, cursors: Vec<Cursor>) {
         if let Some(Role::Reader(reader)) = self.role_mut(id)
-            && reader.stream == 0
+            && (reader.stream == 0 || reader.reading.group.is_some())
         {
-            (reader.stream, reader.cursors) = (stream, cursors);
+            reader.stream = stream;
+            let before = std::mem::replace(&mut reader.cursors, cursors);
+            for cursor in &mut reader.cursors {
+                let is_same = |known: &&Cursor| {
+                    (known.partition, known.generation) == (cursor.partition, cursor.generation)
+                };
+                // What is on its way has been sent before this, and has come.
+                cursor.next = before.iter().find(is_same).map_or(cursor.next, |known| known.next);
+            }
         }
         self.registration_started(id);
     }
 
     /// Records for a reader. Those that have come before are passed over.
     pub(super) fn handle_records(&mut self, now: Time, id: Id, partition: u32, batch: &Bytes) {
+        let size = batch.len() as u64;
         let Some(registration) = self.registrations.get_mut(&id) else { return };
-        let (user, size) = (registration.user, batch.len() as u64);
+        let user = registration.user;
         let Role::Reader(reader) = &mut registration.role else { return };
         let cursor = reader.cursors.iter_mut().find(|cursor| cursor.partition == partition);
-        let Some(cursor) = cursor else { return };
+        let Some(cursor) = cursor else { return self.tell_taken(now, id, size) };
         let Some(mut records) = Records::new(batch, partition) else {
             return self.end_damaged(now, id, partition);
         };
-        let BatchHeader { base, .. } = records.header();
-        let (wanted, mut count) = (cursor.next..cursor.end, 0);
+        let (base, wanted) = (records.header().base, cursor.next..cursor.end);
+        let is_gap = base > wanted.start;
+        if is_gap && reader.reading.group.is_none() {
+            return self.drop_link(now, "the hub passed over records");
+        }
+        if is_gap {
+            let what = What::Skipped { partition, first: wanted.start, last: base - 1 };
+            self.events.push_back(Event { id, user, what });
+        }
+        let mut count = 0;
         while let Some(record) = records.next_record() {
-            let Some(record) = record else { return self.end_damaged(now, id, partition) };
-            if base <= wanted.start && wanted.contains(&record.offset) {
+            let Some(mut record) = record else { return self.end_damaged(now, id, partition) };
+            if wanted.contains(&record.offset) {
                 count += 1;
+                record.generation = cursor.generation;
                 self.events.push_back(Event { id, user, what: What::Record(record) });
             }
         }
-        if base <= cursor.next {
-            cursor.next = cursor.next.max(records.header().end());
-        }
+        cursor.next = cursor.next.max(records.header().end());
         match count {
             0 => self.tell_taken(now, id, size),
             count => reader.untaken.push_back((count, size)),

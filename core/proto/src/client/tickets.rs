@@ -5,9 +5,10 @@
 use super::{Client, Due};
 use bytes::Bytes;
 
+use crate::base::stream::Committing;
 use crate::base::timers::TimerKey;
 use crate::base::{Command, Error, Id, Kind, Name, Outcome, Part, Time, Verdict, limits};
-use crate::wire::{Append, BatchPart, Change, Frame, NameRef};
+use crate::wire::{Append, BatchPart, Change, Frame, NameRef, Reset};
 
 /// Tickets from here on are the client's own.
 pub(super) const OWN_TICKET_FIRST: Id = 1 << 63;
@@ -79,6 +80,7 @@ impl Pending {
                 | Command::Publish { .. }
                 | Command::InspectStream { .. }
                 | Command::ListStreams { .. }
+                | Command::Groups { .. }
         )
     }
 }
@@ -243,6 +245,25 @@ impl Client {
             }
             Command::InspectStream { stream } => {
                 Frame::InspectStream { ticket, name: self.name_ref(now, stream) }
+            }
+            Command::Commit { reader, partition, generation, next } => {
+                let (reader, partition) = (*reader, *partition);
+                let (generation, next) = (*generation, *next);
+                let committing = Committing { reader, partition, generation, next };
+                Frame::Commit { ticket, change, committing }
+            }
+            Command::Groups { stream } => {
+                Frame::ListGroups { ticket, name: self.name_ref(now, stream) }
+            }
+            Command::ResetGroup { stream, group, partition, start } => {
+                let name = self.name_ref(now, stream);
+                let (group, partition, start) = (group.clone(), *partition, *start);
+                let reset = Box::new(Reset { group, partition, start });
+                Frame::ResetGroup { ticket, change, name, reset }
+            }
+            Command::DeleteGroup { stream, group } => {
+                let (name, group) = (self.name_ref(now, stream), group.clone());
+                Frame::DeleteGroup { ticket, change, name, group }
             }
             Command::ListStreams { after } => Frame::ListStreams { ticket, after: after.clone() },
             Command::List { after } => Frame::List { ticket, after: after.clone() },

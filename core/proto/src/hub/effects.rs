@@ -65,6 +65,7 @@ pub(super) fn result_frame(ticket: u64, result: Result<Outcome, Error>, counted:
         Ok(Outcome::Appended(appended)) => Frame::Appended { ticket, appended },
         Ok(Outcome::Stream(info)) => Frame::Stream { ticket, info },
         Ok(Outcome::Streams(streams)) => Frame::Streams { ticket, streams },
+        Ok(Outcome::Groups(groups)) => Frame::Groups { ticket, groups },
         Ok(Outcome::Queues(queues)) => Frame::Queues { ticket, queues },
         Ok(Outcome::Empty | Outcome::Opened(_) | Outcome::Delivery(_)) => Frame::Done { ticket },
     }

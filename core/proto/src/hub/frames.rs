@@ -191,6 +191,10 @@ impl Hub {
                 let result = self.broker.inspect_stream(self.name(port, name)?);
                 self.push(now, port, &super::effects::result_frame(ticket, result, false));
             }
+            Frame::ListGroups { ticket, name } => {
+                let result = self.broker.groups(self.name(port, name)?);
+                self.push(now, port, &super::effects::result_frame(ticket, result, false));
+            }
             Frame::ListStreams { ticket, after } => {
                 let streams = self.broker.list_streams(after.as_ref());
                 self.push(now, port, &super::effects::result_frame(ticket, Ok(streams), false));
@@ -309,6 +313,24 @@ impl Hub {
                 let name = self.name(port, name)?;
                 if let Some(change) = self.begin(now, port, session, (ticket, change))? {
                     self.broker.delete_stream(now, change, name);
+                }
+            }
+            Frame::Commit { ticket, change, committing } => {
+                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
+                    self.broker.commit_place(now, change, committing);
+                }
+            }
+            Frame::ResetGroup { ticket, change, name, reset } => {
+                let name = self.name(port, name)?;
+                let reset = (&reset.group, reset.partition, reset.start);
+                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
+                    self.broker.reset_group(now, change, name, reset);
+                }
+            }
+            Frame::DeleteGroup { ticket, change, name, group } => {
+                let name = self.name(port, name)?;
+                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
+                    self.broker.delete_group(now, change, name, &group);
                 }
             }
             Frame::Append { ticket, change, name, append } => {

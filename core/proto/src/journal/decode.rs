@@ -7,9 +7,9 @@ use bytes::{Buf, Bytes};
 
 use crate::base::batch::check_stamped;
 use crate::base::record::{
-    AppendedBatch, Change, DeadTo, Delivered, Failure, History, Holder, KeptBatch, Listed,
-    ListedMore, Mark, Origin, PartitionState, Place, Process, QueueState, Receipts, Record,
-    Returned, Sent, SessionState, Settled, Stored, StreamState, Why,
+    AppendedBatch, Change, DeadTo, Delivered, Failure, GroupState, History, Holder, KeptBatch,
+    Listed, ListedMore, Mark, Origin, PartitionState, Place, PlaceState, Placed, Process,
+    QueueState, Receipts, Record, Returned, Sent, SessionState, Settled, Stored, StreamState, Why,
 };
 use crate::base::{
     Durability, Headers, Message, Name, Overflow, Properties, QueueOptions, Receipt, StreamOptions,
@@ -82,8 +82,33 @@ impl Reader {
                 let batches = (0..count).map(|_| self.kept()).collect::<Option<_>>()?;
                 Record::Kept { stream, partition, batches }
             }
+            37 => {
+                let (change, stream) = (self.change()?, self.u64()?);
+                Record::Group { change, stream, state: Box::new(self.group()?) }
+            }
+            38 => Record::GroupGone {
+                change: self.change()?,
+                stream: self.u64()?,
+                group: self.u64()?,
+            },
+            39 => Record::Placed { change: self.change()?, placed: self.placed()? },
             _ => return None,
         })
+    }
+
+    fn group(&mut self) -> Option<GroupState> {
+        let (id, name, count) = (self.u64()?, self.name()?, self.u32()?);
+        let places = (0..count).map(|_| self.place_state()).collect::<Option<_>>()?;
+        Some(GroupState { id, name, places })
+    }
+
+    fn placed(&mut self) -> Option<Placed> {
+        let (stream, group, partition) = (self.u64()?, self.u64()?, self.u32()?);
+        Some(Placed { stream, group, partition, state: self.place_state()? })
+    }
+
+    fn place_state(&mut self) -> Option<PlaceState> {
+        Some(PlaceState { next: self.u64()?, generation: self.u64()? })
     }
 
     fn stream(&mut self) -> Option<StreamState> {

@@ -5,8 +5,8 @@
 use bytes::{BufMut, BytesMut};
 
 use crate::base::record::{
-    Change, DeadTo, Delivered, History, Holder, KeptBatch, Listed, Mark, QueueState, Record,
-    Returned, Sent, SessionState, Settled, Stored, StreamState,
+    Change, DeadTo, Delivered, History, Holder, KeptBatch, Listed, Mark, PlaceState, Placed,
+    QueueState, Record, Returned, Sent, SessionState, Settled, Stored, StreamState,
 };
 use crate::base::{Message, QueueOptions, Receipt};
 
@@ -34,6 +34,9 @@ pub fn kind(record: &Record) -> u8 {
         Record::Appended { .. } => 34,
         Record::Trimmed { .. } => 35,
         Record::Kept { .. } => 36,
+        Record::Group { .. } => 37,
+        Record::GroupGone { .. } => 38,
+        Record::Placed { .. } => 39,
     }
 }
 
@@ -115,6 +118,23 @@ fn stream_record(record: &Record, out: &mut BytesMut) {
             out.put_u32_le(batches.len() as u32);
             batches.iter().for_each(|batch| kept(batch, out));
         }
+        Record::Group { change: by, stream, state } => {
+            change(*by, out);
+            out.put_u64_le(*stream);
+            out.put_u64_le(state.id);
+            text(state.name.as_str(), out);
+            out.put_u32_le(state.places.len() as u32);
+            state.places.iter().for_each(|state| place(state, out));
+        }
+        Record::GroupGone { change: by, stream, group } => {
+            change(*by, out);
+            out.put_u64_le(*stream);
+            out.put_u64_le(*group);
+        }
+        Record::Placed { change: by, placed: what } => {
+            change(*by, out);
+            placed(what, out);
+        }
         other => unreachable!("{other:?} has been written by its caller"),
     }
 }
@@ -133,6 +153,18 @@ fn stream(state: &StreamState, out: &mut BytesMut) {
         out.put_u64_le(partition.next);
         out.put_u64_le(partition.time_ms);
     }
+}
+
+fn placed(placed: &Placed, out: &mut BytesMut) {
+    out.put_u64_le(placed.stream);
+    out.put_u64_le(placed.group);
+    out.put_u32_le(placed.partition);
+    place(&placed.state, out);
+}
+
+fn place(state: &PlaceState, out: &mut BytesMut) {
+    out.put_u64_le(state.next);
+    out.put_u64_le(state.generation);
 }
 
 fn kept(batch: &KeptBatch, out: &mut BytesMut) {

@@ -118,10 +118,15 @@ impl Reader<'_> {
             | FrameKind::Stream
             | FrameKind::Streams
             | FrameKind::Reading
+            | FrameKind::ListGroups
+            | FrameKind::Groups
             | FrameKind::Records => self.streams(id)?,
             FrameKind::DeclareStream
             | FrameKind::DeleteStream
             | FrameKind::Append
+            | FrameKind::Commit
+            | FrameKind::ResetGroup
+            | FrameKind::DeleteGroup
             | FrameKind::Batch
             | FrameKind::Send
             | FrameKind::Settle
@@ -162,9 +167,12 @@ impl Reader<'_> {
                 Frame::Declare { ticket, change, name, options: Box::new(self.declared()?) }
             }
             FrameKind::Delete => Frame::Delete { ticket, change, name: self.name_ref()? },
-            FrameKind::DeclareStream | FrameKind::DeleteStream | FrameKind::Append => {
-                self.stream_change(ticket, change)?
-            }
+            FrameKind::DeclareStream
+            | FrameKind::DeleteStream
+            | FrameKind::Append
+            | FrameKind::Commit
+            | FrameKind::ResetGroup
+            | FrameKind::DeleteGroup => self.stream_change(ticket, change)?,
             _ => Frame::Purge { ticket, change, name: self.name_ref()? },
         })
     }

@@ -209,7 +209,12 @@ impl Writer<'_> {
             | Frame::Stream { .. }
             | Frame::Streams { .. }
             | Frame::Reading { .. }
-            | Frame::Records { .. } => self.streams(frame),
+            | Frame::Records { .. }
+            | Frame::Commit { .. }
+            | Frame::ListGroups { .. }
+            | Frame::ResetGroup { .. }
+            | Frame::DeleteGroup { .. }
+            | Frame::Groups { .. } => self.streams(frame),
             other => self.change(other),
         }
     }

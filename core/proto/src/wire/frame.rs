@@ -4,9 +4,11 @@
 
 use bytes::Bytes;
 
+use crate::base::stream::Committing;
 use crate::base::{
-    Appended, Cursor, Delivery, Error, Message, Name, Pattern, Peeked, QueueInfo, QueueOptions,
-    Reading, Receipt, Request, StreamInfo, StreamOptions, Time, Untaken, Verdict,
+    Appended, Cursor, Delivery, Error, GroupInfo, Message, Name, Pattern, Peeked, QueueInfo,
+    QueueOptions, Reading, Receipt, Request, Start, StreamInfo, StreamOptions, Time, Untaken,
+    Verdict,
 };
 
 pub use crate::base::record::Change;
@@ -95,6 +97,14 @@ frame_kinds! {
     Append = 0x34;
     /// Registers a reader.
     Read = 0x35;
+    /// Commits the place of a group.
+    Commit = 0x36;
+    /// Asks for the groups of a stream.
+    ListGroups = 0x37;
+    /// Puts a group to another place.
+    ResetGroup = 0x38;
+    /// Removes a group.
+    DeleteGroup = 0x39;
     /// The hub's greeting.
     Welcome = 0x81;
     /// The connection ends, and why.
@@ -139,6 +149,8 @@ frame_kinds! {
     Reading = 0xb3;
     /// Records for a reader.
     Records = 0xb4;
+    /// The groups of a stream.
+    Groups = 0xb5;
 }
 
 /// A name by the number that an `Open` gave it.
@@ -156,6 +168,15 @@ pub struct NameRef {
 pub enum BatchPart {
     Send { name: NameRef, message: Message },
     Settle { delivery: u64, verdict: Verdict, reason: String },
+}
+
+/// What a `ResetGroup` is about, beside the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field is described in docs/protocol.md")]
+pub struct Reset {
+    pub group: Name,
+    pub partition: Option<u32>,
+    pub start: Start,
 }
 
 /// What an `Append` is about, beside the stream.
@@ -274,6 +295,10 @@ pub enum Frame {
     InspectStream { ticket: u64, name: NameRef },
     ListStreams { ticket: u64, after: Option<Name> },
     Append { ticket: u64, change: Change, name: NameRef, append: Box<Append> },
+    Commit { ticket: u64, change: Change, committing: Committing },
+    ListGroups { ticket: u64, name: NameRef },
+    ResetGroup { ticket: u64, change: Change, name: NameRef, reset: Box<Reset> },
+    DeleteGroup { ticket: u64, change: Change, name: NameRef, group: Name },
     Read { id: u64, name: NameRef, reading: Reading, stream: u64, held: u64, cursors: Vec<Cursor> },
     Goodbye,
     Welcome(Box<Welcome>),
@@ -296,6 +321,7 @@ pub enum Frame {
     Appended { ticket: u64, appended: Appended },
     Stream { ticket: u64, info: Box<StreamInfo> },
     Streams { ticket: u64, streams: Vec<(Name, StreamInfo)> },
+    Groups { ticket: u64, groups: Vec<GroupInfo> },
     Reading { id: u64, stream: u64, cursors: Vec<Cursor> },
     Records { id: u64, partition: u32, batch: Bytes },
 }

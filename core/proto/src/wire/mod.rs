@@ -22,7 +22,9 @@ mod streams;
 mod topics;
 
 pub use decode::decode;
-pub use frame::{Append, BatchPart, Change, Frame, FrameKind, HeldKind, Hello, NameRef, Welcome};
+pub use frame::{
+    Append, BatchPart, Change, Frame, FrameKind, HeldKind, Hello, NameRef, Reset, Welcome,
+};
 pub use inbox::{Frames, Inbox, Whole};
 pub use outbox::Outbox;
 

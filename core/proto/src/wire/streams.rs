@@ -6,13 +6,13 @@ use bytes::BufMut;
 
 use super::decode::{DURABILITIES, Decoded, Reader};
 use super::encode::Writer;
-use super::frame::{Change, Frame, FrameKind};
+use super::frame::{Append, Change, Frame, FrameKind, Reset};
+use crate::base::stream::Committing;
 use crate::base::{
-    Appended, Cursor, Name, PartitionInfo, Reading, Start, StreamInfo, StreamOptions, limits,
+    Appended, Cursor, GroupInfo, GroupPlace, Name, PartitionInfo, Reading, Start, StreamInfo,
+    StreamOptions, limits,
 };
 
-const FOLLOWS: u32 = 1;
-const IS_ONE: u32 = 2;
 const EXPECTS: u32 = 1;
 
 impl Writer<'_> {
@@ -52,6 +52,38 @@ impl Writer<'_> {
                     w.out.put_u64_le(*stream);
                     w.out.put_u64_le(*held);
                     w.cursors(cursors);
+                });
+            }
+            Frame::Commit { ticket, change, committing } => {
+                self.changed(FrameKind::Commit, *ticket, change, |w| w.committing(committing));
+            }
+            Frame::ListGroups { ticket, name } => {
+                self.named(FrameKind::ListGroups, *ticket, *name, |_| ());
+            }
+            Frame::ResetGroup { ticket, change, name, reset } => {
+                self.changed(FrameKind::ResetGroup, *ticket, change, |w| {
+                    w.name(*name);
+                    w.partition(reset.partition);
+                    w.start(reset.start);
+                    w.short_name(Some(&reset.group));
+                });
+            }
+            Frame::DeleteGroup { ticket, change, name, group } => {
+                self.changed(FrameKind::DeleteGroup, *ticket, change, |w| {
+                    w.name(*name);
+                    w.short_name(Some(group));
+                });
+            }
+            other => self.stream_outcome(other),
+        }
+    }
+
+    fn stream_outcome(&mut self, frame: &Frame) {
+        match frame {
+            Frame::Groups { ticket, groups } => {
+                self.frame(FrameKind::Groups, 0, *ticket, |w| {
+                    w.out.put_u64_le(groups.len() as u64);
+                    groups.iter().for_each(|group| w.group(group));
                 });
             }
             Frame::Appended { ticket, appended } => {
@@ -108,19 +140,46 @@ impl Writer<'_> {
         }
     }
 
+    pub(super) fn committing(&mut self, committing: &Committing) {
+        self.out.put_u64_le(committing.reader);
+        self.out.put_u64_le(committing.generation);
+        self.out.put_u64_le(committing.next);
+        self.out.put_u32_le(committing.partition);
+        self.out.put_u32_le(0);
+    }
+
+    fn group(&mut self, group: &GroupInfo) {
+        self.short_name(Some(&group.name));
+        self.out.put_u32_le(group.members);
+        self.out.put_u64_le(group.places.len() as u64);
+        for place in &group.places {
+            self.out.put_u64_le(place.next);
+            self.out.put_u64_le(place.lag);
+            self.out.put_u64_le(place.is_read.into());
+        }
+    }
+
     fn reading(&mut self, reading: &Reading) {
-        let (start, value) = match reading.start {
+        self.partition(reading.partition);
+        self.start(reading.start);
+        self.out.put_u32_le(reading.buffer);
+        self.out.put_u32_le(reading.follow.into());
+        self.short_name(reading.group.as_ref());
+    }
+
+    fn partition(&mut self, partition: Option<u32>) {
+        self.out.put_u32_le(partition.unwrap_or(0));
+        self.out.put_u32_le(partition.is_some().into());
+    }
+
+    fn start(&mut self, start: Start) {
+        let (start, value) = match start {
             Start::Beginning => (0, 0),
             Start::End => (1, 0),
             Start::Offset(offset) => (2, offset),
             Start::Time(time_ms) => (3, time_ms),
         };
-        let follows = if reading.follow { FOLLOWS } else { 0 };
-        let is_one = if reading.partition.is_some() { IS_ONE } else { 0 };
-        self.out.put_u32_le(reading.partition.unwrap_or(0));
-        self.out.put_u32_le(reading.buffer);
-        self.out.put_u32_le(follows | is_one);
-        self.out.put_u32_le(start);
+        self.out.put_u64_le(start);
         self.out.put_u64_le(value);
     }
 
@@ -131,6 +190,7 @@ impl Writer<'_> {
             self.out.put_u32_le(0);
             self.out.put_u64_le(cursor.next);
             self.out.put_u64_le(cursor.end);
+            self.out.put_u64_le(cursor.generation);
         }
     }
 }
@@ -138,8 +198,19 @@ impl Writer<'_> {
 impl Reader<'_> {
     /// A frame of a program that changes streams.
     pub(super) fn stream_change(&mut self, ticket: u64, change: Change) -> Decoded<Frame> {
+        if self.kind == FrameKind::Commit {
+            return Ok(Frame::Commit { ticket, change, committing: self.committing()? });
+        }
         let name = self.name_ref()?;
         Ok(match self.kind {
+            FrameKind::ResetGroup => {
+                let (partition, start) = (self.partition()?, self.start()?);
+                let reset = Reset { group: self.stated_name()?, partition, start };
+                Frame::ResetGroup { ticket, change, name, reset: Box::new(reset) }
+            }
+            FrameKind::DeleteGroup => {
+                Frame::DeleteGroup { ticket, change, name, group: self.stated_name()? }
+            }
             FrameKind::DeclareStream => {
                 let options = Box::new(self.stream_options()?);
                 Frame::DeclareStream { ticket, change, name, options }
@@ -155,13 +226,7 @@ impl Reader<'_> {
                     _ => return self.fail("expects nothing, and yet an offset"),
                 };
                 let batch = self.shared(self.rest())?;
-                let append = Box::new(super::frame::Append {
-                    deadline,
-                    partition,
-                    partitions,
-                    expect,
-                    batch,
-                });
+                let append = Box::new(Append { deadline, partition, partitions, expect, batch });
                 Frame::Append { ticket, change, name, append }
             }
         })
@@ -172,6 +237,12 @@ impl Reader<'_> {
         let ticket = id;
         Ok(match self.kind {
             FrameKind::InspectStream => Frame::InspectStream { ticket, name: self.name_ref()? },
+            FrameKind::ListGroups => Frame::ListGroups { ticket, name: self.name_ref()? },
+            FrameKind::Groups => {
+                let count = self.count(limits::GROUPS_MAX as u64)?;
+                let groups = (0..count).map(|_| self.group()).collect::<Decoded<_>>()?;
+                Frame::Groups { ticket, groups }
+            }
             FrameKind::ListStreams => Frame::ListStreams { ticket, after: self.short_name()? },
             FrameKind::Read => {
                 let (name, reading) = (self.name_ref()?, self.reading()?);
@@ -201,10 +272,7 @@ impl Reader<'_> {
     }
 
     fn named_stream(&mut self) -> Decoded<(Name, StreamInfo)> {
-        match self.short_name()? {
-            Some(name) => Ok((name, self.stream()?)),
-            None => self.fail("lists a stream without a name"),
-        }
+        Ok((self.stated_name()?, self.stream()?))
     }
 
     fn stream_options(&mut self) -> Decoded<StreamOptions> {
@@ -231,32 +299,63 @@ impl Reader<'_> {
         Ok(StreamInfo { options, partitions })
     }
 
-    fn reading(&mut self) -> Decoded<Reading> {
-        let (partition, buffer, flags) = (self.u32()?, self.u32()?, self.u32()?);
-        let partition = match (flags & IS_ONE != 0, partition) {
-            (true, one) => Some(one),
-            (false, 0) => None,
-            (false, _) => return self.fail("reads all partitions, and yet states one"),
+    pub(super) fn committing(&mut self) -> Decoded<Committing> {
+        let (reader, generation, next) = (self.u64()?, self.u64()?, self.u64()?);
+        Ok(Committing { reader, partition: self.padded_u32()?, generation, next })
+    }
+
+    fn group(&mut self) -> Decoded<GroupInfo> {
+        let (name, members) = (self.stated_name()?, self.u32()?);
+        let count = self.count(limits::PARTITIONS_MAX.into())?;
+        let place = |reader: &mut Self| {
+            let (next, lag) = (reader.u64()?, reader.u64()?);
+            let is_read = reader.choice(&[(0, false), (1, true)], "mark of being read")?;
+            reader.zero(7)?;
+            Ok(GroupPlace { next, lag, is_read })
         };
-        if flags & !(FOLLOWS | IS_ONE) != 0 {
-            return self.fail(&format!("has flags {flags:#x} for what is read"));
+        let places = (0..count).map(|_| place(self)).collect::<Decoded<_>>()?;
+        Ok(GroupInfo { name, members, places })
+    }
+
+    fn stated_name(&mut self) -> Decoded<Name> {
+        match self.short_name()? {
+            Some(name) => Ok(name),
+            None => self.fail("states no name"),
         }
-        let (start, value) = (self.u32()?, self.u64()?);
-        let start = match (start, value) {
-            (0, 0) => Start::Beginning,
-            (1, 0) => Start::End,
-            (2, offset) => Start::Offset(offset),
-            (3, time_ms) => Start::Time(time_ms),
-            _ => return self.fail(&format!("begins to read at {value} in a way {start}")),
-        };
-        Ok(Reading { partition, start, follow: flags & FOLLOWS != 0, buffer })
+    }
+
+    fn reading(&mut self) -> Decoded<Reading> {
+        let (partition, start) = (self.partition()?, self.start()?);
+        let buffer = self.u32()?;
+        let follow = self.choice(&[(0, false), (1, true)], "mark of following")?;
+        self.zero(3)?;
+        Ok(Reading { partition, start, follow, group: self.short_name()?, buffer })
+    }
+
+    fn partition(&mut self) -> Decoded<Option<u32>> {
+        match (self.u32()?, self.u32()?) {
+            (one, 1) => Ok(Some(one)),
+            (0, 0) => Ok(None),
+            (one, how) => self.fail(&format!("states partition {one} in a way {how}")),
+        }
+    }
+
+    fn start(&mut self) -> Decoded<Start> {
+        match (self.u64()?, self.u64()?) {
+            (0, 0) => Ok(Start::Beginning),
+            (1, 0) => Ok(Start::End),
+            (2, offset) => Ok(Start::Offset(offset)),
+            (3, time_ms) => Ok(Start::Time(time_ms)),
+            (how, value) => self.fail(&format!("begins to read at {value} in a way {how}")),
+        }
     }
 
     fn cursors(&mut self) -> Decoded<Vec<Cursor>> {
         let count = self.count(limits::PARTITIONS_MAX.into())?;
         let cursor = |reader: &mut Self| {
             let partition = reader.padded_u32()?;
-            Ok(Cursor { partition, next: reader.u64()?, end: reader.u64()? })
+            let (next, end, generation) = (reader.u64()?, reader.u64()?, reader.u64()?);
+            Ok(Cursor { partition, next, end, generation })
         };
         (0..count).map(|_| cursor(self)).collect()
     }

@@ -1,12 +1,15 @@
 //! One frame of every kind, with every field set to something of its own.
 
 use telpher_proto::base::batch::BatchBuilder;
+use telpher_proto::base::stream::{Committing, GroupInfo, GroupPlace};
 use telpher_proto::base::{
     Appended, Cursor, Delivery, Durability, Error, HeadersBuilder, Kind, Message, Name, Overflow,
     PartitionInfo, Pattern, Peeked, Properties, QueueInfo, QueueOptions, Reading, Receipt, Request,
     Start, StreamInfo, StreamOptions, Time, Trace, Untaken, Verdict,
 };
-use telpher_proto::wire::{Append, BatchPart, Change, Frame, HeldKind, Hello, NameRef, Welcome};
+use telpher_proto::wire::{
+    Append, BatchPart, Change, Frame, HeldKind, Hello, NameRef, Reset, Welcome,
+};
 
 const NAME: NameRef = NameRef { number: 17, generation: 3 };
 const CHANGE: Change = Change { producer: 0x0102_0304_0506_0708, sequence: 99, oldest: 90 };
@@ -49,10 +52,12 @@ fn of_streams() -> Vec<(&'static str, Frame)> {
     };
     let partitions = vec![PartitionInfo { first: 6, next: 7, bytes: 8 }; 2];
     let info = StreamInfo { options: options.clone(), partitions };
-    let cursors = vec![Cursor { partition: 1, next: 9, end: 10 }];
+    let cursors = vec![Cursor { partition: 1, next: 9, end: 10, generation: 21 }];
     let (deadline, expect) = (Some(DEADLINE), Some(11));
     let append = Append { deadline, partition: 1, partitions: 2, expect, batch: batch.clone() };
-    let reading = Reading { partition: Some(1), start: Start::Time(12), follow: true, buffer: 13 };
+    let group = None;
+    let (partition, start) = (Some(1), Start::Time(12));
+    let reading = Reading { partition, start, follow: true, group, buffer: 13 };
     let name = Name::parse("log").unwrap();
     let (ticket, id, change) = (14, 15, CHANGE);
     let (append, options) = (Box::new(append), Box::new(options));
@@ -65,7 +70,12 @@ fn of_streams() -> Vec<(&'static str, Frame)> {
         held: 18,
         cursors: cursors.clone(),
     };
-    let reading = Reading { partition: None, follow: false, ..reading };
+    let group = Some(Name::parse("billing").unwrap());
+    let reading = Reading { partition: None, follow: false, group: group.clone(), ..reading };
+    let group = Name::parse("billing").unwrap();
+    let committing = Committing { reader: 23, partition: 1, generation: 24, next: 25 };
+    let reset = Reset { group: group.clone(), partition: Some(1), start: Start::Offset(26) };
+    let places = vec![GroupPlace { next: 27, lag: 28, is_read: true }; 2];
     let read = Frame::Read { id, name: NAME, reading, stream: 0, held: 0, cursors: Vec::new() };
     vec![
         ("declare stream", Frame::DeclareStream { ticket, change, name: NAME, options }),
@@ -75,6 +85,14 @@ fn of_streams() -> Vec<(&'static str, Frame)> {
         ("append", Frame::Append { ticket, change, name: NAME, append }),
         ("read", read),
         ("read again", read_again),
+        ("commit", Frame::Commit { ticket, change, committing }),
+        ("list groups", Frame::ListGroups { ticket, name: NAME }),
+        ("reset group", Frame::ResetGroup { ticket, change, name: NAME, reset: Box::new(reset) }),
+        ("delete group", Frame::DeleteGroup { ticket, change, name: NAME, group: group.clone() }),
+        (
+            "groups",
+            Frame::Groups { ticket, groups: vec![GroupInfo { name: group, members: 22, places }] },
+        ),
         ("appended", Frame::Appended { ticket, appended }),
         ("stream", Frame::Stream { ticket, info: Box::new(info.clone()) }),
         ("streams", Frame::Streams { ticket, streams: vec![(name, info)] }),

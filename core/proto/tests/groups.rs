@@ -1,0 +1,305 @@
+//! Reader groups: who reads what, up to where the work is done, and what becomes of that when
+//! members, connections and hosts come and go.
+
+mod support;
+
+use support::*;
+use telpher_proto::base::{
+    Command, GroupInfo, Id, Kind, Message, Outcome, Reading, Start, StreamOptions, StreamRecord,
+    Untaken, What,
+};
+
+const PARTITIONS: u32 = 4;
+
+/// A world with a stream of four partitions.
+fn world() -> (World, usize) {
+    let mut world = World::new();
+    let program = world.program();
+    let options = StreamOptions { partitions: PARTITIONS, ..StreamOptions::default() };
+    world.run(program, Command::DeclareStream { stream: name("log"), options });
+    (world, program)
+}
+
+fn append(world: &mut World, program: usize, partition: u32, body: &str) {
+    let (stream, message) = (name("log"), Message::new(body.as_bytes().to_vec()));
+    let command = Command::Append { stream, message, partition: Some(partition), expect: None };
+    let id = world.run(program, command);
+    assert!(world.outcome(program, id).is_ok());
+}
+
+fn fill(world: &mut World, program: usize, count: u32) {
+    for number in 0..count {
+        for partition in 0..PARTITIONS {
+            append(world, program, partition, &number.to_string());
+        }
+    }
+}
+
+fn join(world: &mut World, program: usize) -> Id {
+    let reading = Reading { group: Some(name("billing")), ..Reading::default() };
+    world.run(program, Command::Read { stream: name("log"), reading })
+}
+
+fn records(world: &World, program: usize, reader: Id) -> Vec<StreamRecord> {
+    let events = world.programs[program].events.iter().filter(|event| event.id == reader);
+    let records = events.filter_map(|event| match &event.what {
+        What::Record(record) => Some(record.clone()),
+        _ => None,
+    });
+    records.collect()
+}
+
+/// The partitions of which a reader has got something.
+fn partitions(world: &World, program: usize, reader: Id) -> Vec<u32> {
+    let mut all: Vec<u32> =
+        records(world, program, reader).iter().map(|record| record.partition).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+fn commit(world: &mut World, program: usize, reader: Id, record: &StreamRecord) -> Id {
+    let StreamRecord { partition, generation, offset, .. } = *record;
+    let command = Command::Commit { reader, partition, generation, next: offset + 1 };
+    world.run(program, command)
+}
+
+/// Commits everything that a reader has got.
+fn commit_all(world: &mut World, program: usize, reader: Id) {
+    for record in records(world, program, reader) {
+        commit(world, program, reader, &record);
+    }
+}
+
+fn take_all(world: &mut World, program: usize, reader: Id) {
+    let count = records(world, program, reader).len() as u32;
+    world.programs[program].client.taken(world.now, reader, Untaken { count, bytes: 0 });
+    world.settle();
+}
+
+fn group(world: &mut World, program: usize) -> GroupInfo {
+    let id = world.run(program, Command::Groups { stream: name("log") });
+    match world.outcome(program, id) {
+        Ok(Outcome::Groups(mut groups)) => groups.remove(0),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn places(world: &mut World, program: usize) -> Vec<(u64, u64)> {
+    group(world, program).places.iter().map(|place| (place.next, place.lag)).collect()
+}
+
+#[test]
+fn the_only_member_reads_everything_and_its_commits_are_the_groups_place() {
+    let (mut world, program) = world();
+    fill(&mut world, program, 3);
+    let reader = join(&mut world, program);
+    let all = records(&world, program, reader);
+    assert_eq!(all.len(), 12);
+    for record in all.iter().filter(|record| record.partition == 1) {
+        let id = commit(&mut world, program, reader, record);
+        assert!(world.outcome(program, id).is_ok());
+    }
+    assert_eq!(places(&mut world, program), [(0, 3), (3, 0), (0, 3), (0, 3)]);
+}
+
+#[test]
+fn partitions_are_spread_evenly_and_only_what_moves_pauses() {
+    let (mut world, one) = world();
+    let first = join(&mut world, one);
+    fill(&mut world, one, 1);
+    assert_eq!(partitions(&world, one, first), [0, 1, 2, 3]);
+    let other = world.program();
+    let second = join(&mut world, other);
+    // Nothing of what the first is at is given away before it has said that it is done.
+    assert!(records(&world, other, second).is_empty());
+    fill(&mut world, one, 1);
+    let after: Vec<u32> =
+        records(&world, one, first)[4..].iter().map(|record| record.partition).collect();
+    assert_eq!(after.len(), 2, "it goes on with the two that stay: {after:?}");
+    commit_all(&mut world, one, first);
+    let moved = partitions(&world, other, second);
+    assert_eq!(moved.len(), 2);
+    assert!(after.iter().all(|partition| !moved.contains(partition)));
+    assert_eq!(records(&world, other, second).len(), 2, "from the group's place, nothing twice");
+    let members = group(&mut world, one);
+    assert_eq!((members.members, members.places.iter().all(|place| place.is_read)), (2, true));
+}
+
+#[test]
+fn when_a_member_leaves_or_dies_the_others_go_on_from_the_groups_place() {
+    for is_death in [false, true] {
+        let (mut world, one) = world();
+        let other = world.program();
+        let (first, second) = (join(&mut world, one), join(&mut world, other));
+        fill(&mut world, one, 2);
+        assert_eq!(partitions(&world, other, second).len(), 2);
+        let done = records(&world, other, second)[0].clone();
+        commit(&mut world, other, second, &done);
+        match is_death {
+            true => world.kill(other),
+            false => {
+                world.programs[other].client.detach(world.now, second);
+                world.settle();
+            }
+        }
+        let all = records(&world, one, first);
+        assert_eq!(partitions(&world, one, first), [0, 1, 2, 3]);
+        let again = all.iter().filter(|record| record.partition == done.partition);
+        let again: Vec<u64> = again.map(|record| record.offset).collect();
+        assert_eq!(again, [1], "what was committed does not come again");
+        assert_eq!(all.len(), 4 + 3);
+    }
+}
+
+#[test]
+fn whoever_has_lost_a_partition_can_not_commit_it_any_more() {
+    let (mut world, one) = world();
+    let other = world.program();
+    let (first, second) = (join(&mut world, one), join(&mut world, other));
+    fill(&mut world, one, 1);
+    let held = records(&world, other, second)[0].clone();
+    let reset = Command::ResetGroup {
+        stream: name("log"),
+        group: name("billing"),
+        partition: Some(held.partition),
+        start: Start::Beginning,
+    };
+    let id = world.run(one, reset);
+    assert!(world.outcome(one, id).is_ok());
+    let late = commit(&mut world, other, second, &held);
+    assert_eq!(world.kind(other, late), Kind::LeaseLost);
+    assert_eq!(records(&world, other, second).len(), 3, "it comes again");
+    let again = records(&world, other, second)[2].clone();
+    assert_eq!((again.partition, again.offset), (held.partition, held.offset));
+    let good = commit(&mut world, other, second, &again);
+    assert!(world.outcome(other, good).is_ok());
+    let alien = commit(&mut world, one, first, &again);
+    assert_eq!(world.kind(one, alien), Kind::LeaseLost);
+}
+
+#[test]
+fn a_place_never_goes_back_nor_beyond_what_was_read() {
+    let (mut world, program) = world();
+    let reader = join(&mut world, program);
+    fill(&mut world, program, 3);
+    let of_one = records(&world, program, reader);
+    let of_one: Vec<_> = of_one.into_iter().filter(|record| record.partition == 2).collect();
+    commit(&mut world, program, reader, &of_one[2]);
+    let older = commit(&mut world, program, reader, &of_one[0]);
+    assert!(world.outcome(program, older).is_ok(), "it is done already");
+    assert_eq!(places(&mut world, program)[2], (3, 0));
+    let beyond = StreamRecord { offset: 7, ..of_one[0].clone() };
+    let beyond = commit(&mut world, program, reader, &beyond);
+    assert_eq!(world.kind(program, beyond), Kind::Invalid);
+    assert_eq!(places(&mut world, program)[2], (3, 0));
+}
+
+#[test]
+fn places_outlive_host_and_machine_and_members_keep_what_they_have() {
+    for is_power_cut in [false, true] {
+        let (mut world, one) = world();
+        let other = world.program();
+        let (first, second) = (join(&mut world, one), join(&mut world, other));
+        fill(&mut world, one, 2);
+        let had = (partitions(&world, one, first), partitions(&world, other, second));
+        for (program, reader) in [(one, first), (other, second)] {
+            let done = records(&world, program, reader)[0].clone();
+            commit(&mut world, program, reader, &done);
+        }
+        let before = places(&mut world, one);
+        if is_power_cut {
+            world.cut_power();
+        } else {
+            world.change_host();
+        }
+        world.pass(100);
+        assert_eq!(places(&mut world, one), before);
+        fill(&mut world, one, 1);
+        world.pass(6_000);
+        for (program, reader, had) in [(one, first, had.0), (other, second, had.1)] {
+            let all = records(&world, program, reader);
+            assert_eq!(all.len(), 6, "nothing twice, nothing left out");
+            assert_eq!(partitions(&world, program, reader), had);
+            let last = all.last().unwrap().clone();
+            let id = commit(&mut world, program, reader, &last);
+            assert!(world.outcome(program, id).is_ok());
+        }
+    }
+}
+
+#[test]
+fn a_broken_connection_moves_nothing_and_repeats_nothing() {
+    let (mut world, one) = world();
+    let other = world.program();
+    let (first, second) = (join(&mut world, one), join(&mut world, other));
+    fill(&mut world, one, 1);
+    world.break_connection(other);
+    fill(&mut world, one, 1);
+    world.pass(100);
+    assert_eq!(records(&world, one, first).len(), 4);
+    assert_eq!(records(&world, other, second).len(), 4);
+    commit_all(&mut world, one, first);
+    commit_all(&mut world, other, second);
+    assert_eq!(places(&mut world, one), [(2, 0); 4]);
+}
+
+#[test]
+fn a_group_begins_where_its_first_member_says_and_is_removed_with_its_readers() {
+    let (mut world, program) = world();
+    fill(&mut world, program, 2);
+    let reading = Reading { group: Some(name("late")), start: Start::End, ..Reading::default() };
+    let reader = world.run(program, Command::Read { stream: name("log"), reading });
+    fill(&mut world, program, 1);
+    assert!(records(&world, program, reader).iter().all(|record| record.offset == 2));
+    let delete = Command::DeleteGroup { stream: name("log"), group: name("late") };
+    let id = world.run(program, delete.clone());
+    assert!(world.outcome(program, id).is_ok());
+    assert_eq!(world.kind(program, reader), Kind::NotFound);
+    let again = world.run(program, delete);
+    assert_eq!(world.kind(program, again), Kind::NotFound);
+    world.change_host();
+    world.pass(100);
+    let id = world.run(program, Command::Groups { stream: name("log") });
+    assert!(matches!(world.outcome(program, id), Ok(Outcome::Groups(none)) if none.is_empty()));
+}
+
+#[test]
+fn a_group_that_the_limits_have_overtaken_goes_on_and_sees_what_it_has_missed() {
+    let mut world = World::new();
+    let program = world.program();
+    let options = StreamOptions { records_max: 3, ..StreamOptions::default() };
+    world.run(program, Command::DeclareStream { stream: name("log"), options });
+    let reading = Reading { group: Some(name("slow")), buffer: 1, ..Reading::default() };
+    let reader = world.run(program, Command::Read { stream: name("log"), reading });
+    for number in 0..10 {
+        append(&mut world, program, 0, &number.to_string());
+    }
+    for _ in 0..4 {
+        take_all(&mut world, program, reader);
+    }
+    let offsets: Vec<u64> =
+        records(&world, program, reader).iter().map(|record| record.offset).collect();
+    assert_eq!(offsets, [0, 7, 8, 9]);
+    let skipped = world.programs[program].events.iter().find_map(|event| match event.what {
+        What::Skipped { partition, first, last } => Some((partition, first, last)),
+        _ => None,
+    });
+    assert_eq!(skipped, Some((0, 1, 6)));
+}
+
+#[test]
+fn more_members_than_partitions_wait_for_their_turn() {
+    let (mut world, program) = world();
+    let readers: Vec<Id> = (0..6).map(|_| join(&mut world, program)).collect();
+    fill(&mut world, program, 1);
+    let busy = readers.iter().filter(|reader| !records(&world, program, **reader).is_empty());
+    assert_eq!(busy.count(), 4);
+    let first = readers[0];
+    world.programs[program].client.detach(world.now, first);
+    world.settle();
+    fill(&mut world, program, 1);
+    let all: usize = readers.iter().map(|reader| records(&world, program, *reader).len()).sum();
+    // What the first had was not committed, so it comes once more.
+    assert_eq!(all, 4 + 4 + 1);
+}
