@@ -78,6 +78,8 @@ fn a_frame_that_is_cut_or_too_long_is_malformed() {
             frame,
             Frame::Open { .. }
                 | Frame::Subscribe { .. }
+                | Frame::Bind { .. }
+                | Frame::Unbind { .. }
                 | Frame::Bye { .. }
                 | Frame::Failed { .. }
                 | Frame::Held { .. }

@@ -17,7 +17,7 @@ pub mod slots;
 pub mod time;
 pub mod timers;
 
-pub use command::{Command, Overflow, Part, QueueOptions, Reply, Verdict};
+pub use command::{Command, Overflow, Part, QueueOptions, Reply, Target, Verdict};
 pub use error::{Error, Executed, Kind};
 pub use event::{
     Delivery, Durability, Event, HubInfo, Notice, Outcome, Peeked, Published, QueueInfo, Receipt,

@@ -9,6 +9,7 @@ use super::command::{QueueOptions, Verdict};
 use super::event::{Durability, Receipt};
 use super::message::Message;
 use super::name::Name;
+use super::pattern::Pattern;
 
 /// Counts records; 0 is before the first.
 pub type Position = u64;
@@ -108,7 +109,7 @@ pub enum Record {
     },
     /// A message went back to its queue, or died, without a verdict.
     Returned(Returned),
-    /// Sends and settlements, all or none.
+    /// Sends, settlements and publishes, all or none.
     Batch {
         /// By whom.
         change: Option<Change>,
@@ -116,6 +117,8 @@ pub enum Record {
         sent: Vec<Sent>,
         /// Verdicts, in order.
         settled: Vec<Settled>,
+        /// What was stored of messages that were published, in order.
+        published: Vec<Copies>,
     },
     /// A message as it stands, with all that is known of it: written forward from an old segment,
     /// or handed over from memory.
@@ -140,6 +143,78 @@ pub enum Record {
         /// Its messages.
         messages: Vec<Listed>,
     },
+    /// A pattern is bound, or stated anew.
+    Bound {
+        /// By whom.
+        change: Option<Change>,
+        /// What to what.
+        binding: Binding,
+    },
+    /// A binding has ended.
+    Unbound {
+        /// By whom.
+        change: Option<Change>,
+        /// Which.
+        binding: Binding,
+    },
+    /// A message was published, and stored where its topic is bound.
+    Published {
+        /// By whom.
+        change: Option<Change>,
+        /// What.
+        copies: Copies,
+    },
+}
+
+/// A pattern and what it is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Where messages of matching topics are stored.
+    pub target: BoundTo,
+    /// Which topics.
+    pub pattern: Pattern,
+}
+
+/// What a pattern is bound to, by what names it for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BoundTo {
+    /// A queue.
+    Queue(u64),
+}
+
+/// One message that is stored in several queues.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copies {
+    /// When, by the hub's clock.
+    pub time_ms: u64,
+    /// Where.
+    pub places: Vec<CopyPlace>,
+    /// The message.
+    pub message: Message,
+}
+
+impl Copies {
+    /// Each of them as if it had been sent.
+    pub fn each(&self) -> impl Iterator<Item = Sent> {
+        self.places.iter().map(|place| Sent {
+            queue: place.queue,
+            sequence: place.sequence,
+            message_id: place.message_id,
+            time_ms: self.time_ms,
+            message: self.message.clone(),
+        })
+    }
+}
+
+/// Where one copy is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopyPlace {
+    /// Its queue.
+    pub queue: u64,
+    /// Its place in the order.
+    pub sequence: u64,
+    /// Its id, unique in the hub.
+    pub message_id: u64,
 }
 
 /// A message without its body.
@@ -415,6 +490,8 @@ pub enum Mark {
     Count(u64),
     /// Several messages were stored.
     Receipts(Receipts),
+    /// A message was published, and stored with this durability.
+    Stored(Durability),
 }
 
 /// Receipts of the sends of one batch, whose ids follow each other.

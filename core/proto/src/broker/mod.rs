@@ -25,6 +25,8 @@
 //!
 //! Floor: imports `base`.
 
+mod batches;
+mod bindings;
 mod bodies;
 mod calls;
 mod declare;
@@ -33,6 +35,7 @@ mod entries;
 mod log;
 mod names;
 mod past;
+mod publishes;
 mod queues;
 mod registrations;
 mod restate;
@@ -56,15 +59,16 @@ use crate::base::slots::Slots;
 use crate::base::timers::Timers;
 use crate::base::{Delivery, Error, Outcome, Published, Request, Time};
 
+pub use batches::Part;
 pub use bodies::{Fetch, Fetched};
 pub use calls::Instance;
 pub use log::{Logged, Used};
 pub use names::NameId;
 pub use past::{Past, PastMessage};
+pub use publishes::Publishing;
 pub use restore::Restored;
 pub use sends::ChangeRef;
 pub use sessions::{Linger, Resumed, SessionId, SessionKey};
-pub use settles::Part;
 pub use topics::Subscribing;
 
 type Map<K, V> = HashMap<K, V, RandomState>;
@@ -196,6 +200,7 @@ pub struct Broker {
     woken: BTreeSet<usize>,
     sends: Slots<sends::Waiting>,
     topics: topics::Topics,
+    bindings: bindings::Bindings,
     queue_count: u64,
     /// Bytes of messages in queues kept in memory, and of sends that wait for room.
     bytes: u64,
@@ -247,6 +252,7 @@ impl Broker {
             woken: BTreeSet::new(),
             sends: Slots::new(config.epoch),
             topics: topics::Topics::default(),
+            bindings: bindings::Bindings::default(),
             queue_count: 0,
             bytes: 0,
             resident: 0,

@@ -69,6 +69,7 @@ impl Broker {
                     Mark::Receipt(receipt) => Done::Receipt(*receipt),
                     Mark::Count(count) => Done::Count(*count),
                     Mark::Receipts(receipts) => Done::Receipts(*receipts),
+                    Mark::Stored(durability) => Done::Stored(*durability),
                 }));
             }
         }
@@ -86,6 +87,7 @@ impl Broker {
         let key = made?;
         self.rename_queue(key, state.id);
         self.queues[key].restate(&state);
+        past.bindings.iter().for_each(|pattern| self.add_binding(key, pattern));
         if is_memory && !is_closed {
             self.lost = self.config.epoch;
             return Ok(());
@@ -190,6 +192,7 @@ fn is_of_memory(mark: &Mark) -> bool {
     match mark {
         Mark::Receipt(receipt) => receipt.durability == Durability::Memory,
         Mark::Receipts(receipts) => receipts.durability == Durability::Memory,
+        Mark::Stored(durability) => *durability == Durability::Memory,
         Mark::Empty | Mark::Count(_) => false,
     }
 }

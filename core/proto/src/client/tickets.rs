@@ -4,8 +4,9 @@
 
 use super::{Client, Due};
 use crate::base::timers::TimerKey;
-use crate::base::{Command, Error, Id, Kind, Name, Outcome, Part, Time, Verdict, limits};
-use crate::wire::{BatchPart, Change, Frame, NameRef};
+use crate::base::{Command, Error, Id, Kind, Name, Outcome, Part, Pattern, Target, Time};
+use crate::base::{Verdict, limits};
+use crate::wire::{BatchPart, Binding, Change, Frame, NameRef, Publishing, TargetKind};
 
 /// Tickets from here on are the client's own.
 pub(super) const OWN_TICKET_FIRST: Id = 1 << 63;
@@ -19,6 +20,8 @@ pub(super) struct Pending {
     timer: Option<TimerKey>,
     /// Its frame has been written to a connection of this session.
     written: bool,
+    /// The host to which it was first written.
+    first_epoch: Option<u64>,
     sequence: Option<u64>,
     /// The program has been told its end. The hub's answer tells what has become of deliveries.
     ended: bool,
@@ -42,7 +45,6 @@ impl Pending {
                 | Command::Extend { .. }
                 | Command::Peek { .. }
                 | Command::List { .. }
-                | Command::Publish { .. }
         )
     }
 }
@@ -62,6 +64,7 @@ impl Client {
             deadline,
             timer: None,
             written: false,
+            first_epoch: None,
             sequence: None,
             ended: false,
         };
@@ -110,6 +113,8 @@ impl Client {
             sequence: pending.sequence.unwrap_or(0),
             oldest: self.changes.front().map_or(0, |(oldest, _)| *oldest),
         };
+        let epoch = self.hub.map_or(0, |hub| hub.epoch);
+        let again = *pending.first_epoch.get_or_insert(epoch) != epoch;
         let clock = self.clock(now);
         match &pending.command {
             Command::Call { service, message } => {
@@ -122,7 +127,7 @@ impl Client {
                 self.outbox.push_send((id, &change, name), deadline, message, clock);
             }
             command => {
-                let frame = self.frame(now, id, command, (change, pending.deadline));
+                let frame = self.frame(now, id, command, (change, pending.deadline, again));
                 self.outbox.push(&frame, clock);
             }
         }
@@ -134,7 +139,7 @@ impl Client {
         now: Time,
         ticket: Id,
         command: &Command,
-        (change, deadline): (Change, Option<Time>),
+        (change, deadline, again): (Change, Option<Time>, bool),
     ) -> Frame {
         match command {
             Command::Receive { queue } => {
@@ -161,7 +166,7 @@ impl Client {
             }
             Command::Batch { parts } => {
                 let parts = parts.iter().map(|part| self.batch_part(now, part)).collect();
-                Frame::Batch { ticket, change, parts }
+                Frame::Batch { ticket, change, again, parts }
             }
             Command::Extend { delivery, ms } => {
                 Frame::Extend { ticket, delivery: *delivery, ms: *ms }
@@ -171,10 +176,24 @@ impl Client {
             }
             Command::List { after } => Frame::List { ticket, after: after.clone() },
             Command::Publish { topic, message } => {
-                Frame::Publish { ticket, topic: topic.clone(), deadline, message: message.clone() }
+                let (topic, message) = (topic.clone(), message.clone());
+                let publishing = Publishing { topic, deadline, message, again };
+                Frame::Publish { ticket, change, publishing }
+            }
+            Command::Bind { pattern, target } => {
+                Frame::Bind { ticket, change, binding: self.binding(now, pattern, target) }
+            }
+            Command::Unbind { pattern, target } => {
+                Frame::Unbind { ticket, change, binding: self.binding(now, pattern, target) }
             }
             other => unreachable!("{other:?} is written elsewhere"),
         }
+    }
+
+    fn binding(&mut self, now: Time, pattern: &Pattern, target: &Target) -> Binding {
+        let Target::Queue(name) = target;
+        let name = self.name_ref(now, name);
+        Binding { kind: TargetKind::Queue, name, pattern: pattern.clone() }
     }
 
     fn batch_part(&mut self, now: Time, part: &Part) -> BatchPart {
@@ -184,6 +203,9 @@ impl Client {
             }
             Part::Settle { delivery, verdict, reason } => {
                 BatchPart::Settle { delivery: *delivery, verdict: *verdict, reason: reason.clone() }
+            }
+            Part::Publish { topic, message } => {
+                BatchPart::Publish { topic: topic.clone(), message: message.clone() }
             }
         }
     }
@@ -346,24 +368,15 @@ impl Client {
 
     /// Another host goes on with the session: calls that were written have an unknown end.
     pub(super) fn end_calls(&mut self, now: Time, error: &Error) {
-        self.end_those(now, error, |command| matches!(command, Command::Call { .. }));
-    }
-
-    /// The session goes on over a new connection: nobody knows what was published, and none of it
-    /// may be published twice.
-    pub(super) fn end_publishes(&mut self, now: Time) {
-        let detail = "the connection broke before the hub had said that it was published";
-        let error = Error::new(Kind::Indeterminate, detail);
-        self.end_those(now, &error, |command| matches!(command, Command::Publish { .. }));
-    }
-
-    fn end_those(&mut self, now: Time, error: &Error, is_one: impl Fn(&Command) -> bool) {
         for id in self.written_tickets() {
-            if self.pending.get(&id).is_some_and(|pending| is_one(&pending.command)) {
+            let command = self.pending.get(&id).map(|pending| &pending.command);
+            if matches!(command, Some(Command::Call { .. })) {
                 self.give_up(now, id, error);
             }
         }
     }
+
+
 
     /// Every ticket ends.
     pub(super) fn end_all(&mut self, error: &Error) {
@@ -384,7 +397,7 @@ pub(super) fn settled_by(command: &Command) -> impl Iterator<Item = u64> {
     };
     let several = several.iter().filter_map(|part| match part {
         Part::Settle { delivery, .. } => Some(*delivery),
-        Part::Send { .. } => None,
+        Part::Send { .. } | Part::Publish { .. } => None,
     });
     one.into_iter().chain(several)
 }

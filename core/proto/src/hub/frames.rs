@@ -4,8 +4,10 @@
 
 use super::{Connection, Hub, Peer, PortId};
 use crate::base::{Error, Kind, Time, limits};
-use crate::broker::{ChangeRef, Instance, NameId, Part, SessionId, SessionKey, Subscribing};
-use crate::wire::{self, BatchPart, Change, Frame, HeldKind, Hello, Malformed, NameRef, Welcome};
+use crate::broker::{ChangeRef, Instance, NameId, Part, Publishing, SessionId, SessionKey};
+use crate::broker::Subscribing;
+use crate::wire::{self, BatchPart, Change, Frame, HeldKind, Hello, Malformed, NameRef};
+use crate::wire::{TargetKind, Welcome};
 
 impl Hub {
     pub(super) fn handle_frame(&mut self, now: Time, port: PortId, frame: Frame) {
@@ -179,9 +181,6 @@ impl Hub {
             Frame::Held { last, what, tokens } => {
                 self.held(now, port, session, (last, what, tokens))?;
             }
-            Frame::Publish { ticket, topic, deadline, message } => {
-                self.broker.publish(now, (session, ticket), &topic, deadline, &message);
-            }
             Frame::Taken { id, taken } => self.broker.taken(now, session, id, taken),
             Frame::Serve { .. }
             | Frame::Consume { .. }
@@ -244,10 +243,17 @@ impl Hub {
                     self.broker.settle(now, change, delivery, (verdict, reason));
                 }
             }
-            Frame::Batch { ticket, change, parts } => {
+            Frame::Publish { ticket, change, publishing } => {
+                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
+                    let wire::Publishing { topic, deadline, message, again } = publishing;
+                    let publishing = Publishing { topic, message, again };
+                    self.broker.publish(now, change, &publishing, deadline);
+                }
+            }
+            Frame::Batch { ticket, change, again, parts } => {
                 let parts = self.batch_parts(port, parts)?;
                 if let Some(change) = self.begin(now, port, session, (ticket, change))? {
-                    self.broker.batch(now, change, &parts);
+                    self.broker.batch(now, change, &parts, again);
                 }
             }
             Frame::Declare { ticket, change, name, options } => {
@@ -268,7 +274,29 @@ impl Hub {
                     self.broker.purge(now, change, name);
                 }
             }
+            frame => return self.change_bindings(now, port, session, frame),
+        }
+        Ok(())
+    }
+
+    fn change_bindings(
+        &mut self,
+        now: Time,
+        port: PortId,
+        session: SessionKey,
+        frame: Frame,
+    ) -> Result<(), Malformed> {
+        let (is_bound, ticket, change, binding) = match frame {
+            Frame::Bind { ticket, change, binding } => (true, ticket, change, binding),
+            Frame::Unbind { ticket, change, binding } => (false, ticket, change, binding),
             _ => return Err(Malformed::new("a frame that only a hub sends")),
+        };
+        let wire::Binding { kind: TargetKind::Queue, name, pattern } = binding;
+        let name = self.name(port, name)?;
+        match self.begin(now, port, session, (ticket, change))? {
+            Some(change) if is_bound => self.broker.bind(now, change, name, &pattern),
+            Some(change) => self.broker.unbind(now, change, name, &pattern),
+            None => {}
         }
         Ok(())
     }
@@ -280,6 +308,7 @@ impl Hub {
                 BatchPart::Settle { delivery, verdict, reason } => {
                     Part::Settle(delivery, verdict, reason)
                 }
+                BatchPart::Publish { topic, message } => Part::Publish(topic, message),
             })
         };
         parts.into_iter().map(part).collect()

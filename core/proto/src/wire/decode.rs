@@ -110,18 +110,21 @@ impl Reader<'_> {
                 Frame::Peek { ticket, name: self.name_ref()?, count: self.padded_u32()? }
             }
             FrameKind::List => Frame::List { ticket, after: self.short_name()? },
-            FrameKind::Publish | FrameKind::Subscribe | FrameKind::Taken => self.topics(id)?,
+            FrameKind::Subscribe | FrameKind::Taken => self.topics(id)?,
             FrameKind::Batch
             | FrameKind::Send
             | FrameKind::Settle
             | FrameKind::Declare
             | FrameKind::Delete
-            | FrameKind::Purge => self.change(ticket)?,
+            | FrameKind::Purge
+            | FrameKind::Publish
+            | FrameKind::Bind
+            | FrameKind::Unbind => self.change(flags, ticket)?,
             _ => self.hub_frame(flags, id)?,
         })
     }
 
-    fn change(&mut self, ticket: u64) -> Decoded<Frame> {
+    fn change(&mut self, flags: u8, ticket: u64) -> Decoded<Frame> {
         let change = Change { producer: self.u64()?, sequence: self.u64()?, oldest: self.u64()? };
         if change.oldest > change.sequence
             || change.sequence == u64::MAX
@@ -134,6 +137,7 @@ impl Reader<'_> {
                 limits::PRODUCER_WINDOW
             ));
         }
+        let again = flags & flag::CHANGE_AGAIN != 0;
         Ok(match self.kind {
             FrameKind::Send => {
                 let name = self.name_ref()?;
@@ -145,7 +149,13 @@ impl Reader<'_> {
                 let (verdict, reason) = self.verdict()?;
                 Frame::Settle { ticket, change, delivery, verdict, reason }
             }
-            FrameKind::Batch => Frame::Batch { ticket, change, parts: self.parts()? },
+            FrameKind::Publish => {
+                let publishing = self.publishing(again)?;
+                Frame::Publish { ticket, change, publishing }
+            }
+            FrameKind::Bind => Frame::Bind { ticket, change, binding: self.binding()? },
+            FrameKind::Unbind => Frame::Unbind { ticket, change, binding: self.binding()? },
+            FrameKind::Batch => Frame::Batch { ticket, change, again, parts: self.parts()? },
             FrameKind::Declare => {
                 let name = self.name_ref()?;
                 Frame::Declare { ticket, change, name, options: Box::new(self.declared()?) }
@@ -203,7 +213,7 @@ impl Reader<'_> {
             FrameKind::Failed | FrameKind::Bye => 3,
             FrameKind::Held => 7,
             FrameKind::Welcome => 15,
-            FrameKind::Delivery => 1,
+            FrameKind::Delivery | FrameKind::Publish | FrameKind::Batch => 1,
             _ => 0,
         };
         if flags & !known == 0 { Ok(()) } else { self.fail(&format!("has flags {flags:#x}")) }
@@ -290,7 +300,7 @@ impl Reader<'_> {
         Ok(self.clock.decode(self.u64()?))
     }
 
-    fn name_ref(&mut self) -> Decoded<NameRef> {
+    pub(super) fn name_ref(&mut self) -> Decoded<NameRef> {
         let number = self.u32()?;
         let generation = self.u32()?;
         match u16::try_from(generation) {
@@ -436,6 +446,10 @@ impl Reader<'_> {
                 let delivery = self.u64()?;
                 let (verdict, reason) = self.verdict()?;
                 Ok(BatchPart::Settle { delivery, verdict, reason })
+            }
+            3 => {
+                let topic = self.topic()?;
+                Ok(BatchPart::Publish { topic, message: self.message()?.0 })
             }
             kind => self.fail(&format!("has a part of kind {kind}, which does not exist")),
         }

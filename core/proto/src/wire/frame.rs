@@ -81,6 +81,10 @@ frame_kinds! {
     Subscribe = 0x19;
     /// The program has taken what had arrived for a subscriber.
     Taken = 0x1a;
+    /// Binds a pattern.
+    Bind = 0x20;
+    /// Ends a binding.
+    Unbind = 0x21;
     /// The hub's greeting.
     Welcome = 0x81;
     /// The connection ends, and why.
@@ -132,6 +136,35 @@ pub struct NameRef {
 pub enum BatchPart {
     Send { name: NameRef, message: Message },
     Settle { delivery: u64, verdict: Verdict, reason: String },
+    Publish { topic: Name, message: Message },
+}
+
+/// What a `Bind` or `Unbind` binds to, by what its name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum TargetKind {
+    /// A queue.
+    Queue = 1,
+}
+
+/// A message that is published.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "each field is described in docs/protocol.md")]
+pub struct Publishing {
+    pub topic: Name,
+    pub deadline: Option<Time>,
+    pub message: Message,
+    /// An earlier host may have published it.
+    pub again: bool,
+}
+
+/// A pattern, and what it is bound to.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "each field is described in docs/protocol.md")]
+pub struct Binding {
+    pub kind: TargetKind,
+    pub name: NameRef,
+    pub pattern: Pattern,
 }
 
 /// The program's greeting.
@@ -228,12 +261,14 @@ pub enum Frame {
     Purge { ticket: u64, change: Change, name: NameRef },
     Received { count: u64 },
     Extend { ticket: u64, delivery: u64, ms: u64 },
-    Batch { ticket: u64, change: Change, parts: Vec<BatchPart> },
+    Batch { ticket: u64, change: Change, again: bool, parts: Vec<BatchPart> },
     Peek { ticket: u64, name: NameRef, count: u32 },
     List { ticket: u64, after: Option<Name> },
-    Publish { ticket: u64, topic: Name, deadline: Option<Time>, message: Message },
+    Publish { ticket: u64, change: Change, publishing: Publishing },
     Subscribe { id: u64, pattern: Pattern, buffer: u32, held: Untaken, received: u64 },
     Taken { id: u64, taken: Untaken },
+    Bind { ticket: u64, change: Change, binding: Binding },
+    Unbind { ticket: u64, change: Change, binding: Binding },
     Goodbye,
     Welcome(Box<Welcome>),
     Bye { error: Error },

@@ -21,7 +21,10 @@ mod queues;
 mod topics;
 
 pub use decode::decode;
-pub use frame::{BatchPart, Change, Frame, FrameKind, HeldKind, Hello, NameRef, Welcome};
+pub use frame::{
+    BatchPart, Binding, Change, Frame, FrameKind, HeldKind, Hello, NameRef, Publishing, TargetKind,
+    Welcome,
+};
 pub use inbox::{Frames, Inbox, Whole};
 pub use outbox::Outbox;
 
