@@ -96,7 +96,8 @@ impl World {
                 self.open(slot);
                 let own = self.plan.queues.iter().map(|plan| plan.name.clone());
                 let dead = self.plan.queues.iter().map(|plan| plan.dead.clone());
-                let queues = dead.chain(own).collect();
+                let bound = BOUND.iter().map(|(queue, _)| Name::parse(queue).expect("a good name"));
+                let queues = dead.chain(own).chain(bound).collect();
                 self.programs[slot].drain = Some(Drain::new(queues));
                 self.after(10_000_000, Item::Next(Phase::End));
             }

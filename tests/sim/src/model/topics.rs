@@ -3,20 +3,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use telpher_proto::base::{Command, Error, Event, Id, Message, Name, Notice, Outcome, Published};
-use telpher_proto::base::{Time, What};
+use telpher_proto::base::{Command, Error, Event, Id, Message, Name, Notice, Outcome, Part};
+use telpher_proto::base::{Published, Time, What};
 
 use super::{Moment, Start, Verdict, ensure, number};
 use crate::agenda::Who;
+use crate::plan::TIGHT;
 
 #[derive(Debug)]
-struct Publication {
+pub(super) struct Publication {
     by: Who,
-    topic: Name,
-    message: Message,
-    started: Time,
+    pub topic: Name,
+    pub message: Message,
+    pub started: Time,
     /// Told to be done, or told not to be.
-    done: Option<bool>,
+    pub done: Option<bool>,
+    pub ended: Option<Time>,
+    /// Others of its publisher may overtake it: it may have waited for room, or for its batch.
+    is_loose: bool,
+    /// The host that its publisher knew.
+    epoch: u64,
 }
 
 #[derive(Debug)]
@@ -33,24 +39,23 @@ struct Subscription {
 #[derive(Debug, Default)]
 pub struct Topics {
     publications: BTreeMap<u64, Publication>,
-    tickets: BTreeMap<(Who, Id), u64>,
+    tickets: BTreeMap<(Who, Id), Vec<u64>>,
     subscriptions: BTreeMap<(Who, Id), Subscription>,
 }
 
 impl Topics {
-    pub(super) fn start(&mut self, start: &Start, command: &Command) {
+    pub(super) fn start(&mut self, start: &Start, command: &Command, epoch: u64) {
         match command {
             Command::Publish { topic, message } => {
-                let number = number(&message.body).expect("programs number what they say");
-                self.tickets.insert((start.who, start.id), number);
-                let publication = Publication {
-                    by: start.who,
-                    topic: topic.clone(),
-                    message: message.clone(),
-                    started: start.now,
-                    done: None,
-                };
-                self.publications.insert(number, publication);
+                let is_loose = topic.as_str() == TIGHT;
+                self.publish(start, (topic, message), (is_loose, epoch));
+            }
+            Command::Batch { parts } => {
+                for part in parts {
+                    if let Part::Publish { topic, message } = part {
+                        self.publish(start, (topic, message), (true, epoch));
+                    }
+                }
             }
             Command::Subscribe { pattern, .. } => {
                 let subscription = Subscription {
@@ -66,12 +71,60 @@ impl Topics {
         }
     }
 
-    pub(super) fn end(&mut self, at: Moment, id: Id, result: &Result<Outcome, Error>) -> Verdict {
+    fn publish(
+        &mut self,
+        start: &Start,
+        (topic, message): (&Name, &Message),
+        (is_loose, epoch): (bool, u64),
+    ) {
+        let number = number(&message.body).expect("programs number what they say");
+        self.tickets.entry((start.who, start.id)).or_default().push(number);
+        let publication = Publication {
+            by: start.who,
+            topic: topic.clone(),
+            message: message.clone(),
+            started: start.now,
+            done: None,
+            ended: None,
+            is_loose,
+            epoch,
+        };
+        self.publications.insert(number, publication);
+    }
+
+    pub(super) fn publication(&self, number: u64) -> Option<&Publication> {
+        self.publications.get(&number)
+    }
+
+    pub(super) fn publications(&self) -> impl Iterator<Item = (&u64, &Publication)> {
+        self.publications.iter()
+    }
+
+    pub(super) fn end(
+        &mut self,
+        at: Moment,
+        id: Id,
+        result: &Result<Outcome, Error>,
+        epoch: u64,
+    ) -> Verdict {
         self.subscriptions.remove(&(at.who, id));
-        let Some(number) = self.tickets.remove(&(at.who, id)) else { return Ok(()) };
+        let numbers = self.tickets.remove(&(at.who, id)).unwrap_or_default();
+        numbers.into_iter().try_for_each(|number| self.end_one(at, number, result, epoch))
+    }
+
+    fn end_one(
+        &mut self,
+        at: Moment,
+        number: u64,
+        result: &Result<Outcome, Error>,
+        epoch: u64,
+    ) -> Verdict {
         let Some(publication) = self.publications.get_mut(&number) else { return Ok(()) };
+        publication.ended = Some(at.now);
         publication.done = match result {
             Ok(_) => Some(true),
+            // A batch may have been done by a host that took all of it along but what was heard.
+            Err(_) if publication.is_loose && publication.epoch != epoch => None,
             Err(error) if !error.maybe_executed() => Some(false),
             Err(_) => None,
         };
@@ -135,7 +188,10 @@ fn hear(
     let topic: Vec<&str> = published.topic.as_str().split('.').collect();
     ensure(matches(&pattern, &topic), || format!("it is subscribed to {}", subscription.pattern))?;
     ensure(subscription.heard.insert(number), || "it has come before".into())?;
-    let by_same = |other: &&u64| publications[*other].by == publication.by;
+    let by_same = |other: &&u64| {
+        let other = &publications[*other];
+        other.by == publication.by && !other.is_loose && !publication.is_loose
+    };
     let later = subscription.heard.range(number + 1..).find(by_same);
     ensure(later.is_none(), || format!("{later:?} of the same publisher came before it"))?;
     let Some(since) = subscription.since else { return Ok(()) };
@@ -143,6 +199,7 @@ fn hear(
     let missed = publications.range(..number).filter(|(other, earlier)| {
         let topic: Vec<&str> = earlier.topic.as_str().split('.').collect();
         earlier.by == publication.by
+            && !earlier.is_loose
             && earlier.started > since
             && earlier.done == Some(true)
             && matches(&pattern, &topic)
@@ -155,6 +212,12 @@ fn hear(
             subscription.lost
         )
     })
+}
+
+pub(super) fn is_match(pattern: &str, topic: &Name) -> bool {
+    let pattern: Vec<&str> = pattern.split('.').collect();
+    let topic: Vec<&str> = topic.as_str().split('.').collect();
+    matches(&pattern, &topic)
 }
 
 fn matches(pattern: &[&str], topic: &[&str]) -> bool {
