@@ -3,9 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 
 use serde_json::{Map, json};
-use telpher::{
-    Command, HeadersBuilder, Hub, Message, Properties, Target, Timeout, TopicMessage,
-};
+use telpher::{Command, HeadersBuilder, Hub, Message, Properties, Target, Timeout, TopicMessage};
 
 use crate::arguments::{Binding, Publish, Subscribe};
 use crate::hub::{ask, live};

@@ -57,9 +57,7 @@ pub(crate) fn read(
             Command::Consume { queue: name()?, prefetch: small, ack_deadline_ms: words[8] }
         }
         layout::PUBLISH => Command::Publish { topic: name()?, message: message(words, body)? },
-        layout::SUBSCRIBE => {
-            Command::Subscribe { pattern: pattern(words, body)?, buffer: small }
-        }
+        layout::SUBSCRIBE => Command::Subscribe { pattern: pattern(words, body)?, buffer: small },
         layout::DECLARE => Command::Declare { queue: name()?, options: declared(words, body)? },
         layout::DELETE => Command::Delete { queue: name()? },
         layout::PURGE => Command::Purge { queue: name()? },

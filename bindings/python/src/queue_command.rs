@@ -101,8 +101,9 @@ impl PyCommand {
     #[staticmethod]
     fn batch(py: Python<'_>, parts: Vec<PyRef<'_, PyCommand>>) -> PyResult<PyCommand> {
         let parts: Option<Vec<_>> = parts.iter().map(|part| part_of(&part.0)).collect();
-        let no_part =
-            || refuse(py, Kind::Invalid, "only sends, settlements and publishes can be parts".into());
+        let no_part = || {
+            refuse(py, Kind::Invalid, "only sends, settlements and publishes can be parts".into())
+        };
         checked(py, Command::Batch { parts: parts.ok_or_else(no_part)? })
     }
 

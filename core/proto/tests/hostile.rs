@@ -8,7 +8,9 @@ use support::*;
 use telpher_proto::base::random::Random;
 use telpher_proto::base::{Durability, Kind, Message, Pattern, QueueOptions, Untaken, limits};
 use telpher_proto::hub::{Effect, Linger, Peer, PortId};
-use telpher_proto::wire::{Change, Clock, Frame, HeldKind, Hello, Inbox, NameRef, Outbox, decode, Publishing};
+use telpher_proto::wire::{
+    Change, Clock, Frame, HeldKind, Hello, Inbox, NameRef, Outbox, Publishing, decode,
+};
 
 fn encode(frame: &Frame, world: &World) -> Vec<u8> {
     let mut outbox = Outbox::default();

@@ -1,9 +1,10 @@
 //! The course of a run: work, rest, a probe, closing, and taking what is left.
 
-use telpher_proto::base::Command;
+use telpher_proto::base::{Command, Name};
 
 use crate::agenda::{FAULTS, Item, Phase, Who};
 use crate::drain::Drain;
+use crate::plan::BOUND;
 use crate::program::{Clock, Program, State, client};
 use crate::world::World;
 

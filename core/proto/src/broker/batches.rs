@@ -78,7 +78,8 @@ impl Broker {
         });
         match checked {
             Ok(batch) if again && batch.is_live_only() => {
-                let detail = "an earlier host may have published it; nothing is bound to its topics";
+                let detail =
+                    "an earlier host may have published it; nothing is bound to its topics";
                 self.refuse(change, Error::new(Kind::Indeterminate, detail));
             }
             Ok(batch) => self.apply_batch(now, change, batch),

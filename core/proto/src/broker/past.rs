@@ -12,8 +12,8 @@ use super::entries::Entries;
 use super::queues::{Entry, QueueView};
 use super::returns::{become_dead_letter, note_failure};
 use crate::base::record::{
-    Binding, BoundTo, Change, Copies, DeadTo, Failure, Holder, Listed, Mark, Place, QueueState, Receipts, Record, Returned,
-    Sent, SessionState, Settled, Stored, Why,
+    Binding, BoundTo, Change, Copies, DeadTo, Failure, Holder, Listed, Mark, Place, QueueState,
+    Receipts, Record, Returned, Sent, SessionState, Settled, Stored, Why,
 };
 use crate::base::sequence::Marks;
 use crate::base::{Durability, Name, Pattern, Peeked, QueueInfo, Receipt, Verdict};

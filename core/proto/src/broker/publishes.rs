@@ -53,7 +53,8 @@ impl Broker {
             Ok(()) if deadline.is_some_and(|at| at <= now) => Err(late()),
             checked => checked,
         };
-        let bound = checked.and_then(|()| self.bound_message(&publishing.topic, &publishing.message));
+        let bound =
+            checked.and_then(|()| self.bound_message(&publishing.topic, &publishing.message));
         match bound {
             Err(error) => self.refuse_publish(change, publishing.again, error),
             Ok(bound) if bound.queues.is_empty() => self.publish_live(change, publishing),
@@ -62,7 +63,11 @@ impl Broker {
     }
 
     /// Where a message is to be stored, and how. Nothing is made of it if that is nowhere.
-    pub(super) fn bound_message(&mut self, topic: &Name, message: &Message) -> Result<Bound, Error> {
+    pub(super) fn bound_message(
+        &mut self,
+        topic: &Name,
+        message: &Message,
+    ) -> Result<Bound, Error> {
         let queues = self.bindings.of(topic);
         let message = match queues.is_empty() {
             true => Message::default(),
@@ -87,10 +92,8 @@ impl Broker {
         if !again {
             return self.refuse(change, error);
         }
-        let detail = format!(
-            "an earlier host may have published it; this one has not: {}",
-            error.detail()
-        );
+        let detail =
+            format!("an earlier host may have published it; this one has not: {}", error.detail());
         self.refuse(change, Error::new(Kind::Indeterminate, detail));
     }
 

@@ -52,7 +52,13 @@ impl Broker {
     }
 
     /// What is to be written down of a verdict. Makes the dead-letter queue if it is needed.
-    pub(super) fn settled(&mut self, now: Time, token: u64, verdict: Verdict, reason: String) -> Settled {
+    pub(super) fn settled(
+        &mut self,
+        now: Time,
+        token: u64,
+        verdict: Verdict,
+        reason: String,
+    ) -> Settled {
         let held = self.held.get(token).expect("looked up before");
         let (key, sequence, failures) = (held.queue.key, held.entry.sequence, held.entry.failures);
         let is_dead = match verdict {

@@ -376,8 +376,6 @@ impl Client {
         }
     }
 
-
-
     /// Every ticket ends.
     pub(super) fn end_all(&mut self, error: &Error) {
         let mut all: Vec<Id> = self.pending.keys().copied().collect();

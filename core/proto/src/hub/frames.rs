@@ -4,8 +4,8 @@
 
 use super::{Connection, Hub, Peer, PortId};
 use crate::base::{Error, Kind, Time, limits};
-use crate::broker::{ChangeRef, Instance, NameId, Part, Publishing, SessionId, SessionKey};
 use crate::broker::Subscribing;
+use crate::broker::{ChangeRef, Instance, NameId, Part, Publishing, SessionId, SessionKey};
 use crate::wire::{self, BatchPart, Change, Frame, HeldKind, Hello, Malformed, NameRef};
 use crate::wire::{TargetKind, Welcome};
 

@@ -7,8 +7,9 @@ use bytes::{Buf, Bytes};
 
 use super::encode::BOUND_TO_QUEUE;
 use crate::base::record::{
-    Binding, BoundTo, Change, Copies, CopyPlace, DeadTo, Delivered, Failure, History, Holder, Listed, ListedMore, Mark, Origin, Place,
-    Process, QueueState, Receipts, Record, Returned, Sent, SessionState, Settled, Stored, Why,
+    Binding, BoundTo, Change, Copies, CopyPlace, DeadTo, Delivered, Failure, History, Holder,
+    Listed, ListedMore, Mark, Origin, Place, Process, QueueState, Receipts, Record, Returned, Sent,
+    SessionState, Settled, Stored, Why,
 };
 use crate::base::{
     Durability, Headers, Message, Name, Overflow, Pattern, Properties, QueueOptions, Receipt,

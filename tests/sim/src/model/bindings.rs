@@ -107,7 +107,7 @@ impl Bindings {
                 && !bind.is_refused()
                 && bind.queue == *queue
                 && is_match(&bind.pattern, &published.topic)
-                && published.ended.is_none_or(|at| bind.started < at)
+                && (published.done.is_none() || published.ended.is_none_or(|at| bind.started < at))
                 && !self.changes.values().any(is_over)
         })
     }

@@ -125,7 +125,7 @@ impl Model {
             tickets: Tickets::default(),
             queues: Queues::new(plan),
             calls: Calls::default(),
-            topics: Topics::default(),
+            topics: Topics::new(plan.directory),
             bindings: Bindings::default(),
             counts: BTreeMap::new(),
         }

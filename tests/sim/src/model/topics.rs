@@ -19,8 +19,10 @@ pub(super) struct Publication {
     /// Told to be done, or told not to be.
     pub done: Option<bool>,
     pub ended: Option<Time>,
-    /// Others of its publisher may overtake it: it may have waited for room, or for its batch.
+    /// Others of its publisher may overtake it: it may have waited for room, or for its batch, or
+    /// have been refused and tried anew over another connection.
     is_loose: bool,
+    is_batch: bool,
     /// The host that its publisher knew.
     epoch: u64,
 }
@@ -41,19 +43,24 @@ pub struct Topics {
     publications: BTreeMap<u64, Publication>,
     tickets: BTreeMap<(Who, Id), Vec<u64>>,
     subscriptions: BTreeMap<(Who, Id), Subscription>,
+    is_on_disk: bool,
 }
 
 impl Topics {
+    pub(super) fn new(is_on_disk: bool) -> Topics {
+        Topics { is_on_disk, ..Topics::default() }
+    }
+
     pub(super) fn start(&mut self, start: &Start, command: &Command, epoch: u64) {
         match command {
             Command::Publish { topic, message } => {
                 let is_loose = topic.as_str() == TIGHT;
-                self.publish(start, (topic, message), (is_loose, epoch));
+                self.publish(start, (topic, message), (is_loose, false), epoch);
             }
             Command::Batch { parts } => {
                 for part in parts {
                     if let Part::Publish { topic, message } = part {
-                        self.publish(start, (topic, message), (true, epoch));
+                        self.publish(start, (topic, message), (true, true), epoch);
                     }
                 }
             }
@@ -75,7 +82,8 @@ impl Topics {
         &mut self,
         start: &Start,
         (topic, message): (&Name, &Message),
-        (is_loose, epoch): (bool, u64),
+        (is_loose, is_batch): (bool, bool),
+        epoch: u64,
     ) {
         let number = number(&message.body).expect("programs number what they say");
         self.tickets.entry((start.who, start.id)).or_default().push(number);
@@ -87,6 +95,7 @@ impl Topics {
             done: None,
             ended: None,
             is_loose,
+            is_batch,
             epoch,
         };
         self.publications.insert(number, publication);
@@ -124,7 +133,7 @@ impl Topics {
         publication.done = match result {
             Ok(_) => Some(true),
             // A batch may have been done by a host that took all of it along but what was heard.
-            Err(_) if publication.is_loose && publication.epoch != epoch => None,
+            Err(_) if publication.is_batch && publication.epoch != epoch => None,
             Err(error) if !error.maybe_executed() => Some(false),
             Err(_) => None,
         };
@@ -155,13 +164,18 @@ impl Topics {
                 let next = subscription.number + 1;
                 ensure(published.number == next, || format!("{next} is the next"))?;
                 subscription.number = next;
-                hear(subscription, &self.publications, published)
+                hear(subscription, &self.publications, published, self.is_on_disk)
             }
             _ => Err("this does not come for a subscriber".into()),
         }
     }
 
     pub(super) fn notice(&mut self, at: Moment, notice: &Notice) {
+        if !matches!(notice, Notice::Disconnected { .. }) {
+            let open = self.publications.values_mut();
+            let open = open.filter(|one| one.by == at.who && one.ended.is_none());
+            open.for_each(|publication| publication.is_loose = true);
+        }
         if let Notice::HubChanged { .. } = notice {
             let own = self.subscriptions.range_mut((at.who, 0)..=(at.who, Id::MAX));
             own.for_each(|(_, subscription)| subscription.since = None);
@@ -178,6 +192,7 @@ fn hear(
     subscription: &mut Subscription,
     publications: &BTreeMap<u64, Publication>,
     published: &Published,
+    is_on_disk: bool,
 ) -> Verdict {
     let number = number(&published.message.body).ok_or("nobody has published this")?;
     let publication = publications.get(&number).ok_or("nobody has published this")?;
@@ -190,7 +205,10 @@ fn hear(
     ensure(subscription.heard.insert(number), || "it has come before".into())?;
     let by_same = |other: &&u64| {
         let other = &publications[*other];
-        other.by == publication.by && !other.is_loose && !publication.is_loose
+        // On disk, one topic may wait for room where it is bound, and another not.
+        let is_comparable = !is_on_disk || other.topic == publication.topic;
+        let is_loose = other.is_loose || publication.is_loose;
+        other.by == publication.by && is_comparable && !is_loose
     };
     let later = subscription.heard.range(number + 1..).find(by_same);
     ensure(later.is_none(), || format!("{later:?} of the same publisher came before it"))?;
@@ -200,6 +218,7 @@ fn hear(
         let topic: Vec<&str> = earlier.topic.as_str().split('.').collect();
         earlier.by == publication.by
             && !earlier.is_loose
+            && (!is_on_disk || earlier.topic == publication.topic)
             && earlier.started > since
             && earlier.done == Some(true)
             && matches(&pattern, &topic)
