@@ -357,9 +357,9 @@ export class Queue {
   inspect(options?: OperationOptions): Promise<QueueInfo>
   /**
    * Binds a pattern of topics; `*` stands for one segment, `**` for any number. From then on each
-   * message that is published to a topic that matches is stored in this queue, once, whether anybody
-   * is there or not; its header `telpher.topic` names the topic. A binding lives as long as the
-   * queue, and binding what is bound changes nothing. `FULL` at the limit of 256 patterns for a
+   * message that is published to a topic that matches is stored in this queue, once, whether
+   * anybody is there or not; its header `telpher.topic` names the topic. A binding lives as long as
+   * the queue, and binding what is bound changes nothing. `FULL` at the limit of 256 patterns for a
    * queue, and of 10,000 for a hub.
    */
   bind(pattern: string, options?: OperationOptions): Promise<void>

@@ -20,7 +20,7 @@ export class Topic {
    * |---|---|
    * | `INVALID`, `TOO_LARGE`, `FULL`, `CLOSED` at the start | nothing was sent |
    * | `EXPIRED` | it was not published |
-   * | `FULL`, `NO_SPACE`, `TOO_LARGE` of a queue to which it is bound | stored nowhere, given to nobody |
+   * | `FULL`, `NO_SPACE`, `TOO_LARGE` of a queue that is bound | stored nowhere, given to nobody |
    * | `INDETERMINATE` | the hub changed its host, and the topic is not bound: it may be published |
    * | `HOST_LOST` | the session is gone; `maybeExecuted` tells |
    * | `CANCELLED`, `CLOSED`, `HOST_UNRESPONSIVE` | `maybeExecuted` tells |

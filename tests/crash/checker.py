@@ -16,8 +16,8 @@ SAFE = ("disk", "os", "late")
 LEASED = "late"
 MAX_ATTEMPTS = 3
 GOING = {"open", "dies", "end", "fault", "empty"}
-# How operations on queues that survive may end, beside well: no room in time, or no host in time. The
-# next host says INDETERMINATE where it refuses what the last one may have published.
+# How operations on queues that survive may end, beside well: no room in time, or no host in time.
+# The next host says INDETERMINATE where it refuses what the last one may have published.
 HARMLESS = {"FULL", "EXPIRED", "HOST_UNRESPONSIVE", "CLOSED", "INDETERMINATE"}
 
 

@@ -32,17 +32,19 @@
 //! SUBSCRIBE   small number: buffer; body: the pattern
 //! DECLARE     small numbers: durability (0: the default), overflow; body: seven doubles, in the
 //!             order of `lib/queue.cjs`; key: the name of the dead-letter queue
-//! BIND, UNBIND  body: the pattern
+//! BIND        body: the pattern; UNBIND has the same
 //! BATCH       body: the records of its parts; key: their bytes, where their offsets count from
 //! QUEUE_INFO  small numbers: durability, overflow; body: doubles, in the order of `lib/pages.cjs`;
-//!             key: the name of the dead-letter queue; headers: bound patterns, with a space between two
+//!             key: the name of the dead-letter queue; headers: bound patterns, with a space
+//!             between two
 //! RECEIPTS    body: three words for each receipt: message id and durability
 //! PUBLISHED   number: the message's; second small number: bytes of the topic, which lie behind the
 //!             headers
 //! ```
 //!
-//! A part of a batch is a record of kind `SEND`, `PUBLISH` or `SETTLE`. Its word 2 is the size of the
-//! queue's or topic's name, whose bytes lie before the body: numbers of names may change before a batch is submitted.
+//! A part of a batch is a record of kind `SEND`, `PUBLISH` or `SETTLE`. Its word 2 is the size of
+//! the queue's or topic's name, whose bytes lie before the body: numbers of names may change before
+//! a batch is submitted.
 
 use napi_derive::napi;
 use telpher::Verdict;

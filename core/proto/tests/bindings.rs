@@ -5,81 +5,13 @@ mod support;
 
 use std::fmt::Write;
 
+use support::bindings::*;
 use support::*;
 use telpher_proto::base::message::TOPIC_HEADER;
 use telpher_proto::base::{
-    Command, Durability, HeadersBuilder, Id, Kind, Message, Outcome, Overflow, Part, Pattern,
-    QueueOptions, Target, Verdict, What, limits,
+    Command, Durability, HeadersBuilder, Kind, Message, Outcome, Overflow, Part, QueueOptions,
+    Verdict, limits,
 };
-
-fn publish(topic: &str, body: &str) -> Command {
-    Command::Publish { topic: name(topic), message: Message::new(body.as_bytes().to_vec()) }
-}
-
-fn pattern(text: &str) -> Pattern {
-    Pattern::parse(text).unwrap()
-}
-
-fn bind(of: &str, queue: &str) -> Command {
-    Command::Bind { pattern: pattern(of), target: Target::Queue(name(queue)) }
-}
-
-fn unbind(of: &str, queue: &str) -> Command {
-    Command::Unbind { pattern: pattern(of), target: Target::Queue(name(queue)) }
-}
-
-fn done(world: &World, program: usize, id: Id) {
-    assert!(matches!(world.outcome(program, id), Ok(Outcome::Empty)));
-}
-
-fn run(world: &mut World, program: usize, command: Command) {
-    let id = world.run(program, command);
-    done(world, program, id);
-}
-
-/// A queue with `pattern` bound to it.
-fn bound(world: &mut World, program: usize, of: &str, queue: &str, options: QueueOptions) {
-    run(world, program, declare_on_disk(queue, options));
-    run(world, program, bind(of, queue));
-}
-
-/// Takes and acknowledges everything that waits in a queue: topic and body of each.
-fn drain(world: &mut World, program: usize, queue: &str) -> Vec<String> {
-    let mut taken = Vec::new();
-    while world.figures(program, queue).0 > 0 {
-        let id = world.run(program, receive(queue));
-        let Ok(Outcome::Delivery(delivery)) = world.outcome(program, id) else { panic!("none") };
-        run(world, program, settle(delivery.token, Verdict::Acknowledge));
-        let properties = delivery.message.properties.expect("the topic is among them");
-        let topic = properties.headers.get(TOPIC_HEADER).expect("it names its topic");
-        let (topic, body) = (String::from_utf8_lossy(topic), &delivery.message.body);
-        taken.push(format!("{topic} {}", String::from_utf8_lossy(body)));
-    }
-    taken
-}
-
-fn bindings(world: &mut World, program: usize, queue: &str) -> Vec<String> {
-    let id = world.run(program, Command::Inspect { queue: name(queue) });
-    let Ok(Outcome::Queue(info)) = world.outcome(program, id) else { panic!("no figures") };
-    info.bindings.iter().map(|pattern| pattern.as_str().to_owned()).collect()
-}
-
-/// Bodies that a subscriber has heard.
-fn heard(world: &World, program: usize, subscriber: Id) -> Vec<String> {
-    let events = world.programs[program].events.iter().filter(|event| event.id == subscriber);
-    let heard = events.filter_map(|event| match &event.what {
-        What::Published(published) => {
-            Some(String::from_utf8_lossy(&published.message.body).into_owned())
-        }
-        What::Gap { first, last } => Some(format!("gap {first} {last}")),
-        _ => None,
-    });
-    heard.collect()
-}
-
-fn subscribe(world: &mut World, program: usize, of: &str) -> Id {
-    world.run(program, Command::Subscribe { pattern: pattern(of), buffer: 100 })
-}
 
 #[test]
 fn what_is_published_to_a_bound_topic_is_stored_once_for_each_queue_that_it_matches() {
@@ -402,92 +334,6 @@ fn a_queue_that_rejects_and_a_full_disk_refuse_a_publish_as_a_whole() {
     assert_eq!(world.kind(program, id), Kind::NoSpace);
     assert_eq!(world.figures(program, "roomy"), before);
     assert_eq!(heard(&world, listener, live), ["1"]);
-}
-
-#[test]
-fn the_publishes_of_a_batch_happen_with_it_or_not_at_all() {
-    let mut world = World::new();
-    let (program, listener) = (world.program(), world.program());
-    bound(&mut world, program, "a", "bound", on(Durability::Disk));
-    run(&mut world, program, declare_on_disk("jobs", on(Durability::Os)));
-    let live = subscribe(&mut world, listener, "**");
-    let send = |queue: &str| Part::Send { queue: name(queue), message: Message::new("sent") };
-    let publish = |topic: &str| Part::Publish { topic: name(topic), message: Message::new("x") };
-    let parts = vec![publish("a"), send("jobs"), publish("b"), send("bound")];
-    world.disk.no_sync = true;
-    let batch = world.run(program, Command::Batch { parts });
-    assert!(world.ended(program, batch).is_none());
-    assert!(heard(&world, listener, live).is_empty(), "it may still be lost");
-    assert_eq!(world.figures(program, "jobs").0, 0);
-    world.disk.no_sync = false;
-    world.settle();
-    let Ok(Outcome::Receipts(receipts)) = world.outcome(program, batch) else { panic!("none") };
-    assert_eq!(receipts.len(), 2, "one for each send");
-    assert!(receipts.iter().all(|receipt| receipt.durability == Durability::Disk));
-    assert_eq!(heard(&world, listener, live), ["x", "x"]);
-    // In the order of the parts.
-    let first = world.run(program, receive("bound"));
-    assert_eq!(world.deliveries(program, first)[0].1, b"x");
-    let second = world.run(program, receive("bound"));
-    let Ok(Outcome::Delivery(second)) = world.outcome(program, second) else { panic!("none") };
-    assert_eq!(second.message_id, receipts[1].message_id);
-
-    let refused = vec![publish("a"), send("nowhere")];
-    let id = world.run(program, Command::Batch { parts: refused });
-    assert_eq!(world.kind(program, id), Kind::NotFound);
-    assert_eq!(heard(&world, listener, live).len(), 2);
-    assert_eq!(world.figures(program, "bound"), (0, 2));
-    world.change_host();
-    world.pass(50);
-    assert_eq!(world.figures(program, "bound"), (0, 2));
-    assert_eq!(world.figures(program, "jobs"), (1, 0));
-}
-
-#[test]
-fn a_batch_with_publishes_and_no_verdict_happens_once_at_the_next_host() {
-    for written in [false, true] {
-        let mut world = World::new();
-        let (program, listener) = (world.program(), world.program());
-        bound(&mut world, program, "a", "jobs", on(Durability::Disk));
-        let live = subscribe(&mut world, listener, "a");
-        world.disk.is_paused = !written;
-        world.disk.no_sync = true;
-        let message = Message::new("x");
-        let parts = vec![Part::Publish { topic: name("a"), message }];
-        let batch = world.run(program, Command::Batch { parts });
-        (world.disk.is_paused, world.disk.no_sync) = (false, false);
-        world.change_host();
-        world.pass(50);
-        let outcome = world.outcome(program, batch);
-        assert!(matches!(&outcome, Ok(Outcome::Receipts(none)) if none.is_empty()), "{outcome:?}");
-        assert_eq!(drain(&mut world, program, "jobs"), ["a x"], "{written}");
-        assert!(heard(&world, listener, live).is_empty(), "it was never safe at the first host");
-    }
-}
-
-#[test]
-fn a_batch_that_a_bound_queue_cannot_join_is_refused_with_the_part_and_the_queue() {
-    let mut world = World::new();
-    let program = world.program();
-    let full = QueueOptions { length_max: 1, ..on(Durability::Disk) };
-    bound(&mut world, program, "full", "tight", full);
-    bound(&mut world, program, "memory", "memory", on(Durability::Memory));
-    run(&mut world, program, publish("full", "x"));
-    let publish = |topic: &str| Part::Publish { topic: name(topic), message: Message::new("x") };
-    let send = Part::Send { queue: name("tight.dead"), message: Message::new("x") };
-    run(&mut world, program, declare_on_disk("tight.dead", on(Durability::Disk)));
-    for (part, kind, said) in
-        [("full", Kind::Full, "tight"), ("memory", Kind::Unsupported, "\"memory\"")]
-    {
-        let parts = vec![send.clone(), publish(part)];
-        let id = world.run(program, Command::Batch { parts });
-        let error = world.outcome(program, id).unwrap_err();
-        assert_eq!(error.kind(), kind, "{error}");
-        assert!(error.detail().starts_with("part 1 of the batch"), "{error}");
-        assert!(error.detail().contains(said), "{error}");
-    }
-    assert_eq!(world.figures(program, "tight.dead"), (0, 0));
-    assert_eq!(world.figures(program, "memory"), (0, 0));
 }
 
 #[test]

@@ -241,7 +241,8 @@ static void subscribe(const char *topic, unsigned long count) {
 }
 
 static int usage(void) {
-    fprintf(stderr, "usage: telpher-c-peer call|produce|consume|publish|subscribe|bind URL NAME COUNT\n"
+    fprintf(stderr, "usage: telpher-c-peer call|produce|consume|publish|subscribe|bind"
+                    " URL NAME COUNT\n"
                     "       telpher-c-peer serve URL NAME\n");
     return 2;
 }

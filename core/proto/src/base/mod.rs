@@ -3,6 +3,7 @@
 //!
 //! Floor: imports nothing of Telpher.
 
+mod bound;
 pub mod command;
 pub mod error;
 pub mod event;

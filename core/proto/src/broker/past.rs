@@ -189,6 +189,20 @@ impl Past {
                 self.settle(settled);
             }
             Record::Returned(returned) => self.take_back(returned),
+            Record::Moved(stored) => self.restate(*stored, place),
+            Record::Session(state) => self.state_session(*state),
+            Record::SessionGone { session } => {
+                self.sessions.remove(&session);
+            }
+            Record::Freed { .. } => {}
+            Record::Listed { queue, messages } => self.list(queue, messages),
+            together => self.apply_bound(together, place),
+        }
+    }
+
+    /// Batches, bindings, and what was published.
+    fn apply_bound(&mut self, record: Record, place: Place) {
+        match record {
             Record::Batch { change, sent, settled, published } => {
                 let marked = self.batch_mark(&sent, &settled, &published);
                 published.iter().for_each(|copies| self.store_copies(copies, place));
@@ -213,13 +227,7 @@ impl Past {
                     queue.bindings.remove(&binding.pattern);
                 }
             }
-            Record::Moved(stored) => self.restate(*stored, place),
-            Record::Session(state) => self.state_session(*state),
-            Record::SessionGone { session } => {
-                self.sessions.remove(&session);
-            }
-            Record::Freed { .. } => {}
-            Record::Listed { queue, messages } => self.list(queue, messages),
+            other => unreachable!("{other:?} has been applied by its caller"),
         }
     }
 

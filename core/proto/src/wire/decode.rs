@@ -111,15 +111,7 @@ impl Reader<'_> {
             }
             FrameKind::List => Frame::List { ticket, after: self.short_name()? },
             FrameKind::Subscribe | FrameKind::Taken => self.topics(id)?,
-            FrameKind::Batch
-            | FrameKind::Send
-            | FrameKind::Settle
-            | FrameKind::Declare
-            | FrameKind::Delete
-            | FrameKind::Purge
-            | FrameKind::Publish
-            | FrameKind::Bind
-            | FrameKind::Unbind => self.change(flags, ticket)?,
+            kind if kind.is_change() => self.change(flags, ticket)?,
             _ => self.hub_frame(flags, id)?,
         })
     }

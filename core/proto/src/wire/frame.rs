@@ -121,6 +121,15 @@ frame_kinds! {
     Published = 0x91;
 }
 
+impl FrameKind {
+    /// True if it carries a producer's sequence.
+    pub const fn is_change(self) -> bool {
+        use FrameKind::{Batch, Bind, Declare, Delete, Publish, Purge, Send, Settle, Unbind};
+        let is_sent = matches!(self, Batch | Send | Settle | Publish);
+        is_sent || matches!(self, Declare | Delete | Purge | Bind | Unbind)
+    }
+}
+
 /// A name by the number that an `Open` gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NameRef {

@@ -1,5 +1,5 @@
-//! What was published is, once, in every queue to which its topic was bound for certain, and in none
-//! to which it cannot have been bound.
+//! What was published is, once, in every queue to which its topic was bound for certain, and in
+//! none to which it cannot have been bound.
 
 use std::collections::{BTreeMap, BTreeSet};
 
