@@ -1154,7 +1154,8 @@ telpher_status telpher_batch_publish(telpher_batch batch,
 // The ticket may end with one of these: nothing in it happened, and what it was to settle is still
 // held. A part at fault is named in `detail`, counted from 0: `"part 3 of the batch: ..."`.
 // - TELPHER_NOT_FOUND: no queue has this name.
-// - TELPHER_FULL: a queue, also one to which a topic is bound, has no room. It refuses at once, also with TELPHER_OVERFLOW_WAIT.
+// - TELPHER_FULL: a queue, also one to which a topic is bound, has no room. It refuses at once,
+//   also with TELPHER_OVERFLOW_WAIT.
 // - TELPHER_STALE: a delivery was settled before, or twice in this batch.
 // - TELPHER_LEASE_LOST: a delivery was taken back.
 // - TELPHER_UNSUPPORTED: a queue in memory and one that is not; they have no common commit.

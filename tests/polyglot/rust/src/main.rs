@@ -4,8 +4,8 @@
 //! set against each: `call URL NAME COUNT`, `serve URL NAME`, `produce URL QUEUE COUNT`,
 //! `consume URL QUEUE COUNT`, `publish URL TOPIC COUNT`, `subscribe URL TOPIC COUNT`,
 //! `bind URL NAME COUNT`. A service answers with the request's bytes reversed; a producer sends
-//! `message-0`, `message-1` and so on. A publisher publishes the same to `TOPIC.0`, `TOPIC.1` and so
-//! on; a subscriber to `TOPIC.*` gets them in this order, and `bind` binds `NAME.*` to the queue
+//! `message-0`, `message-1` and so on. A publisher publishes the same to `TOPIC.0`, `TOPIC.1` and
+//! so on; a subscriber to `TOPIC.*` gets them in this order, and `bind` binds `NAME.*` to the queue
 //! `NAME`. `serve`, `consume` and `subscribe` print `ready` when they are live; `serve`
 //! runs until its standard input closes. Exit code 0 means that everything was as expected.
 //!
