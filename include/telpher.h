@@ -333,6 +333,9 @@ typedef struct telpher_queue_info {
     const char *dead_letter;
     // Failed attempts after which a message goes to the dead-letter queue.
     uint32_t max_attempts;
+    // Patterns of topics that are bound to it, in order, with a space between two; NULL: none.
+    // Valid as long as this struct.
+    const char *bindings;
 } telpher_queue_info;
 
 // Which hub a handle has reached.
@@ -1122,6 +1125,20 @@ telpher_status telpher_batch_settle(telpher_batch batch,
                                     uint32_t verdict,
                                     const struct telpher_settle_options *options);
 
+// Puts a publish at the end of a batch; nothing is published yet. It happens only if the batch
+// does; then a subscriber may lose it like any other, and it is stored in the queues to which the
+// topic is bound as a part of the batch. `message` as for telpher_publish. A batch has at most
+// 1,024 parts, and 8 MiB of bodies, keys and headers. Any thread; of several at once, each adds
+// its part.
+//
+// Of these errors the batch is as it was, and a body that was handed over is released:
+// - TELPHER_INVALID: an argument is wrong, or the batch has 1,024 parts.
+// - TELPHER_TOO_LARGE: a part of the message is over its limit, or the batch would be.
+// - TELPHER_STALE: the batch was freed.
+telpher_status telpher_batch_publish(telpher_batch batch,
+                                     const char *topic,
+                                     const struct telpher_message *message);
+
 // Starts all that is in a batch as one operation: everything in it happens, or nothing. Never
 // blocks. `options` NULL: every default. Any thread, also in a callback.
 //
@@ -1137,7 +1154,8 @@ telpher_status telpher_batch_settle(telpher_batch batch,
 // The ticket may end with one of these: nothing in it happened, and what it was to settle is still
 // held. A part at fault is named in `detail`, counted from 0: `"part 3 of the batch: ..."`.
 // - TELPHER_NOT_FOUND: no queue has this name.
-// - TELPHER_FULL: a queue has no room. It refuses at once, also with TELPHER_OVERFLOW_WAIT.
+// - TELPHER_FULL: a queue, also one to which a topic is bound, has no room. It refuses at once,
+//   also with TELPHER_OVERFLOW_WAIT.
 // - TELPHER_STALE: a delivery was settled before, or twice in this batch.
 // - TELPHER_LEASE_LOST: a delivery was taken back.
 // - TELPHER_UNSUPPORTED: a queue in memory and one that is not; they have no common commit.
@@ -1146,7 +1164,7 @@ telpher_status telpher_batch_settle(telpher_batch batch,
 //
 // Or with one of these: all or nothing of it may have happened, as `maybe_executed` says:
 // - TELPHER_CANCELLED, TELPHER_UNKNOWN_PRODUCER, TELPHER_HOST_LOST, TELPHER_HOST_UNRESPONSIVE,
-//   TELPHER_CLOSED.
+//   TELPHER_CLOSED; TELPHER_INDETERMINATE if it only publishes, and nothing is bound.
 telpher_status telpher_batch_submit(telpher_hub hub,
                                     telpher_batch batch,
                                     const struct telpher_batch_options *options,
@@ -1159,10 +1177,42 @@ telpher_status telpher_batch_submit(telpher_hub hub,
 // - TELPHER_STALE: it was freed before.
 telpher_status telpher_batch_free(telpher_batch batch);
 
-// Starts to give a message to whoever is subscribed to a topic that matches. Never blocks. The
-// ticket ends with DONE when the hub has done so. The message is delivered at most once to each,
-// and to nobody if nobody is subscribed in that moment. A topic is a name whose segments, between
-// dots, are not empty; it need not be made. Any thread, also in a callback.
+// Starts to bind a pattern of topics to a queue, as telpher_subscribe takes patterns. Never
+// blocks. From DONE on each message that is published to a topic that matches is stored in the
+// queue, once however many of its patterns match, whether anybody is there or not. It carries a
+// header `telpher.topic` with the topic's name. A binding lives as long as its queue. Binding what
+// is bound changes nothing. Any thread, also in a callback.
+//
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong. Nothing was sent.
+//
+// The ticket may end with one of these; nothing was bound:
+// - TELPHER_NOT_FOUND: no queue has this name.
+// - TELPHER_FULL: the queue has 256 patterns, or the hub 10,000; `detail` tells.
+// - TELPHER_NO_SPACE: there is no room on disk for a binding.
+telpher_status telpher_bind(telpher_hub hub,
+                            const char *pattern,
+                            const char *queue,
+                            const struct telpher_done *done,
+                            telpher_id *id_out);
+
+// Starts to end a binding; what was stored because of it stays. Never blocks. Any thread, also in
+// a callback.
+//
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong. Nothing was sent.
+//
+// The ticket may end with:
+// - TELPHER_NOT_FOUND: no queue has this name, or the pattern is not bound to it.
+telpher_status telpher_unbind(telpher_hub hub,
+                              const char *pattern,
+                              const char *queue,
+                              const struct telpher_done *done,
+                              telpher_id *id_out);
+
+// Starts to give a message to whoever is subscribed to a topic that matches, at most once to each,
+// and to store it in every queue to which the topic is bound; see telpher_bind. Never blocks. The
+// ticket ends with DONE when the hub has done so, and it is as safe as the safest of these queues
+// says. A topic is a name whose segments, between dots, are not empty; it need not be made. Any
+// thread, also in a callback.
 //
 // Of these errors nothing was sent:
 // - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong.
@@ -1170,9 +1220,14 @@ telpher_status telpher_batch_free(telpher_batch batch);
 //
 // The ticket may end with:
 // - TELPHER_EXPIRED: the time ran out before the hub could do it.
-// - TELPHER_INDETERMINATE: the connection broke before the hub had said that it was done. It may
-//   have been published, and is not published again.
-// - TELPHER_HOST_LOST: the session is gone as well; the same holds.
+// - TELPHER_FULL: a queue to which it is bound is full, until the deadline if it makes senders
+//   wait; nothing was stored anywhere, and nobody got it.
+// - TELPHER_NO_SPACE: such a queue is on a disk that is full; the same holds.
+// - TELPHER_TOO_LARGE: it is more than such a queue may hold, or its headers have no room for the
+//   topic's name; the same holds.
+// - TELPHER_INDETERMINATE: the hub has changed its host, which does not know whether the last one
+//   had published it, and has not done it.
+// - TELPHER_HOST_LOST: the session is gone; it may have been published.
 // - TELPHER_HOST_UNRESPONSIVE, TELPHER_CLOSED: it may have been published, as `maybe_executed`
 //   says.
 telpher_status telpher_publish(telpher_hub hub,

@@ -329,6 +329,8 @@ export interface QueueInfo {
   ttlMs: number
   /** Where dead letters go; `undefined` if nowhere. */
   deadLetter: string | undefined
+  /** Patterns of topics that are bound to it, in order. */
+  bindings: string[]
 }
 
 /** A queue of a hub. Unknown names end as `NOT_FOUND`, except for {@link Queue.declare}. */
@@ -353,6 +355,16 @@ export class Queue {
   consume(options?: ConsumeOptions): Consumer
   /** The queue's figures. */
   inspect(options?: OperationOptions): Promise<QueueInfo>
+  /**
+   * Binds a pattern of topics; `*` stands for one segment, `**` for any number. From then on each
+   * message that is published to a topic that matches is stored in this queue, once, whether
+   * anybody is there or not; its header `telpher.topic` names the topic. A binding lives as long as
+   * the queue, and binding what is bound changes nothing. `FULL` at the limit of 256 patterns for a
+   * queue, and of 10,000 for a hub.
+   */
+  bind(pattern: string, options?: OperationOptions): Promise<void>
+  /** Ends a binding; what was stored stays. `NOT_FOUND` if the pattern is not bound. */
+  unbind(pattern: string, options?: OperationOptions): Promise<void>
   /** Removes the messages that nobody holds; returns their number. */
   purge(options?: OperationOptions): Promise<number>
   /** Removes the queue with everything in it; returns the number of messages. */
@@ -437,6 +449,12 @@ export class Batch {
   readonly length: number
   /** A message for the queue of this name. A queue that is full refuses the batch at once. */
   send(queue: string, body: Bytes, options?: Properties): this
+  /**
+   * A message for whoever is subscribed to the topic, published only if the batch is done. A
+   * subscriber may lose it like any other. What is stored where the topic is bound is a part of the
+   * batch: a queue that is full refuses it.
+   */
+  publish(topic: string, body: Bytes, options?: Properties): this
   /** As {@link Job.acknowledge}; for a job of this hub handle, as in all that follow. */
   acknowledge(job: Job): this
   /** As {@link Job.reject}. */

@@ -6,23 +6,26 @@ import type { Bytes, MessageOptions, OperationOptions } from './index'
  * Topics: what is published goes to whoever is subscribed in that moment. Part of `index.d.ts`.
  */
 
-/** A topic of a hub. Nothing of it is kept: a message is for those who are there. */
+/** A topic of a hub: a message is for those who are there, and for queues to which it is bound. */
 export class Topic {
   private constructor()
   readonly name: string
   /**
-   * Gives a message to whoever is subscribed in this moment; ends when the hub has done so. It is
-   * delivered at most once, and to nobody if nobody is there: that is not an error. A subscriber
-   * that is slow does not hold it up. Priority is carried along and changes no order.
+   * Gives a message to whoever is subscribed in this moment, at most once; that is nobody if nobody
+   * is there. A subscriber that is slow does not hold it up. It is also stored in every queue to
+   * which the topic is bound ({@link Queue.bind}); it ends when the hub has done so, and that is as
+   * safe as the safest of these queues promises. Priority is for queues.
    *
    * | code | what is true |
    * |---|---|
    * | `INVALID`, `TOO_LARGE`, `FULL`, `CLOSED` at the start | nothing was sent |
    * | `EXPIRED` | it was not published |
-   * | `INDETERMINATE`, `HOST_LOST` | the connection broke meanwhile; `maybeExecuted` tells |
+   * | `FULL`, `NO_SPACE`, `TOO_LARGE` of a queue that is bound | stored nowhere, given to nobody |
+   * | `INDETERMINATE` | the hub changed its host, and the topic is not bound: it may be published |
+   * | `HOST_LOST` | the session is gone; `maybeExecuted` tells |
    * | `CANCELLED`, `CLOSED`, `HOST_UNRESPONSIVE` | `maybeExecuted` tells |
    *
-   * `INVALID` is also for a name with an empty segment. Nothing is ever published again by itself.
+   * `INVALID` is also for a name with an empty segment. Nothing is published twice.
    */
   publish(body: Bytes, options?: MessageOptions): Promise<void>
 }

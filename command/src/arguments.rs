@@ -44,6 +44,12 @@ pub enum Subcommand {
     /// Print what is published to topics, as it comes
     #[command(after_help = SUBSCRIBE_EXAMPLES)]
     Subscribe(Subscribe),
+    /// Bind a pattern of topics to a queue, which then gets what is published to them
+    #[command(after_help = BIND_EXAMPLES)]
+    Bind(Binding),
+    /// End a binding; what it has brought to the queue stays there
+    #[command(after_help = UNBIND_EXAMPLES)]
+    Unbind(Binding),
     /// Verify every checksum of a hub's directory, hosted or not
     #[command(after_help = CHECK_EXAMPLES)]
     Check(Check),
@@ -121,6 +127,19 @@ Examples:
 
   telpher subscribe tcp://127.0.0.1:7420 clock --count 1 --json
       The next message, with all of its properties, as a line of JSON.
+";
+
+const BIND_EXAMPLES: &str = "\
+Examples:
+  telpher bind ./data 'orders.**' audit
+      From now on what is published to topics below orders is kept in the queue
+      audit, too, whoever is there. The hub must be hosted by a program, or by
+      telpher serve. telpher inspect shows what is bound to a queue.
+";
+
+const UNBIND_EXAMPLES: &str = "\
+Examples:
+  telpher unbind ./data 'orders.**' audit
 ";
 
 const CHECK_EXAMPLES: &str = "\
@@ -208,6 +227,20 @@ pub struct Subscribe {
     /// For programs: everything, a line of JSON for each message
     #[arg(long)]
     pub json: bool,
+}
+
+/// What is bound to what.
+#[derive(Args)]
+pub struct Binding {
+    /// The hub: its directory, tcp://HOST:PORT or unix:///PATH
+    #[arg(value_name = "DIR|URL")]
+    pub hub: String,
+    /// Which topics: a name in which * is one segment and ** any number of them
+    #[arg(value_parser = pattern)]
+    pub pattern: Pattern,
+    /// The queue
+    #[arg(value_parser = queue)]
+    pub queue: Name,
 }
 
 /// What to check.

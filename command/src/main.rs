@@ -54,6 +54,8 @@ fn run(command: &Subcommand) -> Said {
         Subcommand::Purge(options) => queues::purge(options),
         Subcommand::Publish(options) => topics::publish(options),
         Subcommand::Subscribe(options) => topics::subscribe(options),
+        Subcommand::Bind(options) => topics::bind(options),
+        Subcommand::Unbind(options) => topics::unbind(options),
         Subcommand::Check(options) => check::check(options),
         Subcommand::Backup(options) => check::backup(options),
     }

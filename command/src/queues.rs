@@ -134,6 +134,9 @@ fn described(queue: &Name, info: &QueueInfo) -> String {
             ),
         );
     }
+    for (at, pattern) in info.bindings.iter().enumerate() {
+        rows.push((if at == 0 { "bound" } else { "" }, format!("to topics {pattern}")));
+    }
     text::list(&rows)
 }
 
@@ -202,6 +205,7 @@ fn as_json(queue: &Name, info: &QueueInfo) -> Value {
         "ack_deadline_ms": info.ack_deadline_ms,
         "ttl_ms": info.ttl_ms,
         "dead_letter": info.dead_letter.as_ref().map(Name::as_str),
+        "bindings": info.bindings.iter().map(telpher::Pattern::as_str).collect::<Vec<_>>(),
     })
 }
 

@@ -1,11 +1,11 @@
-//! `telpher publish` and `subscribe`.
+//! `telpher publish`, `subscribe`, `bind` and `unbind`.
 
 use std::io::{ErrorKind, Read, Write};
 
 use serde_json::{Map, json};
-use telpher::{Command, HeadersBuilder, Hub, Message, Properties, Timeout, TopicMessage};
+use telpher::{Command, HeadersBuilder, Hub, Message, Properties, Target, Timeout, TopicMessage};
 
-use crate::arguments::{Publish, Subscribe};
+use crate::arguments::{Binding, Publish, Subscribe};
 use crate::hub::{ask, live};
 use crate::{Said, message, text};
 
@@ -15,6 +15,22 @@ pub fn publish(options: &Publish) -> Said {
     let hub = live(&options.hub, "publish")?;
     let command = Command::Publish { topic: options.topic.clone(), message };
     ask(&hub, command).map_err(|error| error.to_string())?;
+    Ok((String::new(), true))
+}
+
+/// Binds a pattern to a queue.
+pub fn bind(options: &Binding) -> Said {
+    let hub = live(&options.hub, "bind")?;
+    let (pattern, target) = (options.pattern.clone(), Target::Queue(options.queue.clone()));
+    ask(&hub, Command::Bind { pattern, target }).map_err(|error| error.to_string())?;
+    Ok((String::new(), true))
+}
+
+/// Ends a binding.
+pub fn unbind(options: &Binding) -> Said {
+    let hub = live(&options.hub, "unbind")?;
+    let (pattern, target) = (options.pattern.clone(), Target::Queue(options.queue.clone()));
+    ask(&hub, Command::Unbind { pattern, target }).map_err(|error| error.to_string())?;
     Ok((String::new(), true))
 }
 

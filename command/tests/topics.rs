@@ -94,3 +94,48 @@ fn wrong_names_and_a_hub_without_a_host_are_refused_with_what_to_do() {
         assert!(said.contains("telpher serve") && said.contains(command), "{said}");
     }
 }
+
+#[test]
+fn what_is_bound_gets_what_is_published_and_is_shown_with_and_without_a_host() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    let data = data.to_str().unwrap();
+    let mut server = Server::start(&[data]);
+    server.says("ready: hub");
+    let hub = open(data);
+    let queue = telpher::Name::parse("audit").unwrap();
+    let options = telpher::QueueOptions::default();
+    let declare = telpher::Command::Declare { queue, options };
+    let id = hub.start(declare, telpher::Timeout::Default, telpher::Done::Wait).unwrap();
+    ended(&hub, id);
+    for pattern in ["orders.**", "*.eu", "orders.**"] {
+        let bound = output(&["bind", data, pattern, "audit"]);
+        assert!(bound.status.success(), "{}", text(&bound.stderr));
+        assert_eq!(text(&bound.stdout), "");
+    }
+    assert!(output(&["unbind", data, "*.eu", "audit"]).status.success());
+    assert!(output(&["publish", data, "orders.eu", "x"]).status.success());
+    for (command, said) in [("unbind", "NOT_FOUND"), ("bind", "nowhere")] {
+        let queue = if command == "bind" { "nowhere" } else { "audit" };
+        let refused = refusal(&[command, data, "*.eu", queue]);
+        assert!(refused.contains(said), "{refused}");
+    }
+    drop(hub);
+    for is_hosted in [true, false] {
+        if !is_hosted {
+            // It waits for its end.
+            server.signal(Signal::TERM);
+        }
+        let shown = text(&output(&["inspect", data, "audit"]).stdout);
+        assert!(shown.contains("bound          to topics orders.**\n"), "{shown}");
+        assert!(!shown.contains("*.eu"), "{shown}");
+        let shown = output(&["inspect", data, "audit", "--json"]);
+        let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+        assert_eq!(shown["bindings"], serde_json::json!(["orders.**"]));
+        assert_eq!(shown["ready"], 1);
+    }
+    for command in ["bind", "unbind"] {
+        let said = refusal(&[command, data, "a", "audit"]);
+        assert!(said.contains("telpher serve") && said.contains(command), "{said}");
+    }
+}

@@ -116,6 +116,32 @@ pub unsafe extern "C" fn telpher_batch_settle(
     })
 }
 
+/// Puts a publish at the end of a batch; nothing is published yet. It happens only if the batch
+/// does; then a subscriber may lose it like any other, and it is stored in the queues to which the
+/// topic is bound as a part of the batch. `message` as for telpher_publish. A batch has at most
+/// 1,024 parts, and 8 MiB of bodies, keys and headers. Any thread; of several at once, each adds
+/// its part.
+///
+/// Of these errors the batch is as it was, and a body that was handed over is released:
+/// - TELPHER_INVALID: an argument is wrong, or the batch has 1,024 parts.
+/// - TELPHER_TOO_LARGE: a part of the message is over its limit, or the batch would be.
+/// - TELPHER_STALE: the batch was freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn telpher_batch_publish(
+    batch: telpher_batch,
+    topic: *const c_char,
+    message: *const telpher_message,
+) -> telpher_status {
+    guard(|| {
+        // SAFETY: the caller keeps the header's contract; each helper refuses NULL itself.
+        let (message, topic) = unsafe { (input::message(message)?, input::name(topic, "topic")?) };
+        message.check()?;
+        telpher::pattern::check_topic(&topic)?;
+        let size = message.size();
+        add(batch, Part::Publish { topic, message }, size)
+    })
+}
+
 fn add(id: telpher_batch, part: Part, size: usize) -> Result<(), Error> {
     // What is not taken out of here is dropped when the lock is free.
     let mut part = Some(part);
@@ -157,7 +183,8 @@ fn add(id: telpher_batch, part: Part, size: usize) -> Result<(), Error> {
 /// The ticket may end with one of these: nothing in it happened, and what it was to settle is still
 /// held. A part at fault is named in `detail`, counted from 0: `"part 3 of the batch: ..."`.
 /// - TELPHER_NOT_FOUND: no queue has this name.
-/// - TELPHER_FULL: a queue has no room. It refuses at once, also with TELPHER_OVERFLOW_WAIT.
+/// - TELPHER_FULL: a queue, also one to which a topic is bound, has no room. It refuses at once,
+///   also with TELPHER_OVERFLOW_WAIT.
 /// - TELPHER_STALE: a delivery was settled before, or twice in this batch.
 /// - TELPHER_LEASE_LOST: a delivery was taken back.
 /// - TELPHER_UNSUPPORTED: a queue in memory and one that is not; they have no common commit.
@@ -166,7 +193,7 @@ fn add(id: telpher_batch, part: Part, size: usize) -> Result<(), Error> {
 ///
 /// Or with one of these: all or nothing of it may have happened, as `maybe_executed` says:
 /// - TELPHER_CANCELLED, TELPHER_UNKNOWN_PRODUCER, TELPHER_HOST_LOST, TELPHER_HOST_UNRESPONSIVE,
-///   TELPHER_CLOSED.
+///   TELPHER_CLOSED; TELPHER_INDETERMINATE if it only publishes, and nothing is bound.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn telpher_batch_submit(
     hub: telpher_hub,

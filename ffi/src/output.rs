@@ -226,6 +226,8 @@ fn hub_info(info: &HubInfo) -> telpher_hub_info {
 
 fn queue_info(info: &QueueInfo, extra: &mut Extra) -> telpher_queue_info {
     let dead_letter = info.dead_letter.as_ref().map(|name| extra.text(name.as_str()));
+    let bindings = info.bindings.iter().map(|pattern| pattern.as_str()).collect::<Vec<_>>();
+    let bindings = (!bindings.is_empty()).then(|| extra.text(&bindings.join(" ")));
     telpher_queue_info {
         ready: info.ready,
         held: info.held,
@@ -252,6 +254,7 @@ fn queue_info(info: &QueueInfo, extra: &mut Extra) -> telpher_queue_info {
         ttl_ms: info.ttl_ms,
         dead_letter: dead_letter.unwrap_or(ptr::null()),
         max_attempts: info.max_attempts,
+        bindings: bindings.unwrap_or(ptr::null()),
     }
 }
 

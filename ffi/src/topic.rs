@@ -4,17 +4,88 @@
 
 use std::ffi::c_char;
 
-use telpher::{Command, limits};
+use telpher::{Command, Pattern, Target, limits};
 
 use crate::input;
 use crate::start::Start;
 use crate::status::guard;
 use crate::types::*;
 
-/// Starts to give a message to whoever is subscribed to a topic that matches. Never blocks. The
-/// ticket ends with DONE when the hub has done so. The message is delivered at most once to each,
-/// and to nobody if nobody is subscribed in that moment. A topic is a name whose segments, between
-/// dots, are not empty; it need not be made. Any thread, also in a callback.
+/// Starts to bind a pattern of topics to a queue, as telpher_subscribe takes patterns. Never
+/// blocks. From DONE on each message that is published to a topic that matches is stored in the
+/// queue, once however many of its patterns match, whether anybody is there or not. It carries a
+/// header `telpher.topic` with the topic's name. A binding lives as long as its queue. Binding what
+/// is bound changes nothing. Any thread, also in a callback.
+///
+/// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong. Nothing was sent.
+///
+/// The ticket may end with one of these; nothing was bound:
+/// - TELPHER_NOT_FOUND: no queue has this name.
+/// - TELPHER_FULL: the queue has 256 patterns, or the hub 10,000; `detail` tells.
+/// - TELPHER_NO_SPACE: there is no room on disk for a binding.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn telpher_bind(
+    hub: telpher_hub,
+    pattern: *const c_char,
+    queue: *const c_char,
+    done: *const telpher_done,
+    id_out: *mut telpher_id,
+) -> telpher_status {
+    // SAFETY: the caller keeps the header's contract.
+    unsafe {
+        on_binding(hub, (pattern, queue), done, id_out, |pattern, target| Command::Bind {
+            pattern,
+            target,
+        })
+    }
+}
+
+/// Starts to end a binding; what was stored because of it stays. Never blocks. Any thread, also in
+/// a callback.
+///
+/// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong. Nothing was sent.
+///
+/// The ticket may end with:
+/// - TELPHER_NOT_FOUND: no queue has this name, or the pattern is not bound to it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn telpher_unbind(
+    hub: telpher_hub,
+    pattern: *const c_char,
+    queue: *const c_char,
+    done: *const telpher_done,
+    id_out: *mut telpher_id,
+) -> telpher_status {
+    // SAFETY: the caller keeps the header's contract.
+    unsafe {
+        on_binding(hub, (pattern, queue), done, id_out, |pattern, target| Command::Unbind {
+            pattern,
+            target,
+        })
+    }
+}
+
+unsafe fn on_binding(
+    hub: telpher_hub,
+    (pattern, queue): (*const c_char, *const c_char),
+    done: *const telpher_done,
+    id_out: *mut telpher_id,
+    command: fn(Pattern, Target) -> Command,
+) -> telpher_status {
+    guard(|| {
+        // SAFETY: the caller keeps the header's contract; each helper refuses NULL itself.
+        let (start, pattern, queue) = unsafe {
+            let start = Start::new(hub, done, id_out)?;
+            (start, input::pattern(pattern, "pattern")?, input::name(queue, "queue")?)
+        };
+        start.go(command(pattern, Target::Queue(queue)), 0)
+    })
+}
+
+/// Starts to give a message to whoever is subscribed to a topic that matches, at most once to each,
+/// and to store it in every queue to which the topic is bound; see telpher_bind. Never blocks. The
+/// ticket ends with DONE when the hub has done so, and it is as safe as the safest of these queues
+/// says. A topic is a name whose segments, between dots, are not empty; it need not be made. Any
+/// thread, also in a callback.
 ///
 /// Of these errors nothing was sent:
 /// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong.
@@ -22,9 +93,14 @@ use crate::types::*;
 ///
 /// The ticket may end with:
 /// - TELPHER_EXPIRED: the time ran out before the hub could do it.
-/// - TELPHER_INDETERMINATE: the connection broke before the hub had said that it was done. It may
-///   have been published, and is not published again.
-/// - TELPHER_HOST_LOST: the session is gone as well; the same holds.
+/// - TELPHER_FULL: a queue to which it is bound is full, until the deadline if it makes senders
+///   wait; nothing was stored anywhere, and nobody got it.
+/// - TELPHER_NO_SPACE: such a queue is on a disk that is full; the same holds.
+/// - TELPHER_TOO_LARGE: it is more than such a queue may hold, or its headers have no room for the
+///   topic's name; the same holds.
+/// - TELPHER_INDETERMINATE: the hub has changed its host, which does not know whether the last one
+///   had published it, and has not done it.
+/// - TELPHER_HOST_LOST: the session is gone; it may have been published.
 /// - TELPHER_HOST_UNRESPONSIVE, TELPHER_CLOSED: it may have been published, as `maybe_executed`
 ///   says.
 #[unsafe(no_mangle)]

@@ -363,6 +363,9 @@ pub struct telpher_queue_info {
     pub dead_letter: *const c_char,
     /// Failed attempts after which a message goes to the dead-letter queue.
     pub max_attempts: u32,
+    /// Patterns of topics that are bound to it, in order, with a space between two; NULL: none.
+    /// Valid as long as this struct.
+    pub bindings: *const c_char,
 }
 
 /// What a confirmed send of a batch has reached. Programs walk over arrays of it, so it stays as it

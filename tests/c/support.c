@@ -94,6 +94,7 @@ telpher_queue_info inspect(telpher_hub hub, const char *queue) {
     CHECK(event.queue_info != NULL);
     telpher_queue_info info = *event.queue_info;
     info.dead_letter = NULL;
+    info.bindings = NULL;
     CHECK_OK(telpher_events_release(&event));
     return info;
 }

@@ -149,11 +149,14 @@ static void refuses(telpher_hub hub) {
     CHECK_REFUSED(telpher_consume(hub, "a", NULL, NULL, &id));
     CHECK_REFUSED(telpher_publish(hub, "a", &message, NULL, NULL, &id));
     CHECK_REFUSED(telpher_subscribe(hub, "a", NULL, NULL, &id));
+    CHECK_REFUSED(telpher_bind(hub, "a.*", "b", NULL, &id));
+    CHECK_REFUSED(telpher_unbind(hub, "a.*", "b", NULL, &id));
     CHECK_REFUSED(telpher_settle(hub, 1, TELPHER_ACKNOWLEDGE, NULL, NULL, NULL));
     CHECK_REFUSED(telpher_extend(hub, 1, 0, NULL, NULL));
     CHECK_OK(telpher_batch_new(&batch));
     CHECK_OK(telpher_batch_send(batch, "a", &message));
     CHECK_OK(telpher_batch_settle(batch, 1, TELPHER_RELEASE, NULL));
+    CHECK_OK(telpher_batch_publish(batch, "a", &message));
     CHECK_REFUSED(telpher_batch_submit(hub, batch, NULL, NULL, NULL));
     CHECK_OK(telpher_batch_free(batch));
     CHECK_REFUSED(telpher_credit(hub, 1, 1, NULL, NULL));

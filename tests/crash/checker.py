@@ -17,7 +17,8 @@ LEASED = "late"
 MAX_ATTEMPTS = 3
 GOING = {"open", "dies", "end", "fault", "empty"}
 # How operations on queues that survive may end, beside well: no room in time, or no host in time.
-HARMLESS = {"FULL", "EXPIRED", "HOST_UNRESPONSIVE", "CLOSED"}
+# The next host says INDETERMINATE where it refuses what the last one may have published.
+HARMLESS = {"FULL", "EXPIRED", "HOST_UNRESPONSIVE", "CLOSED", "INDETERMINATE"}
 
 
 @dataclass
@@ -93,9 +94,9 @@ class Checker:
         number, status, maybe, message_id = line.fields
         message = self.messages[number]
         message.status, message.maybe = status, maybe == "1"
-        if status == "OK":
+        if status == "OK" and message_id != "0":
             message.ids.add(message_id)
-        elif message.is_safe and status not in HARMLESS:
+        elif status != "OK" and message.is_safe and status not in HARMLESS:
             self.wrong.append(f"the send of {number} ended as {status}")
 
     def _got(self, line: Line) -> None:

@@ -1,9 +1,9 @@
 """The polyglot matrix: every language against every other, over every kind of hub.
 
 Each of C, Python, Node and Rust calls a service of each, produces for a consumer of each and
-publishes to a subscriber of each, over the hub of a directory, a Unix socket and TCP: 4 x 4 x 3 x 3
-= 144 cells of 200 operations. What
-every peer must be able to do on its command line is written in tests/polyglot/rust/src/main.rs.
+publishes to a subscriber of each and to a queue that each has bound, over the hub of a directory, a
+Unix socket and TCP: 4 x 4 x 4 x 3 = 192 cells of 200 operations. What every peer must be able to do
+on its command line is written in tests/polyglot/rust/src/main.rs.
 
 Over a directory the calls need no other program: the peer that serves also hosts the hub. Sockets
 are those of one `telpher serve`. Every process has a time limit, and only processes started here
@@ -145,7 +145,21 @@ async def topic(cell: Cell, url: str) -> None:
         await subscriber.ends()
 
 
-KINDS = {"call": call, "queue": queue, "topic": topic}
+async def bound(cell: Cell, url: str) -> None:
+    """`active` publishes while nobody is there, and `passive` consumes it from a bound queue."""
+    async with peer(*KEEPER, "keep", url, cell.name) as keeper:
+        await keeper.says("ready")
+        async with peer(*PEERS[cell.passive], "bind", url, cell.name, COUNT) as binder:
+            await binder.ends()
+        async with peer(*PEERS[cell.active], "publish", url, cell.name, COUNT) as publisher:
+            await publisher.ends()
+        async with peer(*PEERS[cell.passive], "consume", url, cell.name, COUNT) as consumer:
+            await consumer.says("ready")
+            await consumer.ends()
+        await keeper.ends()
+
+
+KINDS = {"call": call, "queue": queue, "topic": topic, "bound": bound}
 
 
 def free_port() -> int:
@@ -186,6 +200,7 @@ def show(cells: list[Cell], languages: list[str], failures: dict[Cell, str]) -> 
         "call": "calls: caller \\ server",
         "queue": "queues: producer \\ consumer",
         "topic": "topics: publisher \\ subscriber",
+        "bound": "bound: publisher \\ consumer",
     }
     for kind, title in titles.items():
         print(f"\n{title:32}" + "".join(f"{language:>8}" for language in languages))

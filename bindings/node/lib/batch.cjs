@@ -1,6 +1,6 @@
 'use strict'
 
-// Sends and settlements that a program hands over as one: all of them are done, or none.
+// Sends, settlements and publishes that a program hands over as one: all of them are done, or none.
 //
 // Each part becomes a record when it is added, so that its bytes are copied then; a batch is one
 // operation that carries these records. What is wrong with a job is told only by the hub.
@@ -33,19 +33,27 @@ class Batch {
   }
 
   send(queue, body, options) {
-    const given = known('send', options, PROPERTY_NAMES)
+    return this.#message(native.SEND, 'send', queue, body, options)
+  }
+
+  publish(topic, body, options) {
+    return this.#message(native.PUBLISH, 'publish', topic, body, options)
+  }
+
+  #message(kind, what, name, body, options) {
+    const given = known(what, options, PROPERTY_NAMES)
     const size = sizeMost('body', body)
     if (size > native.BODY_SIZE_MAX) within('body', body, native.BODY_SIZE_MAX)
     const more = propertiesSize(given)
     this.#core.check()
-    this.#core.name(queue, 'a name')
-    const { count, used } = this.#room(queue.length + size + more)
+    this.#core.name(name, 'a name')
+    const { count, used } = this.#room(name.length + size + more)
     const parts = this.#parts
-    const at = parts.begin(native.SEND, NO_SLOT, parts.add(queue), NaN, 0)
+    const at = parts.begin(kind, NO_SLOT, parts.add(name), NaN, 0)
     parts.words[at + 4] = parts.add(body)
     if (more !== 0) addProperties(parts, at, given)
     const headers = given.headers === undefined ? 0 : Object.keys(given.headers).length
-    const total = this.#messagesSize + parts.used - used - queue.length - headers * HEADER_SIZE_MORE
+    const total = this.#messagesSize + parts.used - used - name.length - headers * HEADER_SIZE_MORE
     if (total > native.BATCH_SIZE_MAX) {
       Object.assign(parts, { count, used })
       const text = `the batch has ${total} bytes of messages with this one`

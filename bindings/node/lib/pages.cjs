@@ -151,6 +151,9 @@ class Pages {
     info.durability = durabilities[this.words[at + 6]]
     const deadLetter = this.#bytes(this.words[at + 2] + body.length, this.words[at + 4])
     info.deadLetter = deadLetter.length === 0 ? undefined : String(deadLetter)
+    const behind = this.words[at + 2] + body.length + deadLetter.length
+    const bindings = String(this.#bytes(behind, this.words[at + 5]))
+    info.bindings = bindings === '' ? [] : bindings.split(' ')
     return info
   }
 

@@ -5,7 +5,7 @@
 const native = require('./native.cjs')
 const { Consumer } = require('./consumer.cjs')
 const { PROPERTY_NAMES } = require('./properties.cjs')
-const { choice, known, span, time, whole } = require('./options.cjs')
+const { choice, known, span, text, time, whole, within } = require('./options.cjs')
 
 const SEND_NAMES = ['timeoutMs', 'signal', ...PROPERTY_NAMES]
 const DECLARE_NAMES = [
@@ -77,6 +77,26 @@ class Queue {
 
   inspect(options) {
     return this.#core.start(native.INSPECT, 'inspect', this.#name, options)
+  }
+
+  bind(pattern, options) {
+    return this.#binding(native.BIND, 'bind', pattern, options)
+  }
+
+  unbind(pattern, options) {
+    return this.#binding(native.UNBIND, 'unbind', pattern, options)
+  }
+
+  #binding(kind, what, pattern, options) {
+    return new Promise((resolve, reject) => {
+      within('pattern', text('the pattern', pattern), native.NAME_SIZE_MAX)
+      const given = known(what, options, ['timeoutMs', 'signal'])
+      const write = (records, at) => {
+        records.words[at + 4] = records.add(pattern)
+      }
+      const more = { sizeMost: pattern.length * 3, write }
+      this.#core.begin(kind, this.#name, given, { resolve, reject }, more)
+    })
   }
 
   purge(options) {

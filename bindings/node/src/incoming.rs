@@ -3,7 +3,7 @@
 //! Floor: layout, telpher.
 
 use telpher::{
-    Delivery, Error, Event, HubInfo, Message, Name, Notice, Outcome, Overflow, Published,
+    Delivery, Error, Event, HubInfo, Message, Name, Notice, Outcome, Overflow, Pattern, Published,
     QueueInfo, Receipt, Request, What,
 };
 
@@ -70,7 +70,8 @@ fn parts<'a>(event: &'a Event, made: &'a [u8]) -> [&'a [u8]; SIZED_PARTS + 1] {
         What::Done(Ok(Outcome::Opened(info))) => [&info.hub_id, &[], &[], &[]],
         What::Done(Ok(Outcome::Queue(info))) => {
             let dead_letter = info.dead_letter.as_ref().map_or("", Name::as_str);
-            [made, dead_letter.as_bytes(), &[], &[]]
+            let (figures, bindings) = made.split_at(FIGURES_SIZE.min(made.len()));
+            [figures, dead_letter.as_bytes(), bindings, &[]]
         }
         What::Done(Err(error)) => [error.detail().as_bytes(), &[], &[], &[]],
         What::Delivery(delivery) => message_parts(&delivery.message),
@@ -92,7 +93,7 @@ fn message_parts(message: &Message) -> [&[u8]; SIZED_PARTS + 1] {
     [&message.body, key, headers, &[]]
 }
 
-/// Bytes for what an event holds as numbers: figures of a queue, receipts.
+/// Bytes for what an event holds as numbers: figures of a queue, with its bindings, and receipts.
 fn made(event: &Event) -> Vec<u8> {
     match &event.what {
         What::Done(Ok(Outcome::Queue(info))) => figures(info),
@@ -106,9 +107,12 @@ fn made(event: &Event) -> Vec<u8> {
     }
 }
 
-/// A queue's figures as doubles.
+/// Bytes of a queue's figures.
+const FIGURES_SIZE: usize = 19 * 8;
+
+/// A queue's figures as doubles, and behind them the patterns bound to it.
 fn figures(info: &QueueInfo) -> Vec<u8> {
-    let figures = [
+    let figures: [u64; FIGURES_SIZE / 8] = [
         info.ready,
         info.held,
         info.delayed,
@@ -129,7 +133,9 @@ fn figures(info: &QueueInfo) -> Vec<u8> {
         info.ack_deadline_ms,
         info.ttl_ms,
     ];
-    figures.iter().flat_map(|figure| (*figure as f64).to_le_bytes()).collect()
+    let bindings: Vec<&str> = info.bindings.iter().map(Pattern::as_str).collect();
+    let bindings = bindings.join(" ").into_bytes();
+    figures.iter().flat_map(|figure| (*figure as f64).to_le_bytes()).chain(bindings).collect()
 }
 
 fn describe(event: &Event, record: &mut [u32; WORDS]) {

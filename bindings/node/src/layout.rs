@@ -32,16 +32,19 @@
 //! SUBSCRIBE   small number: buffer; body: the pattern
 //! DECLARE     small numbers: durability (0: the default), overflow; body: seven doubles, in the
 //!             order of `lib/queue.cjs`; key: the name of the dead-letter queue
+//! BIND        body: the pattern; UNBIND has the same
 //! BATCH       body: the records of its parts; key: their bytes, where their offsets count from
 //! QUEUE_INFO  small numbers: durability, overflow; body: doubles, in the order of `lib/pages.cjs`;
-//!             key: the name of the dead-letter queue
+//!             key: the name of the dead-letter queue; headers: bound patterns, with a space
+//!             between two
 //! RECEIPTS    body: three words for each receipt: message id and durability
 //! PUBLISHED   number: the message's; second small number: bytes of the topic, which lie behind the
 //!             headers
 //! ```
 //!
-//! A part of a batch is a record of kind `SEND` or `SETTLE`. Its word 2 is the size of the queue's
-//! name, whose bytes lie before the body: numbers of names may change before a batch is submitted.
+//! A part of a batch is a record of kind `SEND`, `PUBLISH` or `SETTLE`. Its word 2 is the size of
+//! the queue's or topic's name, whose bytes lie before the body: numbers of names may change before
+//! a batch is submitted.
 
 use napi_derive::napi;
 use telpher::Verdict;
@@ -74,20 +77,24 @@ pub const EXTEND: u32 = 8;
 pub const BATCH: u32 = 9;
 #[napi]
 pub const PUBLISH: u32 = 10;
+#[napi]
+pub const BIND: u32 = 11;
+#[napi]
+pub const UNBIND: u32 = 12;
 /// From here on: what the hub never refuses for want of room, because it makes room. These
 /// overtake operations that wait for room.
 #[napi]
-pub const SERVE: u32 = 11;
+pub const SERVE: u32 = 13;
 #[napi]
-pub const CONSUME: u32 = 12;
+pub const CONSUME: u32 = 14;
 #[napi]
-pub const SUBSCRIBE: u32 = 13;
+pub const SUBSCRIBE: u32 = 15;
 #[napi]
-pub const SETTLE: u32 = 14;
+pub const SETTLE: u32 = 16;
 #[napi]
-pub const REPLY: u32 = 15;
+pub const REPLY: u32 = 17;
 #[napi]
-pub const REPLY_ERROR: u32 = 16;
+pub const REPLY_ERROR: u32 = 18;
 
 /// What becomes of a delivery.
 #[napi]

@@ -9,8 +9,8 @@
 use std::time::Duration;
 
 use telpher::{
-    Command, Durability, Error, Kind, Name, Overflow, Pattern, QueueOptions, Timeout, Verdict,
-    limits,
+    Command, Durability, Error, Kind, Name, Overflow, Pattern, QueueOptions, Target, Timeout,
+    Verdict, limits,
 };
 
 use crate::body::{Body, malformed, message, text};
@@ -57,13 +57,18 @@ pub(crate) fn read(
             Command::Consume { queue: name()?, prefetch: small, ack_deadline_ms: words[8] }
         }
         layout::PUBLISH => Command::Publish { topic: name()?, message: message(words, body)? },
-        layout::SUBSCRIBE => {
-            let pattern = text(body, words[3] as usize, words[4] as usize)?;
-            Command::Subscribe { pattern: Pattern::parse(&pattern)?, buffer: small }
-        }
+        layout::SUBSCRIBE => Command::Subscribe { pattern: pattern(words, body)?, buffer: small },
         layout::DECLARE => Command::Declare { queue: name()?, options: declared(words, body)? },
         layout::DELETE => Command::Delete { queue: name()? },
         layout::PURGE => Command::Purge { queue: name()? },
+        layout::BIND => {
+            let (pattern, target) = (pattern(words, body)?, Target::Queue(name()?));
+            Command::Bind { pattern, target }
+        }
+        layout::UNBIND => {
+            let (pattern, target) = (pattern(words, body)?, Target::Queue(name()?));
+            Command::Unbind { pattern, target }
+        }
         layout::INSPECT => Command::Inspect { queue: name()? },
         layout::EXTEND => Command::Extend { delivery: long(words, 10), ms: small.into() },
         layout::BATCH => Command::Batch { parts: parts::read(words, body)? },
@@ -83,6 +88,10 @@ pub(crate) fn read(
     };
     let slot = (words[1] != NO_SLOT).then_some(words[1]);
     Ok(Operation { slot, command, timeout: time_left(words, now_ms)? })
+}
+
+fn pattern(words: &[u32], body: &mut Body<'_>) -> Result<Pattern, Error> {
+    Pattern::parse(&text(body, words[3] as usize, words[4] as usize)?)
 }
 
 /// A declaration; 0 is each number's default, and no name that of the dead-letter queue's.

@@ -35,10 +35,12 @@ fn part(record: &[u8], body: &mut Body<'_>) -> Result<Part, Error> {
     }
     match words[0] {
         layout::SEND => {
-            let (end, size) = (words[3] as usize, words[2] as usize);
-            let begin = end.checked_sub(size).ok_or_else(|| malformed("a part without a name"))?;
-            let queue = Name::parse(&text(body, begin, size)?)?;
+            let queue = name(&words, body)?;
             Ok(Part::Send { queue, message: message(&words, body)? })
+        }
+        layout::PUBLISH => {
+            let topic = name(&words, body)?;
+            Ok(Part::Publish { topic, message: message(&words, body)? })
         }
         layout::SETTLE => {
             let (delivery, verdict, reason) = settlement(&words, body)?;
@@ -46,6 +48,13 @@ fn part(record: &[u8], body: &mut Body<'_>) -> Result<Part, Error> {
         }
         other => Err(malformed(&format!("unknown part {other}"))),
     }
+}
+
+/// The name before the body.
+fn name(words: &[u32], body: &mut Body<'_>) -> Result<Name, Error> {
+    let (end, size) = (words[3] as usize, words[2] as usize);
+    let begin = end.checked_sub(size).ok_or_else(|| malformed("a part without a name"))?;
+    Name::parse(&text(body, begin, size)?)
 }
 
 #[cfg(test)]

@@ -97,12 +97,13 @@ impl PyCommand {
         checked(py, Command::Extend { delivery, ms })
     }
 
-    /// Sends and settlements, all or none of them.
+    /// Sends, settlements and publishes, all or none of them.
     #[staticmethod]
     fn batch(py: Python<'_>, parts: Vec<PyRef<'_, PyCommand>>) -> PyResult<PyCommand> {
         let parts: Option<Vec<_>> = parts.iter().map(|part| part_of(&part.0)).collect();
-        let no_part =
-            || refuse(py, Kind::Invalid, "only sends and settlements can be parts".into());
+        let no_part = || {
+            refuse(py, Kind::Invalid, "only sends, settlements and publishes can be parts".into())
+        };
         checked(py, Command::Batch { parts: parts.ok_or_else(no_part)? })
     }
 
@@ -121,6 +122,7 @@ fn part_of(command: &Command) -> Option<Part> {
         Command::Settle { delivery, verdict, reason } => {
             Some(Part::Settle { delivery, verdict, reason })
         }
+        Command::Publish { topic, message } => Some(Part::Publish { topic, message }),
         _ => None,
     }
 }

@@ -55,6 +55,8 @@ pub struct QueueInfo {
     pub ttl: Option<f64>,
     /// The queue where dead letters go; None: they are gone.
     pub dead_letter: Option<String>,
+    /// Patterns of topics that are bound to it, in order.
+    pub bindings: Vec<String>,
 }
 described!(QueueInfo {
     ready,
@@ -78,7 +80,8 @@ described!(QueueInfo {
     backoff_max,
     ack_deadline,
     ttl,
-    dead_letter
+    dead_letter,
+    bindings
 });
 
 impl From<telpher::QueueInfo> for QueueInfo {
@@ -111,6 +114,7 @@ impl From<telpher::QueueInfo> for QueueInfo {
             ack_deadline: unless_never(info.ack_deadline_ms),
             ttl: unless_never(info.ttl_ms),
             dead_letter: info.dead_letter.map(|name| name.to_string()),
+            bindings: info.bindings.iter().map(ToString::to_string).collect(),
         }
     }
 }

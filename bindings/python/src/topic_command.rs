@@ -3,7 +3,7 @@
 //! Floor: `telpher`.
 
 use pyo3::prelude::*;
-use telpher::{Command, Pattern, limits};
+use telpher::{Command, Pattern, Target, limits};
 
 use crate::command::{Headers, Object, PyCommand, checked};
 use crate::convert::{message_in, name_in, whole};
@@ -11,18 +11,33 @@ use crate::error::raise;
 
 #[pymethods]
 impl PyCommand {
-    /// Gives a message to whoever is subscribed.
+    /// Gives a message to whoever is subscribed, and stores it where its topic is bound.
     #[staticmethod]
-    #[pyo3(signature = (topic, body, key = None, headers = None))]
+    #[pyo3(signature = (topic, body, key = None, headers = None, priority = 0))]
     fn publish(
         py: Python<'_>,
         topic: &str,
         body: Object<'_, '_>,
         key: Option<Object<'_, '_>>,
         headers: Headers<'_, '_>,
+        priority: i128,
     ) -> PyResult<PyCommand> {
-        let message = message_in(body, key, headers, 0)?;
+        let message = message_in(body, key, headers, priority)?;
         checked(py, Command::Publish { topic: name_in(py, topic)?, message })
+    }
+
+    /// Binds a pattern of topics to a queue.
+    #[staticmethod]
+    fn bind(py: Python<'_>, pattern: &str, queue: &str) -> PyResult<PyCommand> {
+        let (pattern, target) = binding(py, pattern, queue)?;
+        checked(py, Command::Bind { pattern, target })
+    }
+
+    /// Ends a binding.
+    #[staticmethod]
+    fn unbind(py: Python<'_>, pattern: &str, queue: &str) -> PyResult<PyCommand> {
+        let (pattern, target) = binding(py, pattern, queue)?;
+        checked(py, Command::Unbind { pattern, target })
     }
 
     /// Takes what is published to matching topics.
@@ -33,4 +48,9 @@ impl PyCommand {
         let buffer = whole(py, "buffer", buffer, range)? as u32;
         checked(py, Command::Subscribe { pattern, buffer })
     }
+}
+
+fn binding(py: Python<'_>, pattern: &str, queue: &str) -> PyResult<(Pattern, Target)> {
+    let pattern = Pattern::parse(pattern).map_err(|error| raise(py, &error))?;
+    Ok((pattern, Target::Queue(name_in(py, queue)?)))
 }

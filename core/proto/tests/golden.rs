@@ -80,6 +80,8 @@ fn a_frame_that_is_cut_or_too_long_is_malformed() {
                 | Frame::Subscribe { .. }
                 | Frame::Append { .. }
                 | Frame::Records { .. }
+                | Frame::Bind { .. }
+                | Frame::Unbind { .. }
                 | Frame::Bye { .. }
                 | Frame::Failed { .. }
                 | Frame::Held { .. }

@@ -8,7 +8,9 @@ use support::*;
 use telpher_proto::base::random::Random;
 use telpher_proto::base::{Durability, Kind, Message, Pattern, QueueOptions, Untaken, limits};
 use telpher_proto::hub::{Effect, Linger, Peer, PortId};
-use telpher_proto::wire::{Change, Clock, Frame, HeldKind, Hello, Inbox, NameRef, Outbox, decode};
+use telpher_proto::wire::{
+    Change, Clock, Frame, HeldKind, Hello, Inbox, NameRef, Outbox, Publishing, decode,
+};
 
 fn encode(frame: &Frame, world: &World) -> Vec<u8> {
     let mut outbox = Outbox::default();
@@ -20,6 +22,15 @@ fn encode(frame: &Frame, world: &World) -> Vec<u8> {
 
 fn greeting(world: &World) -> Vec<u8> {
     encode(&Frame::Hello(Box::new(samples::hello())), world)
+}
+
+/// The id of the first session of a hub in memory.
+const FIRST_SESSION: u64 = (1 << 32) + 1;
+
+fn publish(producer: u64, sequence: u64, topic: &str, message: Message) -> Frame {
+    let publishing = Publishing { topic: name(topic), deadline: None, message, again: false };
+    let change = Change { producer, sequence, oldest: 1 };
+    Frame::Publish { ticket: sequence, change, publishing }
 }
 
 /// What the hub has said since the last time, and whether it has closed the connection.
@@ -248,12 +259,7 @@ fn a_topic_with_an_empty_segment_and_a_buffer_out_of_bounds_are_refused_whoever_
     let mut frames = greeting(&world);
     let pattern = Pattern::parse("a.*").unwrap();
     for frame in [
-        Frame::Publish {
-            ticket: 7,
-            topic: name("a..b"),
-            deadline: None,
-            message: Message::new("x"),
-        },
+        publish(FIRST_SESSION, 7, "a..b", Message::new("x")),
         Frame::Subscribe { id: 8, pattern, buffer: 0, held: Untaken::default(), received: 0 },
         Frame::Taken { id: 9, taken: Untaken { count: 1, bytes: 1 } },
     ] {
@@ -292,8 +298,8 @@ fn many_subscriptions_of_one_program_take_no_more_memory_than_its_connection_may
     let publisher = world.hub.connect(world.now, Peer::Remote, [2; 16]);
     let message = Message::new(vec![0; 1024 * 1024]);
     let mut frames = greeting(&world);
-    let publish = Frame::Publish { ticket: 1, topic: name("news"), deadline: None, message };
-    frames.extend(encode(&publish, &world));
+    let published = publish(FIRST_SESSION + 1, 1, "news", message);
+    frames.extend(encode(&published, &world));
     feed(&mut world, publisher, &frames);
     let (mut heard, mut rounds) = (0, 0);
     while heard < COUNT {
@@ -325,8 +331,8 @@ fn a_subscriber_that_says_it_has_heard_of_the_last_number_harms_nobody() {
             received: u64::MAX,
         },
         Frame::Taken { id: 1, taken: Untaken { count: u32::MAX, bytes: u64::MAX } },
-        Frame::Publish { ticket: 2, topic: name("a"), deadline: None, message: message() },
-        Frame::Publish { ticket: 3, topic: name("a"), deadline: None, message: message() },
+        publish(FIRST_SESSION, 2, "a", message()),
+        publish(FIRST_SESSION, 3, "a", message()),
     ] {
         frames.extend(encode(&frame, &world));
     }

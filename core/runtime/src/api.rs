@@ -389,6 +389,9 @@ fn may_last(command: &Command) -> bool {
             | Command::Declare { .. }
             | Command::Delete { .. }
             | Command::Purge { .. }
+            | Command::Bind { .. }
+            | Command::Unbind { .. }
+            | Command::Publish { .. }
             | Command::Inspect { .. }
             | Command::Extend { .. }
             | Command::Batch { .. }

@@ -211,6 +211,15 @@ static void publish(const char *topic, unsigned long count) {
     }
 }
 
+static void bind_topics(const char *name) {
+    char pattern[256];
+    telpher_id id;
+    declare(name);
+    snprintf(pattern, sizeof pattern, "%s.*", name);
+    started("bind", telpher_bind(hub, pattern, name, NULL, &id));
+    finish("bind", id);
+}
+
 static void subscribe(const char *topic, unsigned long count) {
     char pattern[256], body[BODY_SIZE], name[256];
     telpher_id subscriber;
@@ -232,7 +241,8 @@ static void subscribe(const char *topic, unsigned long count) {
 }
 
 static int usage(void) {
-    fprintf(stderr, "usage: telpher-c-peer call|produce|consume|publish|subscribe URL NAME COUNT\n"
+    fprintf(stderr, "usage: telpher-c-peer call|produce|consume|publish|subscribe|bind"
+                    " URL NAME COUNT\n"
                     "       telpher-c-peer serve URL NAME\n");
     return 2;
 }
@@ -254,6 +264,8 @@ int main(int count, char **arguments) {
         consume(arguments[3], number);
     } else if (strcmp(arguments[1], "publish") == 0) {
         publish(arguments[3], number);
+    } else if (strcmp(arguments[1], "bind") == 0) {
+        bind_topics(arguments[3]);
     } else if (strcmp(arguments[1], "subscribe") == 0) {
         subscribe(arguments[3], number);
     } else {

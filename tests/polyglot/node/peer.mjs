@@ -1,5 +1,5 @@
 // Node's part in the polyglot matrix:
-// `peer.mjs call|serve|produce|consume|publish|subscribe URL NAME [COUNT]`.
+// `peer.mjs call|serve|produce|consume|publish|subscribe|bind URL NAME [COUNT]`.
 
 import { once } from "node:events";
 
@@ -8,7 +8,7 @@ import { open } from "../../../bindings/node/index.mjs";
 // Confirmed at once by a caller or producer that does not wait for each.
 const WINDOW = 64;
 
-const roles = { call, serve, produce, consume, publish, subscribe };
+const roles = { call, serve, produce, consume, publish, subscribe, bind };
 
 async function call(hub, name, count) {
   await inWindows(count, async (index) => {
@@ -57,6 +57,12 @@ async function publish(hub, topic, count) {
   await inWindows(count, (index) =>
     hub.topic(`${topic}.${index}`).publish(`message-${index}`),
   );
+}
+
+async function bind(hub, name) {
+  const queue = hub.queue(name);
+  await queue.declare({ durability: "memory" });
+  await queue.bind(`${name}.*`);
 }
 
 async function subscribe(hub, topic, count) {

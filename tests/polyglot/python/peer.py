@@ -5,6 +5,7 @@ peer.py serve URL NAME             replies with the body reversed, until its inp
 peer.py produce URL QUEUE COUNT    sends message-0, message-1, …, each confirmed
 peer.py consume URL QUEUE COUNT    acknowledges each of them, once
 peer.py publish URL TOPIC COUNT    publishes message-0 to TOPIC.0 and so on, each confirmed
+peer.py bind URL NAME COUNT        binds the topics below NAME to the queue NAME
 peer.py subscribe URL TOPIC COUNT  gets them in this order, none lost
 """
 
@@ -60,6 +61,12 @@ def publish(hub: telpher.Hub, topic: str, count: int) -> None:
         operation.result()
 
 
+def bind(hub: telpher.Hub, queue: str, _count: int) -> None:
+    """Bind what will be published to the queue of the same name."""
+    hub.queue(queue).declare(durability="memory")
+    hub.queue(queue).bind(f"{queue}.*")
+
+
 def subscribe(hub: telpher.Hub, topic: str, count: int) -> None:
     """Take as many messages as were published, in their order."""
     with hub.subscribe(f"{topic}.*") as subscriber:
@@ -77,6 +84,7 @@ ROLES = {
     "consume": consume,
     "publish": publish,
     "subscribe": subscribe,
+    "bind": bind,
 }
 
 

@@ -1,9 +1,10 @@
 //! The course of a run: work, rest, a probe, closing, and taking what is left.
 
-use telpher_proto::base::Command;
+use telpher_proto::base::{Command, Name};
 
 use crate::agenda::{FAULTS, Item, Phase, Who};
 use crate::drain::Drain;
+use crate::plan::BOUND;
 use crate::program::{Clock, Program, State, client};
 use crate::world::World;
 
@@ -96,7 +97,8 @@ impl World {
                 self.open(slot);
                 let own = self.plan.queues.iter().map(|plan| plan.name.clone());
                 let dead = self.plan.queues.iter().map(|plan| plan.dead.clone());
-                let queues = dead.chain(own).collect();
+                let bound = BOUND.iter().map(|(queue, _)| Name::parse(queue).expect("a good name"));
+                let queues = dead.chain(own).chain(bound).collect();
                 self.programs[slot].drain = Some(Drain::new(queues));
                 self.after(10_000_000, Item::Next(Phase::End));
             }

@@ -1,7 +1,7 @@
 //! Planted bugs, between the machines and the model: each breaks one promise the way a real fault
 //! would, and must be noticed. A model that notices nothing would pass every run.
 
-use telpher_proto::base::record::{Record, Settled};
+use telpher_proto::base::record::{Mark, Record, Settled};
 use telpher_proto::base::{
     Command, Durability, Error, Event, Id, Kind, Message, Outcome, Part, Receipt,
 };
@@ -94,6 +94,12 @@ mutants! {
     DeadLetterLost = "dead-letter-lost";
     /// Recovery forgets failed attempts.
     AttemptsForgotten = "attempts-forgotten";
+    /// Recovery forgets bindings.
+    BindingLost = "binding-lost";
+    /// Recovery loses what is stored where a topic is bound.
+    CopyLost = "copy-lost";
+    /// Recovery loses that something was published.
+    PublishMarkLost = "publish-mark-lost";
     /// Messages are handed out before that is written down.
     DeliveryUnwritten = "delivery-unwritten";
     /// One part of a batch is not done.
@@ -183,7 +189,12 @@ impl Mischief {
                 let taken = settled.verdict == Verdict::Acknowledge;
                 return (!taken).then_some(record);
             }
-            (Mutant::MarksLost, Record::Sent { change, .. } | Record::Batch { change, .. }) => {
+            (
+                Mutant::MarksLost,
+                Record::Sent { change, .. }
+                | Record::Batch { change, .. }
+                | Record::Published { change, .. },
+            ) => {
                 *change = None;
             }
             (Mutant::MarksLost, Record::Session(state)) => state.marks.clear(),
@@ -203,6 +214,12 @@ impl Mischief {
             }
             (Mutant::AttemptsForgotten, Record::Settled { settled, .. }) => forget(settled),
             (Mutant::DeliveryUnwritten, Record::Delivered(_)) if often => return None,
+            (Mutant::BindingLost, Record::Bound { .. }) => return None,
+            (Mutant::CopyLost, Record::Published { copies, .. }) if often => copies.places.clear(),
+            (Mutant::PublishMarkLost, Record::Published { change, .. }) => *change = None,
+            (Mutant::PublishMarkLost, Record::Session(state)) => {
+                state.marks.retain(|(_, mark)| !matches!(mark, Mark::Stored(_)));
+            }
             _ => {}
         }
         Some(record)

@@ -89,7 +89,30 @@ pub const ACTIONS: [Action; 20] = [
 ];
 
 /// Topics to which messages are published.
-pub const TOPICS: [&str; 4] = ["t", "t.a.x", "t.a.y", "t.b.x"];
+pub const TOPICS: [&str; 5] = ["t", "t.a.x", "t.a.y", "t.b.x", TIGHT];
+
+/// The topic for which there is little room where it is bound.
+pub const TIGHT: &str = "tight.one";
+
+/// Queues that nobody uses but by bindings, and the patterns that are bound to each at first. Each
+/// is as safe as can be; the last one holds few messages.
+pub const BOUND: [(&str, &[&str]); 3] =
+    [("bound.one", &["t.**", "t.a.*"]), ("bound.two", &["t.*.x"]), ("bound.tight", &["tight.*"])];
+
+/// Messages that the last of them holds.
+const TIGHT_MAX: u64 = 3;
+
+/// True if this is one of them.
+pub fn is_bound_queue(name: &Name) -> bool {
+    BOUND.iter().any(|(queue, _)| *queue == name.as_str())
+}
+
+/// How one of them is declared.
+pub fn bound_options(queue: &str, directory: bool) -> QueueOptions {
+    let durability = Some(if directory { Durability::Disk } else { Durability::Memory });
+    let length_max = if queue == BOUND[2].0 { TIGHT_MAX } else { 0 };
+    QueueOptions { durability, length_max, ..QueueOptions::default() }
+}
 
 /// What is subscribed to.
 pub const PATTERNS: [&str; 5] = ["**", "t.**", "t.*.x", "t.a.y", "*.b.*"];

@@ -1,11 +1,11 @@
 //! What programs do of their own accord.
 
 use telpher_proto::base::{
-    Command, Durability, HeadersBuilder, Id, Message, Name, Part, Pattern, Verdict,
+    Command, Durability, HeadersBuilder, Id, Message, Name, Part, Pattern, Target, Verdict,
 };
 
 use crate::agenda::Item;
-use crate::plan::{ACTIONS, Action, PATTERNS, TOPICS};
+use crate::plan::{ACTIONS, Action, BOUND, PATTERNS, TOPICS, bound_options};
 use crate::program::State;
 use crate::world::World;
 
@@ -137,6 +137,9 @@ impl World {
                 parts.push(Part::Send { queue: plan.name, message });
             }
         }
+        if self.random.chance(30) {
+            parts.push(Part::Publish { topic: self.topic(), message: self.message() });
+        }
         let who = self.programs[slot].who;
         let fits = |token: &u64| mixed || self.model.is_of_memory(who, *token) == of_memory;
         let in_hand = self.programs[slot].deliveries.iter().copied().filter(fits);
@@ -171,13 +174,20 @@ impl World {
 
     /// Some messages, back to back.
     fn publish(&mut self, slot: usize) {
+        if self.random.chance(15) {
+            return self.rebind(slot);
+        }
         for _ in 0..self.random.between(1, 4) {
-            let topic = self.random.pick(&TOPICS).expect("there is a topic");
-            let topic = Name::parse(topic).expect("a good name");
+            let topic = self.topic();
             let command = Command::Publish { topic, message: self.message() };
             let deadline = self.deadline();
             self.start(slot, command, deadline);
         }
+    }
+
+    fn topic(&mut self) -> Name {
+        let topic = self.random.pick(&TOPICS).expect("there is a topic");
+        Name::parse(topic).expect("a good name")
     }
 
     fn subscribe(&mut self, slot: usize) {
@@ -239,6 +249,30 @@ impl World {
                 Some(5_000),
             );
         }
+        for (queue, patterns) in BOUND {
+            let options = bound_options(queue, self.plan.directory);
+            let queue = Name::parse(queue).expect("a good name");
+            self.start(slot, Command::Declare { queue: queue.clone(), options }, Some(5_000));
+            for pattern in patterns {
+                let target = Target::Queue(queue.clone());
+                let pattern = Pattern::parse(pattern).expect("a good pattern");
+                self.start(slot, Command::Bind { pattern, target }, Some(5_000));
+            }
+        }
+    }
+
+    /// Begins or ends a binding.
+    fn rebind(&mut self, slot: usize) {
+        let (queue, _) = self.random.pick(&BOUND[..2]).expect("two");
+        let target = Target::Queue(Name::parse(queue).expect("a good name"));
+        let pattern = self.random.pick(&PATTERNS).expect("there is a pattern");
+        let pattern = Pattern::parse(pattern).expect("a good pattern");
+        let command = match self.random.chance(50) {
+            true => Command::Bind { pattern, target },
+            false => Command::Unbind { pattern, target },
+        };
+        let deadline = self.deadline();
+        self.start(slot, command, deadline);
     }
 
     fn declare(&mut self, slot: usize) {

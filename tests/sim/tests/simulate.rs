@@ -9,7 +9,7 @@ fn quiet(seed: u64, mutant: Option<Mutant>) -> Report {
 }
 
 /// What the first seeds must meet.
-const WANTED: [&str; 56] = [
+const WANTED: [&str; 62] = [
     "open ok",
     "call ok",
     "call REMOTE",
@@ -51,6 +51,12 @@ const WANTED: [&str; 56] = [
     "peek ok",
     "publish ok",
     "publish INDETERMINATE",
+    "publish FULL",
+    "bind ok",
+    "bind NOT_FOUND",
+    "unbind ok",
+    "unbind NOT_FOUND",
+    "delivery of what is bound",
     "subscribe ok",
     "published",
     "gap",

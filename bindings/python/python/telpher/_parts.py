@@ -17,7 +17,7 @@ from telpher.errors import Error, Invalid, Stale
 
 
 class Parts:
-    """Sends and settlements that are done all or not at all. It is for one thread."""
+    """Sends, settlements and publishes, done all or not at all. It is for one thread."""
 
     receipts: list[Receipt]
     """Once it has been carried out: what each of its sends has reached, in their order."""
@@ -45,6 +45,22 @@ class Parts:
     ) -> None:
         """Add: put a message into `queue`. A queue without room refuses the batch (`Full`)."""
         self._add(Command.send(queue, body, key, headers, priority))
+
+    def publish(
+        self,
+        topic: str,
+        body: Body,
+        *,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+        priority: int = 0,
+    ) -> None:
+        """Add: publish a message, which happens only if the batch is done.
+
+        A subscriber may lose it like any other. Where the topic is bound to a queue, what is stored
+        there is a part of the batch: a queue without room refuses it (`Full`).
+        """
+        self._add(Command.publish(topic, body, key, headers, priority))
 
     def acknowledge(self, job: Delivery) -> None:
         """Add: `job` is done."""

@@ -117,6 +117,20 @@ class Queue:
         """The queue's figures."""
         return self._hub._core.run(Command.inspect(self.name), timeout)
 
+    def bind(self, pattern: str, *, timeout: float | None = None) -> None:
+        """Bind a pattern of topics: `*` stands for one segment, `**` for any number of them.
+
+        From then on each message that is published to a topic that matches is stored in this queue,
+        once, whether anybody is there or not; the header `telpher.topic` names its topic. A binding
+        lives as long as the queue, and binding what is bound changes nothing. `Full` at the limit
+        of 256 patterns for a queue, and of 10,000 for a hub.
+        """
+        self._hub._core.run(Command.bind(pattern, self.name), timeout)
+
+    def unbind(self, pattern: str, *, timeout: float | None = None) -> None:
+        """End a binding; what was stored stays. `NotFound` if the pattern is not bound."""
+        self._hub._core.run(Command.unbind(pattern, self.name), timeout)
+
     def purge(self, *, timeout: float | None = None) -> int:
         """Remove the messages that nobody holds; their number."""
         return self._hub._core.run(Command.purge(self.name), timeout)

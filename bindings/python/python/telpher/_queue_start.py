@@ -75,6 +75,14 @@ class QueueStart:
         """Start to ask for the queue's figures."""
         return self._hub._started(Command.inspect(self._name), timeout)
 
+    def bind(self, pattern: str, *, timeout: float | None = None) -> Operation[None]:
+        """Start to bind a pattern of topics."""
+        return self._hub._started(Command.bind(pattern, self._name), timeout)
+
+    def unbind(self, pattern: str, *, timeout: float | None = None) -> Operation[None]:
+        """Start to end a binding."""
+        return self._hub._started(Command.unbind(pattern, self._name), timeout)
+
     def purge(self, *, timeout: float | None = None) -> Operation[int]:
         """Start to remove the messages that nobody holds."""
         return self._hub._started(Command.purge(self._name), timeout)

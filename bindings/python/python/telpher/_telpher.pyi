@@ -96,8 +96,15 @@ class Command(Generic[_T]):
         body: Body,
         key: Body | None = None,
         headers: Mapping[str, Body] | None = None,
+        priority: int = 0,
     ) -> Command[None]:
-        """Gives a message to whoever is subscribed."""
+        """Gives a message to whoever is subscribed, and stores it where its topic is bound."""
+    @staticmethod
+    def bind(pattern: str, queue: str) -> Command[None]:
+        """Binds a pattern of topics to a queue."""
+    @staticmethod
+    def unbind(pattern: str, queue: str) -> Command[None]:
+        """Ends a binding."""
     @staticmethod
     def subscribe(pattern: str, buffer: int) -> Command[None]:
         """Takes what is published to matching topics."""
@@ -253,6 +260,9 @@ class QueueInfo:
     @property
     def dead_letter(self) -> str | None:
         """The queue where dead letters go; None: they are gone."""
+    @property
+    def bindings(self) -> list[str]:
+        """Patterns of topics that are bound to it, in order."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     __hash__: None  # type: ignore[assignment]

@@ -96,7 +96,7 @@ pub enum Command {
         /// Time from now, in ms; 0 is the full `ack_deadline` again.
         ms: u64,
     },
-    /// Several sends and settlements, all or none; ends with the receipts of the sends.
+    /// Several sends, settlements and publishes, all or none; ends with the receipts of the sends.
     Batch {
         /// What is to be done, in order; 1 to 1,024 parts.
         parts: Vec<Part>,
@@ -113,7 +113,8 @@ pub enum Command {
         /// Only those behind this name.
         after: Option<Name>,
     },
-    /// Gives a message to whoever is subscribed; ends when the hub has done so.
+    /// Gives a message to whoever is subscribed, and stores it wherever the topic is bound, there
+    /// or nowhere; ends when that is as safe as the safest of these queues says.
     Publish {
         /// The topic: its dotted segments are not empty.
         topic: Name,
@@ -203,6 +204,21 @@ pub enum Command {
         /// The group.
         group: Name,
     },
+    /// Binds a pattern: from then on each message that is published to a matching topic is stored
+    /// there, once. Binding what is bound changes nothing.
+    Bind {
+        /// Which topics.
+        pattern: Pattern,
+        /// Where their messages are stored.
+        target: Target,
+    },
+    /// Ends a binding.
+    Unbind {
+        /// The pattern, as it was bound.
+        pattern: Pattern,
+        /// To what.
+        target: Target,
+    },
     /// Changes how many messages a consumer holds at once; 0 pauses it.
     Credit {
         /// The consumer.
@@ -276,6 +292,13 @@ impl Command {
     }
 }
 
+/// What a pattern is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A queue.
+    Queue(Name),
+}
+
 /// One part of a batch.
 #[derive(Clone, Debug)]
 pub enum Part {
@@ -295,12 +318,20 @@ pub enum Part {
         /// Why, for `Reject` and `Requeue`; at most 1,024 bytes.
         reason: String,
     },
+    /// Publishes a message, if the batch is done: it may then be lost to a subscriber like any
+    /// other, and is stored wherever the topic is bound as a part of the batch.
+    Publish {
+        /// The topic: its dotted segments are not empty.
+        topic: Name,
+        /// The message.
+        message: Message,
+    },
 }
 
 impl Part {
     fn size(&self) -> usize {
         match self {
-            Part::Send { message, .. } => message.size(),
+            Part::Send { message, .. } | Part::Publish { message, .. } => message.size(),
             Part::Settle { .. } => 0,
         }
     }
@@ -309,6 +340,10 @@ impl Part {
         match self {
             Part::Send { message, .. } => message.check(),
             Part::Settle { reason, .. } => check_reason(reason),
+            Part::Publish { topic, message } => {
+                check_topic(topic)?;
+                message.check()
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use super::command::Overflow;
 use super::error::Error;
 use super::message::Message;
 use super::name::Name;
+use super::pattern::Pattern;
 use super::stream::{Appended, GroupInfo, StreamInfo, StreamRecord};
 use super::time::Time;
 
@@ -281,4 +282,6 @@ pub struct QueueInfo {
     pub ttl_ms: u64,
     /// Where dead letters go, if anywhere.
     pub dead_letter: Option<Name>,
+    /// Patterns of topics that are bound to it, in order.
+    pub bindings: Vec<Pattern>,
 }

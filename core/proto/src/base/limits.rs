@@ -137,6 +137,14 @@ pub const APPEND_GATHERED: usize = 256 * 1024;
 /// Batches of one partition that a program has on their way before it gathers more: one that is
 /// being written down, one that follows.
 pub const APPENDS_IN_FLIGHT: u32 = 2;
+/// Patterns bound in one hub: each publish may have to be stored for as many.
+pub const BINDINGS_PER_HUB_MAX: usize = 10_000;
+
+/// Patterns bound to one queue: looking at it tells all of them.
+pub const BINDINGS_PER_QUEUE_MAX: usize = 256;
+
+/// Copies that the publishes of one batch may store: they go in one record.
+pub const BATCH_COPIES_MAX: usize = BINDINGS_PER_HUB_MAX;
 
 /// Messages in a queue if it does not say.
 pub const QUEUE_LENGTH_DEFAULT: u64 = 1_000_000;
@@ -251,6 +259,9 @@ pub const PEEK_SIZE_MAX: usize = 1024 * 1024;
 
 /// Queues that one answer lists.
 pub const LIST_MAX: usize = 256;
+
+/// Bytes of bound patterns that one answer lists, beyond those of its first queue.
+pub const LIST_PATTERNS_SIZE_MAX: usize = 1024 * 1024;
 
 /// Lateness of a lease's end from which the hub itself was paused, in ms: the lease is prolonged by
 /// as much.

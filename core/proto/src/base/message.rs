@@ -6,6 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::error::{Error, Kind};
 use super::limits;
+use super::name::Name;
 
 /// A body (bytes) and its properties. Cloning shares the bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -194,6 +195,40 @@ impl HeadersBuilder {
     /// The headers.
     pub fn build(self) -> Headers {
         Headers(self.0.freeze())
+    }
+}
+
+/// The header that names the topic of a message that came to a queue because the topic is bound.
+pub const TOPIC_HEADER: &str = "telpher.topic";
+
+impl Message {
+    /// The same message as it is stored where its topic is bound: a header names the topic, in the
+    /// place of one that did.
+    ///
+    /// # Errors
+    ///
+    /// `TOO_LARGE` if the headers have no room for that.
+    pub fn of_topic(&self, topic: &Name) -> Result<Message, Error> {
+        let mut message = self.to_stored();
+        let properties = message.properties_mut();
+        let mut builder = HeadersBuilder::default();
+        let others = properties.headers.iter().filter(|(name, _)| *name != TOPIC_HEADER);
+        for (name, value) in others {
+            builder.push(name, value)?;
+        }
+        let topic = topic.as_str().as_bytes();
+        if builder.room_for(TOPIC_HEADER).is_none_or(|room| room < topic.len()) {
+            let (size, most) = (properties.headers.encoded().len(), limits::HEADERS_SIZE_MAX);
+            let added = topic.len() + TOPIC_HEADER.len() + 5;
+            let detail = format!(
+                "the headers have {size} bytes, and {TOPIC_HEADER} takes {added}, as the topic is \
+                 bound; at most {most} are allowed"
+            );
+            return Err(Error::new(Kind::TooLarge, detail));
+        }
+        builder.push(TOPIC_HEADER, topic)?;
+        properties.headers = builder.build();
+        Ok(message)
     }
 }
 

@@ -4,6 +4,7 @@
 //! Floor: imports nothing of Telpher.
 
 pub mod batch;
+mod bound;
 pub mod command;
 pub mod error;
 pub mod event;
@@ -19,7 +20,7 @@ pub mod stream;
 pub mod time;
 pub mod timers;
 
-pub use command::{Command, Overflow, Part, QueueOptions, Reply, Verdict};
+pub use command::{Command, Overflow, Part, QueueOptions, Reply, Target, Verdict};
 pub use error::{Error, Executed, Kind};
 pub use event::{
     Delivery, Durability, Event, HubInfo, Notice, Outcome, Peeked, Published, QueueInfo, Receipt,

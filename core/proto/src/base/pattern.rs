@@ -13,7 +13,7 @@ use super::name::Name;
 /// them, none included. At most 255 bytes.
 ///
 /// Cloning is cheap.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Pattern(Arc<str>);
 
 impl Pattern {

@@ -13,6 +13,8 @@ use super::message::Message;
 use super::name::Name;
 use super::stream::StreamOptions;
 
+pub use super::bound::{Binding, BoundTo, Copies, CopyPlace};
+
 /// Counts records; 0 is before the first.
 pub type Position = u64;
 
@@ -111,7 +113,7 @@ pub enum Record {
     },
     /// A message went back to its queue, or died, without a verdict.
     Returned(Returned),
-    /// Sends and settlements, all or none.
+    /// Sends, settlements and publishes, all or none.
     Batch {
         /// By whom.
         change: Option<Change>,
@@ -119,6 +121,8 @@ pub enum Record {
         sent: Vec<Sent>,
         /// Verdicts, in order.
         settled: Vec<Settled>,
+        /// What was stored of messages that were published, in order.
+        published: Vec<Copies>,
     },
     /// A message as it stands, with all that is known of it: written forward from an old segment,
     /// or handed over from memory.
@@ -210,6 +214,27 @@ pub enum Record {
         queue: u64,
         /// Its messages.
         messages: Vec<Listed>,
+    },
+    /// A pattern is bound, or stated anew.
+    Bound {
+        /// By whom.
+        change: Option<Change>,
+        /// What to what.
+        binding: Binding,
+    },
+    /// A binding has ended.
+    Unbound {
+        /// By whom.
+        change: Option<Change>,
+        /// Which.
+        binding: Binding,
+    },
+    /// A message was published, and stored where its topic is bound.
+    Published {
+        /// By whom.
+        change: Option<Change>,
+        /// What.
+        copies: Copies,
     },
 }
 
@@ -558,6 +583,8 @@ pub enum Mark {
     Count(u64),
     /// Several messages were stored.
     Receipts(Receipts),
+    /// A message was published, and stored with this durability.
+    Stored(Durability),
     /// Records were appended.
     Appended(AppendedBatch),
 }

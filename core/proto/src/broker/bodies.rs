@@ -15,7 +15,7 @@ use super::queues::{Entry, QueueRef};
 use super::streams::BatchRef;
 use super::{Broker, SessionKey};
 use crate::base::batch::BatchHeader;
-use crate::base::record::{Place, Record};
+use crate::base::record::{Copies, Place, Record};
 use crate::base::{Error, Kind, Message, Outcome, Peeked, Time, limits};
 
 /// A record that is to be read.
@@ -290,9 +290,21 @@ pub(super) fn peeked(entry: &Entry) -> Option<Peeked> {
 pub(super) fn message_in(record: &Record, message_id: u64) -> Option<Message> {
     let sent = match record {
         Record::Sent { sent, .. } => Some(sent),
-        Record::Batch { sent, .. } => sent.iter().find(|sent| sent.message_id == message_id),
+        Record::Batch { sent, published, .. } => {
+            let copied = published.iter().find_map(|copies| copy_in(copies, message_id));
+            if copied.is_some() {
+                return copied;
+            }
+            sent.iter().find(|sent| sent.message_id == message_id)
+        }
+        Record::Published { copies, .. } => return copy_in(copies, message_id),
         Record::Moved(stored) => Some(&stored.sent),
         _ => None,
     };
     sent.filter(|sent| sent.message_id == message_id).map(|sent| sent.message.to_stored())
+}
+
+fn copy_in(copies: &Copies, message_id: u64) -> Option<Message> {
+    let is_it = copies.places.iter().any(|place| place.message_id == message_id);
+    is_it.then(|| copies.message.to_stored())
 }

@@ -11,7 +11,8 @@ use super::{Broker, Effect, NameId};
 use crate::base::command::DEAD_SUFFIX;
 use crate::base::limits::{self, NAMES_PER_HUB_MAX};
 use crate::base::record::{Record, Room};
-use crate::base::{Durability, Error, Kind, Name, Outcome, Overflow, QueueOptions, Time};
+use crate::base::{Durability, Error, Kind, Name, Outcome, Overflow, QueueInfo};
+use crate::base::{QueueOptions, Time};
 
 impl Broker {
     /// Makes a queue, or checks that it is as stated.
@@ -58,7 +59,7 @@ impl Broker {
     }
 
     /// That there is a queue in memory is written down: the next host can tell what was lost.
-    fn level_of_declaring(&self, key: usize) -> Level {
+    pub(super) fn level_of_declaring(&self, key: usize) -> Level {
         self.queues[key].level().max(Level::Written)
     }
 
@@ -132,8 +133,13 @@ impl Broker {
             self.sessions[session].tickets.remove(&ticket);
             self.result(session, ticket, Err(error.clone()));
         }
+        self.end_bindings(key);
+        let mut publishes = Vec::new();
         for token in std::mem::take(&mut self.queues[key].sends) {
-            self.end_waiting_send(token, Some(error.clone()));
+            let waiting = self.sends.get(token);
+            let is_publish = waiting.is_some_and(|waiting| waiting.publishing.is_some());
+            let error = Some(error.clone()).filter(|_| !is_publish);
+            publishes.extend(self.end_waiting_send(token, error).filter(|_| is_publish));
         }
         self.end_peeks(key, &error);
         self.drop_held(key);
@@ -145,6 +151,9 @@ impl Broker {
         }
         self.names.set_queue(queue.name_id, None);
         self.changed(now, change, level, Done::Count(count));
+        for waiting in publishes {
+            self.publish_waiting(now, waiting, None);
+        }
     }
 
     fn drop_contents(&mut self, key: usize) {
@@ -203,8 +212,17 @@ impl Broker {
         let mut queues: Vec<(&Name, usize)> = queues.map(|(key, q)| (&q.name, key)).collect();
         queues.sort_unstable();
         queues.truncate(limits::LIST_MAX);
-        let listed = queues.into_iter().map(|(name, key)| (name.clone(), self.queues[key].info()));
-        Outcome::Queues(listed.collect())
+        let mut size = 0;
+        let mut listed: Vec<(Name, QueueInfo)> = Vec::with_capacity(queues.len());
+        for (name, key) in queues {
+            let info = self.queues[key].info();
+            size += info.bindings.iter().map(|pattern| pattern.as_str().len()).sum::<usize>();
+            if size > limits::LIST_PATTERNS_SIZE_MAX && !listed.is_empty() {
+                break;
+            }
+            listed.push((name.clone(), info));
+        }
+        Outcome::Queues(listed)
     }
 
     /// A change has been applied, and waits only until it is safe enough to be told of.

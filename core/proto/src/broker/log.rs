@@ -17,7 +17,7 @@ use super::sessions::{Confirmation, Marked};
 use super::streams::BatchRef;
 use super::{Broker, Effect, SessionKey};
 use crate::base::record::{Place, Position, Record};
-use crate::base::{Durability, Time};
+use crate::base::{Durability, Message, Name, Time};
 
 /// How safe something must be before it leaves the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +50,8 @@ pub(super) enum Staged {
     Deliver(u64),
     /// A session may be greeted.
     Welcome(SessionRef),
+    /// What a batch has published is to be given to whoever is subscribed.
+    Spread(Box<(Name, Message)>),
 }
 
 /// A record on its way to the journal.
@@ -211,6 +213,7 @@ impl Broker {
             Staged::Arrive(queue, entry) => self.arrive(now, queue, entry),
             Staged::Visible(batch, end) => self.become_visible(now, batch, end),
             Staged::Deliver(token) => self.send_delivery(now, token),
+            Staged::Spread(published) => self.spread(&published.0, &published.1),
             Staged::Welcome(session) => {
                 let key = session.key;
                 if self.sessions.get_mut(session).is_some_and(|session| session.linked()) {
@@ -221,7 +224,7 @@ impl Broker {
     }
 
     /// A change is done: its outcome is remembered, and told to its session if that is there.
-    fn confirm(&mut self, confirmation: Confirmation) {
+    pub(super) fn confirm(&mut self, confirmation: Confirmation) {
         let Confirmation { change, outcome } = confirmation;
         let Some(session) = self.sessions.get_mut(change.session) else {
             return;

@@ -27,6 +27,8 @@
 //! Floor: imports `base`.
 
 mod appends;
+mod batches;
+mod bindings;
 mod bodies;
 mod calls;
 mod declare;
@@ -37,6 +39,7 @@ mod log;
 mod names;
 mod past;
 mod past_streams;
+mod publishes;
 mod queues;
 mod readers;
 mod registrations;
@@ -65,16 +68,17 @@ use crate::base::timers::Timers;
 use crate::base::{Cursor, Delivery, Error, Outcome, Published, Request, Time};
 
 pub use appends::Appending;
+pub use batches::Part;
 pub use bodies::{Fetch, Fetched};
 pub use calls::Instance;
 pub use log::{Logged, Used};
 pub use names::NameId;
 pub use past::{Past, PastMessage};
+pub use publishes::Publishing;
 pub use readers::Opening;
 pub use restore::Restored;
 pub use sends::ChangeRef;
 pub use sessions::{Linger, Resumed, SessionId, SessionKey};
-pub use settles::Part;
 pub use topics::Subscribing;
 
 type Map<K, V> = HashMap<K, V, RandomState>;
@@ -238,6 +242,7 @@ pub struct Broker {
     sends: Slots<sends::Waiting>,
     topics: topics::Topics,
     streams: streams::Streams,
+    bindings: bindings::Bindings,
     queue_count: u64,
     /// Bytes of messages in queues kept in memory, and of sends that wait for room.
     bytes: u64,
@@ -290,6 +295,7 @@ impl Broker {
             sends: Slots::new(config.epoch),
             topics: topics::Topics::default(),
             streams: streams::Streams::new(config.epoch),
+            bindings: bindings::Bindings::default(),
             queue_count: 0,
             bytes: 0,
             resident: 0,

@@ -5,7 +5,7 @@
 //!
 //! Floor: broker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::bodies::{message_in, peeked};
 use super::entries::Entries;
@@ -13,11 +13,11 @@ use super::past_streams::PastStream;
 use super::queues::{Entry, QueueView};
 use super::returns::{become_dead_letter, note_failure};
 use crate::base::record::{
-    Change, DeadTo, Failure, Holder, Listed, Mark, Place, QueueState, Receipts, Record, Returned,
-    Sent, SessionState, Settled, Stored, Why,
+    Binding, BoundTo, Change, Copies, DeadTo, Failure, Holder, Listed, Mark, Place, QueueState,
+    Receipts, Record, Returned, Sent, SessionState, Settled, Stored, Why,
 };
 use crate::base::sequence::Marks;
-use crate::base::{Durability, Name, Peeked, QueueInfo, Receipt, Verdict};
+use crate::base::{Durability, Name, Pattern, Peeked, QueueInfo, Receipt, Verdict};
 
 /// What earlier hosts have written down.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub(super) struct PastQueue {
     /// Unknown while only records of a freed segment have said it; a later one states it anew.
     pub state: Option<QueueState>,
     pub entries: Entries<PastEntry>,
+    /// Patterns that are bound to it.
+    pub bindings: BTreeSet<Pattern>,
 }
 
 #[derive(Debug)]
@@ -137,8 +139,15 @@ impl Past {
             let state = SessionState { oldest, marks, ..session.state.clone() };
             Record::Session(Box::new(state))
         });
+        let bindings = self.queues.iter().filter(|(_, queue)| queue.state.is_some());
+        let bindings = bindings.flat_map(|(id, queue)| {
+            queue.bindings.iter().map(|pattern| {
+                let (target, pattern) = (BoundTo::Queue(*id), pattern.clone());
+                Record::Bound { change: None, binding: Binding { target, pattern } }
+            })
+        });
         let streams = self.streams.values().flat_map(PastStream::statement);
-        queues.chain(streams).chain(sessions).collect()
+        queues.chain(bindings).chain(streams).chain(sessions).collect()
     }
 
     /// Applies one record, which lies at `place`.
@@ -186,7 +195,6 @@ impl Past {
                 self.settle(settled);
             }
             Record::Returned(returned) => self.take_back(returned),
-            Record::Batch { change, sent, settled } => self.batch(change, sent, settled, place),
             Record::Moved(stored) => self.restate(*stored, place),
             Record::Session(state) => self.state_session(*state),
             Record::SessionGone { session } => {
@@ -194,40 +202,38 @@ impl Past {
             }
             Record::Freed { .. } => {}
             Record::Listed { queue, messages } => self.list(queue, messages),
-            Record::Stream { change, state } => {
-                self.mark(change, Mark::Empty);
-                self.streams.entry(state.id).or_default().restate(*state);
+            together => self.apply_bound(together, place),
+        }
+    }
+
+    /// Batches, bindings, and what was published.
+    fn apply_bound(&mut self, record: Record, place: Place) {
+        match record {
+            Record::Batch { change, sent, settled, published } => {
+                let marked = self.batch_mark(&sent, &settled, &published);
+                published.iter().for_each(|copies| self.store_copies(copies, place));
+                self.batch(sent, settled, place);
+                self.mark(change, marked);
             }
-            Record::StreamGone { change, stream } => {
-                self.mark(change, Mark::Empty);
-                self.streams.remove(&stream);
+            Record::Published { change, copies } => {
+                let queues = copies.places.iter().map(|place| place.queue);
+                let stored = Mark::Stored(self.most_durable(queues));
+                self.store_copies(&copies, place);
+                self.mark(change, stored);
             }
-            Record::Appended { change, stream, partition, batch } => {
-                let stream = self.streams.entry(stream).or_default();
-                if let Some((appended, time_ms)) = stream.append(partition, batch, place) {
-                    self.note_time(time_ms);
-                    self.mark(change, Mark::Appended(appended));
+            Record::Bound { change, binding } => {
+                self.mark(change, Mark::Empty);
+                let BoundTo::Queue(queue) = binding.target;
+                self.queues.entry(queue).or_default().bindings.insert(binding.pattern);
+            }
+            Record::Unbound { change, binding } => {
+                self.mark(change, Mark::Empty);
+                let BoundTo::Queue(queue) = binding.target;
+                if let Some(queue) = self.queues.get_mut(&queue) {
+                    queue.bindings.remove(&binding.pattern);
                 }
             }
-            Record::Trimmed { stream, partition, first } => {
-                self.streams.entry(stream).or_default().trim(partition, first);
-            }
-            Record::Group { change, stream, state } => {
-                self.mark(change, Mark::Empty);
-                let stream = self.streams.entry(stream).or_default();
-                stream.groups.insert(state.id, *state);
-            }
-            Record::GroupGone { change, stream, group } => {
-                self.mark(change, Mark::Empty);
-                self.streams.entry(stream).or_default().groups.remove(&group);
-            }
-            Record::Placed { change, placed } => {
-                self.mark(change, Mark::Empty);
-                self.streams.entry(placed.stream).or_default().place(placed);
-            }
-            Record::Kept { stream, partition, batches } => {
-                self.streams.entry(stream).or_default().keep(partition, batches);
-            }
+            of_stream => self.apply_to_stream(of_stream, place),
         }
     }
 
@@ -253,11 +259,11 @@ impl Past {
         }
     }
 
-    fn note_time(&mut self, time_ms: u64) {
+    pub(super) fn note_time(&mut self, time_ms: u64) {
         self.time_ms = self.time_ms.max(time_ms);
     }
 
-    fn mark(&mut self, change: Option<Change>, mark: Mark) {
+    pub(super) fn mark(&mut self, change: Option<Change>, mark: Mark) {
         let Some(change) = change else { return };
         if let Some(session) = self.sessions.get_mut(&change.producer) {
             session.marks.advance(change.oldest);
@@ -286,23 +292,30 @@ impl Past {
         receipt
     }
 
-    fn batch(
-        &mut self,
-        change: Option<Change>,
-        sent: Vec<Sent>,
-        settled: Vec<Settled>,
-        place: Place,
-    ) {
+    fn batch_mark(&self, sent: &[Sent], settled: &[Settled], published: &[Copies]) -> Mark {
         let queues = sent.iter().map(|sent| sent.queue).chain(settled.iter().map(|s| s.queue));
-        let levels = queues.filter_map(|queue| Some(self.queues.get(&queue)?.durability()));
-        let durability = levels.max().unwrap_or(Durability::Disk);
+        let copied = published.iter().flat_map(|copies| &copies.places).map(|place| place.queue);
+        let durability = self.most_durable(queues.chain(copied));
         let first = sent.first().map_or(0, |sent| sent.message_id);
-        let receipts = Receipts { first, count: sent.len() as u32, durability };
+        Mark::Receipts(Receipts { first, count: sent.len() as u32, durability })
+    }
+
+    fn most_durable(&self, queues: impl Iterator<Item = u64>) -> Durability {
+        let levels = queues.filter_map(|queue| Some(self.queues.get(&queue)?.durability()));
+        levels.max().unwrap_or(Durability::Disk)
+    }
+
+    fn batch(&mut self, sent: Vec<Sent>, settled: Vec<Settled>, place: Place) {
         for sent in sent {
             self.store(sent, place);
         }
         settled.into_iter().for_each(|settled| self.settle(settled));
-        self.mark(change, Mark::Receipts(receipts));
+    }
+
+    fn store_copies(&mut self, copies: &Copies, place: Place) {
+        for copy in copies.each() {
+            self.store(copy, place);
+        }
     }
 
     /// A message as it stands; one of a queue in memory is kept as a whole.
@@ -433,6 +446,7 @@ impl Past {
 
     fn figures(&self, queue: &PastQueue, state: &QueueState) -> (Name, QueueInfo) {
         let mut info = QueueView::of(state);
+        info.bindings = queue.bindings.iter().cloned().collect();
         if !queue.is_memory() || self.is_closed {
             for found in queue.entries.values() {
                 info.bytes += found.entry.size();

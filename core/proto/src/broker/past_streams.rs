@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::Past;
 use crate::base::Durability;
 use crate::base::batch::BatchHeader;
 use crate::base::record::{
-    AppendedBatch, GroupState, KeptBatch, PartitionState, Place, Placed, Record, StreamState,
+    AppendedBatch, GroupState, KeptBatch, Mark, PartitionState, Place, Placed, Record, StreamState,
 };
 
 /// A stream as it was.
@@ -104,6 +105,49 @@ impl PastStream {
     pub fn keep(&mut self, number: u32, batches: Vec<KeptBatch>) {
         for batch in batches {
             self.batches.insert((number, batch.base), (batch, None));
+        }
+    }
+}
+
+impl Past {
+    /// A record about streams.
+    pub(super) fn apply_to_stream(&mut self, record: Record, place: Place) {
+        match record {
+            Record::Stream { change, state } => {
+                self.mark(change, Mark::Empty);
+                self.streams.entry(state.id).or_default().restate(*state);
+            }
+            Record::StreamGone { change, stream } => {
+                self.mark(change, Mark::Empty);
+                self.streams.remove(&stream);
+            }
+            Record::Appended { change, stream, partition, batch } => {
+                let stream = self.streams.entry(stream).or_default();
+                if let Some((appended, time_ms)) = stream.append(partition, batch, place) {
+                    self.note_time(time_ms);
+                    self.mark(change, Mark::Appended(appended));
+                }
+            }
+            Record::Trimmed { stream, partition, first } => {
+                self.streams.entry(stream).or_default().trim(partition, first);
+            }
+            Record::Group { change, stream, state } => {
+                self.mark(change, Mark::Empty);
+                let stream = self.streams.entry(stream).or_default();
+                stream.groups.insert(state.id, *state);
+            }
+            Record::GroupGone { change, stream, group } => {
+                self.mark(change, Mark::Empty);
+                self.streams.entry(stream).or_default().groups.remove(&group);
+            }
+            Record::Placed { change, placed } => {
+                self.mark(change, Mark::Empty);
+                self.streams.entry(placed.stream).or_default().place(placed);
+            }
+            Record::Kept { stream, partition, batches } => {
+                self.streams.entry(stream).or_default().keep(partition, batches);
+            }
+            other => unreachable!("{other:?} has been applied by its caller"),
         }
     }
 }

@@ -11,14 +11,16 @@
 //!
 //! Floor: broker.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::deliveries::Taker;
 use super::log::Level;
 use super::{Broker, NameId};
 use crate::base::record::{History, Listed, Place, QueueState, Stored};
 use crate::base::timers::TimerKey;
-use crate::base::{Durability, Error, Kind, Message, Name, Overflow, QueueInfo, QueueOptions};
+use crate::base::{
+    Durability, Error, Kind, Message, Name, Overflow, Pattern, QueueInfo, QueueOptions,
+};
 
 /// A queue that may have been deleted since: the key alone could name its successor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +61,10 @@ pub(super) struct Queue {
     pub consumers: u64,
     /// Receives that wait.
     pub receives: u64,
-    /// Sends that wait for room; those that have ended since are passed over.
+    /// Sends and publishes that wait for room; those that have ended since are passed over.
     pub sends: VecDeque<u64>,
+    /// Patterns that are bound to it, and where each stands among all bindings.
+    pub bindings: BTreeMap<Pattern, usize>,
     pub sends_waiting: u64,
     pub sent: u64,
     pub acknowledged: u64,
@@ -184,6 +188,7 @@ impl Queue {
             consumers: 0,
             receives: 0,
             sends: VecDeque::new(),
+            bindings: BTreeMap::new(),
             sends_waiting: 0,
             sent: 0,
             acknowledged: 0,
@@ -311,6 +316,7 @@ impl Queue {
             bytes: self.bytes,
             sends_waiting: self.sends_waiting,
             consumers: self.consumers + self.receives,
+            bindings: self.bindings.keys().cloned().collect(),
             ..QueueView::of(&self.state())
         }
     }
@@ -372,6 +378,7 @@ impl QueueView {
             ack_deadline_ms: options.ack_deadline_ms,
             ttl_ms: options.ttl_ms,
             dead_letter: options.dead_letter_of(&state.name),
+            bindings: Vec::new(),
         }
     }
 }

@@ -57,6 +57,10 @@ impl Broker {
             self.write(Level::Written, Record::Queue { change: None, state });
         }
         self.restate_streams(|_| true);
+        let bound = self.queues.iter().flat_map(|(key, _)| self.bound(key));
+        for bound in bound.collect::<Vec<_>>() {
+            self.write(Level::Written, bound);
+        }
         self.restate_sessions();
     }
 
@@ -74,6 +78,7 @@ impl Broker {
         let (aside, mut arriving) = (self.aside(), self.arriving());
         for (key, queue) in &self.queues {
             records.push(Record::Queue { change: None, state: queue.state() });
+            records.extend(self.bound(key));
             if self.is_journaled(key) {
                 let entries = self.entries(key, &aside);
                 let mut messages: Vec<_> = entries.map(|(entry, by)| listed(entry, by)).collect();
@@ -183,6 +188,7 @@ impl Broker {
                 Done::Count(count) => Mark::Count(*count),
                 Done::Receipts(receipts) => Mark::Receipts(*receipts),
                 Done::Appended(appended) => Mark::Appended(*appended),
+                Done::Stored(durability) => Mark::Stored(*durability),
             }),
         };
         let marks = marks.filter_map(|(sequence, marked)| Some((sequence, mark(marked)?)));

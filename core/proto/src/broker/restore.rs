@@ -75,6 +75,7 @@ impl Broker {
                     Mark::Count(count) => Done::Count(*count),
                     Mark::Receipts(receipts) => Done::Receipts(*receipts),
                     Mark::Appended(appended) => Done::Appended(*appended),
+                    Mark::Stored(durability) => Done::Stored(*durability),
                 }));
             }
         }
@@ -92,6 +93,7 @@ impl Broker {
         let key = made?;
         self.rename_queue(key, state.id);
         self.queues[key].restate(&state);
+        past.bindings.iter().for_each(|pattern| self.add_binding(key, pattern));
         if is_memory && !is_closed {
             self.lost = self.config.epoch;
             return Ok(());
@@ -241,6 +243,7 @@ fn is_of_memory(mark: &Mark) -> bool {
         Mark::Receipt(receipt) => receipt.durability == Durability::Memory,
         Mark::Receipts(receipts) => receipts.durability == Durability::Memory,
         Mark::Appended(appended) => appended.durability == Durability::Memory,
+        Mark::Stored(durability) => *durability == Durability::Memory,
         Mark::Empty | Mark::Count(_) => false,
     }
 }

@@ -14,7 +14,7 @@ use super::log::Level;
 use super::queues::{Entry, Queue, QueueRef};
 use super::sessions::sorted;
 use super::{Broker, Due};
-use crate::base::message::cut;
+use crate::base::message::{TOPIC_HEADER, cut};
 use crate::base::record::{DeadTo, Failure, History, Origin, Record, Returned, Why};
 use crate::base::timers::TimerKey;
 use crate::base::{Durability, HeadersBuilder, Message, Name, QueueOptions, Time, limits};
@@ -311,7 +311,7 @@ fn add_headers(message: &mut Message, origin: &Origin, history: &History) {
     let mut builder = HeadersBuilder::default();
     let properties = message.properties_mut();
     for (name, value) in properties.headers.iter() {
-        if !name.starts_with(DEAD_HEADERS) {
+        if !name.starts_with(DEAD_HEADERS) || name == TOPIC_HEADER {
             // It was a header before, and is one again.
             let _ = builder.push(name, value);
         }

@@ -9,7 +9,8 @@
 //! Floor: broker.
 
 use super::declare::no_space;
-use super::log::{Level, SessionRef, Staged};
+use super::log::{SessionRef, Staged};
+use super::publishes::Publishing;
 use super::queues::Entry;
 use super::sessions::{Confirmation, Done, Marked, Ticket};
 use super::{Broker, Due, NameId, SessionKey};
@@ -25,13 +26,18 @@ pub struct ChangeRef {
     pub(super) numbers: Change,
 }
 
-/// A send that waits for room.
+/// A send or a publish that waits for room.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    change: ChangeRef,
-    queue: usize,
-    message: Message,
-    timer: Option<TimerKey>,
+    pub change: ChangeRef,
+    /// In whose line it stands.
+    pub queue: usize,
+    /// As it is to be stored.
+    pub message: Message,
+    /// What it is besides, if it is a publish.
+    pub publishing: Option<Box<Publishing>>,
+    pub deadline: Option<Time>,
+    pub timer: Option<TimerKey>,
 }
 
 impl Broker {
@@ -101,7 +107,9 @@ impl Broker {
             Ok((queue, false)) => {
                 self.bytes += size;
                 self.mark(change, Marked::Pending);
-                self.wait_for_room(change, queue, deadline, message.to_stored());
+                let (message, publishing) = (message.to_stored(), None);
+                let timer = None;
+                self.wait_for_room(Waiting { change, queue, message, publishing, deadline, timer });
             }
         }
     }
@@ -156,22 +164,29 @@ impl Broker {
                 _ => Err(no_space()),
             };
         }
-        if self.bytes + size > limits::HUB_BYTES_MAX {
-            let detail = format!(
-                "the hub's queues in memory hold {} bytes; at most {}",
-                self.bytes,
-                limits::HUB_BYTES_MAX
-            );
-            return Err(Error::new(Kind::Full, detail));
-        }
+        self.has_memory_for(size)?;
         Ok(Room::Open)
+    }
+
+    /// Room for so many more bytes in all queues that are kept in memory.
+    pub(super) fn has_memory_for(&self, size: u64) -> Result<(), Error> {
+        if self.bytes + size <= limits::HUB_BYTES_MAX {
+            return Ok(());
+        }
+        let detail = format!(
+            "the hub's queues in memory hold {} bytes; at most {}",
+            self.bytes,
+            limits::HUB_BYTES_MAX
+        );
+        Err(Error::new(Kind::Full, detail))
     }
 
     /// Stores a message that has room.
     fn store(&mut self, now: Time, queue: usize, change: ChangeRef, message: Message) {
-        let (sent, entry) = self.take_in(now, queue, message);
-        let level = if self.is_journaled(queue) { self.queues[queue].level() } else { Level::Now };
-        if let Some(sent) = sent {
+        let message_id = self.next_message_id();
+        let entry = self.take_in(now, queue, message, message_id);
+        let level = self.level_of(queue);
+        if let Some(sent) = self.sent(now, queue, &entry) {
             self.write(level, Record::Sent { change: Some(change.numbers), sent });
         }
         let durability = self.queues[queue].durability();
@@ -182,35 +197,38 @@ impl Broker {
         self.stage(now, level, Staged::Arrive(queue, entry));
     }
 
-    /// Gives a message its place in the order, its room and its id; with what is to be written down
-    /// of it.
+    /// Gives a message its place in the order and its room.
     pub(super) fn take_in(
         &mut self,
         now: Time,
         key: usize,
         message: Message,
-    ) -> (Option<Sent>, Entry) {
+        message_id: u64,
+    ) -> Entry {
         let size = message.size() as u64;
-        let message_id = self.next_message_id();
         self.message_count += 1;
         self.count_in(key, size);
-        let is_journaled = self.is_journaled(key);
         let time_ms = self.time_ms(now);
         let queue = &mut self.queues[key];
         let sequence = queue.reserve(size);
         queue.sent += 1;
-        let sent = is_journaled.then(|| Sent {
-            queue: queue.id,
-            sequence,
-            message_id,
-            time_ms,
-            message: message.clone(),
-        });
         let mut entry = Entry::new(sequence, message_id, message);
         if queue.options.ttl_ms > 0 {
             entry.more_mut().time_ms = time_ms;
         }
-        (sent, entry)
+        entry
+    }
+
+    /// What is to be written down of a message that has just been taken in.
+    pub(super) fn sent(&self, now: Time, key: usize, entry: &Entry) -> Option<Sent> {
+        let message = entry.message.as_ref().filter(|_| self.is_journaled(key))?;
+        Some(Sent {
+            queue: self.queues[key].id,
+            sequence: entry.sequence,
+            message_id: entry.message_id,
+            time_ms: self.time_ms(now),
+            message: message.clone(),
+        })
     }
 
     /// The id of the message that is taken in next; ids follow each other without a gap.
@@ -218,19 +236,14 @@ impl Broker {
         (self.config.epoch << 40) + self.message_count + 1
     }
 
-    fn wait_for_room(
-        &mut self,
-        change: ChangeRef,
-        queue: usize,
-        deadline: Option<Time>,
-        message: Message,
-    ) {
-        let waiting = Waiting { change, queue, message, timer: None };
+    /// It stands in its queue's line from now on; its bytes are counted already.
+    pub(super) fn wait_for_room(&mut self, waiting: Waiting) {
+        let Waiting { change, queue, deadline, .. } = waiting;
         let token = match self.sends.insert(waiting) {
             Ok(token) => token,
             Err(waiting) => {
                 self.bytes -= waiting.message.size() as u64;
-                return self.refuse(change, self.queues[queue].full());
+                return self.refuse_waiting(&waiting, self.queues[queue].full());
             }
         };
         if let Some(at) = deadline {
@@ -254,7 +267,7 @@ impl Broker {
                     return;
                 }
                 if let Some(waiting) = self.end_waiting_send(token, None) {
-                    self.store(now, queue, waiting.change, waiting.message);
+                    self.go_on(now, waiting);
                 }
             }
             // The line may have been taken up while the send was delivered on.
@@ -263,6 +276,20 @@ impl Broker {
                 line.pop_front();
             }
         }
+    }
+
+    /// The queue has room for what waits first.
+    fn go_on(&mut self, now: Time, waiting: Waiting) {
+        let queue = waiting.queue;
+        match waiting.publishing {
+            None => self.store(now, queue, waiting.change, waiting.message),
+            Some(_) => self.publish_waiting(now, waiting, Some(queue)),
+        }
+    }
+
+    fn refuse_waiting(&mut self, waiting: &Waiting, error: Error) {
+        let again = waiting.publishing.as_ref().is_some_and(|publishing| publishing.again);
+        self.refuse_publish(waiting.change, again, error);
     }
 
     /// The send's deadline has come.
@@ -310,7 +337,7 @@ impl Broker {
             queue.sends.retain(|token| self.sends.get(*token).is_some());
         }
         if let Some(error) = error {
-            self.refuse(waiting.change, error);
+            self.refuse_waiting(&waiting, error);
         }
         Some(waiting)
     }

@@ -16,7 +16,7 @@ use super::{Broker, Due, Effect, Map, Set};
 use crate::base::record::{AppendedBatch, Process, Receipts, Record, SessionState};
 use crate::base::sequence::Marks;
 use crate::base::timers::TimerKey;
-use crate::base::{Appended, Error, Kind, Outcome, Receipt, Time, limits};
+use crate::base::{Appended, Durability, Error, Kind, Outcome, Receipt, Time, limits};
 
 /// Names a session while it lasts; used again after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,12 +65,14 @@ pub(super) enum Done {
     Count(u64),
     Receipts(Receipts),
     Appended(AppendedBatch),
+    /// A publish, stored with this durability.
+    Stored(Durability),
 }
 
 impl From<Done> for Outcome {
     fn from(done: Done) -> Outcome {
         match done {
-            Done::Empty => Outcome::Empty,
+            Done::Empty | Done::Stored(_) => Outcome::Empty,
             Done::Receipt(receipt) => Outcome::Receipt(receipt),
             Done::Count(count) => Outcome::Count(count),
             Done::Receipts(receipts) => Outcome::Receipts(receipts.each()),
@@ -94,7 +96,7 @@ pub(super) enum Ticket {
     Receive(usize),
     /// A receive whose message is held.
     Received,
-    /// A send that waits for room.
+    /// A send or publish that waits for room.
     Send(u64),
     /// An append that waits for the disk.
     Append(u64),

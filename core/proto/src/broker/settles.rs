@@ -1,23 +1,13 @@
-//! Verdicts on messages that are held, their leases, and batches.
+//! Verdicts on messages that are held, and their leases.
 //!
 //! Floor: broker.
 
-use super::log::{Level, Staged};
-use super::queues::Entry;
+use super::log::Level;
 use super::sends::ChangeRef;
-use super::sessions::{Confirmation, Done, Marked};
-use super::{Broker, Due, NameId, SessionKey};
-use crate::base::record::{Receipts, Record, Room, Sent, Settled, Why};
-use crate::base::{Durability, Error, Kind, Message, Outcome, Time, Verdict, limits};
-
-/// One part of a batch.
-#[derive(Clone, Debug)]
-pub enum Part {
-    /// Puts a message into a queue.
-    Send(NameId, Message),
-    /// A verdict on a delivery, and why.
-    Settle(u64, Verdict, String),
-}
+use super::sessions::Done;
+use super::{Broker, Due, SessionKey};
+use crate::base::record::{Record, Room, Settled, Why};
+use crate::base::{Error, Kind, Outcome, Time, Verdict, limits};
 
 impl Broker {
     /// A verdict on a held message.
@@ -48,7 +38,7 @@ impl Broker {
     }
 
     /// The queue of a message on which the session may give a verdict.
-    fn may_settle(&self, session: SessionKey, token: u64) -> Result<usize, Error> {
+    pub(super) fn may_settle(&self, session: SessionKey, token: u64) -> Result<usize, Error> {
         let held = self.held.get(token).filter(|held| held.session == session);
         let Some(held) = held else {
             let detail = "the session does not hold this delivery (any more)";
@@ -62,7 +52,13 @@ impl Broker {
     }
 
     /// What is to be written down of a verdict. Makes the dead-letter queue if it is needed.
-    fn settled(&mut self, now: Time, token: u64, verdict: Verdict, reason: String) -> Settled {
+    pub(super) fn settled(
+        &mut self,
+        now: Time,
+        token: u64,
+        verdict: Verdict,
+        reason: String,
+    ) -> Settled {
         let held = self.held.get(token).expect("looked up before");
         let (key, sequence, failures) = (held.queue.key, held.entry.sequence, held.entry.failures);
         let is_dead = match verdict {
@@ -76,7 +72,7 @@ impl Broker {
     }
 
     /// A verdict takes effect.
-    fn apply_verdict(&mut self, now: Time, token: u64, settled: Settled) {
+    pub(super) fn apply_verdict(&mut self, now: Time, token: u64, settled: Settled) {
         let Some(held) = self.take_held(token) else { return };
         let (key, mut entry) = (held.queue.key, held.entry);
         let was_alone = std::mem::replace(&mut entry.suspect, false);
@@ -164,102 +160,5 @@ impl Broker {
             return self.set_lease(now.plus(late), token);
         }
         self.take_back(now, token, Why::Late);
-    }
-
-    /// Several sends and verdicts, all or none.
-    pub fn batch(&mut self, now: Time, change: ChangeRef, parts: &[Part]) {
-        match self.check_batch(change, parts) {
-            Ok(level) => self.apply_batch(now, change, parts, level),
-            Err(error) => self.refuse(change, error),
-        }
-    }
-
-    /// Reserves nothing: whatever is found here still holds when the batch is applied, at once.
-    fn check_batch(&self, change: ChangeRef, parts: &[Part]) -> Result<Level, Error> {
-        let mut sums = super::Map::<usize, (u64, u64)>::default();
-        let mut tokens = super::Set::<u64>::default();
-        let mut levels = (Level::Durable, Level::Now);
-        for (at, part) in parts.iter().enumerate() {
-            let named = |error: Error| {
-                let detail = format!("part {at} of the batch: {}", error.detail());
-                Error::new(error.kind(), detail)
-            };
-            let queue = match part {
-                Part::Send(name, message) => {
-                    let queue = self.find_queue(*name).map_err(named)?;
-                    let sum = sums.entry(queue).or_default();
-                    self.has_room_for(queue, *sum, message.size() as u64).map_err(named)?;
-                    (sum.0, sum.1) = (sum.0 + 1, sum.1 + message.size() as u64);
-                    queue
-                }
-                Part::Settle(token, ..) if !tokens.insert(*token) => {
-                    let error = Error::new(Kind::Stale, "the delivery is settled twice");
-                    return Err(named(error));
-                }
-                Part::Settle(token, ..) => {
-                    self.may_settle(change.session.key, *token).map_err(named)?
-                }
-            };
-            let level = self.level_of(queue);
-            levels = (levels.0.min(level), levels.1.max(level));
-            if levels.0 == Level::Now && levels.1 > Level::Now {
-                let detail = "a queue in memory and one on disk can't be in one batch";
-                return Err(named(Error::new(Kind::Unsupported, detail)));
-            }
-        }
-        Ok(levels.1)
-    }
-
-    /// Room for one more message, after others that the same batch brings.
-    fn has_room_for(&self, key: usize, before: (u64, u64), size: u64) -> Result<(), Error> {
-        let room = self.room_for(key, size)?;
-        let queue = &self.queues[key];
-        let fits = queue.length + before.0 < queue.options.length_max
-            && queue.bytes + before.1 + size <= queue.options.bytes_max;
-        if fits && queue.sends_waiting == 0 && room == Room::Open {
-            return Ok(());
-        }
-        Err(queue.full())
-    }
-
-    fn apply_batch(&mut self, now: Time, change: ChangeRef, parts: &[Part], level: Level) {
-        let (mut sent, mut settled) = (Vec::<Sent>::new(), Vec::<Settled>::new());
-        let (mut entries, mut verdicts) = (Vec::<(usize, Entry)>::new(), Vec::new());
-        let durability = match level {
-            Level::Now => Durability::Memory,
-            Level::Written => Durability::Os,
-            Level::Durable => Durability::Disk,
-        };
-        let first = self.next_message_id();
-        for part in parts {
-            match part {
-                Part::Send(name, message) => {
-                    let Ok(queue) = self.find_queue(*name) else { continue };
-                    let (written, entry) = self.take_in(now, queue, message.to_stored());
-                    sent.extend(written);
-                    entries.push((queue, entry));
-                }
-                Part::Settle(token, verdict, reason) => {
-                    let verdict = self.settled(now, *token, *verdict, reason.clone());
-                    verdicts.push((*token, verdict.clone()));
-                    settled.push(verdict);
-                }
-            }
-        }
-        if level > Level::Now {
-            let by = Some(change.numbers);
-            self.write(level, Record::Batch { change: by, sent, settled });
-        }
-        let count = entries.len() as u32;
-        let outcome = Done::Receipts(Receipts { first, count, durability });
-        self.mark(change, Marked::Logged(outcome.clone()));
-        self.stage(now, level, Staged::Confirm(Confirmation { change, outcome }));
-        for (queue, entry) in entries {
-            let queue = self.queue_ref(queue);
-            self.stage(now, level, Staged::Arrive(queue, entry));
-        }
-        for (token, verdict) in verdicts {
-            self.apply_verdict(now, token, verdict);
-        }
     }
 }

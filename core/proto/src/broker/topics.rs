@@ -15,8 +15,8 @@ use super::registrations::Role;
 use super::trie::Trie;
 use super::{Broker, Effect, SessionKey};
 use crate::base::command::within;
-use crate::base::pattern::{Pattern, check_topic};
-use crate::base::{Error, Kind, Message, Name, Outcome, Published, Time, Untaken, limits};
+use crate::base::pattern::Pattern;
+use crate::base::{Error, Message, Name, Published, Time, Untaken, limits};
 
 /// Whose messages match a pattern.
 #[derive(Debug)]
@@ -62,27 +62,20 @@ pub struct Subscribing {
 }
 
 impl Broker {
-    /// Gives a message to every subscription that matches.
-    pub fn publish(
-        &mut self,
-        now: Time,
-        (session, ticket): (SessionKey, u64),
-        topic: &Name,
-        deadline: Option<Time>,
-        message: &Message,
-    ) {
-        let late = || Error::new(Kind::Expired, "the time ran out on the way to the hub");
-        let done = match check_topic(topic) {
-            Ok(()) if deadline.is_some_and(|at| at <= now) => Err(late()),
-            checked => checked,
-        };
-        if done.is_ok() {
-            self.spread(topic, message);
+    /// A message that subscribers may have got from an earlier host: none gets it here, and each is
+    /// told that it may have missed one.
+    pub(super) fn pass_over(&mut self, topic: &Name) {
+        let mut found = std::mem::take(&mut self.topics.found);
+        self.topics.trie.matches(topic.as_str(), &mut found);
+        for key in found.drain(..) {
+            let subscription = &mut self.topics.subscriptions[key];
+            subscription.number = subscription.number.wrapping_add(1);
         }
-        self.result(session, ticket, done.map(|()| Outcome::Empty));
+        self.topics.found = found;
     }
 
-    fn spread(&mut self, topic: &Name, message: &Message) {
+    /// Gives a message to every subscription that matches.
+    pub(super) fn spread(&mut self, topic: &Name, message: &Message) {
         let mut found = std::mem::take(&mut self.topics.found);
         self.topics.trie.matches(topic.as_str(), &mut found);
         // One copy for all that have to wait, so that none keeps a whole read buffer in memory.

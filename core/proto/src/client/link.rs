@@ -235,7 +235,6 @@ impl Client {
 
     /// Says what the program holds and has open, and everything that has no verdict yet.
     fn say_again(&mut self, now: Time, requests: &[u64]) {
-        self.end_publishes(now);
         self.write_held(now, HeldKind::Deliveries, &self.held.tokens());
         self.write_held(now, HeldKind::Requests, requests);
         let mut open = self.written_tickets();

@@ -7,8 +7,11 @@ use bytes::Bytes;
 
 use crate::base::stream::Committing;
 use crate::base::timers::TimerKey;
-use crate::base::{Command, Error, Id, Kind, Name, Outcome, Part, Time, Verdict, limits};
-use crate::wire::{Append, BatchPart, Change, Frame, NameRef, Reset};
+use crate::base::{Command, Error, Id, Kind, Name, Outcome, Part, Pattern, Target, Time};
+use crate::base::{Verdict, limits};
+use crate::wire::{
+    Append, BatchPart, Binding, Change, Frame, NameRef, Publishing, Reset, TargetKind,
+};
 
 /// Tickets from here on are the client's own.
 pub(super) const OWN_TICKET_FIRST: Id = 1 << 63;
@@ -22,6 +25,8 @@ pub(super) struct Pending {
     timer: Option<TimerKey>,
     /// Its frame has been written to a connection of this session.
     written: bool,
+    /// The host to which it was first written.
+    first_epoch: Option<u64>,
     sequence: Option<u64>,
     /// A record goes with this batch; 0 until it is packed.
     pub part_of: Option<Id>,
@@ -53,6 +58,7 @@ impl Pending {
             deadline,
             timer: None,
             written: false,
+            first_epoch: None,
             sequence: None,
             part_of: None,
             sealed: None,
@@ -77,7 +83,6 @@ impl Pending {
                 | Command::Extend { .. }
                 | Command::Peek { .. }
                 | Command::List { .. }
-                | Command::Publish { .. }
                 | Command::InspectStream { .. }
                 | Command::ListStreams { .. }
                 | Command::Groups { .. }
@@ -162,6 +167,8 @@ impl Client {
             sequence: pending.sequence.unwrap_or(0),
             oldest: self.changes.front().map_or(0, |(oldest, _)| *oldest),
         };
+        let epoch = self.hub.map_or(0, |hub| hub.epoch);
+        let again = *pending.first_epoch.get_or_insert(epoch) != epoch;
         let clock = self.clock(now);
         match &pending.command {
             Command::Call { service, message } => {
@@ -187,7 +194,7 @@ impl Client {
                 self.outbox.push(&Frame::Append { ticket: id, change, name, append }, clock);
             }
             command => {
-                let frame = self.frame(now, id, command, (change, pending.deadline));
+                let frame = self.frame(now, id, command, (change, pending.deadline, again));
                 self.outbox.push(&frame, clock);
             }
         }
@@ -199,7 +206,7 @@ impl Client {
         now: Time,
         ticket: Id,
         command: &Command,
-        (change, deadline): (Change, Option<Time>),
+        (change, deadline, again): (Change, Option<Time>, bool),
     ) -> Frame {
         match command {
             Command::Receive { queue } => {
@@ -226,7 +233,7 @@ impl Client {
             }
             Command::Batch { parts } => {
                 let parts = parts.iter().map(|part| self.batch_part(now, part)).collect();
-                Frame::Batch { ticket, change, parts }
+                Frame::Batch { ticket, change, again, parts }
             }
             Command::Extend { delivery, ms } => {
                 Frame::Extend { ticket, delivery: *delivery, ms: *ms }
@@ -268,10 +275,24 @@ impl Client {
             Command::ListStreams { after } => Frame::ListStreams { ticket, after: after.clone() },
             Command::List { after } => Frame::List { ticket, after: after.clone() },
             Command::Publish { topic, message } => {
-                Frame::Publish { ticket, topic: topic.clone(), deadline, message: message.clone() }
+                let (topic, message) = (topic.clone(), message.clone());
+                let publishing = Publishing { topic, deadline, message, again };
+                Frame::Publish { ticket, change, publishing }
+            }
+            Command::Bind { pattern, target } => {
+                Frame::Bind { ticket, change, binding: self.binding(now, pattern, target) }
+            }
+            Command::Unbind { pattern, target } => {
+                Frame::Unbind { ticket, change, binding: self.binding(now, pattern, target) }
             }
             other => unreachable!("{other:?} is written elsewhere"),
         }
+    }
+
+    fn binding(&mut self, now: Time, pattern: &Pattern, target: &Target) -> Binding {
+        let Target::Queue(name) = target;
+        let name = self.name_ref(now, name);
+        Binding { kind: TargetKind::Queue, name, pattern: pattern.clone() }
     }
 
     fn batch_part(&mut self, now: Time, part: &Part) -> BatchPart {
@@ -281,6 +302,9 @@ impl Client {
             }
             Part::Settle { delivery, verdict, reason } => {
                 BatchPart::Settle { delivery: *delivery, verdict: *verdict, reason: reason.clone() }
+            }
+            Part::Publish { topic, message } => {
+                BatchPart::Publish { topic: topic.clone(), message: message.clone() }
             }
         }
     }
@@ -454,20 +478,9 @@ impl Client {
 
     /// Another host goes on with the session: calls that were written have an unknown end.
     pub(super) fn end_calls(&mut self, now: Time, error: &Error) {
-        self.end_those(now, error, |command| matches!(command, Command::Call { .. }));
-    }
-
-    /// The session goes on over a new connection: nobody knows what was published, and none of it
-    /// may be published twice.
-    pub(super) fn end_publishes(&mut self, now: Time) {
-        let detail = "the connection broke before the hub had said that it was published";
-        let error = Error::new(Kind::Indeterminate, detail);
-        self.end_those(now, &error, |command| matches!(command, Command::Publish { .. }));
-    }
-
-    fn end_those(&mut self, now: Time, error: &Error, is_one: impl Fn(&Command) -> bool) {
         for id in self.written_tickets() {
-            if self.pending.get(&id).is_some_and(|pending| is_one(&pending.command)) {
+            let command = self.pending.get(&id).map(|pending| &pending.command);
+            if matches!(command, Some(Command::Call { .. })) {
                 self.give_up(now, id, error);
             }
         }
@@ -492,7 +505,7 @@ pub(super) fn settled_by(command: &Command) -> impl Iterator<Item = u64> {
     };
     let several = several.iter().filter_map(|part| match part {
         Part::Settle { delivery, .. } => Some(*delivery),
-        Part::Send { .. } => None,
+        Part::Send { .. } | Part::Publish { .. } => None,
     });
     one.into_iter().chain(several)
 }

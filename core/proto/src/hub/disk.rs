@@ -8,7 +8,7 @@
 use bytes::Bytes;
 
 use super::{Config, Hub, SessionId};
-use crate::base::record::{Place, Position, Process, Record};
+use crate::base::record::{Copies, Place, Position, Process, Record};
 use crate::base::{Error, Kind, Time};
 use crate::broker::{self, Broker, Fetched, Past, Restored};
 use crate::journal::{self, Effect, Journal, Source};
@@ -245,11 +245,19 @@ impl Hub {
     }
 }
 
+fn copies_size(copies: &Copies) -> u64 {
+    copies.message.size() as u64 + 256 + 24 * copies.places.len() as u64
+}
+
 /// Bytes that the tail will take, roughly.
 fn tail_size(tail: &[Record]) -> u64 {
     let size = |record: &Record| match record {
         Record::Sent { sent, .. } => sent.message.size() as u64 + 256,
-        Record::Batch { sent, .. } => sent.iter().map(|s| s.message.size() as u64 + 256).sum(),
+        Record::Batch { sent, published, .. } => {
+            let sent = sent.iter().map(|sent| sent.message.size() as u64 + 256);
+            sent.chain(published.iter().map(copies_size)).sum()
+        }
+        Record::Published { copies, .. } => copies_size(copies),
         Record::Moved(stored) => stored.sent.message.size() as u64 + 1024,
         Record::Appended { batch, .. } => batch.len() as u64 + 256,
         _ => 256,

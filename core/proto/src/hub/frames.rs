@@ -4,12 +4,12 @@
 
 use super::{Connection, Hub, Peer, PortId};
 use crate::base::{Error, Kind, Time, limits};
+use crate::broker::Subscribing;
 use crate::broker::{
-    Appending, ChangeRef, Instance, NameId, Opening, Part, SessionId, SessionKey, Subscribing,
+    ChangeRef, Instance, NameId, Opening, Part, Publishing, SessionId, SessionKey,
 };
-use crate::wire::{
-    self, Append, BatchPart, Change, Frame, HeldKind, Hello, Malformed, NameRef, Welcome,
-};
+use crate::wire::{self, BatchPart, Change, Frame, HeldKind, Hello, Malformed, NameRef};
+use crate::wire::{TargetKind, Welcome};
 
 impl Hub {
     pub(super) fn handle_frame(&mut self, now: Time, port: PortId, frame: Frame) {
@@ -134,7 +134,7 @@ impl Hub {
         self.close(now, port, None);
     }
 
-    fn name(&self, port: PortId, name: NameRef) -> Result<NameId, Malformed> {
+    pub(super) fn name(&self, port: PortId, name: NameRef) -> Result<NameId, Malformed> {
         self.connections[port.0].port.name(name)
     }
 
@@ -183,21 +183,9 @@ impl Hub {
             Frame::Held { last, what, tokens } => {
                 self.held(now, port, session, (last, what, tokens))?;
             }
-            Frame::Publish { ticket, topic, deadline, message } => {
-                self.broker.publish(now, (session, ticket), &topic, deadline, &message);
-            }
             Frame::Taken { id, taken } => self.broker.taken(now, session, id, taken),
-            Frame::InspectStream { ticket, name } => {
-                let result = self.broker.inspect_stream(self.name(port, name)?);
-                self.push(now, port, &super::effects::result_frame(ticket, result, false));
-            }
-            Frame::ListGroups { ticket, name } => {
-                let result = self.broker.groups(self.name(port, name)?);
-                self.push(now, port, &super::effects::result_frame(ticket, result, false));
-            }
-            Frame::ListStreams { ticket, after } => {
-                let streams = self.broker.list_streams(after.as_ref());
-                self.push(now, port, &super::effects::result_frame(ticket, Ok(streams), false));
+            Frame::InspectStream { .. } | Frame::ListStreams { .. } | Frame::ListGroups { .. } => {
+                return self.look_at_streams(now, port, frame);
             }
             Frame::Serve { .. }
             | Frame::Read { .. }
@@ -266,10 +254,17 @@ impl Hub {
                     self.broker.settle(now, change, delivery, (verdict, reason));
                 }
             }
-            Frame::Batch { ticket, change, parts } => {
+            Frame::Publish { ticket, change, publishing } => {
+                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
+                    let wire::Publishing { topic, deadline, message, again } = publishing;
+                    let publishing = Publishing { topic, message, again };
+                    self.broker.publish(now, change, &publishing, deadline);
+                }
+            }
+            Frame::Batch { ticket, change, again, parts } => {
                 let parts = self.batch_parts(port, parts)?;
                 if let Some(change) = self.begin(now, port, session, (ticket, change))? {
-                    self.broker.batch(now, change, &parts);
+                    self.broker.batch(now, change, &parts, again);
                 }
             }
             Frame::Declare { ticket, change, name, options } => {
@@ -290,58 +285,29 @@ impl Hub {
                     self.broker.purge(now, change, name);
                 }
             }
-            frame => return self.change_stream(now, port, session, frame),
+            frame => return self.change_bindings(now, port, session, frame),
         }
         Ok(())
     }
 
-    fn change_stream(
+    fn change_bindings(
         &mut self,
         now: Time,
         port: PortId,
         session: SessionKey,
         frame: Frame,
     ) -> Result<(), Malformed> {
-        match frame {
-            Frame::DeclareStream { ticket, change, name, options } => {
-                let name = self.name(port, name)?;
-                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
-                    self.broker.declare_stream(now, change, name, &options);
-                }
-            }
-            Frame::DeleteStream { ticket, change, name } => {
-                let name = self.name(port, name)?;
-                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
-                    self.broker.delete_stream(now, change, name);
-                }
-            }
-            Frame::Commit { ticket, change, committing } => {
-                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
-                    self.broker.commit_place(now, change, committing);
-                }
-            }
-            Frame::ResetGroup { ticket, change, name, reset } => {
-                let name = self.name(port, name)?;
-                let reset = (&reset.group, reset.partition, reset.start);
-                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
-                    self.broker.reset_group(now, change, name, reset);
-                }
-            }
-            Frame::DeleteGroup { ticket, change, name, group } => {
-                let name = self.name(port, name)?;
-                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
-                    self.broker.delete_group(now, change, name, &group);
-                }
-            }
-            Frame::Append { ticket, change, name, append } => {
-                let name = self.name(port, name)?;
-                let Append { deadline, partition, partitions, expect, batch } = *append;
-                let append = Appending { partition, partitions, expect, deadline, batch };
-                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
-                    self.broker.append(now, change, name, append);
-                }
-            }
-            _ => return Err(Malformed::new("a frame that only a hub sends")),
+        let (is_bound, ticket, change, binding) = match frame {
+            Frame::Bind { ticket, change, binding } => (true, ticket, change, binding),
+            Frame::Unbind { ticket, change, binding } => (false, ticket, change, binding),
+            frame => return self.change_streams(now, port, session, frame),
+        };
+        let wire::Binding { kind: TargetKind::Queue, name, pattern } = binding;
+        let name = self.name(port, name)?;
+        match self.begin(now, port, session, (ticket, change))? {
+            Some(change) if is_bound => self.broker.bind(now, change, name, &pattern),
+            Some(change) => self.broker.unbind(now, change, name, &pattern),
+            None => {}
         }
         Ok(())
     }
@@ -353,13 +319,14 @@ impl Hub {
                 BatchPart::Settle { delivery, verdict, reason } => {
                     Part::Settle(delivery, verdict, reason)
                 }
+                BatchPart::Publish { topic, message } => Part::Publish(topic, message),
             })
         };
         parts.into_iter().map(part).collect()
     }
 
     /// `None` for a repeat, and for a change that was refused here.
-    fn begin(
+    pub(super) fn begin(
         &mut self,
         now: Time,
         port: PortId,

@@ -13,6 +13,7 @@
 mod disk;
 mod effects;
 mod frames;
+mod streams;
 
 use std::collections::VecDeque;
 

@@ -5,14 +5,17 @@
 
 use bytes::{Buf, Bytes};
 
+use super::encode::BOUND_TO_QUEUE;
 use crate::base::batch::check_stamped;
 use crate::base::record::{
-    AppendedBatch, Change, DeadTo, Delivered, Failure, GroupState, History, Holder, KeptBatch,
-    Listed, ListedMore, Mark, Origin, PartitionState, Place, PlaceState, Placed, Process,
-    QueueState, Receipts, Record, Returned, Sent, SessionState, Settled, Stored, StreamState, Why,
+    AppendedBatch, Binding, BoundTo, Change, Copies, CopyPlace, DeadTo, Delivered, Failure,
+    GroupState, History, Holder, KeptBatch, Listed, ListedMore, Mark, Origin, PartitionState,
+    Place, PlaceState, Placed, Process, QueueState, Receipts, Record, Returned, Sent, SessionState,
+    Settled, Stored, StreamState, Why,
 };
 use crate::base::{
-    Durability, Headers, Message, Name, Overflow, Properties, QueueOptions, Receipt, StreamOptions,
+    Durability, Headers, Message, Name, Overflow, Pattern, Properties, QueueOptions, Receipt,
+    StreamOptions,
 };
 use crate::base::{Trace, Verdict};
 
@@ -55,7 +58,7 @@ impl Reader {
             }),
             9 => Record::Settled { change: self.change()?, settled: self.settled()? },
             10 => Record::Returned(self.returned()?),
-            11 => self.batch()?,
+            11 => self.batch(false)?,
             12 => Record::Moved(Box::new(self.stored()?)),
             13 => Record::Session(Box::new(self.session()?)),
             14 => Record::SessionGone { session: self.u64()? },
@@ -92,6 +95,10 @@ impl Reader {
                 group: self.u64()?,
             },
             39 => Record::Placed { change: self.change()?, placed: self.placed()? },
+            20 => Record::Bound { change: self.change()?, binding: self.binding()? },
+            21 => Record::Unbound { change: self.change()?, binding: self.binding()? },
+            22 => Record::Published { change: self.change()?, copies: self.copies()? },
+            23 => self.batch(true)?,
             _ => return None,
         })
     }
@@ -131,14 +138,32 @@ impl Reader {
         Some(KeptBatch { base, span, size, time_ms, place: self.place()? })
     }
 
-    fn batch(&mut self) -> Option<Record> {
+    fn batch(&mut self, publishes: bool) -> Option<Record> {
         let change = self.change()?;
         let (sent, settled) = (self.u32()?, self.u32()?);
-        Some(Record::Batch {
-            change,
-            sent: (0..sent).map(|_| self.sent()).collect::<Option<_>>()?,
-            settled: (0..settled).map(|_| self.settled()).collect::<Option<_>>()?,
-        })
+        let sent = (0..sent).map(|_| self.sent()).collect::<Option<_>>()?;
+        let settled = (0..settled).map(|_| self.settled()).collect::<Option<_>>()?;
+        let published = if publishes { self.u32()? } else { 0 };
+        let published = (0..published).map(|_| self.copies()).collect::<Option<_>>()?;
+        Some(Record::Batch { change, sent, settled, published })
+    }
+
+    fn binding(&mut self) -> Option<Binding> {
+        let target = match self.u8()? {
+            BOUND_TO_QUEUE => BoundTo::Queue(self.u64()?),
+            _ => return None,
+        };
+        Some(Binding { target, pattern: Pattern::parse(&self.text()?).ok()? })
+    }
+
+    fn copies(&mut self) -> Option<Copies> {
+        let (time_ms, count) = (self.u64()?, self.u32()?);
+        let place = |reader: &mut Self| {
+            let (queue, sequence, message_id) = (reader.u64()?, reader.u64()?, reader.u64()?);
+            Some(CopyPlace { queue, sequence, message_id })
+        };
+        let places = (0..count).map(|_| place(self)).collect::<Option<_>>()?;
+        Some(Copies { time_ms, places, message: self.message()? })
     }
 
     fn take(&mut self, size: usize) -> Option<Bytes> {
@@ -398,7 +423,8 @@ impl Reader {
                 let (first, count) = (self.u64()?, self.u32()?);
                 Mark::Receipts(Receipts { first, count, durability: self.durability()? })
             }
-            4 => {
+            4 => Mark::Stored(self.durability()?),
+            5 => {
                 let (partition, base) = (self.u32()?, self.u64()?);
                 Mark::Appended(AppendedBatch { partition, base, durability: self.durability()? })
             }

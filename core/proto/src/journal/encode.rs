@@ -5,10 +5,14 @@
 use bytes::{BufMut, BytesMut};
 
 use crate::base::record::{
-    Change, DeadTo, Delivered, History, Holder, KeptBatch, Listed, Mark, PlaceState, Placed,
-    QueueState, Record, Returned, Sent, SessionState, Settled, Stored, StreamState,
+    Binding, BoundTo, Change, Copies, DeadTo, Delivered, History, Holder, KeptBatch, Listed, Mark,
+    PlaceState, Placed, QueueState, Record, Returned, Sent, SessionState, Settled, Stored,
+    StreamState,
 };
 use crate::base::{Message, QueueOptions, Receipt};
+
+/// A pattern is bound to a queue.
+pub(super) const BOUND_TO_QUEUE: u8 = 1;
 
 /// The kind of frame that a record makes.
 pub fn kind(record: &Record) -> u8 {
@@ -23,7 +27,8 @@ pub fn kind(record: &Record) -> u8 {
         Record::Delivered(_) => 8,
         Record::Settled { .. } => 9,
         Record::Returned(_) => 10,
-        Record::Batch { .. } => 11,
+        Record::Batch { published, .. } if published.is_empty() => 11,
+        Record::Batch { .. } => 23,
         Record::Moved(_) => 12,
         Record::Session(_) => 13,
         Record::SessionGone { .. } => 14,
@@ -37,6 +42,9 @@ pub fn kind(record: &Record) -> u8 {
         Record::Group { .. } => 37,
         Record::GroupGone { .. } => 38,
         Record::Placed { .. } => 39,
+        Record::Bound { .. } => 20,
+        Record::Unbound { .. } => 21,
+        Record::Published { .. } => 22,
     }
 }
 
@@ -71,12 +79,16 @@ pub fn encode(record: &Record, out: &mut BytesMut) {
             settled(what, out);
         }
         Record::Returned(what) => returned(what, out),
-        Record::Batch { change: by, sent: all, settled: verdicts } => {
+        Record::Batch { change: by, sent: all, settled: verdicts, published } => {
             change(*by, out);
             out.put_u32_le(all.len() as u32);
             out.put_u32_le(verdicts.len() as u32);
             all.iter().for_each(|what| sent(what, out));
             verdicts.iter().for_each(|what| settled(what, out));
+            if !published.is_empty() {
+                out.put_u32_le(published.len() as u32);
+                published.iter().for_each(|what| copies(what, out));
+            }
         }
         Record::Moved(what) => stored(what, out),
         Record::Session(what) => session(what, out),
@@ -87,8 +99,34 @@ pub fn encode(record: &Record, out: &mut BytesMut) {
             out.put_u32_le(messages.len() as u32);
             messages.iter().for_each(|message| listed(message, out));
         }
+        Record::Bound { change: by, binding: of } | Record::Unbound { change: by, binding: of } => {
+            change(*by, out);
+            binding(of, out);
+        }
+        Record::Published { change: by, copies: what } => {
+            change(*by, out);
+            copies(what, out);
+        }
         of_streams => stream_record(of_streams, out),
     }
+}
+
+fn binding(binding: &Binding, out: &mut BytesMut) {
+    let BoundTo::Queue(queue) = binding.target;
+    out.put_u8(BOUND_TO_QUEUE);
+    out.put_u64_le(queue);
+    text(binding.pattern.as_str(), out);
+}
+
+fn copies(copies: &Copies, out: &mut BytesMut) {
+    out.put_u64_le(copies.time_ms);
+    out.put_u32_le(copies.places.len() as u32);
+    for place in &copies.places {
+        out.put_u64_le(place.queue);
+        out.put_u64_le(place.sequence);
+        out.put_u64_le(place.message_id);
+    }
+    message(&copies.message, out);
 }
 
 fn stream_record(record: &Record, out: &mut BytesMut) {
@@ -361,8 +399,12 @@ fn session(state: &SessionState, out: &mut BytesMut) {
                 out.put_u32_le(receipts.count);
                 out.put_u8(receipts.durability as u8);
             }
-            Mark::Appended(appended) => {
+            Mark::Stored(durability) => {
                 out.put_u8(4);
+                out.put_u8(*durability as u8);
+            }
+            Mark::Appended(appended) => {
+                out.put_u8(5);
                 out.put_u32_le(appended.partition);
                 out.put_u64_le(appended.base);
                 out.put_u8(appended.durability as u8);

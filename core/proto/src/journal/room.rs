@@ -81,7 +81,7 @@ impl Journal {
     fn spare(&self) -> u64 {
         let (mut most, mut excess) = (0, 0);
         for segment in &self.segments {
-            let (count, bytes) = segment.live;
+            let (count, bytes) = (segment.live.0, segment.live_bytes());
             let needed = count * VERDICT_SIZE;
             // A segment goes when all before it are gone, and only then gives its room back.
             most = needed.max(most);

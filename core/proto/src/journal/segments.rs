@@ -25,6 +25,12 @@ impl Segment {
         Segment { number, first, size, used: 0, groups: 0, live: (0, 0) }
     }
 
+    /// Bytes of messages in it that are still needed: copies that share a record count more than
+    /// they take.
+    pub(super) fn live_bytes(&self) -> u64 {
+        self.live.1.min(self.used)
+    }
+
     pub(super) fn remaining(&self) -> u64 {
         self.size.saturating_sub(self.used)
     }
@@ -74,7 +80,7 @@ impl Journal {
     pub fn sparse(&self) -> Option<u32> {
         let oldest = self.segments.front().filter(|oldest| oldest.number < self.restated)?;
         let used: u64 = self.segments.iter().map(|segment| segment.used).sum();
-        let live: u64 = self.segments.iter().map(|segment| segment.live.1).sum();
+        let live: u64 = self.segments.iter().map(Segment::live_bytes).sum();
         let garbage = used.saturating_sub(live);
         let sparse = garbage > live.max(self.config.sizes.garbage_min) && self.room() == Room::Open;
         (sparse && oldest.live.0 > 0).then_some(oldest.number)
@@ -83,7 +89,7 @@ impl Journal {
     /// Bytes of all segments, and of messages in them that are needed.
     pub fn sizes(&self) -> (u64, u64) {
         let used = self.segments.iter().map(|segment| segment.used).sum();
-        (used, self.segments.iter().map(|segment| segment.live.1).sum())
+        (used, self.segments.iter().map(Segment::live_bytes).sum())
     }
 
     fn segment(&mut self, number: u32) -> Option<&mut Segment> {

@@ -110,7 +110,7 @@ impl Reader<'_> {
                 Frame::Peek { ticket, name: self.name_ref()?, count: self.padded_u32()? }
             }
             FrameKind::List => Frame::List { ticket, after: self.short_name()? },
-            FrameKind::Publish | FrameKind::Subscribe | FrameKind::Taken => self.topics(id)?,
+            FrameKind::Subscribe | FrameKind::Taken => self.topics(id)?,
             FrameKind::InspectStream
             | FrameKind::ListStreams
             | FrameKind::Read
@@ -121,23 +121,12 @@ impl Reader<'_> {
             | FrameKind::ListGroups
             | FrameKind::Groups
             | FrameKind::Records => self.streams(id)?,
-            FrameKind::DeclareStream
-            | FrameKind::DeleteStream
-            | FrameKind::Append
-            | FrameKind::Commit
-            | FrameKind::ResetGroup
-            | FrameKind::DeleteGroup
-            | FrameKind::Batch
-            | FrameKind::Send
-            | FrameKind::Settle
-            | FrameKind::Declare
-            | FrameKind::Delete
-            | FrameKind::Purge => self.change(ticket)?,
+            kind if kind.is_change() => self.change(flags, ticket)?,
             _ => self.hub_frame(flags, id)?,
         })
     }
 
-    fn change(&mut self, ticket: u64) -> Decoded<Frame> {
+    fn change(&mut self, flags: u8, ticket: u64) -> Decoded<Frame> {
         let change = Change { producer: self.u64()?, sequence: self.u64()?, oldest: self.u64()? };
         if change.oldest > change.sequence
             || change.sequence == u64::MAX
@@ -150,6 +139,7 @@ impl Reader<'_> {
                 limits::PRODUCER_WINDOW
             ));
         }
+        let again = flags & flag::CHANGE_AGAIN != 0;
         Ok(match self.kind {
             FrameKind::Send => {
                 let name = self.name_ref()?;
@@ -161,7 +151,13 @@ impl Reader<'_> {
                 let (verdict, reason) = self.verdict()?;
                 Frame::Settle { ticket, change, delivery, verdict, reason }
             }
-            FrameKind::Batch => Frame::Batch { ticket, change, parts: self.parts()? },
+            FrameKind::Publish => {
+                let publishing = self.publishing(again)?;
+                Frame::Publish { ticket, change, publishing }
+            }
+            FrameKind::Bind => Frame::Bind { ticket, change, binding: self.binding()? },
+            FrameKind::Unbind => Frame::Unbind { ticket, change, binding: self.binding()? },
+            FrameKind::Batch => Frame::Batch { ticket, change, again, parts: self.parts()? },
             FrameKind::Declare => {
                 let name = self.name_ref()?;
                 Frame::Declare { ticket, change, name, options: Box::new(self.declared()?) }
@@ -225,7 +221,7 @@ impl Reader<'_> {
             FrameKind::Failed | FrameKind::Bye => 3,
             FrameKind::Held => 7,
             FrameKind::Welcome => 15,
-            FrameKind::Delivery => 1,
+            FrameKind::Delivery | FrameKind::Publish | FrameKind::Batch => 1,
             _ => 0,
         };
         if flags & !known == 0 { Ok(()) } else { self.fail(&format!("has flags {flags:#x}")) }
@@ -458,6 +454,10 @@ impl Reader<'_> {
                 let delivery = self.u64()?;
                 let (verdict, reason) = self.verdict()?;
                 Ok(BatchPart::Settle { delivery, verdict, reason })
+            }
+            3 => {
+                let topic = self.topic()?;
+                Ok(BatchPart::Publish { topic, message: self.message()?.0 })
             }
             kind => self.fail(&format!("has a part of kind {kind}, which does not exist")),
         }

@@ -21,6 +21,7 @@ pub(super) mod flag {
     pub const FAILED_COUNTED: u8 = 2;
     pub const DELIVERY_REDELIVERED: u8 = 1;
     pub const MESSAGE_TRACE: u8 = 1;
+    pub const CHANGE_AGAIN: u8 = 1;
 }
 
 impl Outbox {
@@ -148,7 +149,18 @@ impl Writer<'_> {
         change: &Change,
         body: impl FnOnce(&mut Self),
     ) {
-        self.frame(kind, 0, id, |w| {
+        self.flagged(kind, false, (id, change), body);
+    }
+
+    /// A change that may have been made by another host before, `again`.
+    pub(super) fn flagged(
+        &mut self,
+        kind: FrameKind,
+        again: bool,
+        (id, change): (u64, &Change),
+        body: impl FnOnce(&mut Self),
+    ) {
+        self.frame(kind, if again { flag::CHANGE_AGAIN } else { 0 }, id, |w| {
             w.out.put_u64_le(change.producer);
             w.out.put_u64_le(change.sequence);
             w.out.put_u64_le(change.oldest);
@@ -196,9 +208,11 @@ impl Writer<'_> {
                     w.out.put_u64_le(*ms);
                 });
             }
-            Frame::Publish { .. } | Frame::Subscribe { .. } | Frame::Taken { .. } => {
-                self.topics(frame);
-            }
+            Frame::Publish { .. }
+            | Frame::Subscribe { .. }
+            | Frame::Taken { .. }
+            | Frame::Bind { .. }
+            | Frame::Unbind { .. } => self.topics(frame),
             Frame::DeclareStream { .. }
             | Frame::DeleteStream { .. }
             | Frame::InspectStream { .. }
@@ -227,8 +241,8 @@ impl Writer<'_> {
                     w.verdict(*verdict, reason);
                 });
             }
-            Frame::Batch { ticket, change, parts } => {
-                self.changed(FrameKind::Batch, *ticket, change, |w| {
+            Frame::Batch { ticket, change, again, parts } => {
+                self.flagged(FrameKind::Batch, *again, (*ticket, change), |w| {
                     w.out.put_u64_le(parts.len() as u64);
                     parts.iter().for_each(|part| w.part(part));
                 });
@@ -381,6 +395,11 @@ impl Writer<'_> {
                 self.out.put_u64_le(2);
                 self.out.put_u64_le(*delivery);
                 self.verdict(*verdict, reason);
+            }
+            BatchPart::Publish { topic, message } => {
+                self.out.put_u64_le(3);
+                self.short_name(Some(topic));
+                self.message(message, None);
             }
         }
     }

@@ -105,6 +105,10 @@ frame_kinds! {
     ResetGroup = 0x38;
     /// Removes a group.
     DeleteGroup = 0x39;
+    /// Binds a pattern.
+    Bind = 0x20;
+    /// Ends a binding.
+    Unbind = 0x21;
     /// The hub's greeting.
     Welcome = 0x81;
     /// The connection ends, and why.
@@ -153,6 +157,17 @@ frame_kinds! {
     Groups = 0xb5;
 }
 
+impl FrameKind {
+    /// True if it carries a producer's sequence.
+    pub const fn is_change(self) -> bool {
+        use FrameKind::{Append, Batch, Bind, Commit, Declare, DeclareStream, Delete, DeleteGroup};
+        use FrameKind::{DeleteStream, Publish, Purge, ResetGroup, Send, Settle, Unbind};
+        let is_sent = matches!(self, Batch | Send | Settle | Publish | Append | Commit);
+        let is_of_stream = matches!(self, DeclareStream | DeleteStream | ResetGroup | DeleteGroup);
+        is_sent || is_of_stream || matches!(self, Declare | Delete | Purge | Bind | Unbind)
+    }
+}
+
 /// A name by the number that an `Open` gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NameRef {
@@ -168,6 +183,35 @@ pub struct NameRef {
 pub enum BatchPart {
     Send { name: NameRef, message: Message },
     Settle { delivery: u64, verdict: Verdict, reason: String },
+    Publish { topic: Name, message: Message },
+}
+
+/// What a `Bind` or `Unbind` binds to, by what its name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum TargetKind {
+    /// A queue.
+    Queue = 1,
+}
+
+/// A message that is published.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "each field is described in docs/protocol.md")]
+pub struct Publishing {
+    pub topic: Name,
+    pub deadline: Option<Time>,
+    pub message: Message,
+    /// An earlier host may have published it.
+    pub again: bool,
+}
+
+/// A pattern, and what it is bound to.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "each field is described in docs/protocol.md")]
+pub struct Binding {
+    pub kind: TargetKind,
+    pub name: NameRef,
+    pub pattern: Pattern,
 }
 
 /// What a `ResetGroup` is about, beside the stream.
@@ -284,10 +328,10 @@ pub enum Frame {
     Purge { ticket: u64, change: Change, name: NameRef },
     Received { count: u64 },
     Extend { ticket: u64, delivery: u64, ms: u64 },
-    Batch { ticket: u64, change: Change, parts: Vec<BatchPart> },
+    Batch { ticket: u64, change: Change, again: bool, parts: Vec<BatchPart> },
     Peek { ticket: u64, name: NameRef, count: u32 },
     List { ticket: u64, after: Option<Name> },
-    Publish { ticket: u64, topic: Name, deadline: Option<Time>, message: Message },
+    Publish { ticket: u64, change: Change, publishing: Publishing },
     Subscribe { id: u64, pattern: Pattern, buffer: u32, held: Untaken, received: u64 },
     Taken { id: u64, taken: Untaken },
     DeclareStream { ticket: u64, change: Change, name: NameRef, options: Box<StreamOptions> },
@@ -300,6 +344,8 @@ pub enum Frame {
     ResetGroup { ticket: u64, change: Change, name: NameRef, reset: Box<Reset> },
     DeleteGroup { ticket: u64, change: Change, name: NameRef, group: Name },
     Read { id: u64, name: NameRef, reading: Reading, stream: u64, held: u64, cursors: Vec<Cursor> },
+    Bind { ticket: u64, change: Change, binding: Binding },
+    Unbind { ticket: u64, change: Change, binding: Binding },
     Goodbye,
     Welcome(Box<Welcome>),
     Bye { error: Error },

@@ -23,7 +23,8 @@ mod topics;
 
 pub use decode::decode;
 pub use frame::{
-    Append, BatchPart, Change, Frame, FrameKind, HeldKind, Hello, NameRef, Reset, Welcome,
+    Append, BatchPart, Binding, Change, Frame, FrameKind, HeldKind, Hello, NameRef, Publishing,
+    Reset, TargetKind, Welcome,
 };
 pub use inbox::{Frames, Inbox, Whole};
 pub use outbox::Outbox;

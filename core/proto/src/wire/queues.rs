@@ -7,7 +7,7 @@ use bytes::BufMut;
 use super::decode::{DURABILITIES, Decoded, Reader};
 use super::encode::Writer;
 use super::frame::FrameKind;
-use crate::base::{Name, Overflow, Peeked, QueueInfo, QueueOptions, limits};
+use crate::base::{Name, Overflow, Pattern, Peeked, QueueInfo, QueueOptions, limits};
 
 const OVERFLOWS: [(u8, Overflow); 2] = [(0, Overflow::Wait), (1, Overflow::Reject)];
 
@@ -28,7 +28,10 @@ impl Writer<'_> {
 
     /// A name behind its size; a size of 0 is none.
     pub(super) fn short_name(&mut self, name: Option<&Name>) {
-        let text = name.map_or("", Name::as_str);
+        self.short_text(name.map_or("", Name::as_str));
+    }
+
+    fn short_text(&mut self, text: &str) {
         self.out.put_u8(text.len() as u8);
         self.out.put_slice(text.as_bytes());
     }
@@ -62,6 +65,10 @@ impl Writer<'_> {
             ttl_ms: info.ttl_ms,
             dead_letter: info.dead_letter.clone(),
         });
+        self.out.put_u64_le(info.bindings.len() as u64);
+        for pattern in &info.bindings {
+            self.short_text(pattern.as_str());
+        }
     }
 
     pub(super) fn queues(&mut self, ticket: u64, queues: &[(Name, QueueInfo)]) {
@@ -149,7 +156,18 @@ impl Reader<'_> {
             ack_deadline_ms: options.ack_deadline_ms,
             ttl_ms: options.ttl_ms,
             dead_letter: options.dead_letter,
+            bindings: self.bindings()?,
         })
+    }
+
+    fn bindings(&mut self) -> Decoded<Vec<Pattern>> {
+        let count = self.count(limits::BINDINGS_PER_QUEUE_MAX as u64)?;
+        let pattern = |reader: &mut Self| {
+            let size = usize::from(reader.u8()?);
+            let text = reader.sized_text(size, limits::NAME_SIZE_MAX)?;
+            Pattern::parse(&text).map_err(|error| super::Malformed::new(error.detail()))
+        };
+        (0..count).map(|_| pattern(self)).collect()
     }
 
     pub(super) fn queues(&mut self) -> Decoded<Vec<(Name, QueueInfo)>> {

@@ -6,17 +6,24 @@ use bytes::BufMut;
 
 use super::decode::{Decoded, Reader};
 use super::encode::Writer;
-use super::frame::{Frame, FrameKind};
+use super::frame::{Binding, Change, Frame, FrameKind, Publishing, TargetKind};
 use crate::base::{Message, Name, Pattern, Untaken, limits};
 
 impl Writer<'_> {
     pub(super) fn topics(&mut self, frame: &Frame) {
         match frame {
-            Frame::Publish { ticket, topic, deadline, message } => {
-                self.frame(FrameKind::Publish, 0, *ticket, |w| {
+            Frame::Publish { ticket, change, publishing } => {
+                let Publishing { topic, deadline, message, again } = publishing;
+                self.flagged(FrameKind::Publish, *again, (*ticket, change), |w| {
                     w.short_name(Some(topic));
                     w.message(message, *deadline);
                 });
+            }
+            Frame::Bind { ticket, change, binding } => {
+                self.binding(FrameKind::Bind, (*ticket, change), binding);
+            }
+            Frame::Unbind { ticket, change, binding } => {
+                self.binding(FrameKind::Unbind, (*ticket, change), binding);
             }
             Frame::Subscribe { id, pattern, buffer, held, received } => {
                 self.frame(FrameKind::Subscribe, 0, *id, |w| {
@@ -36,6 +43,14 @@ impl Writer<'_> {
         }
     }
 
+    fn binding(&mut self, kind: FrameKind, change: (u64, &Change), binding: &Binding) {
+        self.flagged(kind, false, change, |w| {
+            w.out.put_u64_le(binding.kind as u64);
+            w.name(binding.name);
+            w.out.put_slice(binding.pattern.as_str().as_bytes());
+        });
+    }
+
     pub(super) fn published(
         &mut self,
         id: u64,
@@ -52,11 +67,6 @@ impl Writer<'_> {
 impl Reader<'_> {
     pub(super) fn topics(&mut self, id: u64) -> Decoded<Frame> {
         Ok(match self.kind {
-            FrameKind::Publish => {
-                let topic = self.topic()?;
-                let (message, deadline) = self.message()?;
-                Frame::Publish { ticket: id, topic, deadline, message }
-            }
             FrameKind::Subscribe => {
                 let (buffer, count, bytes) = (self.u32()?, self.u32()?, self.u64()?);
                 let (held, received) = (Untaken { count, bytes }, self.u64()?);
@@ -69,12 +79,26 @@ impl Reader<'_> {
         })
     }
 
+    pub(super) fn publishing(&mut self, again: bool) -> Decoded<Publishing> {
+        let topic = self.topic()?;
+        let (message, deadline) = self.message()?;
+        Ok(Publishing { topic, deadline, message, again })
+    }
+
+    pub(super) fn binding(&mut self) -> Decoded<Binding> {
+        let kind = match self.u64()? {
+            1 => TargetKind::Queue,
+            kind => return self.fail(&format!("binds to kind {kind}, which does not exist")),
+        };
+        Ok(Binding { kind, name: self.name_ref()?, pattern: self.pattern()? })
+    }
+
     pub(super) fn published(&mut self, id: u64) -> Decoded<Frame> {
         let (number, topic) = (self.u64()?, self.short_name()?);
         Ok(Frame::Published { id, number, topic, message: self.message()?.0 })
     }
 
-    fn topic(&mut self) -> Decoded<Name> {
+    pub(super) fn topic(&mut self) -> Decoded<Name> {
         match self.short_name()? {
             Some(topic) => Ok(topic),
             None => self.fail("names no topic"),

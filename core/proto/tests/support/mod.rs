@@ -1,6 +1,8 @@
 //! Clients and a hub joined by pipes that a test can cut, under a clock that a test turns.
 #![allow(dead_code, unused_imports, reason = "each test file uses its part")]
 
+#[path = "bindings.rs"]
+pub mod bindings;
 #[path = "commands.rs"]
 mod commands;
 #[path = "config.rs"]

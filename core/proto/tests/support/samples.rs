@@ -8,7 +8,8 @@ use telpher_proto::base::{
     Start, StreamInfo, StreamOptions, Time, Trace, Untaken, Verdict,
 };
 use telpher_proto::wire::{
-    Append, BatchPart, Change, Frame, HeldKind, Hello, NameRef, Reset, Welcome,
+    Append, BatchPart, Binding, Change, Frame, HeldKind, Hello, NameRef, Publishing, Reset,
+    TargetKind, Welcome,
 };
 
 const NAME: NameRef = NameRef { number: 17, generation: 3 };
@@ -146,15 +147,6 @@ fn said_by_programs() -> Vec<(&'static str, Frame)> {
         ("credit", Frame::Credit { id: 16, prefetch: 0 }),
         ("inspect", Frame::Inspect { ticket: 18, name: NAME }),
         (
-            "publish",
-            Frame::Publish {
-                ticket: 48,
-                topic: Name::parse("orders.eu").unwrap(),
-                deadline: Some(DEADLINE),
-                message: plain(),
-            },
-        ),
-        (
             "subscribe",
             Frame::Subscribe {
                 id: 49,
@@ -199,11 +191,24 @@ fn changes() -> Vec<(&'static str, Frame)> {
         ("received", Frame::Received { count: 24 }),
         ("goodbye", Frame::Goodbye),
         ("extend", Frame::Extend { ticket: 40, delivery: 0x77, ms: 41 }),
-        ("batch", Frame::Batch { ticket: 42, change: CHANGE, parts: parts() }),
+        ("batch", Frame::Batch { ticket: 42, change: CHANGE, again: false, parts: parts() }),
+        ("publish", Frame::Publish { ticket: 48, change: CHANGE, publishing: publishing() }),
+        ("bind", Frame::Bind { ticket: 57, change: CHANGE, binding: binding() }),
+        ("unbind", Frame::Unbind { ticket: 58, change: CHANGE, binding: binding() }),
         ("peek", Frame::Peek { ticket: 43, name: NAME, count: 44 }),
         ("list", Frame::List { ticket: 45, after: None }),
         ("list behind a name", Frame::List { ticket: 46, after: Name::parse("orders").ok() }),
     ]
+}
+
+fn publishing() -> Publishing {
+    let topic = Name::parse("orders.eu").unwrap();
+    Publishing { topic, deadline: Some(DEADLINE), message: plain(), again: true }
+}
+
+fn binding() -> Binding {
+    let pattern = Pattern::parse("orders.*.**").unwrap();
+    Binding { kind: TargetKind::Queue, name: NAME, pattern }
 }
 
 fn parts() -> Vec<BatchPart> {
@@ -211,6 +216,7 @@ fn parts() -> Vec<BatchPart> {
     vec![
         BatchPart::Send { name: NAME, message: full_message() },
         BatchPart::Settle { delivery: 0x77, verdict, reason },
+        BatchPart::Publish { topic: Name::parse("orders.eu").unwrap(), message: plain() },
     ]
 }
 
@@ -300,6 +306,7 @@ fn queue_info() -> QueueInfo {
         ack_deadline_ms: 18,
         ttl_ms: 19,
         dead_letter: Some(Name::parse("dead").unwrap()),
+        bindings: vec![Pattern::parse("orders.*").unwrap()],
     }
 }
 

@@ -3,8 +3,8 @@
 //! Floor: sugar.
 
 use telpher_proto::base::{
-    Command, Delivery, Error, Id, Message, Name, QueueInfo, QueueOptions, Receipt, Timeout,
-    Verdict, What, limits,
+    Command, Delivery, Error, Id, Message, Name, Pattern, QueueInfo, QueueOptions, Receipt, Target,
+    Timeout, Verdict, What, limits,
 };
 
 use super::{Pending, next, start_stream};
@@ -79,6 +79,29 @@ impl Queue {
     /// `NOT_FOUND`.
     pub fn consume_all(&self) -> Result<Consumer, Error> {
         self.consume(limits::PREFETCH_DEFAULT)
+    }
+
+    /// Binds a pattern of topics: from then on each message that is published to one that matches
+    /// is stored in this queue, once, with its topic in the header `telpher.topic`. Binding what is
+    /// bound changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID` or `TOO_LARGE` for the pattern; `NOT_FOUND`; `FULL` at the limit of 256 for a
+    /// queue, and of 10,000 for a hub.
+    pub fn bind(&self, pattern: &str) -> Result<(), Error> {
+        let (pattern, target) = (Pattern::parse(pattern)?, Target::Queue(self.name.clone()));
+        self.run(Command::Bind { pattern, target })
+    }
+
+    /// Ends a binding; what was stored because of it stays.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND` if there is no such queue, or the pattern is not bound to it.
+    pub fn unbind(&self, pattern: &str) -> Result<(), Error> {
+        let (pattern, target) = (Pattern::parse(pattern)?, Target::Queue(self.name.clone()));
+        self.run(Command::Unbind { pattern, target })
     }
 
     /// The queue's figures.

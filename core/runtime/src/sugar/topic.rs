@@ -23,13 +23,15 @@ impl Topic {
         Topic { hub, name }
     }
 
-    /// Gives a message to whoever is subscribed in this moment, and waits until the hub has done
-    /// so. It is delivered at most once, and to nobody if nobody is there.
+    /// Gives a message to whoever is subscribed in this moment, at most once, and stores it in
+    /// every queue to which the topic is bound ([`Queue::bind`](super::Queue::bind)); waits until
+    /// that is as safe as the safest of these queues says.
     ///
     /// # Errors
     ///
-    /// `INDETERMINATE` if the connection broke meanwhile, `HOST_LOST` if the session is gone as
-    /// well: it may have been published, and is not published again.
+    /// `FULL` if one of these queues had no room in time, `NO_SPACE` on a full disk, `TOO_LARGE`:
+    /// nothing was stored, and nobody got it. `INDETERMINATE` if the hub changed its host meanwhile
+    /// and the topic is not bound, `HOST_LOST` if the session is gone: it may have been published.
     pub fn publish(&self, message: impl Into<Message>) -> Result<(), Error> {
         self.start_publish(message)?.wait()
     }

@@ -1,14 +1,15 @@
 //! The Rust peer of the polyglot matrix.
 //!
-//! Every language has one, with the same six roles and the same command line, so that each can be
+//! Every language has one, with the same seven roles and the same command line, so that each can be
 //! set against each: `call URL NAME COUNT`, `serve URL NAME`, `produce URL QUEUE COUNT`,
-//! `consume URL QUEUE COUNT`, `publish URL TOPIC COUNT`, `subscribe URL TOPIC COUNT`. A service
-//! answers with the request's bytes reversed; a producer sends `message-0`, `message-1` and so on.
-//! A publisher publishes the same to `TOPIC.0`, `TOPIC.1` and so on; a subscriber to `TOPIC.*` gets
-//! them in this order. `serve`, `consume` and `subscribe` print `ready` when they are live; `serve`
+//! `consume URL QUEUE COUNT`, `publish URL TOPIC COUNT`, `subscribe URL TOPIC COUNT`,
+//! `bind URL NAME COUNT`. A service answers with the request's bytes reversed; a producer sends
+//! `message-0`, `message-1` and so on. A publisher publishes the same to `TOPIC.0`, `TOPIC.1` and
+//! so on; a subscriber to `TOPIC.*` gets them in this order, and `bind` binds `NAME.*` to the queue
+//! `NAME`. `serve`, `consume` and `subscribe` print `ready` when they are live; `serve`
 //! runs until its standard input closes. Exit code 0 means that everything was as expected.
 //!
-//! This one has a seventh role for the sake of all: `keep URL QUEUE` declares a queue in memory and
+//! This one has an eighth role for the sake of all: `keep URL QUEUE` declares a queue in memory and
 //! keeps the hub open until its standard input closes.
 #![forbid(unsafe_code)]
 
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use telpher::{
     Bytes, Command, Delivery, Done, Durability, Error, Event, Hub, Id, Kind, Message, Name,
-    OpenOptions, Outcome, Pattern, QueueOptions, Timeout, Verdict, What,
+    OpenOptions, Outcome, Pattern, QueueOptions, Target, Timeout, Verdict, What,
 };
 
 const TIMEOUT: Timeout = Timeout::After(Duration::from_secs(20));
@@ -47,7 +48,7 @@ fn run(arguments: &[&str]) -> Result<(), Failure> {
             (*role, url, name, count.parse().map_err(|_| format!("{count} is no count"))?)
         }
         _ => {
-            let roles = "call|serve|produce|consume|publish|subscribe|keep";
+            let roles = "call|serve|produce|consume|publish|subscribe|bind|keep";
             return Err(format!("usage: {roles} URL NAME [COUNT]"));
         }
     };
@@ -60,6 +61,7 @@ fn run(arguments: &[&str]) -> Result<(), Failure> {
         "consume" => consume(&hub, name, count)?,
         "publish" => publish(&hub, &name, count)?,
         "subscribe" => subscribe(&hub, &name, count)?,
+        "bind" => bind(&hub, name)?,
         "keep" => keep(&hub, name)?,
         _ => return Err(format!("{role} is no role")),
     }
@@ -202,6 +204,16 @@ fn publish(hub: &Hub, topic: &Name, count: usize) -> Result<(), Failure> {
         ids.push(start(hub, &Command::Publish { topic, message })?);
     }
     ids.into_iter().try_for_each(|id| outcome(hub, id).map(drop))
+}
+
+/// Binds what will be published to the queue of the same name.
+fn bind(hub: &Hub, name: Name) -> Result<(), Failure> {
+    let options = QueueOptions { durability: Some(Durability::Memory), ..QueueOptions::default() };
+    let declare = start(hub, &Command::Declare { queue: name.clone(), options })?;
+    outcome(hub, declare)?;
+    let pattern = Pattern::parse(&format!("{name}.*")).map_err(text)?;
+    let bind = start(hub, &Command::Bind { pattern, target: Target::Queue(name) })?;
+    outcome(hub, bind).map(drop)
 }
 
 fn subscribe(hub: &Hub, topic: &Name, count: usize) -> Result<(), Failure> {

@@ -51,6 +51,11 @@ impl Eras {
         self.hosts.last_key_value().map_or(0, |(epoch, _)| *epoch)
     }
 
+    /// Hosts so far.
+    pub fn count(&self) -> usize {
+        self.hosts.len()
+    }
+
     pub fn ended(&mut self, now: Time, end: HostEnd) {
         self.now.memory += u64::from(end != HostEnd::Clean);
         if end == HostEnd::Killed {

@@ -12,9 +12,11 @@
 //!           dead letters, and what becomes of all that when a host ends and in the end)
 //! calls     a handler runs at most once, and the answer is its answer
 //! topics    what a subscriber hears was published, once, in order, with no hole untold
+//! bindings  what is published is once wherever its topic is bound
 //! ```
 
 mod batches;
+mod bindings;
 mod body;
 mod calls;
 mod deliveries;
@@ -34,7 +36,8 @@ use telpher_proto::base::{Command, Error, Event, Id, Name, Notice, Outcome, Queu
 use telpher_proto::base::{Durability, What};
 
 use crate::agenda::Who;
-use crate::plan::Plan;
+use crate::plan::{Plan, is_bound_queue};
+use bindings::Bindings;
 use calls::Calls;
 use eras::Eras;
 use queues::Queues;
@@ -105,6 +108,7 @@ pub struct Model {
     queues: Queues,
     calls: Calls,
     topics: Topics,
+    bindings: Bindings,
     counts: BTreeMap<String, u64>,
 }
 
@@ -121,7 +125,8 @@ impl Model {
             tickets: Tickets::default(),
             queues: Queues::new(plan),
             calls: Calls::default(),
-            topics: Topics::default(),
+            topics: Topics::new(plan.directory),
+            bindings: Bindings::default(),
             counts: BTreeMap::new(),
         }
     }
@@ -160,7 +165,8 @@ impl Model {
         let context = Context { at, sessions: &self.sessions, eras: &self.eras };
         self.queues.start(&context, start, command);
         self.calls.start(start, command);
-        self.topics.start(start, command);
+        self.topics.start(start, command, self.sessions.epoch(start.who));
+        self.bindings.start(start, command);
     }
 
     /// A program hears something; `linked` if the hub still has the connection that told it.
@@ -263,12 +269,31 @@ impl Model {
         {
             self.memory_declared.get_or_insert(at.now);
         }
+        let epoch = self.sessions.epoch(at.who);
         let context = Context { at, sessions: &self.sessions, eras: &self.eras };
         match &command {
+            Command::Receive { queue } if is_bound_queue(queue) => match result {
+                Ok(Outcome::Delivery(delivery)) => {
+                    *self.counts.entry("delivery of what is bound".into()).or_default() += 1;
+                    self.bindings.take(at, queue, delivery, &self.topics)
+                }
+                _ => Ok(()),
+            },
+            Command::Settle { delivery, .. } if self.bindings.knows(at.who, *delivery) => Ok(()),
+            Command::Bind { .. } | Command::Unbind { .. } => {
+                self.bindings.end(at, id, result);
+                Ok(())
+            }
+            Command::Batch { .. } => {
+                self.queues.end(&context, id, (&command, started), result)?;
+                self.topics.end(at, id, result, epoch)
+            }
             Command::Call { .. } | Command::Serve { .. } | Command::Reply { .. } => {
                 self.calls.end(&context, id, &command, result)
             }
-            Command::Publish { .. } | Command::Subscribe { .. } => self.topics.end(at, id, result),
+            Command::Publish { .. } | Command::Subscribe { .. } => {
+                self.topics.end(at, id, result, epoch)
+            }
             _ => self.queues.end(&context, id, (&command, started), result),
         }
     }
@@ -390,6 +415,11 @@ impl Model {
 
     /// The figures of a queue before and after the last program took what was left.
     pub fn drained(&mut self, queue: &Name, info: &QueueInfo, empty: bool) {
+        if is_bound_queue(queue) {
+            let left = info.ready + info.held + info.delayed + info.bytes;
+            let verdict = ensure(!empty || left == 0, || "all was taken".into());
+            return self.judge(verdict);
+        }
         let verdict = self.queues.drained(queue, info, empty);
         self.judge(verdict.map_err(|complaint| format!("{queue} is {info:?}: {complaint}")));
     }
@@ -398,6 +428,10 @@ impl Model {
     pub fn finish(&mut self) {
         let era = |durability| self.eras.era_now(durability);
         let verdict = self.tickets.finish().and_then(|()| self.queues.finish(era));
+        // A hub without a directory takes everything along with it.
+        let keeps = self.directory || self.eras.count() == 1;
+        let bound = |()| if keeps { self.bindings.finish(&self.topics) } else { Ok(()) };
+        let verdict = verdict.and_then(bound);
         self.judge(verdict);
     }
 }

@@ -111,7 +111,7 @@ impl Queues {
 
     fn batch(&mut self, context: &Context, start: &Start, parts: &[Part]) {
         let (mut sends, mut acknowledged, mut settled) = (Vec::new(), Vec::new(), Vec::new());
-        let mut level = Durability::Memory;
+        let (mut level, mut publishes) = (Durability::Memory, false);
         for part in parts {
             match part {
                 Part::Send { queue, message } => {
@@ -128,11 +128,13 @@ impl Queues {
                         acknowledged.push(body);
                     }
                 }
+                Part::Publish { .. } => publishes = true,
             }
         }
         for number in &sends {
             let body = self.bodies.get_mut(number).expect("it was made just now");
-            body.is_delayed = body.durability < level;
+            // What is bound may be safer than everything else in it.
+            body.is_delayed = publishes || body.durability < level;
         }
         let era = context.eras.era_now(level);
         let is_known = false;
@@ -269,7 +271,7 @@ impl Queues {
         ensure(count == sends.len(), || format!("it has {} sends", sends.len()))?;
         for (place, number) in sends.into_iter().enumerate() {
             let receipt = receipts.map(|receipts| &receipts[place]);
-            let safe = receipt.as_ref().ok().is_none_or(|receipt| receipt.durability == level);
+            let safe = receipt.as_ref().ok().is_none_or(|receipt| receipt.durability >= level);
             ensure(safe, || format!("it is as safe as {level:?}"))?;
             self.end_send(context, number, receipt)?;
         }

@@ -58,6 +58,12 @@ pub fn command_name(command: &Command) -> &'static str {
         Command::ListStreams { .. } => "list streams",
         Command::Append { .. } => "append",
         Command::Read { .. } => "read",
+        Command::Commit { .. } => "commit",
+        Command::Groups { .. } => "groups",
+        Command::ResetGroup { .. } => "reset group",
+        Command::DeleteGroup { .. } => "delete group",
+        Command::Bind { .. } => "bind",
+        Command::Unbind { .. } => "unbind",
     }
 }
 
@@ -186,12 +192,12 @@ fn known(ticket: &Ticket, error: &Error) -> Verdict {
 }
 
 fn belongs(command: &Command, kind: Kind) -> bool {
-    use Command::{Batch, Call, Consume, Credit, Declare, Delete, Extend, Inspect, Peek};
-    use Command::{Publish, Purge, Receive, Reply, Send, Settle};
+    use Command::{Batch, Bind, Call, Consume, Credit, Declare, Delete, Extend, Inspect, Peek};
+    use Command::{Publish, Purge, Receive, Reply, Send, Settle, Unbind};
     match kind {
         Kind::Closed | Kind::Cancelled | Kind::HostLost | Kind::HostUnresponsive => true,
         Kind::NoHost | Kind::Expired => true,
-        Kind::Indeterminate => matches!(command, Publish { .. }),
+        Kind::Indeterminate => matches!(command, Publish { .. } | Batch { .. }),
         Kind::NoService | Kind::Busy | Kind::TimedOut | Kind::Remote | Kind::Abandoned => {
             matches!(command, Call { .. })
         }
@@ -202,11 +208,12 @@ fn belongs(command: &Command, kind: Kind) -> bool {
             command,
             Settle { .. } | Reply { .. } | Credit { .. } | Batch { .. } | Extend { .. }
         ),
-        Kind::Full => matches!(command, Send { .. } | Batch { .. }),
+        Kind::Full => matches!(command, Send { .. } | Batch { .. } | Publish { .. }),
         Kind::Mismatch => matches!(command, Declare { .. }),
         Kind::Unsupported => matches!(command, Batch { .. }),
         Kind::NoSpace => {
             matches!(command, Send { .. } | Settle { .. } | Batch { .. } | Declare { .. })
+                || matches!(command, Publish { .. } | Bind { .. })
         }
         Kind::NotFound => matches!(
             command,
@@ -219,6 +226,8 @@ fn belongs(command: &Command, kind: Kind) -> bool {
                 | Delete { .. }
                 | Batch { .. }
                 | Peek { .. }
+                | Bind { .. }
+                | Unbind { .. }
         ),
         _ => false,
     }

@@ -3,20 +3,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use telpher_proto::base::{Command, Error, Event, Id, Message, Name, Notice, Outcome, Published};
-use telpher_proto::base::{Time, What};
+use telpher_proto::base::{Command, Error, Event, Id, Message, Name, Notice, Outcome, Part};
+use telpher_proto::base::{Published, Time, What};
 
 use super::{Moment, Start, Verdict, ensure, number};
 use crate::agenda::Who;
+use crate::plan::TIGHT;
 
 #[derive(Debug)]
-struct Publication {
+pub(super) struct Publication {
     by: Who,
-    topic: Name,
-    message: Message,
-    started: Time,
+    pub topic: Name,
+    pub message: Message,
+    pub started: Time,
     /// Told to be done, or told not to be.
-    done: Option<bool>,
+    pub done: Option<bool>,
+    pub ended: Option<Time>,
+    /// Others of its publisher may overtake it: it may have waited for room, or for its batch, or
+    /// have been refused and tried anew over another connection.
+    is_loose: bool,
+    is_batch: bool,
+    /// The host that its publisher knew.
+    epoch: u64,
 }
 
 #[derive(Debug)]
@@ -33,24 +41,28 @@ struct Subscription {
 #[derive(Debug, Default)]
 pub struct Topics {
     publications: BTreeMap<u64, Publication>,
-    tickets: BTreeMap<(Who, Id), u64>,
+    tickets: BTreeMap<(Who, Id), Vec<u64>>,
     subscriptions: BTreeMap<(Who, Id), Subscription>,
+    is_on_disk: bool,
 }
 
 impl Topics {
-    pub(super) fn start(&mut self, start: &Start, command: &Command) {
+    pub(super) fn new(is_on_disk: bool) -> Topics {
+        Topics { is_on_disk, ..Topics::default() }
+    }
+
+    pub(super) fn start(&mut self, start: &Start, command: &Command, epoch: u64) {
         match command {
             Command::Publish { topic, message } => {
-                let number = number(&message.body).expect("programs number what they say");
-                self.tickets.insert((start.who, start.id), number);
-                let publication = Publication {
-                    by: start.who,
-                    topic: topic.clone(),
-                    message: message.clone(),
-                    started: start.now,
-                    done: None,
-                };
-                self.publications.insert(number, publication);
+                let is_loose = topic.as_str() == TIGHT;
+                self.publish(start, (topic, message), (is_loose, false), epoch);
+            }
+            Command::Batch { parts } => {
+                for part in parts {
+                    if let Part::Publish { topic, message } = part {
+                        self.publish(start, (topic, message), (true, true), epoch);
+                    }
+                }
             }
             Command::Subscribe { pattern, .. } => {
                 let subscription = Subscription {
@@ -66,12 +78,62 @@ impl Topics {
         }
     }
 
-    pub(super) fn end(&mut self, at: Moment, id: Id, result: &Result<Outcome, Error>) -> Verdict {
+    fn publish(
+        &mut self,
+        start: &Start,
+        (topic, message): (&Name, &Message),
+        (is_loose, is_batch): (bool, bool),
+        epoch: u64,
+    ) {
+        let number = number(&message.body).expect("programs number what they say");
+        self.tickets.entry((start.who, start.id)).or_default().push(number);
+        let publication = Publication {
+            by: start.who,
+            topic: topic.clone(),
+            message: message.clone(),
+            started: start.now,
+            done: None,
+            ended: None,
+            is_loose,
+            is_batch,
+            epoch,
+        };
+        self.publications.insert(number, publication);
+    }
+
+    pub(super) fn publication(&self, number: u64) -> Option<&Publication> {
+        self.publications.get(&number)
+    }
+
+    pub(super) fn publications(&self) -> impl Iterator<Item = (&u64, &Publication)> {
+        self.publications.iter()
+    }
+
+    pub(super) fn end(
+        &mut self,
+        at: Moment,
+        id: Id,
+        result: &Result<Outcome, Error>,
+        epoch: u64,
+    ) -> Verdict {
         self.subscriptions.remove(&(at.who, id));
-        let Some(number) = self.tickets.remove(&(at.who, id)) else { return Ok(()) };
+        let numbers = self.tickets.remove(&(at.who, id)).unwrap_or_default();
+        numbers.into_iter().try_for_each(|number| self.end_one(at, number, result, epoch))
+    }
+
+    fn end_one(
+        &mut self,
+        at: Moment,
+        number: u64,
+        result: &Result<Outcome, Error>,
+        epoch: u64,
+    ) -> Verdict {
         let Some(publication) = self.publications.get_mut(&number) else { return Ok(()) };
+        publication.ended = Some(at.now);
         publication.done = match result {
             Ok(_) => Some(true),
+            // A batch may have been done by a host that took all of it along but what was heard.
+            Err(_) if publication.is_batch && publication.epoch != epoch => None,
             Err(error) if !error.maybe_executed() => Some(false),
             Err(_) => None,
         };
@@ -102,13 +164,18 @@ impl Topics {
                 let next = subscription.number + 1;
                 ensure(published.number == next, || format!("{next} is the next"))?;
                 subscription.number = next;
-                hear(subscription, &self.publications, published)
+                hear(subscription, &self.publications, published, self.is_on_disk)
             }
             _ => Err("this does not come for a subscriber".into()),
         }
     }
 
     pub(super) fn notice(&mut self, at: Moment, notice: &Notice) {
+        if !matches!(notice, Notice::Disconnected { .. }) {
+            let open = self.publications.values_mut();
+            let open = open.filter(|one| one.by == at.who && one.ended.is_none());
+            open.for_each(|publication| publication.is_loose = true);
+        }
         if let Notice::HubChanged { .. } = notice {
             let own = self.subscriptions.range_mut((at.who, 0)..=(at.who, Id::MAX));
             own.for_each(|(_, subscription)| subscription.since = None);
@@ -125,6 +192,7 @@ fn hear(
     subscription: &mut Subscription,
     publications: &BTreeMap<u64, Publication>,
     published: &Published,
+    is_on_disk: bool,
 ) -> Verdict {
     let number = number(&published.message.body).ok_or("nobody has published this")?;
     let publication = publications.get(&number).ok_or("nobody has published this")?;
@@ -135,7 +203,13 @@ fn hear(
     let topic: Vec<&str> = published.topic.as_str().split('.').collect();
     ensure(matches(&pattern, &topic), || format!("it is subscribed to {}", subscription.pattern))?;
     ensure(subscription.heard.insert(number), || "it has come before".into())?;
-    let by_same = |other: &&u64| publications[*other].by == publication.by;
+    let by_same = |other: &&u64| {
+        let other = &publications[*other];
+        // On disk, one topic may wait for room where it is bound, and another not.
+        let is_comparable = !is_on_disk || other.topic == publication.topic;
+        let is_loose = other.is_loose || publication.is_loose;
+        other.by == publication.by && is_comparable && !is_loose
+    };
     let later = subscription.heard.range(number + 1..).find(by_same);
     ensure(later.is_none(), || format!("{later:?} of the same publisher came before it"))?;
     let Some(since) = subscription.since else { return Ok(()) };
@@ -143,6 +217,8 @@ fn hear(
     let missed = publications.range(..number).filter(|(other, earlier)| {
         let topic: Vec<&str> = earlier.topic.as_str().split('.').collect();
         earlier.by == publication.by
+            && !earlier.is_loose
+            && (!is_on_disk || earlier.topic == publication.topic)
             && earlier.started > since
             && earlier.done == Some(true)
             && matches(&pattern, &topic)
@@ -155,6 +231,12 @@ fn hear(
             subscription.lost
         )
     })
+}
+
+pub(super) fn is_match(pattern: &str, topic: &Name) -> bool {
+    let pattern: Vec<&str> = pattern.split('.').collect();
+    let topic: Vec<&str> = topic.as_str().split('.').collect();
+    matches(&pattern, &topic)
 }
 
 fn matches(pattern: &[&str], topic: &[&str]) -> bool {

@@ -21,15 +21,20 @@ class Topic:
         *,
         key: Body | None = None,
         headers: Mapping[str, Body] | None = None,
+        priority: int = 0,
         timeout: float | None = None,
     ) -> asyncio.Future[None]:
         """Give a message to whoever is subscribed in this moment; it ends when the hub did so.
 
-        It is delivered at most once to each of them, and kept for nobody. A body has at most 8 MiB,
-        a key 1,024 bytes. It must be done within `timeout` seconds (None: 30).
+        It is delivered at most once to each of them, and stored in every queue to which the topic
+        is bound (`Queue.bind`): then it ends when it is as safe as the safest of these promises. A
+        body has at most 8 MiB, a key 1,024 bytes. `priority` is for queues. It must be done within
+        `timeout` seconds (None: 30).
 
-        `Invalid` for an empty segment of the name and `TooLarge`: nothing was published. `Expired`:
-        the time ran out before, and it is not published any more. `Indeterminate` and
-        `HostUnresponsive`: it may have been published, and is not published again.
+        `Invalid` for an empty segment of the name, `TooLarge`, `Full` (such a queue had no room in
+        time) and `NoSpace`: nothing was stored, and nobody got it. `Expired`: the time ran out
+        before, and it is not published any more. `Indeterminate` (the hub has changed its host, and
+        the topic is not bound) and `HostUnresponsive`: it may have been published.
         """
-        return self._starter.start(Command.publish(self.name, body, key, headers), timeout)
+        command = Command.publish(self.name, body, key, headers, priority)
+        return self._starter.start(command, timeout)

@@ -1,0 +1,263 @@
+//! Batches: several sends, verdicts and publishes, all or none.
+//!
+//! ```text
+//! checked as a whole -> one record -> applied; confirmed, visible and published when all of it is
+//!                                     as safe as the safest of its queues says
+//! ```
+//!
+//! Floor: broker.
+
+use super::log::{Level, Staged};
+use super::publishes::Bound;
+use super::queues::Entry;
+use super::sends::ChangeRef;
+use super::sessions::{Confirmation, Done, Marked};
+use super::{Broker, NameId};
+use crate::base::pattern::check_topic;
+use crate::base::record::{Copies, Receipts, Record, Room, Sent, Settled};
+use crate::base::{Durability, Error, Kind, Message, Name, Time, Verdict, limits};
+
+/// One part of a batch.
+#[derive(Clone, Debug)]
+pub enum Part {
+    /// Puts a message into a queue.
+    Send(NameId, Message),
+    /// A verdict on a delivery, and why.
+    Settle(u64, Verdict, String),
+    /// Publishes a message.
+    Publish(Name, Message),
+}
+
+/// A batch in which all is found.
+struct Batch<'a> {
+    parts: &'a [Part],
+    /// Of each publish, in order, where it is to be stored.
+    bound: Vec<Bound>,
+    level: Level,
+    /// An earlier host may have done it, and given its publishes to subscribers.
+    again: bool,
+}
+
+impl Batch<'_> {
+    /// True if it is about subscribers only: the next host does not know whether it was done.
+    fn is_live_only(&self) -> bool {
+        let is_publish = |part: &Part| matches!(part, Part::Publish(..));
+        self.parts.iter().all(is_publish) && self.bound.iter().all(|b| b.queues.is_empty())
+    }
+}
+
+/// What a batch has brought about so far.
+#[derive(Default)]
+struct Applied {
+    sent: Vec<Sent>,
+    settled: Vec<Settled>,
+    published: Vec<Copies>,
+    entries: Vec<(usize, Entry)>,
+    verdicts: Vec<(u64, Settled)>,
+    /// What is to be given to subscribers.
+    spread: Vec<(Name, Message)>,
+}
+
+/// What a batch needs, as far as it was looked at.
+struct Needs {
+    /// Messages and bytes for each queue.
+    sums: super::Map<usize, (u64, u64)>,
+    in_memory: u64,
+    tokens: super::Set<u64>,
+    /// The least and the most safe of its queues.
+    levels: (Level, Level),
+}
+
+impl Broker {
+    /// Several sends, verdicts and publishes, all or none. `again`: an earlier host may have done
+    /// it.
+    pub fn batch(&mut self, now: Time, change: ChangeRef, parts: &[Part], again: bool) {
+        let checked = self.find_bound_parts(parts).and_then(|bound| {
+            let level = self.check_batch(change, parts, &bound)?;
+            Ok(Batch { parts, bound, level, again })
+        });
+        match checked {
+            Ok(batch) if again && batch.is_live_only() => {
+                let detail =
+                    "an earlier host may have published it; nothing is bound to its topics";
+                self.refuse(change, Error::new(Kind::Indeterminate, detail));
+            }
+            Ok(batch) => self.apply_batch(now, change, batch),
+            Err(error) => self.refuse(change, error),
+        }
+    }
+
+    fn find_bound_parts(&mut self, parts: &[Part]) -> Result<Vec<Bound>, Error> {
+        let (mut all, mut copies) = (Vec::new(), 0);
+        for (at, part) in parts.iter().enumerate() {
+            let Part::Publish(topic, message) = part else { continue };
+            let bound = check_topic(topic).and_then(|()| self.bound_message(topic, message));
+            let bound = bound.map_err(|error| in_part(at, &error))?;
+            copies += bound.queues.len();
+            let most = limits::BATCH_COPIES_MAX;
+            if copies > most {
+                let detail = format!("{copies} copies are to be stored by now; at most {most}");
+                return Err(in_part(at, &Error::new(Kind::TooLarge, detail)));
+            }
+            all.push(bound);
+        }
+        Ok(all)
+    }
+
+    /// Reserves nothing: whatever is found here still holds when the batch is applied, at once.
+    fn check_batch(
+        &self,
+        change: ChangeRef,
+        parts: &[Part],
+        bound: &[Bound],
+    ) -> Result<Level, Error> {
+        let mut needs = Needs {
+            sums: super::Map::default(),
+            in_memory: 0,
+            tokens: super::Set::default(),
+            levels: (Level::Durable, Level::Now),
+        };
+        let mut bound = bound.iter();
+        for (at, part) in parts.iter().enumerate() {
+            self.check_part(change, part, &mut bound, &mut needs)
+                .map_err(|error| in_part(at, &error))?;
+        }
+        Ok(needs.levels.1)
+    }
+
+    fn check_part<'a>(
+        &self,
+        change: ChangeRef,
+        part: &Part,
+        bound: &mut impl Iterator<Item = &'a Bound>,
+        needs: &mut Needs,
+    ) -> Result<(), Error> {
+        match part {
+            Part::Send(name, message) => {
+                let queue = self.find_queue(*name)?;
+                self.need_room(queue, message.size() as u64, needs)?;
+                self.need_level(queue, needs)
+            }
+            Part::Settle(token, ..) if !needs.tokens.insert(*token) => {
+                Err(Error::new(Kind::Stale, "the delivery is settled twice"))
+            }
+            Part::Settle(token, ..) => {
+                self.need_level(self.may_settle(change.session.key, *token)?, needs)
+            }
+            Part::Publish(..) => {
+                let Some(Bound { queues, message }) = bound.next() else { return Ok(()) };
+                queues.iter().try_for_each(|queue| {
+                    self.need_room(*queue, message.size() as u64, needs)?;
+                    self.need_level(*queue, needs)
+                })
+            }
+        }
+    }
+
+    fn need_level(&self, queue: usize, needs: &mut Needs) -> Result<(), Error> {
+        let (level, levels) = (self.level_of(queue), &mut needs.levels);
+        *levels = (levels.0.min(level), levels.1.max(level));
+        if levels.0 > Level::Now || levels.1 == Level::Now {
+            return Ok(());
+        }
+        let detail = format!(
+            "a queue in memory and one on disk can't be in one batch; {:?} is one of them",
+            self.queues[queue].name
+        );
+        Err(Error::new(Kind::Unsupported, detail))
+    }
+
+    /// Room for one more message, after others that the same batch brings.
+    fn need_room(&self, key: usize, size: u64, needs: &mut Needs) -> Result<(), Error> {
+        let room = self.room_for(key, size)?;
+        if !self.is_journaled(key) {
+            needs.in_memory += size;
+            self.has_memory_for(needs.in_memory)?;
+        }
+        let (count, bytes) = needs.sums.entry(key).or_default();
+        let queue = &self.queues[key];
+        let fits = queue.length + *count < queue.options.length_max
+            && queue.bytes + *bytes + size <= queue.options.bytes_max;
+        (*count, *bytes) = (*count + 1, *bytes + size);
+        if fits && queue.sends_waiting == 0 && room == Room::Open {
+            return Ok(());
+        }
+        Err(queue.full())
+    }
+
+    fn apply_batch(&mut self, now: Time, change: ChangeRef, batch: Batch<'_>) {
+        let Batch { parts, bound, level, again } = batch;
+        let sends = parts.iter().filter(|part| matches!(part, Part::Send(..))).count();
+        let first = self.next_message_id();
+        let applied = self.apply_parts(now, parts, bound, (first, sends));
+        let Applied { sent, settled, published, entries, verdicts, spread } = applied;
+        if level > Level::Now {
+            let by = Some(change.numbers);
+            self.write(level, Record::Batch { change: by, sent, settled, published });
+        }
+        let durability = match level {
+            Level::Now => Durability::Memory,
+            Level::Written => Durability::Os,
+            Level::Durable => Durability::Disk,
+        };
+        let outcome = Done::Receipts(Receipts { first, count: sends as u32, durability });
+        self.mark(change, Marked::Logged(outcome.clone()));
+        self.stage(now, level, Staged::Confirm(Confirmation { change, outcome }));
+        for (queue, entry) in entries {
+            let queue = self.queue_ref(queue);
+            self.stage(now, level, Staged::Arrive(queue, entry));
+        }
+        for published in spread {
+            match again {
+                true => self.pass_over(&published.0),
+                false => self.stage(now, level, Staged::Spread(Box::new(published))),
+            }
+        }
+        for (token, verdict) in verdicts {
+            self.apply_verdict(now, token, verdict);
+        }
+    }
+
+    /// Takes in everything in the order of its parts. The ids of what is sent follow each other,
+    /// and those of copies come behind them.
+    fn apply_parts(
+        &mut self,
+        now: Time,
+        parts: &[Part],
+        bound: Vec<Bound>,
+        (first, sends): (u64, usize),
+    ) -> Applied {
+        let mut applied = Applied::default();
+        let (mut next_sent, mut next_copy) = (first, first + sends as u64);
+        let mut bound = bound.into_iter();
+        for part in parts {
+            match part {
+                Part::Send(name, message) => {
+                    let Ok(queue) = self.find_queue(*name) else { continue };
+                    let entry = self.take_in(now, queue, message.to_stored(), next_sent);
+                    next_sent += 1;
+                    applied.sent.extend(self.sent(now, queue, &entry));
+                    applied.entries.push((queue, entry));
+                }
+                Part::Settle(token, verdict, reason) => {
+                    let verdict = self.settled(now, *token, *verdict, reason.clone());
+                    applied.verdicts.push((*token, verdict.clone()));
+                    applied.settled.push(verdict);
+                }
+                Part::Publish(topic, message) => {
+                    applied.spread.push((topic.clone(), message.to_stored()));
+                    let Some(bound) = bound.next() else { continue };
+                    let (copies, entries) = self.take_in_copies(now, bound, Some(next_copy));
+                    next_copy += entries.len() as u64;
+                    applied.published.extend(Some(copies).filter(|c| !c.places.is_empty()));
+                    applied.entries.extend(entries);
+                }
+            }
+        }
+        applied
+    }
+}
+
+fn in_part(at: usize, error: &Error) -> Error {
+    Error::new(error.kind(), format!("part {at} of the batch: {}", error.detail()))
+}

@@ -1,0 +1,78 @@
+//! What tests of bindings share.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use telpher_proto::base::message::TOPIC_HEADER;
+use telpher_proto::base::{
+    Command, Id, Message, Outcome, Pattern, QueueOptions, Target, Verdict, What,
+};
+
+use super::{World, declare_on_disk, name, receive, settle};
+
+pub fn publish(topic: &str, body: &str) -> Command {
+    Command::Publish { topic: name(topic), message: Message::new(body.as_bytes().to_vec()) }
+}
+
+pub fn pattern(text: &str) -> Pattern {
+    Pattern::parse(text).unwrap()
+}
+
+pub fn bind(of: &str, queue: &str) -> Command {
+    Command::Bind { pattern: pattern(of), target: Target::Queue(name(queue)) }
+}
+
+pub fn unbind(of: &str, queue: &str) -> Command {
+    Command::Unbind { pattern: pattern(of), target: Target::Queue(name(queue)) }
+}
+
+pub fn done(world: &World, program: usize, id: Id) {
+    assert!(matches!(world.outcome(program, id), Ok(Outcome::Empty)));
+}
+
+pub fn run(world: &mut World, program: usize, command: Command) {
+    let id = world.run(program, command);
+    done(world, program, id);
+}
+
+/// A queue with `pattern` bound to it.
+pub fn bound(world: &mut World, program: usize, of: &str, queue: &str, options: QueueOptions) {
+    run(world, program, declare_on_disk(queue, options));
+    run(world, program, bind(of, queue));
+}
+
+/// Takes and acknowledges everything that waits in a queue: topic and body of each.
+pub fn drain(world: &mut World, program: usize, queue: &str) -> Vec<String> {
+    let mut taken = Vec::new();
+    while world.figures(program, queue).0 > 0 {
+        let id = world.run(program, receive(queue));
+        let Ok(Outcome::Delivery(delivery)) = world.outcome(program, id) else { panic!("none") };
+        run(world, program, settle(delivery.token, Verdict::Acknowledge));
+        let properties = delivery.message.properties.expect("the topic is among them");
+        let topic = properties.headers.get(TOPIC_HEADER).expect("it names its topic");
+        let (topic, body) = (String::from_utf8_lossy(topic), &delivery.message.body);
+        taken.push(format!("{topic} {}", String::from_utf8_lossy(body)));
+    }
+    taken
+}
+
+pub fn bindings(world: &mut World, program: usize, queue: &str) -> Vec<String> {
+    let id = world.run(program, Command::Inspect { queue: name(queue) });
+    let Ok(Outcome::Queue(info)) = world.outcome(program, id) else { panic!("no figures") };
+    info.bindings.iter().map(|pattern| pattern.as_str().to_owned()).collect()
+}
+
+/// Bodies that a subscriber has heard.
+pub fn heard(world: &World, program: usize, subscriber: Id) -> Vec<String> {
+    let events = world.programs[program].events.iter().filter(|event| event.id == subscriber);
+    let heard = events.filter_map(|event| match &event.what {
+        What::Published(published) => {
+            Some(String::from_utf8_lossy(&published.message.body).into_owned())
+        }
+        What::Gap { first, last } => Some(format!("gap {first} {last}")),
+        _ => None,
+    });
+    heard.collect()
+}
+
+pub fn subscribe(world: &mut World, program: usize, of: &str) -> Id {
+    world.run(program, Command::Subscribe { pattern: pattern(of), buffer: 100 })
+}
