@@ -264,7 +264,6 @@ impl Records {
     }
 
     /// The next record; `Some(None)` for bytes that are none.
-    #[expect(clippy::option_option, reason = "the end is no fault, a fault is no end")]
     pub fn next_record(&mut self) -> Option<Option<StreamRecord>> {
         if self.rest.is_empty() {
             return None;

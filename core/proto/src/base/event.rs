@@ -2,11 +2,11 @@
 //!
 //! Floor: base.
 
-use super::command::Overflow;
 use super::error::Error;
 use super::message::Message;
 use super::name::Name;
 use super::pattern::Pattern;
+use super::queue::Overflow;
 use super::stream::{Appended, GroupInfo, StreamInfo, StreamRecord};
 use super::time::Time;
 

@@ -3,6 +3,7 @@
 //!
 //! Floor: imports nothing of Telpher.
 
+mod attempt;
 pub mod batch;
 mod bound;
 pub mod command;
@@ -12,15 +13,17 @@ pub mod limits;
 pub mod message;
 pub mod name;
 pub mod pattern;
+pub mod queue;
 pub mod random;
 pub mod record;
 pub mod sequence;
 pub mod slots;
 pub mod stream;
+mod stream_record;
 pub mod time;
 pub mod timers;
 
-pub use command::{Command, Overflow, Part, QueueOptions, Reply, Target, Verdict};
+pub use command::{Command, Part, Reply, Target, Verdict};
 pub use error::{Error, Executed, Kind};
 pub use event::{
     Delivery, Durability, Event, HubInfo, Notice, Outcome, Peeked, Published, QueueInfo, Receipt,
@@ -30,6 +33,7 @@ pub use event::{Id, Untaken, What};
 pub use message::{Headers, HeadersBuilder, Message, Properties, Trace};
 pub use name::Name;
 pub use pattern::Pattern;
+pub use queue::{Overflow, QueueOptions};
 pub use stream::{
     Appended, Cursor, GroupInfo, GroupPlace, PartitionInfo, Reading, Start, StreamInfo,
     StreamOptions, StreamRecord,

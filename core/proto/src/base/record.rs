@@ -7,13 +7,17 @@
 
 use bytes::Bytes;
 
-use super::command::{QueueOptions, Verdict};
+use super::command::Verdict;
 use super::event::{Durability, Receipt};
 use super::message::Message;
 use super::name::Name;
-use super::stream::StreamOptions;
+use super::queue::QueueOptions;
 
+pub use super::attempt::{Failure, History, Origin, Why};
 pub use super::bound::{Binding, BoundTo, Copies, CopyPlace};
+pub use super::stream_record::{
+    AppendedBatch, GroupState, KeptBatch, PartitionState, PlaceState, Placed, StreamState,
+};
 
 /// Counts records; 0 is before the first.
 pub type Position = u64;
@@ -238,78 +242,6 @@ pub enum Record {
     },
 }
 
-/// A stream as it stands, without its records.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamState {
-    /// Names it for ever.
-    pub id: u64,
-    /// What it is called.
-    pub name: Name,
-    /// How it was declared, with each default in its place.
-    pub options: StreamOptions,
-    /// Its partitions.
-    pub partitions: Vec<PartitionState>,
-}
-
-/// A partition as it stands, without its records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct PartitionState {
-    /// The first offset that is kept.
-    pub first: u64,
-    /// The offset that the next record gets.
-    pub next: u64,
-    /// When the last record was appended, by the hub's clock.
-    pub time_ms: u64,
-}
-
-/// A reader group as it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupState {
-    /// Names it for ever.
-    pub id: u64,
-    /// What it is called.
-    pub name: Name,
-    /// How far it has come in each partition.
-    pub places: Vec<PlaceState>,
-}
-
-/// How far a reader group has come in one partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct PlaceState {
-    /// The next offset.
-    pub next: u64,
-    /// Rises with each assignment of the partition.
-    pub generation: u64,
-}
-
-/// A reader group has come to a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Placed {
-    /// The stream.
-    pub stream: u64,
-    /// The group.
-    pub group: u64,
-    /// The partition.
-    pub partition: u32,
-    /// Where it is now.
-    pub state: PlaceState,
-}
-
-/// A batch of a partition without its records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeptBatch {
-    /// Its first offset.
-    pub base: u64,
-    /// Offsets that it takes.
-    pub span: u32,
-    /// Its bytes.
-    pub size: u32,
-    /// When it was appended, by the hub's clock.
-    pub time_ms: u64,
-    /// Where it lies.
-    pub place: Place,
-}
-
 /// A message without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
@@ -447,97 +379,6 @@ pub struct DeadTo {
     pub sequence: u64,
 }
 
-/// Why an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Why {
-    /// The consumer asked for another attempt: a failure.
-    Requeued = 1,
-    /// The consumer rejected it.
-    Rejected = 2,
-    /// It was not settled by its `ack_deadline`: a failure.
-    Late = 3,
-    /// The process that held it, and nothing else, died: a failure, and it is suspect.
-    Crashed = 4,
-    /// The process that held it, among others, died: no failure, but it is suspect.
-    Suspect = 5,
-    /// The session that held it ended: no failure.
-    Ended = 6,
-    /// Its time to live was over.
-    Expired = 7,
-}
-
-impl Why {
-    /// Every reason.
-    pub const ALL: [Why; 7] = [
-        Why::Requeued,
-        Why::Rejected,
-        Why::Late,
-        Why::Crashed,
-        Why::Suspect,
-        Why::Ended,
-        Why::Expired,
-    ];
-
-    /// As it is called in the history of a dead letter.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Why::Requeued => "requeued",
-            Why::Rejected => "rejected",
-            Why::Late => "late",
-            Why::Crashed => "crashed",
-            Why::Suspect => "suspect",
-            Why::Ended => "ended",
-            Why::Expired => "expired",
-        }
-    }
-
-    /// Whether the message is suspect from then on; `None`: that is as before.
-    pub const fn is_suspicious(self) -> Option<bool> {
-        match self {
-            Why::Crashed | Why::Suspect => Some(true),
-            Why::Ended => None,
-            Why::Requeued | Why::Rejected | Why::Late | Why::Expired => Some(false),
-        }
-    }
-
-    /// True if it counts as a failed attempt.
-    pub const fn is_failure(self) -> bool {
-        matches!(self, Why::Requeued | Why::Late | Why::Crashed)
-    }
-}
-
-/// What is known of a message's attempts.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct History {
-    /// If it is a dead letter: the queue that it comes from, and how it died.
-    pub origin: Option<Origin>,
-    /// Attempts that ended badly, oldest first; the newest 32.
-    pub failures: Vec<Failure>,
-}
-
-/// Where a dead letter comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// The queue in which it died.
-    pub queue: Name,
-    /// Why.
-    pub why: Why,
-    /// Failed attempts there.
-    pub failures: u32,
-}
-
-/// One attempt that ended badly.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// When, by the hub's clock.
-    pub time_ms: u64,
-    /// How.
-    pub why: Why,
-    /// What the consumer said.
-    pub reason: String,
-}
-
 /// A message as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
@@ -587,17 +428,6 @@ pub enum Mark {
     Stored(Durability),
     /// Records were appended.
     Appended(AppendedBatch),
-}
-
-/// Where records went that were appended together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AppendedBatch {
-    /// The partition.
-    pub partition: u32,
-    /// The first one's offset; the others follow.
-    pub base: u64,
-    /// How safe all of them are.
-    pub durability: Durability,
 }
 
 /// Receipts of the sends of one batch, whose ids follow each other.

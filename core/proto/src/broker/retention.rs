@@ -46,7 +46,9 @@ impl Broker {
         let is_journaled = self.is_stream_journaled(key);
         let partition = &mut self.streams.all[key].partitions[number];
         partition.first = first;
-        while let Some(kept) = partition.batches.pop_front_if(|kept| kept.at.base < first) {
+        while partition.batches.front().is_some_and(|kept| kept.at.base < first)
+            && let Some(kept) = partition.batches.pop_front()
+        {
             let size = u64::from(kept.at.size);
             partition.bytes -= size;
             if is_journaled {

@@ -1,0 +1,91 @@
+//! What records say of streams and their reader groups.
+//!
+//! Floor: base.
+
+use super::event::Durability;
+use super::name::Name;
+use super::record::Place;
+use super::stream::StreamOptions;
+
+/// A stream as it stands, without its records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamState {
+    /// Names it for ever.
+    pub id: u64,
+    /// What it is called.
+    pub name: Name,
+    /// How it was declared, with each default in its place.
+    pub options: StreamOptions,
+    /// Its partitions.
+    pub partitions: Vec<PartitionState>,
+}
+
+/// A partition as it stands, without its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct PartitionState {
+    /// The first offset that is kept.
+    pub first: u64,
+    /// The offset that the next record gets.
+    pub next: u64,
+    /// When the last record was appended, by the hub's clock.
+    pub time_ms: u64,
+}
+
+/// A reader group as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupState {
+    /// Names it for ever.
+    pub id: u64,
+    /// What it is called.
+    pub name: Name,
+    /// How far it has come in each partition.
+    pub places: Vec<PlaceState>,
+}
+
+/// How far a reader group has come in one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct PlaceState {
+    /// The next offset.
+    pub next: u64,
+    /// Rises with each assignment of the partition.
+    pub generation: u64,
+}
+
+/// A reader group has come to a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The stream.
+    pub stream: u64,
+    /// The group.
+    pub group: u64,
+    /// The partition.
+    pub partition: u32,
+    /// Where it is now.
+    pub state: PlaceState,
+}
+
+/// A batch of a partition without its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptBatch {
+    /// Its first offset.
+    pub base: u64,
+    /// Offsets that it takes.
+    pub span: u32,
+    /// Its bytes.
+    pub size: u32,
+    /// When it was appended, by the hub's clock.
+    pub time_ms: u64,
+    /// Where it lies.
+    pub place: Place,
+}
+
+/// Where records went that were appended together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppendedBatch {
+    /// The partition.
+    pub partition: u32,
+    /// The first one's offset; the others follow.
+    pub base: u64,
+    /// How safe all of them are.
+    pub durability: Durability,
+}
