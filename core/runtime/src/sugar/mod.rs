@@ -194,6 +194,7 @@ ended! {
     Message: Outcome::Reply(message) => message;
     Receipt: Outcome::Receipt(receipt) => receipt;
     telpher_proto::base::Appended: Outcome::Appended(appended) => appended;
+    Vec<telpher_proto::base::GroupInfo>: Outcome::Groups(groups) => groups;
     telpher_proto::base::StreamInfo: Outcome::Stream(info) => *info;
     telpher_proto::base::QueueInfo: Outcome::Queue(info) => *info;
 }

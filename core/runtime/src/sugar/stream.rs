@@ -3,8 +3,8 @@
 //! Floor: sugar.
 
 use telpher_proto::base::{
-    Appended, Command, Error, Id, Message, Name, Reading, StreamInfo, StreamOptions, StreamRecord,
-    Timeout, What,
+    Appended, Command, Error, GroupInfo, Id, Message, Name, Reading, Start, StreamInfo,
+    StreamOptions, StreamRecord, Timeout, What,
 };
 
 use super::{Pending, next, start_stream};
@@ -82,6 +82,52 @@ impl Stream {
         Ok(Reader { hub: self.hub.clone(), id })
     }
 
+    /// Reads records as a member of a group, which is made if it is new and then begins at `start`:
+    /// the partitions are spread over the members, and each goes on where the group has committed.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND`; `FULL` if the stream has as many groups as it may.
+    pub fn join(&self, group: &str, start: Start) -> Result<Reader, Error> {
+        let group = Some(Name::parse(group)?);
+        self.read(Reading { group, start, follow: true, ..Reading::default() })
+    }
+
+    /// The stream's reader groups, and how far each has come.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND`.
+    pub fn groups(&self) -> Result<Vec<GroupInfo>, Error> {
+        self.run(Command::Groups { stream: self.name.clone() })
+    }
+
+    /// Puts a group to another place, in one partition or in all of them. What its members have read
+    /// before and commit later is refused as `LEASE_LOST`.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND`; `OUT_OF_RANGE` for an offset that is not kept; `INVALID`.
+    pub fn reset_group(
+        &self,
+        group: &str,
+        partition: Option<u32>,
+        start: Start,
+    ) -> Result<(), Error> {
+        let (stream, group) = (self.name.clone(), Name::parse(group)?);
+        self.run(Command::ResetGroup { stream, group, partition, start })
+    }
+
+    /// Removes a group with its places. Its readers end as `NOT_FOUND`.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND`.
+    pub fn delete_group(&self, group: &str) -> Result<(), Error> {
+        let (stream, group) = (self.name.clone(), Name::parse(group)?);
+        self.run(Command::DeleteGroup { stream, group })
+    }
+
     /// The stream's figures.
     ///
     /// # Errors
@@ -123,6 +169,23 @@ impl Reader {
             What::Record(record) => Some(record),
             _ => None,
         })
+    }
+}
+
+impl Reader {
+    /// Says that the reader's group has done its work up to this record, all before it in its
+    /// partition included, and waits until that is as safe as the stream promises. A place never
+    /// goes back.
+    ///
+    /// # Errors
+    ///
+    /// `LEASE_LOST` if another member has the partition by now, or the group was reset: nothing has
+    /// changed. `INVALID` for a reader without a group.
+    pub fn commit(&self, record: &StreamRecord) -> Result<(), Error> {
+        let StreamRecord { partition, offset, generation, .. } = *record;
+        let (reader, next) = (self.id, offset + 1);
+        let command = Command::Commit { reader, partition, generation, next };
+        self.hub.pending(command, Timeout::Default)?.wait()
     }
 }
 
