@@ -327,19 +327,49 @@ pub enum Part {
         /// The message.
         message: Message,
     },
+    /// Appends a record to a stream.
+    Append {
+        /// The stream.
+        stream: Name,
+        /// The record.
+        message: Message,
+        /// The partition; `None`: the key's, or without a key any.
+        partition: Option<u32>,
+        /// Only if this is the offset that the partition's next record gets.
+        expect: Option<u64>,
+    },
+    /// Says that a reader's group has done its work up to a place.
+    Commit {
+        /// The reader.
+        reader: Id,
+        /// The record's partition.
+        partition: u32,
+        /// The record's generation.
+        generation: u64,
+        /// The next offset to be read: one behind the record's.
+        next: u64,
+    },
 }
 
 impl Part {
     fn size(&self) -> usize {
         match self {
-            Part::Send { message, .. } | Part::Publish { message, .. } => message.size(),
-            Part::Settle { .. } => 0,
+            Part::Send { message, .. }
+            | Part::Publish { message, .. }
+            | Part::Append { message, .. } => message.size(),
+            Part::Settle { .. } | Part::Commit { .. } => 0,
         }
     }
 
     fn check(&self) -> Result<(), Error> {
         match self {
             Part::Send { message, .. } => message.check(),
+            Part::Append { message, partition, .. } => {
+                let most = u64::from(limits::PARTITIONS_MAX) - 1;
+                within("partition", partition.unwrap_or(0).into(), 0, most)?;
+                message.check()
+            }
+            Part::Commit { .. } => Ok(()),
             Part::Settle { reason, .. } => check_reason(reason),
             Part::Publish { topic, message } => {
                 check_topic(topic)?;

@@ -16,7 +16,8 @@ use super::queue::QueueOptions;
 pub use super::attempt::{Failure, History, Origin, Why};
 pub use super::bound::{Binding, BoundTo, Copies, CopyPlace};
 pub use super::stream_record::{
-    AppendedBatch, GroupState, KeptBatch, PartitionState, PlaceState, Placed, StreamState,
+    AppendedBatch, AppendedPart, GroupState, KeptBatch, PartitionState, PlaceState, Placed,
+    StreamParts, StreamState,
 };
 
 /// Counts records; 0 is before the first.
@@ -127,6 +128,8 @@ pub enum Record {
         settled: Vec<Settled>,
         /// What was stored of messages that were published, in order.
         published: Vec<Copies>,
+        /// What it does to streams.
+        streams: Box<StreamParts>,
     },
     /// A message as it stands, with all that is known of it: written forward from an old segment,
     /// or handed over from memory.

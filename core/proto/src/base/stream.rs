@@ -154,7 +154,7 @@ impl StreamRecord {
 
 /// Bytes that a record takes on its way beside body, key and headers, at most: with what only some
 /// have, and the header of a batch in which it is alone.
-const RECORD_COST_MAX: usize = 48 + 16 + 8 + 32;
+pub const RECORD_COST_MAX: usize = 48 + 16 + 8 + 32;
 
 /// Where a confirmed record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

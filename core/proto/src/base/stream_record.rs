@@ -2,6 +2,8 @@
 //!
 //! Floor: base.
 
+use bytes::Bytes;
+
 use super::event::Durability;
 use super::name::Name;
 use super::record::Place;
@@ -77,6 +79,33 @@ pub struct KeptBatch {
     pub time_ms: u64,
     /// Where it lies.
     pub place: Place,
+}
+
+/// What a batch does to streams.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct StreamParts {
+    /// Records appended, in order.
+    pub appended: Vec<AppendedPart>,
+    /// Places committed, in order.
+    pub placed: Vec<Placed>,
+}
+
+impl StreamParts {
+    /// True if it does nothing to them.
+    pub fn is_empty(&self) -> bool {
+        self.appended.is_empty() && self.placed.is_empty()
+    }
+}
+
+/// Records that a batch appends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppendedPart {
+    /// The stream.
+    pub stream: u64,
+    /// Its partition.
+    pub partition: u32,
+    /// The records, stamped.
+    pub batch: Bytes,
 }
 
 /// Where records went that were appended together.

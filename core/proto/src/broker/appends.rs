@@ -13,12 +13,13 @@ use super::declare::no_space;
 use super::log::{Level, Staged};
 use super::sends::ChangeRef;
 use super::sessions::{Confirmation, Done, Marked, Ticket};
-use super::streams::{BatchRef, Kept, no_partition};
+use super::streams::{BatchRef, Kept, Stream, no_partition};
 use super::{Broker, Due, NameId};
-use crate::base::batch::{self, BatchHeader, check_packed};
+use crate::base::batch::{self, BatchBuilder, BatchHeader, check_packed};
 use crate::base::record::{AppendedBatch, KeptBatch, Place, Record, Room};
+use crate::base::stream::partition_of;
 use crate::base::timers::TimerKey;
-use crate::base::{Error, Kind, Time, limits};
+use crate::base::{Error, Kind, Message, Time, limits};
 
 /// What a program wants appended.
 #[derive(Clone, Debug)]
@@ -32,6 +33,16 @@ pub struct Appending {
     /// Until when it may wait for the disk.
     pub deadline: Option<Time>,
     /// The records, as packed.
+    pub batch: Bytes,
+}
+
+/// Records that have got their place.
+#[derive(Debug)]
+pub(super) struct TakenIn {
+    pub reference: BatchRef,
+    /// The offset behind them.
+    pub end: u64,
+    /// As it is to be written down.
     pub batch: Bytes,
 }
 
@@ -86,18 +97,14 @@ impl Broker {
         }
         let (size, most) = (u64::from(header.size), stream.options.bytes_max);
         if size > most {
-            let detail = format!(
-                "the records take {size} bytes; a partition of the stream {:?} keeps at most {most}",
-                stream.name
-            );
-            return Err(Error::new(Kind::TooLarge, detail));
+            return Err(too_large(size, stream));
         }
         let has_room = self.room_for_batch(key, size)? && self.streams.line.is_empty();
         Ok((key, header, has_room))
     }
 
     /// Whether it may be stored now; otherwise it may wait.
-    fn room_for_batch(&self, key: usize, size: u64) -> Result<bool, Error> {
+    pub(super) fn room_for_batch(&self, key: usize, size: u64) -> Result<bool, Error> {
         if self.is_stream_journaled(key) {
             return match self.room {
                 Room::Open => Ok(true),
@@ -123,17 +130,77 @@ impl Broker {
         change: ChangeRef,
         (appending, header): (&Appending, BatchHeader),
     ) -> Result<(), Error> {
-        let stream = self.stream_ref(key);
         let number = appending.partition;
+        let next = self.streams.all[key].partitions[number as usize].next;
+        if let Some(expect) = appending.expect.filter(|expect| *expect != next) {
+            return Err(conflict(expect, next));
+        }
+        let taken = self.take_in_records(now, (key, number), &appending.batch, header)?;
+        let TakenIn { reference, end, batch } = taken;
+        let level = self.stream_level(key);
+        if self.is_stream_journaled(key) {
+            self.write_batch(level, Some(change), reference, batch);
+        }
+        let (durability, base) = (self.streams.all[key].durability(), reference.base);
+        let outcome = Done::Appended(AppendedBatch { partition: number, base, durability });
+        self.mark(change, Marked::Logged(outcome.clone()));
+        self.stage(now, level, Staged::Confirm(Confirmation { change, outcome }));
+        self.stage(now, level, Staged::Visible(reference, end));
+        self.shrink_cache();
+        Ok(())
+    }
+
+    pub(super) fn stream_level(&self, key: usize) -> Level {
+        if self.is_stream_journaled(key) { self.streams.all[key].level() } else { Level::Now }
+    }
+
+    /// The partition that a record of a batch goes to.
+    pub(super) fn partition_for(
+        &self,
+        key: usize,
+        message: &Message,
+        partition: Option<u32>,
+    ) -> Result<u32, Error> {
+        let stream = &self.streams.all[key];
+        let count = stream.options.partitions;
+        let own = message.properties.as_ref().map_or(&[][..], |properties| &properties.key);
+        match partition {
+            Some(stated) if stated >= count => Err(no_partition(&stream.name, stated, count)),
+            Some(stated) => Ok(stated),
+            None if own.is_empty() => Ok((stream.turn % u64::from(count)) as u32),
+            None => Ok(partition_of(own, count)),
+        }
+    }
+
+    /// Gives a record of a batch its place.
+    pub(super) fn take_in_record(
+        &mut self,
+        now: Time,
+        at: (usize, u32),
+        message: &Message,
+    ) -> Option<TakenIn> {
+        let mut builder = BatchBuilder::default();
+        builder.push(message);
+        let packed = builder.build();
+        let header = BatchHeader::read(&packed)?;
+        self.streams.all[at.0].turn += 1;
+        self.take_in_records(now, at, &packed, header).ok()
+    }
+
+    /// Gives records their place.
+    pub(super) fn take_in_records(
+        &mut self,
+        now: Time,
+        (key, number): (usize, u32),
+        packed: &Bytes,
+        header: BatchHeader,
+    ) -> Result<TakenIn, Error> {
+        let stream = self.stream_ref(key);
         let now_ms = self.time_ms(now);
         let partition = &mut self.streams.all[key].partitions[number as usize];
         let base = partition.next;
-        if let Some(expect) = appending.expect.filter(|expect| *expect != base) {
-            let detail = format!("offset {expect} is expected; the next one is {base}");
-            return Err(Error::new(Kind::Conflict, detail));
-        }
         let time_ms = now_ms.max(partition.time_ms);
-        let Some(bytes) = batch::stamp(&appending.batch, (stream.id, number), base, time_ms) else {
+        let Some(batch) = batch::stamp(packed, (stream.id, number), base, time_ms) else {
             return Err(Error::new(Kind::Full, "the partition's offsets are used up"));
         };
         let (span, size) = (header.span, header.size);
@@ -141,25 +208,15 @@ impl Broker {
         partition.next += u64::from(span);
         partition.time_ms = time_ms;
         partition.bytes += u64::from(size);
-        let kept = Kept { at, bytes: Some(bytes.clone()), is_read: false };
-        partition.batches.push_back(kept);
-        let is_journaled = self.is_stream_journaled(key);
-        let level = if is_journaled { self.streams.all[key].level() } else { Level::Now };
+        partition.batches.push_back(Kept { at, bytes: Some(batch.clone()), is_read: false });
         let reference = BatchRef { stream, partition: number, base };
-        if is_journaled {
-            self.write_batch(level, Some(change), reference, bytes);
+        if self.is_stream_journaled(key) {
             self.streams.cached.push_back(reference);
             self.streams.cached_bytes += u64::from(size);
         } else {
             self.bytes += u64::from(size);
         }
-        let durability = self.streams.all[key].durability();
-        let outcome = Done::Appended(AppendedBatch { partition: number, base, durability });
-        self.mark(change, Marked::Logged(outcome.clone()));
-        self.stage(now, level, Staged::Confirm(Confirmation { change, outcome }));
-        self.stage(now, level, Staged::Visible(reference, base + u64::from(span)));
-        self.shrink_cache();
-        Ok(())
+        Ok(TakenIn { reference, end: base + u64::from(span), batch })
     }
 
     pub(super) fn write_batch(
@@ -272,4 +329,19 @@ impl Broker {
         }
         Some(waiting)
     }
+}
+
+/// Another offset was expected.
+pub(super) fn conflict(expect: u64, next: u64) -> Error {
+    let detail = format!("offset {expect} is expected; the next one is {next}");
+    Error::new(Kind::Conflict, detail)
+}
+
+/// Records that a partition never keeps.
+pub(super) fn too_large(size: u64, stream: &Stream) -> Error {
+    let detail = format!(
+        "the records take {size} bytes; a partition of the stream {:?} keeps at most {}",
+        stream.name, stream.options.bytes_max
+    );
+    Error::new(Kind::TooLarge, detail)
 }

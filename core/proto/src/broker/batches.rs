@@ -1,4 +1,4 @@
-//! Batches: several sends, verdicts and publishes, all or none.
+//! Batches: several sends, verdicts, publishes, appends and commits, all or none.
 //!
 //! ```text
 //! checked as a whole -> one record -> applied; confirmed, visible and published when all of it is
@@ -7,14 +7,20 @@
 //!
 //! Floor: broker.
 
+use super::appends::{TakenIn, conflict, too_large};
+use super::groups::Committable;
 use super::log::{Level, Staged};
 use super::publishes::Bound;
 use super::queues::Entry;
 use super::sends::ChangeRef;
 use super::sessions::{Confirmation, Done, Marked};
+use super::streams::BatchRef;
 use super::{Broker, NameId};
 use crate::base::pattern::check_topic;
-use crate::base::record::{Copies, Receipts, Record, Room, Sent, Settled};
+use crate::base::record::{
+    AppendedPart, Copies, Receipts, Record, Room, Sent, Settled, StreamParts,
+};
+use crate::base::stream::{Committing, RECORD_COST_MAX};
 use crate::base::{Durability, Error, Kind, Message, Name, Time, Verdict, limits};
 
 /// One part of a batch.
@@ -26,6 +32,10 @@ pub enum Part {
     Settle(u64, Verdict, String),
     /// Publishes a message.
     Publish(Name, Message),
+    /// Appends a record to a stream: to which partition, and which offset is expected.
+    Append(NameId, Message, (Option<u32>, Option<u64>)),
+    /// Commits a place.
+    Commit(Committing),
 }
 
 /// A batch in which all is found.
@@ -54,6 +64,10 @@ struct Applied {
     published: Vec<Copies>,
     entries: Vec<(usize, Entry)>,
     verdicts: Vec<(u64, Settled)>,
+    streams: StreamParts,
+    taken: Vec<TakenIn>,
+    /// Groups that have come further.
+    committed: Vec<Committable>,
     /// What is to be given to subscribers.
     spread: Vec<(Name, Message)>,
 }
@@ -63,6 +77,8 @@ struct Needs {
     /// Messages and bytes for each queue.
     sums: super::Map<usize, (u64, u64)>,
     in_memory: u64,
+    /// Offsets that partitions give to what it appends.
+    offsets: super::Map<(usize, u32), u64>,
     tokens: super::Set<u64>,
     /// The least and the most safe of its queues.
     levels: (Level, Level),
@@ -114,6 +130,7 @@ impl Broker {
         let mut needs = Needs {
             sums: super::Map::default(),
             in_memory: 0,
+            offsets: super::Map::default(),
             tokens: super::Set::default(),
             levels: (Level::Durable, Level::Now),
         };
@@ -138,6 +155,11 @@ impl Broker {
                 self.need_room(queue, message.size() as u64, needs)?;
                 self.need_level(queue, needs)
             }
+            Part::Append(name, message, place) => self.need_append(*name, message, *place, needs),
+            Part::Commit(committing) => {
+                let place = self.check_commit(change.session.key, *committing)?;
+                self.need_stream_level(place.stream.key, needs)
+            }
             Part::Settle(token, ..) if !needs.tokens.insert(*token) => {
                 Err(Error::new(Kind::Stale, "the delivery is settled twice"))
             }
@@ -154,17 +176,48 @@ impl Broker {
         }
     }
 
-    fn need_level(&self, queue: usize, needs: &mut Needs) -> Result<(), Error> {
-        let (level, levels) = (self.level_of(queue), &mut needs.levels);
-        *levels = (levels.0.min(level), levels.1.max(level));
-        if levels.0 > Level::Now || levels.1 == Level::Now {
-            return Ok(());
+    fn need_append(
+        &self,
+        name: NameId,
+        message: &Message,
+        (partition, expect): (Option<u32>, Option<u64>),
+        needs: &mut Needs,
+    ) -> Result<(), Error> {
+        let key = self.find_stream(name)?;
+        let number = self.partition_for(key, message, partition)?;
+        let is_keyless = message.properties.as_ref().is_none_or(|p| p.key.is_empty());
+        if expect.is_some() && partition.is_none() && is_keyless {
+            let detail = "an offset is expected, but neither partition nor key is stated";
+            return Err(Error::new(Kind::Invalid, detail));
         }
-        let detail = format!(
-            "a queue in memory and one on disk can't be in one batch; {:?} is one of them",
-            self.queues[queue].name
-        );
-        Err(Error::new(Kind::Unsupported, detail))
+        // With what a batch of one record takes beside it.
+        let size = (message.size() + RECORD_COST_MAX) as u64;
+        let stream = &self.streams.all[key];
+        if size > stream.options.bytes_max {
+            return Err(too_large(size, stream));
+        }
+        if !self.is_stream_journaled(key) {
+            needs.in_memory += size;
+            self.has_memory_for(needs.in_memory)?;
+        }
+        if !self.room_for_batch(key, size)? || !self.streams.line.is_empty() {
+            return Err(Error::new(Kind::Full, "the disk is behind: nothing was appended"));
+        }
+        let next = stream.partitions[number as usize].next;
+        let next = needs.offsets.entry((key, number)).or_insert(next);
+        if let Some(expect) = expect.filter(|expect| expect != next) {
+            return Err(conflict(expect, *next));
+        }
+        *next += 1;
+        self.need_stream_level(key, needs)
+    }
+
+    fn need_stream_level(&self, key: usize, needs: &mut Needs) -> Result<(), Error> {
+        need(self.stream_level(key), &self.streams.all[key].name, needs)
+    }
+
+    fn need_level(&self, queue: usize, needs: &mut Needs) -> Result<(), Error> {
+        need(self.level_of(queue), &self.queues[queue].name, needs)
     }
 
     /// Room for one more message, after others that the same batch brings.
@@ -189,11 +242,15 @@ impl Broker {
         let Batch { parts, bound, level, again } = batch;
         let sends = parts.iter().filter(|part| matches!(part, Part::Send(..))).count();
         let first = self.next_message_id();
-        let applied = self.apply_parts(now, parts, bound, (first, sends));
-        let Applied { sent, settled, published, entries, verdicts, spread } = applied;
+        let applied = self.apply_parts(now, change, (parts, bound), (first, sends));
+        let Applied { sent, settled, published, entries, verdicts, .. } = applied;
+        let Applied { streams, taken, committed, spread, .. } = applied;
         if level > Level::Now {
-            let by = Some(change.numbers);
-            self.write(level, Record::Batch { change: by, sent, settled, published });
+            let (change, streams) = (Some(change.numbers), Box::new(streams));
+            let record = Record::Batch { change, sent, settled, published, streams };
+            let position = self.write(level, record);
+            let placing = taken.iter().map(|taken| (position, taken.reference));
+            self.streams.placing.extend(placing);
         }
         let durability = match level {
             Level::Now => Durability::Memory,
@@ -206,6 +263,13 @@ impl Broker {
         for (queue, entry) in entries {
             let queue = self.queue_ref(queue);
             self.stage(now, level, Staged::Arrive(queue, entry));
+        }
+        for TakenIn { reference, end, .. } in taken {
+            self.stage(now, level, Staged::Visible(reference, end));
+        }
+        self.shrink_cache();
+        for place in committed {
+            self.spread_group(place.stream, place.group);
         }
         for published in spread {
             match again {
@@ -223,8 +287,8 @@ impl Broker {
     fn apply_parts(
         &mut self,
         now: Time,
-        parts: &[Part],
-        bound: Vec<Bound>,
+        change: ChangeRef,
+        (parts, bound): (&[Part], Vec<Bound>),
         (first, sends): (u64, usize),
     ) -> Applied {
         let mut applied = Applied::default();
@@ -238,6 +302,18 @@ impl Broker {
                     next_sent += 1;
                     applied.sent.extend(self.sent(now, queue, &entry));
                     applied.entries.push((queue, entry));
+                }
+                Part::Append(name, message, (partition, _)) => {
+                    let Ok(key) = self.find_stream(*name) else { continue };
+                    let Ok(number) = self.partition_for(key, message, *partition) else { continue };
+                    applied.append(self.take_in_record(now, (key, number), message));
+                }
+                Part::Commit(committing) => {
+                    let Ok(place) = self.check_commit(change.session.key, *committing) else {
+                        continue;
+                    };
+                    applied.streams.placed.extend(self.move_place(place));
+                    applied.committed.push(place);
                 }
                 Part::Settle(token, verdict, reason) => {
                     let verdict = self.settled(now, *token, *verdict, reason.clone());
@@ -256,6 +332,29 @@ impl Broker {
         }
         applied
     }
+}
+
+impl Applied {
+    fn append(&mut self, taken: Option<TakenIn>) {
+        let Some(taken) = taken else { return };
+        let BatchRef { stream, partition, .. } = taken.reference;
+        let batch = taken.batch.clone();
+        self.streams.appended.push(AppendedPart { stream: stream.id, partition, batch });
+        self.taken.push(taken);
+    }
+}
+
+/// All of a batch is kept in memory, or nothing of it.
+fn need(level: Level, name: &Name, needs: &mut Needs) -> Result<(), Error> {
+    let levels = &mut needs.levels;
+    *levels = (levels.0.min(level), levels.1.max(level));
+    if levels.0 > Level::Now || levels.1 == Level::Now {
+        return Ok(());
+    }
+    let detail = format!(
+        "what is kept in memory and what is on disk can't be in one batch; {name:?} is one of them"
+    );
+    Err(Error::new(Kind::Unsupported, detail))
 }
 
 fn in_part(at: usize, error: &Error) -> Error {

@@ -51,12 +51,23 @@ impl Fetched<'_> {
 impl Fetched<'_> {
     /// The batch, as a copy of its own.
     pub(super) fn batch(self, of: BatchRef) -> Option<Bytes> {
-        let Fetched::Record(Record::Appended { stream, partition, batch, .. }) = self else {
-            return None;
+        let Fetched::Record(record) = self else { return None };
+        let is_it = |stream: u64, partition: u32, batch: &Bytes| {
+            let base = BatchHeader::read(batch).map(|header| header.base);
+            (stream, partition, base) == (of.stream.id, of.partition, Some(of.base))
         };
-        let header = BatchHeader::read(batch)?;
-        let found = (*stream, *partition, header.base);
-        (found == (of.stream.id, of.partition, of.base)).then(|| Bytes::copy_from_slice(batch))
+        let found = match record {
+            Record::Appended { stream, partition, batch, .. } => {
+                Some(batch).filter(|batch| is_it(*stream, *partition, batch))
+            }
+            Record::Batch { streams, .. } => {
+                let mut parts = streams.appended.iter();
+                let part = parts.find(|part| is_it(part.stream, part.partition, &part.batch));
+                part.map(|part| &part.batch)
+            }
+            _ => None,
+        };
+        found.map(|batch| Bytes::copy_from_slice(batch))
     }
 }
 

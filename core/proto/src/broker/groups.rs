@@ -43,8 +43,8 @@ pub(super) struct GroupAt {
 /// A place that may be committed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Committable {
-    stream: StreamRef,
-    group: u64,
+    pub stream: StreamRef,
+    pub group: u64,
     partition: u32,
     next: u64,
 }
@@ -311,16 +311,20 @@ impl Broker {
     }
 
     /// Moves a group's place; never back.
-    pub(super) fn apply_commit(&mut self, at: Committable, change: Option<ChangeRef>) -> Level {
-        let Committable { stream, group, partition, next } = at;
-        let Some(found) = self.streams.at(stream) else { return Level::Now };
-        let level = found.level();
-        if let Some(group) = found.group(group) {
-            let place = &mut group.places[partition as usize];
-            place.state.next = place.state.next.max(next);
-        }
-        self.write_place(level, change, (stream, group, partition));
+    fn apply_commit(&mut self, at: Committable, change: Option<ChangeRef>) -> Level {
+        self.move_place(at);
+        let level = self.stream_level(at.stream.key);
+        self.write_place(level, change, (at.stream, at.group, at.partition));
         level
+    }
+
+    /// The same, for a batch that writes it down.
+    pub(super) fn move_place(&mut self, at: Committable) -> Option<Placed> {
+        let Committable { stream, group, partition, next } = at;
+        let found = self.streams.at(stream)?.group(group)?;
+        let place = found.places.get_mut(partition as usize)?;
+        place.state.next = place.state.next.max(next);
+        Some(Placed { stream: stream.id, group, partition, state: place.state })
     }
 
     /// How far each group of a stream has come.

@@ -209,8 +209,9 @@ impl Past {
     /// Batches, bindings, and what was published.
     fn apply_bound(&mut self, record: Record, place: Place) {
         match record {
-            Record::Batch { change, sent, settled, published } => {
-                let marked = self.batch_mark(&sent, &settled, &published);
+            Record::Batch { change, sent, settled, published, streams } => {
+                let of_streams = self.apply_stream_parts(*streams, place);
+                let marked = self.batch_mark(&sent, &settled, (&published, of_streams));
                 published.iter().for_each(|copies| self.store_copies(copies, place));
                 self.batch(sent, settled, place);
                 self.mark(change, marked);
@@ -292,10 +293,20 @@ impl Past {
         receipt
     }
 
-    fn batch_mark(&self, sent: &[Sent], settled: &[Settled], published: &[Copies]) -> Mark {
+    fn batch_mark(
+        &self,
+        sent: &[Sent],
+        settled: &[Settled],
+        (published, of_streams): (&[Copies], Option<Durability>),
+    ) -> Mark {
         let queues = sent.iter().map(|sent| sent.queue).chain(settled.iter().map(|s| s.queue));
         let copied = published.iter().flat_map(|copies| &copies.places).map(|place| place.queue);
-        let durability = self.most_durable(queues.chain(copied));
+        let queues: Vec<u64> = queues.chain(copied).collect();
+        let durability = match of_streams {
+            Some(durability) if queues.is_empty() => durability,
+            Some(durability) => durability.max(self.most_durable(queues.into_iter())),
+            None => self.most_durable(queues.into_iter()),
+        };
         let first = sent.first().map_or(0, |sent| sent.message_id);
         Mark::Receipts(Receipts { first, count: sent.len() as u32, durability })
     }

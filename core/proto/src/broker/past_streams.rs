@@ -10,7 +10,8 @@ use super::Past;
 use crate::base::Durability;
 use crate::base::batch::BatchHeader;
 use crate::base::record::{
-    AppendedBatch, GroupState, KeptBatch, Mark, PartitionState, Place, Placed, Record, StreamState,
+    AppendedBatch, AppendedPart, GroupState, KeptBatch, Mark, PartitionState, Place, Placed,
+    Record, StreamParts, StreamState,
 };
 
 /// A stream as it was.
@@ -110,6 +111,28 @@ impl PastStream {
 }
 
 impl Past {
+    /// What a batch has done to streams; how safe the safest of them is.
+    pub(super) fn apply_stream_parts(
+        &mut self,
+        parts: StreamParts,
+        place: Place,
+    ) -> Option<Durability> {
+        let mut safest = None;
+        for AppendedPart { stream, partition, batch } in parts.appended {
+            let stream = self.streams.entry(stream).or_default();
+            safest = safest.max(Some(stream.durability()));
+            if let Some((_, time_ms)) = stream.append(partition, batch, place) {
+                self.note_time(time_ms);
+            }
+        }
+        for placed in parts.placed {
+            let stream = self.streams.entry(placed.stream).or_default();
+            safest = safest.max(Some(stream.durability()));
+            stream.place(placed);
+        }
+        safest
+    }
+
     /// A record about streams.
     pub(super) fn apply_to_stream(&mut self, record: Record, place: Place) {
         match record {

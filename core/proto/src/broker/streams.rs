@@ -52,6 +52,8 @@ pub(super) struct Stream {
     pub options: StreamOptions,
     pub partitions: Vec<Partition>,
     pub groups: Vec<Group>,
+    /// Whose turn it is to get a record without a key that comes in a batch.
+    pub turn: u64,
     /// When its oldest records are too old.
     pub ageing: Option<TimerKey>,
 }
@@ -278,8 +280,8 @@ impl Broker {
         }
         let partitions = (0..count).map(|_| Partition::default()).collect();
         let text = self.names.name(name).clone();
-        let (groups, ageing) = (Vec::new(), None);
-        let stream = Stream { id, name: text, options, partitions, groups, ageing };
+        let (groups, turn, ageing) = (Vec::new(), 0, None);
+        let stream = Stream { id, name: text, options, partitions, groups, turn, ageing };
         let key = self.streams.all.insert(stream);
         self.streams.count = self.streams.count.max(id);
         self.streams.partition_count += count;

@@ -303,6 +303,17 @@ impl Client {
             Part::Settle { delivery, verdict, reason } => {
                 BatchPart::Settle { delivery: *delivery, verdict: *verdict, reason: reason.clone() }
             }
+            Part::Append { stream, message, partition, expect } => BatchPart::Append {
+                name: self.name_ref(now, stream),
+                message: message.clone(),
+                partition: *partition,
+                expect: *expect,
+            },
+            Part::Commit { reader, partition, generation, next } => {
+                let (reader, partition) = (*reader, *partition);
+                let (generation, next) = (*generation, *next);
+                BatchPart::Commit(Committing { reader, partition, generation, next })
+            }
             Part::Publish { topic, message } => {
                 BatchPart::Publish { topic: topic.clone(), message: message.clone() }
             }
@@ -505,7 +516,9 @@ pub(super) fn settled_by(command: &Command) -> impl Iterator<Item = u64> {
     };
     let several = several.iter().filter_map(|part| match part {
         Part::Settle { delivery, .. } => Some(*delivery),
-        Part::Send { .. } | Part::Publish { .. } => None,
+        Part::Send { .. } | Part::Publish { .. } | Part::Append { .. } | Part::Commit { .. } => {
+            None
+        }
     });
     one.into_iter().chain(several)
 }

@@ -253,9 +253,10 @@ fn copies_size(copies: &Copies) -> u64 {
 fn tail_size(tail: &[Record]) -> u64 {
     let size = |record: &Record| match record {
         Record::Sent { sent, .. } => sent.message.size() as u64 + 256,
-        Record::Batch { sent, published, .. } => {
+        Record::Batch { sent, published, streams, .. } => {
+            let appended: u64 = streams.appended.iter().map(|a| a.batch.len() as u64 + 64).sum();
             let sent = sent.iter().map(|sent| sent.message.size() as u64 + 256);
-            sent.chain(published.iter().map(copies_size)).sum()
+            appended + sent.chain(published.iter().map(copies_size)).sum::<u64>()
         }
         Record::Published { copies, .. } => copies_size(copies),
         Record::Moved(stored) => stored.sent.message.size() as u64 + 1024,

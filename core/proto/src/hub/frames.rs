@@ -319,6 +319,10 @@ impl Hub {
                 BatchPart::Settle { delivery, verdict, reason } => {
                     Part::Settle(delivery, verdict, reason)
                 }
+                BatchPart::Append { name, message, partition, expect } => {
+                    Part::Append(self.name(port, name)?, message, (partition, expect))
+                }
+                BatchPart::Commit(committing) => Part::Commit(committing),
                 BatchPart::Publish { topic, message } => Part::Publish(topic, message),
             })
         };

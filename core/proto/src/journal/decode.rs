@@ -8,10 +8,10 @@ use bytes::{Buf, Bytes};
 use super::encode::BOUND_TO_QUEUE;
 use crate::base::batch::check_stamped;
 use crate::base::record::{
-    AppendedBatch, Binding, BoundTo, Change, Copies, CopyPlace, DeadTo, Delivered, Failure,
-    GroupState, History, Holder, KeptBatch, Listed, ListedMore, Mark, Origin, PartitionState,
-    Place, PlaceState, Placed, Process, QueueState, Receipts, Record, Returned, Sent, SessionState,
-    Settled, Stored, StreamState, Why,
+    AppendedBatch, AppendedPart, Binding, BoundTo, Change, Copies, CopyPlace, DeadTo, Delivered,
+    Failure, GroupState, History, Holder, KeptBatch, Listed, ListedMore, Mark, Origin,
+    PartitionState, Place, PlaceState, Placed, Process, QueueState, Receipts, Record, Returned,
+    Sent, SessionState, Settled, Stored, StreamParts, StreamState, Why,
 };
 use crate::base::{
     Durability, Headers, Message, Name, Overflow, Pattern, Properties, QueueOptions, Receipt,
@@ -58,7 +58,7 @@ impl Reader {
             }),
             9 => Record::Settled { change: self.change()?, settled: self.settled()? },
             10 => Record::Returned(self.returned()?),
-            11 => self.batch(false)?,
+            11 => self.batch(kind)?,
             12 => Record::Moved(Box::new(self.stored()?)),
             13 => Record::Session(Box::new(self.session()?)),
             14 => Record::SessionGone { session: self.u64()? },
@@ -98,7 +98,7 @@ impl Reader {
             20 => Record::Bound { change: self.change()?, binding: self.binding()? },
             21 => Record::Unbound { change: self.change()?, binding: self.binding()? },
             22 => Record::Published { change: self.change()?, copies: self.copies()? },
-            23 => self.batch(true)?,
+            23 | 40 => self.batch(kind)?,
             _ => return None,
         })
     }
@@ -138,14 +138,28 @@ impl Reader {
         Some(KeptBatch { base, span, size, time_ms, place: self.place()? })
     }
 
-    fn batch(&mut self, publishes: bool) -> Option<Record> {
+    fn stream_parts(&mut self) -> Option<StreamParts> {
+        let (appended, placed) = (self.u32()?, self.u32()?);
+        let part = |reader: &mut Self| {
+            let (stream, partition, batch) = (reader.u64()?, reader.u32()?, reader.sized()?);
+            let header = check_stamped(&batch, (stream, partition))?;
+            (header.size as usize == batch.len()).then_some(())?;
+            Some(AppendedPart { stream, partition, batch })
+        };
+        let appended = (0..appended).map(|_| part(self)).collect::<Option<_>>()?;
+        let placed = (0..placed).map(|_| self.placed()).collect::<Option<_>>()?;
+        Some(StreamParts { appended, placed })
+    }
+
+    fn batch(&mut self, kind: u8) -> Option<Record> {
         let change = self.change()?;
         let (sent, settled) = (self.u32()?, self.u32()?);
         let sent = (0..sent).map(|_| self.sent()).collect::<Option<_>>()?;
         let settled = (0..settled).map(|_| self.settled()).collect::<Option<_>>()?;
-        let published = if publishes { self.u32()? } else { 0 };
+        let published = if kind == 11 { 0 } else { self.u32()? };
         let published = (0..published).map(|_| self.copies()).collect::<Option<_>>()?;
-        Some(Record::Batch { change, sent, settled, published })
+        let streams = if kind == 40 { self.stream_parts()? } else { StreamParts::default() };
+        Some(Record::Batch { change, sent, settled, published, streams: Box::new(streams) })
     }
 
     fn binding(&mut self) -> Option<Binding> {

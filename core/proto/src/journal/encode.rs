@@ -27,6 +27,7 @@ pub fn kind(record: &Record) -> u8 {
         Record::Delivered(_) => 8,
         Record::Settled { .. } => 9,
         Record::Returned(_) => 10,
+        Record::Batch { streams, .. } if !streams.is_empty() => 40,
         Record::Batch { published, .. } if published.is_empty() => 11,
         Record::Batch { .. } => 23,
         Record::Moved(_) => 12,
@@ -79,17 +80,7 @@ pub fn encode(record: &Record, out: &mut BytesMut) {
             settled(what, out);
         }
         Record::Returned(what) => returned(what, out),
-        Record::Batch { change: by, sent: all, settled: verdicts, published } => {
-            change(*by, out);
-            out.put_u32_le(all.len() as u32);
-            out.put_u32_le(verdicts.len() as u32);
-            all.iter().for_each(|what| sent(what, out));
-            verdicts.iter().for_each(|what| settled(what, out));
-            if !published.is_empty() {
-                out.put_u32_le(published.len() as u32);
-                published.iter().for_each(|what| copies(what, out));
-            }
-        }
+        Record::Batch { .. } => batch(record, out),
         Record::Moved(what) => stored(what, out),
         Record::Session(what) => session(what, out),
         Record::SessionGone { session } => out.put_u64_le(*session),
@@ -108,6 +99,32 @@ pub fn encode(record: &Record, out: &mut BytesMut) {
             copies(what, out);
         }
         of_streams => stream_record(of_streams, out),
+    }
+}
+
+fn batch(record: &Record, out: &mut BytesMut) {
+    let Record::Batch { change: by, sent: all, settled: verdicts, published, streams } = record
+    else {
+        return;
+    };
+    change(*by, out);
+    out.put_u32_le(all.len() as u32);
+    out.put_u32_le(verdicts.len() as u32);
+    all.iter().for_each(|what| sent(what, out));
+    verdicts.iter().for_each(|what| settled(what, out));
+    if !published.is_empty() || !streams.is_empty() {
+        out.put_u32_le(published.len() as u32);
+        published.iter().for_each(|what| copies(what, out));
+    }
+    if !streams.is_empty() {
+        out.put_u32_le(streams.appended.len() as u32);
+        out.put_u32_le(streams.placed.len() as u32);
+        for appended in &streams.appended {
+            out.put_u64_le(appended.stream);
+            out.put_u32_le(appended.partition);
+            sized(&appended.batch, out);
+        }
+        streams.placed.iter().for_each(|what| placed(what, out));
     }
 }
 

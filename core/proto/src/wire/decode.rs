@@ -459,6 +459,8 @@ impl Reader<'_> {
                 let topic = self.topic()?;
                 Ok(BatchPart::Publish { topic, message: self.message()?.0 })
             }
+            4 => self.append_part(),
+            5 => Ok(BatchPart::Commit(self.committing()?)),
             kind => self.fail(&format!("has a part of kind {kind}, which does not exist")),
         }
     }

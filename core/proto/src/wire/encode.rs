@@ -396,6 +396,18 @@ impl Writer<'_> {
                 self.out.put_u64_le(*delivery);
                 self.verdict(*verdict, reason);
             }
+            BatchPart::Append { name, message, partition, expect } => {
+                self.out.put_u64_le(4);
+                self.name(*name);
+                self.partition(*partition);
+                self.out.put_u64_le(expect.unwrap_or(0));
+                self.out.put_u64_le(expect.is_some().into());
+                self.message(message, None);
+            }
+            BatchPart::Commit(committing) => {
+                self.out.put_u64_le(5);
+                self.committing(committing);
+            }
             BatchPart::Publish { topic, message } => {
                 self.out.put_u64_le(3);
                 self.short_name(Some(topic));

@@ -184,6 +184,8 @@ pub enum BatchPart {
     Send { name: NameRef, message: Message },
     Settle { delivery: u64, verdict: Verdict, reason: String },
     Publish { topic: Name, message: Message },
+    Append { name: NameRef, message: Message, partition: Option<u32>, expect: Option<u64> },
+    Commit(Committing),
 }
 
 /// What a `Bind` or `Unbind` binds to, by what its name stands for.

@@ -6,7 +6,7 @@ use bytes::BufMut;
 
 use super::decode::{DURABILITIES, Decoded, Reader};
 use super::encode::Writer;
-use super::frame::{Append, Change, Frame, FrameKind, Reset};
+use super::frame::{Append, BatchPart, Change, Frame, FrameKind, Reset};
 use crate::base::stream::Committing;
 use crate::base::{
     Appended, Cursor, GroupInfo, GroupPlace, Name, PartitionInfo, Reading, Start, StreamInfo,
@@ -167,7 +167,7 @@ impl Writer<'_> {
         self.short_name(reading.group.as_ref());
     }
 
-    fn partition(&mut self, partition: Option<u32>) {
+    pub(super) fn partition(&mut self, partition: Option<u32>) {
         self.out.put_u32_le(partition.unwrap_or(0));
         self.out.put_u32_le(partition.is_some().into());
     }
@@ -302,6 +302,17 @@ impl Reader<'_> {
     pub(super) fn committing(&mut self) -> Decoded<Committing> {
         let (reader, generation, next) = (self.u64()?, self.u64()?, self.u64()?);
         Ok(Committing { reader, partition: self.padded_u32()?, generation, next })
+    }
+
+    pub(super) fn append_part(&mut self) -> Decoded<BatchPart> {
+        let (name, partition) = (self.name_ref()?, self.partition()?);
+        let (expect, is_expected) = (self.u64()?, self.u64()?);
+        let expect = match (is_expected, expect) {
+            (0, 0) => None,
+            (1, expect) => Some(expect),
+            _ => return self.fail("expects nothing, and yet an offset"),
+        };
+        Ok(BatchPart::Append { name, message: self.message()?.0, partition, expect })
     }
 
     fn group(&mut self) -> Decoded<GroupInfo> {

@@ -75,6 +75,11 @@ fn of_streams() -> Vec<(&'static str, Frame)> {
     let reading = Reading { partition: None, follow: false, group: group.clone(), ..reading };
     let group = Name::parse("billing").unwrap();
     let committing = Committing { reader: 23, partition: 1, generation: 24, next: 25 };
+    let parts = vec![
+        BatchPart::Append { name: NAME, message: plain(), partition: None, expect: None },
+        BatchPart::Append { name: NAME, message: plain(), partition: Some(29), expect: Some(30) },
+        BatchPart::Commit(committing),
+    ];
     let reset = Reset { group: group.clone(), partition: Some(1), start: Start::Offset(26) };
     let places = vec![GroupPlace { next: 27, lag: 28, is_read: true }; 2];
     let read = Frame::Read { id, name: NAME, reading, stream: 0, held: 0, cursors: Vec::new() };
@@ -87,6 +92,7 @@ fn of_streams() -> Vec<(&'static str, Frame)> {
         ("read", read),
         ("read again", read_again),
         ("commit", Frame::Commit { ticket, change, committing }),
+        ("batch for streams", Frame::Batch { ticket, change, again: false, parts }),
         ("list groups", Frame::ListGroups { ticket, name: NAME }),
         ("reset group", Frame::ResetGroup { ticket, change, name: NAME, reset: Box::new(reset) }),
         ("delete group", Frame::DeleteGroup { ticket, change, name: NAME, group: group.clone() }),
