@@ -54,6 +54,12 @@ impl Writer<'_> {
                     w.cursors(cursors);
                 });
             }
+            other => self.groups(other),
+        }
+    }
+
+    fn groups(&mut self, frame: &Frame) {
+        match frame {
             Frame::Commit { ticket, change, committing } => {
                 self.changed(FrameKind::Commit, *ticket, change, |w| w.committing(committing));
             }

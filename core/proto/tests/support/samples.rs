@@ -36,7 +36,32 @@ pub fn samples() -> Vec<(&'static str, Frame)> {
     samples.extend(changes());
     samples.extend(said_by_hubs());
     samples.extend(of_streams());
+    samples.extend(of_groups());
     samples
+}
+
+fn of_groups() -> Vec<(&'static str, Frame)> {
+    let (ticket, change) = (14, CHANGE);
+    let group = Name::parse("billing").unwrap();
+    let committing = Committing { reader: 23, partition: 1, generation: 24, next: 25 };
+    let parts = vec![
+        BatchPart::Append { name: NAME, message: plain(), partition: None, expect: None },
+        BatchPart::Append { name: NAME, message: plain(), partition: Some(29), expect: Some(30) },
+        BatchPart::Commit(committing),
+    ];
+    let reset = Reset { group: group.clone(), partition: Some(1), start: Start::Offset(26) };
+    let places = vec![GroupPlace { next: 27, lag: 28, is_read: true }; 2];
+    vec![
+        ("commit", Frame::Commit { ticket, change, committing }),
+        ("batch for streams", Frame::Batch { ticket, change, again: false, parts }),
+        ("list groups", Frame::ListGroups { ticket, name: NAME }),
+        ("reset group", Frame::ResetGroup { ticket, change, name: NAME, reset: Box::new(reset) }),
+        ("delete group", Frame::DeleteGroup { ticket, change, name: NAME, group: group.clone() }),
+        (
+            "groups",
+            Frame::Groups { ticket, groups: vec![GroupInfo { name: group, members: 22, places }] },
+        ),
+    ]
 }
 
 fn of_streams() -> Vec<(&'static str, Frame)> {
@@ -73,15 +98,6 @@ fn of_streams() -> Vec<(&'static str, Frame)> {
     };
     let group = Some(Name::parse("billing").unwrap());
     let reading = Reading { partition: None, follow: false, group: group.clone(), ..reading };
-    let group = Name::parse("billing").unwrap();
-    let committing = Committing { reader: 23, partition: 1, generation: 24, next: 25 };
-    let parts = vec![
-        BatchPart::Append { name: NAME, message: plain(), partition: None, expect: None },
-        BatchPart::Append { name: NAME, message: plain(), partition: Some(29), expect: Some(30) },
-        BatchPart::Commit(committing),
-    ];
-    let reset = Reset { group: group.clone(), partition: Some(1), start: Start::Offset(26) };
-    let places = vec![GroupPlace { next: 27, lag: 28, is_read: true }; 2];
     let read = Frame::Read { id, name: NAME, reading, stream: 0, held: 0, cursors: Vec::new() };
     vec![
         ("declare stream", Frame::DeclareStream { ticket, change, name: NAME, options }),
@@ -91,15 +107,6 @@ fn of_streams() -> Vec<(&'static str, Frame)> {
         ("append", Frame::Append { ticket, change, name: NAME, append }),
         ("read", read),
         ("read again", read_again),
-        ("commit", Frame::Commit { ticket, change, committing }),
-        ("batch for streams", Frame::Batch { ticket, change, again: false, parts }),
-        ("list groups", Frame::ListGroups { ticket, name: NAME }),
-        ("reset group", Frame::ResetGroup { ticket, change, name: NAME, reset: Box::new(reset) }),
-        ("delete group", Frame::DeleteGroup { ticket, change, name: NAME, group: group.clone() }),
-        (
-            "groups",
-            Frame::Groups { ticket, groups: vec![GroupInfo { name: group, members: 22, places }] },
-        ),
         ("appended", Frame::Appended { ticket, appended }),
         ("stream", Frame::Stream { ticket, info: Box::new(info.clone()) }),
         ("streams", Frame::Streams { ticket, streams: vec![(name, info)] }),

@@ -129,6 +129,8 @@ impl Queues {
                     }
                 }
                 Part::Publish { .. } => publishes = true,
+                // No program of the simulation does so yet.
+                Part::Append { .. } | Part::Commit { .. } => {}
             }
         }
         for number in &sends {
