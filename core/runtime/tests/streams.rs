@@ -172,3 +172,24 @@ fn a_paced_reader_gets_no_more_than_its_buffer_until_the_program_has_taken_some(
     }
     assert_eq!(next, 101);
 }
+
+#[test]
+fn a_callback_gets_every_record_of_a_reader_and_then_its_end() {
+    let hub = telpher::open("mem://streams-callback").unwrap();
+    let stream = hub.stream("log").unwrap();
+    stream.declare(StreamOptions::default()).unwrap();
+    for number in 0..100 {
+        stream.append(number.to_string()).unwrap();
+    }
+    let (sender, events) = std::sync::mpsc::channel();
+    let done = Done::Callback(Box::new(move |event| sender.send(event.what).unwrap()));
+    let reading = Reading::default();
+    let command = Command::Read { stream: Name::parse("log").unwrap(), reading };
+    hub.start(command, Timeout::Default, done).unwrap();
+    assert!(matches!(events.recv_timeout(LONG), Ok(What::Started)));
+    for number in 0..100 {
+        let what = events.recv_timeout(LONG);
+        assert!(matches!(&what, Ok(What::Record(record)) if record.offset == number), "{what:?}");
+    }
+    assert!(matches!(events.recv_timeout(LONG), Ok(What::Done(Ok(_)))));
+}
