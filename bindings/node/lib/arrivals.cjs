@@ -1,7 +1,7 @@
 'use strict'
 
-// What arrives for a consumer or a subscriber, as an asynchronous iterator. An item goes to whoever
-// has waited longest, or waits here itself, in its order; each is handed out once.
+// What arrives for a consumer, subscriber or reader, as an asynchronous iterator. An item goes to
+// whoever has waited longest, or waits here itself, in its order; each is handed out once.
 
 const native = require('./native.cjs')
 const { TelpherError, cancelled } = require('./error.cjs')
@@ -10,7 +10,7 @@ const { known, signal, time } = require('./options.cjs')
 
 const DONE = Object.freeze({ value: undefined, done: true })
 
-class Stream {
+class Arrivals {
   #core
   #slot
   #most
@@ -18,6 +18,8 @@ class Stream {
   #size
   #bytes = 0
   #letGo
+  #took
+  #keeps
   #items = []
   #head = 0
   #waiting = []
@@ -29,9 +31,13 @@ class Stream {
   // `start(entry)` starts the operation and returns its slot; `read(at, pages)` makes an item of an
   // event. At most `most` items wait here, and several only if they have at most `bytesMost` bytes
   // by `size(item)`; then the oldest is let go of, as are all that nobody has seen at the end:
-  // `letGo(item, next)`, where `next` is the item after it, if there is one.
+  // `letGo(item, next)`, where `next` is the item after it, if there is one. `took(item, slot)` is
+  // told of each that is handed out while the operation is open. `keeps`: what has arrived is still
+  // handed out when the operation has ended by itself.
   constructor(core, options) {
     const { start, read, letGo, most = Infinity, bytesMost = Infinity, size = () => 0 } = options
+    this.#took = options.took
+    this.#keeps = options.keeps === true
     this.#core = core
     this.#most = most
     this.#bytesMost = bytesMost
@@ -45,15 +51,16 @@ class Stream {
     })
     // Whoever iterates is told of a failure there, also when nobody awaits `started`.
     this.#started.catch(() => {})
-    this.#slot = start({
+    const entry = {
       stops: true,
-      resolve: () => this.#end(undefined, ended, failed),
-      reject: (error) => this.#end(error, ended, failed),
+      resolve: () => this.#end(undefined, entry, ended, failed),
+      reject: (error) => this.#end(error, entry, ended, failed),
       event: (what, at, pages) => {
         if (what === native.STARTED) started()
         else this.#put(read(at, pages))
       },
-    })
+    }
+    this.#slot = start(entry)
   }
 
   get started() {
@@ -63,13 +70,18 @@ class Stream {
   #put(item) {
     if (this.#stopped) return this.#letGo(item)
     const waiter = this.#waiting.shift()
-    if (waiter) return waiter.resolve({ value: item, done: false })
+    if (waiter) return this.#give(waiter, item)
     this.#items.push(item)
     this.#bytes += this.#size(item)
     while (this.#isOver(this.#items.length - this.#head)) {
       this.#letGo(this.#take(), this.#items[this.#head])
     }
     return undefined
+  }
+
+  #give(waiter, item) {
+    if (!this.#stopped) this.#took?.(item, this.#slot)
+    waiter.resolve({ value: item, done: false })
   }
 
   #isOver(count) {
@@ -88,13 +100,15 @@ class Stream {
     return item
   }
 
-  #end(error, ended, reject) {
+  #end(error, { signal: aborted }, ended, reject) {
     const own = this.#stopped || this.#core.ended
     this.#stopped = true
     if (!own) this.#error = error
     if (error) reject(error)
-    this.#items = []
-    this.#head = 0
+    if (own || aborted?.aborted || !this.#keeps) {
+      this.#items = []
+      this.#head = 0
+    }
     for (const waiter of this.#waiting.splice(0)) this.#finish(waiter)
     ended()
   }
@@ -109,9 +123,13 @@ class Stream {
 
   #wait(waiter) {
     const item = this.#take()
-    if (item !== undefined) waiter.resolve({ value: item, done: false })
+    if (item !== undefined) this.#give(waiter, item)
     else if (this.#stopped) this.#finish(waiter)
     else this.#waiting.push(waiter)
+  }
+
+  #endText() {
+    return this.#keeps ? 'it was closed, or is at its end' : 'it was closed'
   }
 
   next() {
@@ -129,7 +147,7 @@ class Stream {
       const waiter = {
         resolve: (result) => {
           done?.()
-          if (result.done) reject(new TelpherError('CLOSED', 'it was closed'))
+          if (result.done) reject(new TelpherError('CLOSED', this.#endText()))
           else resolve(result.value)
         },
         reject: (error) => {
@@ -156,14 +174,14 @@ class Stream {
   }
 
   async close() {
-    if (!this.#stopped) {
-      this.#stopped = true
-      for (let item; (item = this.#take()) !== undefined;) this.#letGo(item)
-      this.#core.detach(this.#slot)
-    }
+    const isOpen = !this.#stopped
+    this.#stopped = true
+    for (let item; (item = this.#take()) !== undefined;) this.#letGo(item)
+    if (isOpen) this.#core.detach(this.#slot)
     await this.#closed
   }
 }
-Stream.prototype[Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')] = Stream.prototype.close
+Arrivals.prototype[Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')] =
+  Arrivals.prototype.close
 
-module.exports = { Stream }
+module.exports = { Arrivals }

@@ -1,0 +1,96 @@
+'use strict'
+
+// A stream of a hub, by name.
+
+const native = require('./native.cjs')
+const { choice, known, long, span, time, whole } = require('./options.cjs')
+const { Reader } = require('./reader.cjs')
+
+const APPEND_NAMES = ['key', 'headers', 'partition', 'expect', 'timeoutMs', 'signal']
+const DECLARE_NAMES = [
+  'partitions',
+  'durability',
+  'ageMaxMs',
+  'bytesMax',
+  'recordsMax',
+  'timeoutMs',
+  'signal',
+]
+const DURABILITIES = ['memory', 'os', 'disk']
+
+class Stream {
+  #core
+  #name
+
+  constructor(core, name) {
+    this.#core = core
+    this.#name = name
+  }
+
+  get name() {
+    return this.#name
+  }
+
+  declare(options) {
+    return new Promise((resolve, reject) => {
+      const given = known('declare', options, DECLARE_NAMES)
+      const numbers = new Uint8Array(new Float64Array(limitsOf(given)).buffer)
+      const durability = choice('durability', given.durability, DURABILITIES)
+      const partitions = whole('partitions', given.partitions, 1, native.PARTITIONS_MAX, 0)
+      const write = (records, at) => {
+        records.words[at + 4] = records.add(numbers)
+        records.words[at + 7] = DURABILITIES.indexOf(durability) + 1
+        records.words[at + 8] = partitions
+      }
+      const more = { sizeMost: numbers.length, write }
+      this.#core.begin(native.DECLARE_STREAM, this.#name, given, { resolve, reject }, more)
+    })
+  }
+
+  append(body, options) {
+    return new Promise((resolve, reject) => {
+      let timeoutMs = NaN
+      if (options !== undefined) {
+        timeoutMs = time('timeoutMs', known('append', options, APPEND_NAMES).timeoutMs)
+        check(options)
+      }
+      const entry = { resolve, reject, unwatch: undefined }
+      this.#core.message(native.APPEND, this.#name, body, options, timeoutMs, entry, place)
+    })
+  }
+
+  read(options) {
+    return new Reader(this.#core, this.#name, options)
+  }
+
+  inspect(options) {
+    return this.#core.start(native.INSPECT_STREAM, 'inspect', this.#name, options)
+  }
+
+  delete(options) {
+    return this.#core.start(native.DELETE_STREAM, 'delete', this.#name, options)
+  }
+}
+
+// The limits of a declaration, in the order that the addon reads; 0 for what is not stated.
+function limitsOf(given) {
+  return [
+    span('ageMaxMs', given.ageMaxMs, native.TIMEOUT_MAX_MS),
+    whole('bytesMax', given.bytesMax, 1, Number.MAX_SAFE_INTEGER, 0),
+    span('recordsMax', given.recordsMax, Number.MAX_SAFE_INTEGER, 'any number'),
+  ]
+}
+
+function check({ partition, expect }) {
+  whole('partition', partition, 0, native.PARTITIONS_MAX - 1)
+  if (expect !== undefined) long('expect', expect)
+}
+
+// Writes where a record is to go.
+function place(records, at, options) {
+  records.words[at + 8] = options?.partition === undefined ? 0 : options.partition + 1
+  records.words[at + 9] = options?.expect === undefined ? 0 : 1
+  if (options?.expect !== undefined) records.long(at, BigInt(options.expect))
+}
+
+module.exports = { Stream }
