@@ -458,3 +458,28 @@ fn streams_are_listed_by_name() {
     let names: Vec<&str> = streams.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["b", "c"]);
 }
+
+#[test]
+fn a_new_stream_under_the_next_host_is_no_deleted_one() {
+    let mut world = World::new();
+    let (writer, reader) = (world.program(), world.program());
+    world.run(writer, declare("log", StreamOptions::default()));
+    fill(&mut world, writer, "log", 0..3);
+    let id = world.run(reader, read("log", Start::Beginning, true));
+    assert_eq!(got(&world, reader, id), numbers(0..3));
+    world.programs[reader].deaf = true;
+    let gone = world.run(writer, Command::DeleteStream { stream: name("log") });
+    assert!(world.outcome(writer, gone).is_ok());
+    world.change_host();
+    world.programs[reader].deaf = true;
+    world.pass(10);
+    world.run(writer, declare("log", StreamOptions::default()));
+    for number in 0..5 {
+        world.run(writer, append("log", &format!("new {number}")));
+    }
+    world.programs[reader].deaf = false;
+    world.break_connection(reader);
+    world.pass(200);
+    assert_eq!(got(&world, reader, id), numbers(0..3), "nothing of the new one");
+    assert_eq!(world.kind(reader, id), Kind::NotFound);
+}

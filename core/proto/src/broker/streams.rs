@@ -87,6 +87,8 @@ pub(super) struct Streams {
     pub all: Slab<Stream>,
     pub ids: Map<u64, usize>,
     pub readers: Slab<Reader>,
+    /// The highest id so far. A host begins above all those of earlier ones, also of streams that
+    /// are gone.
     count: u64,
     pub partition_count: usize,
     /// Batches on disk that are in memory, too, oldest first; some may have left it since.
@@ -108,7 +110,7 @@ impl Streams {
             all: Slab::new(),
             ids: Map::default(),
             readers: Slab::new(),
-            count: 0,
+            count: epoch << 32,
             partition_count: 0,
             cached: VecDeque::new(),
             cached_bytes: 0,
