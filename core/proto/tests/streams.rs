@@ -483,3 +483,18 @@ fn a_new_stream_under_the_next_host_is_no_deleted_one() {
     assert_eq!(got(&world, reader, id), numbers(0..3), "nothing of the new one");
     assert_eq!(world.kind(reader, id), Kind::NotFound);
 }
+
+#[test]
+fn what_is_gathered_is_no_more_than_a_partition_keeps() {
+    let mut world = World::new();
+    let program = world.program();
+    let options = StreamOptions { bytes_max: 4_096, ..StreamOptions::default() };
+    world.run(program, declare("log", options));
+    let body = "x".repeat(100);
+    let ids: Vec<Id> = (0..100).map(|_| world.start(program, append("log", &body))).collect();
+    world.settle();
+    for (id, offset) in ids.into_iter().zip(0..) {
+        assert_eq!(place(&world, program, id), (0, offset));
+    }
+    assert!(info(&mut world, program, "log").partitions[0].bytes <= 4_096);
+}
