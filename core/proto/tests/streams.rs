@@ -498,3 +498,32 @@ fn what_is_gathered_is_no_more_than_a_partition_keeps() {
     }
     assert!(info(&mut world, program, "log").partitions[0].bytes <= 4_096);
 }
+
+#[test]
+fn an_append_that_waits_for_the_disk_until_its_time_is_over_is_refused() {
+    let sizes = Sizes { pending_max: 2_000, ..Sizes::default() };
+    let mut world = World::with_sizes(sizes);
+    let (first, second, third) = (world.program(), world.program(), world.program());
+    world.run(first, declare("log", StreamOptions::default()));
+    for (program, number) in [(first, 0), (second, 1), (third, 2)] {
+        fill(&mut world, program, "log", number..number + 1);
+    }
+    world.disk.is_paused = true;
+    // One is being written, and one waits for that: the disk is behind.
+    let large = [first, second].map(|program| {
+        let id = world.start(program, append("log", &"x".repeat(5_000)));
+        world.settle();
+        (program, id)
+    });
+    let late = world.start_within(third, append("log", "late"), Some(40));
+    world.settle();
+    world.pass(100);
+    assert_eq!(world.kind(third, late), Kind::Full);
+    assert!(!world.outcome(third, late).unwrap_err().maybe_executed());
+    world.disk.is_paused = false;
+    world.settle();
+    for ((program, id), offset) in large.into_iter().zip(3..) {
+        assert_eq!(place(&world, program, id), (0, offset));
+    }
+    fill(&mut world, third, "log", 5..7);
+}
