@@ -527,3 +527,30 @@ fn an_append_that_waits_for_the_disk_until_its_time_is_over_is_refused() {
     }
     fill(&mut world, third, "log", 5..7);
 }
+
+#[test]
+fn what_was_gathered_keeps_its_order_when_the_stream_is_asked_for_anew() {
+    let mut world = World::new();
+    let (program, other) = (world.program(), world.program());
+    // One record fills a batch, so that the others are gathered behind it.
+    let two = StreamOptions { partitions: 2, bytes_max: 1_000, ..StreamOptions::default() };
+    world.run(program, declare("log", two.clone()));
+    let body = "x".repeat(600);
+    let anywhere = || append("log", &body);
+    let to_first = || append_as("log", Message::new(body.clone()), Some(0), None);
+    world.run(program, anywhere());
+    world.run(other, Command::DeleteStream { stream: name("log") });
+    world.run(other, declare("log", StreamOptions { partitions: 1, ..two }));
+    // Those without a key go to the second partition, as far as is known.
+    let ids = [(); 3].map(|()| [to_first(), anywhere()]).map(|commands| {
+        commands.map(|command| world.start(program, command))
+    });
+    world.settle();
+    let [stale, gathered @ ..] = ids;
+    for id in stale {
+        assert_eq!(world.kind(program, id), Kind::Mismatch);
+    }
+    for (id, offset) in gathered.into_iter().flatten().zip(0..) {
+        assert_eq!(place(&world, program, id), (0, offset));
+    }
+}

@@ -199,7 +199,7 @@ impl Client {
     fn seal(&mut self, now: Time, place: &(Name, u32)) -> bool {
         let known = self.appends.known.get_mut(&place.0);
         let Some(Known::Partitions { count, next, batch_max }) = known else {
-            return self.gather_again(now, place);
+            return false;
         };
         let (partitions, rotated, batch_max) = (*count, (*next + 1) % *count, *batch_max);
         // The next ones without a key go elsewhere.
@@ -248,15 +248,20 @@ impl Client {
         true
     }
 
-    /// The stream is not known any more: how many partitions it has is asked again.
-    fn gather_again(&mut self, now: Time, place: &(Name, u32)) -> bool {
-        if let Some(appender) = self.appends.partitions.get_mut(place) {
-            appender.size = 0;
-            for id in std::mem::take(&mut appender.gathered) {
-                self.gather(now, id, &place.0);
+    /// The stream is not as it was known: what was gathered for it waits until that was asked again,
+    /// in its order.
+    fn ask_again(&mut self, now: Time, stream: &Name) {
+        self.appends.known.remove(stream);
+        let mut gathered = Vec::new();
+        for ((of, _), appender) in &mut self.appends.partitions {
+            if of == stream {
+                appender.size = 0;
+                gathered.extend(appender.gathered.drain(..));
             }
         }
-        false
+        // Ids rise in the order in which the program appends.
+        gathered.sort_unstable();
+        gathered.into_iter().for_each(|id| self.gather(now, id, stream));
     }
 
     /// A batch has ended, and every record in it.
@@ -281,7 +286,7 @@ impl Client {
             && matches!(error.kind(), Kind::NotFound | Kind::Mismatch | Kind::HostLost)
             && let Some(Known::Partitions { .. }) = self.appends.known.get(stream)
         {
-            self.appends.known.remove(stream);
+            self.ask_again(now, stream);
         }
         let place = (stream.clone(), partition.unwrap_or(0));
         if let Some(appender) = self.appends.partitions.get_mut(&place) {
