@@ -554,3 +554,52 @@ fn what_was_gathered_keeps_its_order_when_the_stream_is_asked_for_anew() {
         assert_eq!(place(&world, program, id), (0, offset));
     }
 }
+
+#[test]
+fn a_reader_that_was_lost_on_the_way_before_it_was_live_begins_where_it_wanted_to() {
+    for follow in [false, true] {
+        let mut world = World::new();
+        let (writer, reader) = (world.program(), world.program());
+        world.run(writer, declare("log", StreamOptions::default()));
+        fill(&mut world, writer, "log", 0..3);
+        world.programs[reader].deaf = true;
+        let ids = [Start::Beginning, Start::Offset(1)]
+            .map(|start| world.run(reader, read("log", start, follow)));
+        world.programs[reader].deaf = false;
+        world.break_connection(reader);
+        world.pass(50);
+        for (id, from) in ids.into_iter().zip(0..) {
+            assert_eq!(got(&world, reader, id), numbers(from..3));
+        }
+    }
+}
+
+#[test]
+fn what_was_lost_on_the_way_of_a_partition_that_was_at_its_end_comes_again() {
+    let mut world = World::new();
+    let (writer, reader) = (world.program(), world.program());
+    let options = StreamOptions { partitions: 2, ..StreamOptions::default() };
+    world.run(writer, declare("log", options));
+    let large = "x".repeat(400);
+    for (partition, body) in
+        [(0, &*large), (0, "1"), (1, "0"), (1, "1"), (1, &*large), (1, "3")]
+    {
+        world.run(writer, append_as("log", Message::new(body.to_owned()), Some(partition), None));
+    }
+    let reading = Reading { buffer: 300, ..Reading::default() };
+    let id = world.run(reader, Command::Read { stream: name("log"), reading });
+    assert_eq!(got(&world, reader, id).len(), 1);
+    world.programs[reader].deaf = true;
+    take(&mut world, reader, id, 1);
+    world.programs[reader].deaf = false;
+    world.break_connection(reader);
+    world.pass(50);
+    for _ in 0..5 {
+        take(&mut world, reader, id, 1);
+    }
+    let mut places: Vec<String> = got(&world, reader, id);
+    places.sort();
+    let places: Vec<&str> = places.iter().map(|place| &place[..3]).collect();
+    assert_eq!(places, ["0 0", "0 1", "1 0", "1 1", "1 2", "1 3"]);
+    assert!(matches!(world.outcome(reader, id), Ok(Outcome::Empty)));
+}

@@ -78,29 +78,32 @@ impl Broker {
     ) -> Result<(), Error> {
         opening.reading.check()?;
         let id = opening.id;
-        if !self.is_registered(session, id)? {
+        if self.is_registered(session, id)? {
+            // Where it is, is what the program says: of what was sent, some may be lost.
+            self.forget_registered(session, id);
+        } else if self.sessions[session].repeated.contains(&id) {
             // It has ended, and was said to have, after the program had set out to repeat it.
-            if self.sessions[session].repeated.contains(&id) {
-                return Ok(());
-            }
-            self.begin_reading(session, name, &opening)?;
+            return Ok(());
         }
+        self.begin_reading(session, name, &opening)?;
         let Some(registration) = self.sessions[session].registrations.get(&id).copied() else {
             return Ok(());
         };
         if let Role::Reader(key) = self.registrations[registration].role {
             let reader = &mut self.streams.readers[key];
             (reader.sent, reader.is_live) = (opening.held, true);
-            for Place { cursor, .. } in &mut reader.places {
-                let stated = opening.cursors.iter().find(|by| by.partition == cursor.partition);
-                cursor.next = stated.map_or(cursor.next, |stated| stated.next);
-            }
             let stream = reader.stream.id;
             let cursors = reader.places.iter().map(|place| place.cursor).collect();
             self.effects.push_back(Effect::Reading { session, id, stream, cursors });
             self.pump_reader(key);
         }
         Ok(())
+    }
+
+    fn forget_registered(&mut self, session: SessionKey, id: u64) {
+        if let Some(registration) = self.sessions[session].registrations.remove(&id) {
+            self.remove_registration(registration);
+        }
     }
 
     fn begin_reading(
