@@ -283,7 +283,7 @@ impl Client {
             self.end_ticket(now, id, end);
         }
         if let Err(error) = result
-            && matches!(error.kind(), Kind::NotFound | Kind::Mismatch | Kind::HostLost)
+            && matches!(error.kind(), Kind::NotFound | Kind::Mismatch)
             && let Some(Known::Partitions { .. }) = self.appends.known.get(stream)
         {
             self.ask_again(now, stream);
