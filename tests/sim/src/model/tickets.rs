@@ -124,7 +124,12 @@ impl Tickets {
         let Some(ticket) = self.0.get(&(who, id)) else { return Ok(()) };
         let registration = matches!(
             ticket.command,
-            Some(Command::Serve { .. } | Command::Consume { .. } | Command::Subscribe { .. })
+            Some(
+                Command::Serve { .. }
+                    | Command::Consume { .. }
+                    | Command::Subscribe { .. }
+                    | Command::Read { .. }
+            )
         );
         ensure(ticket.ended || (ticket.detached && !registration), || {
             format!("ticket {id} of {who:?} {complaint}: {ticket:?}")
@@ -169,6 +174,8 @@ fn fits(ticket: &Ticket, outcome: &Outcome) -> bool {
         Command::Batch { .. } => matches!(outcome, Outcome::Receipts(_)),
         Command::Peek { .. } => matches!(outcome, Outcome::Peeked(_)),
         Command::List { .. } => matches!(outcome, Outcome::Queues(_)),
+        Command::Append { .. } => matches!(outcome, Outcome::Appended(_)),
+        Command::InspectStream { .. } => matches!(outcome, Outcome::Stream(_)),
         _ => matches!(outcome, Outcome::Empty),
     }
 }
@@ -186,6 +193,7 @@ fn known(ticket: &Ticket, error: &Error) -> Verdict {
 }
 
 fn belongs(command: &Command, kind: Kind) -> bool {
+    use Command::{Append, DeclareStream, InspectStream, Read};
     use Command::{Batch, Call, Consume, Credit, Declare, Delete, Extend, Inspect, Peek};
     use Command::{Publish, Purge, Receive, Reply, Send, Settle};
     match kind {
@@ -202,11 +210,14 @@ fn belongs(command: &Command, kind: Kind) -> bool {
             command,
             Settle { .. } | Reply { .. } | Credit { .. } | Batch { .. } | Extend { .. }
         ),
-        Kind::Full => matches!(command, Send { .. } | Batch { .. }),
-        Kind::Mismatch => matches!(command, Declare { .. }),
+        Kind::Full => matches!(command, Send { .. } | Batch { .. } | Append { .. }),
+        Kind::Mismatch => matches!(command, Declare { .. } | DeclareStream { .. }),
+        Kind::Conflict => matches!(command, Append { expect: Some(_), .. }),
+        Kind::OutOfRange => matches!(command, Read { .. }),
         Kind::Unsupported => matches!(command, Batch { .. }),
         Kind::NoSpace => {
             matches!(command, Send { .. } | Settle { .. } | Batch { .. } | Declare { .. })
+                || matches!(command, Append { .. } | DeclareStream { .. })
         }
         Kind::NotFound => matches!(
             command,
@@ -219,6 +230,9 @@ fn belongs(command: &Command, kind: Kind) -> bool {
                 | Delete { .. }
                 | Batch { .. }
                 | Peek { .. }
+                | Append { .. }
+                | Read { .. }
+                | InspectStream { .. }
         ),
         _ => false,
     }
