@@ -603,3 +603,20 @@ fn what_was_lost_on_the_way_of_a_partition_that_was_at_its_end_comes_again() {
     assert_eq!(places, ["0 0", "0 1", "1 0", "1 1", "1 2", "1 3"]);
     assert!(matches!(world.outcome(reader, id), Ok(Outcome::Empty)));
 }
+
+#[test]
+fn a_reader_hears_so_when_what_is_read_for_it_from_disk_is_removed_meanwhile() {
+    let mut world = World::with_sizes(Sizes { resident_max: 0, ..Sizes::default() });
+    let (writer, reader) = (world.program(), world.program());
+    let options = StreamOptions { records_max: 1, ..StreamOptions::default() };
+    world.run(writer, declare("log", options));
+    fill(&mut world, writer, "log", 0..1);
+    world.disk.is_paused = true;
+    let last = world.run(writer, append("log", "1"));
+    let id = world.run(reader, read("log", Start::Beginning, true));
+    world.disk.is_paused = false;
+    world.settle();
+    assert_eq!(place(&world, writer, last), (0, 1));
+    assert!(got(&world, reader, id).is_empty());
+    assert_eq!(world.kind(reader, id), Kind::OutOfRange);
+}
