@@ -66,6 +66,10 @@ export type TelpherErrorCode =
   | 'NO_SPACE'
   /** Damage was found on disk; the text names the file and the offset. Nothing of it is used. */
   | 'CORRUPT'
+  /** The offset is not kept; the text has the range that is. */
+  | 'OUT_OF_RANGE'
+  /** Another offset was expected; the text has the next one. Nothing was appended. */
+  | 'CONFLICT'
 
 /** One row of the table of errors. */
 export interface CodeRow {

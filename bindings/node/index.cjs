@@ -5,9 +5,11 @@ const { Batch } = require('./lib/batch.cjs')
 const { Consumer } = require('./lib/consumer.cjs')
 const { Hub } = require('./lib/hub.cjs')
 const { Job } = require('./lib/job.cjs')
-const { Receipt, Request } = require('./lib/message.cjs')
+const { Appended, Receipt, Request } = require('./lib/message.cjs')
 const { Queue } = require('./lib/queue.cjs')
+const { Reader, StreamRecord } = require('./lib/reader.cjs')
 const { Service } = require('./lib/service.cjs')
+const { Stream } = require('./lib/stream.cjs')
 const { Subscriber, TopicMessage } = require('./lib/subscriber.cjs')
 const { Topic } = require('./lib/topic.cjs')
 const { version } = require('./package.json')
@@ -15,14 +17,18 @@ const { version } = require('./package.json')
 const { open } = Hub
 
 module.exports = {
+  Appended,
   Batch,
   Consumer,
   Hub,
   Job,
   Queue,
+  Reader,
   Receipt,
   Request,
   Service,
+  Stream,
+  StreamRecord,
   Subscriber,
   TelpherError,
   Topic,

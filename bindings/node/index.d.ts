@@ -2,18 +2,20 @@
 
 import { EventEmitter } from 'node:events'
 
+import type { Stream } from './streams'
 import type { SubscribeOptions, Subscriber, Topic } from './topics'
 
 export * from './errors'
+export * from './streams'
 export * from './topics'
 
 /**
- * Telpher: messaging as a library. Services call each other, share queues and publish to topics
- * through a *hub*, which nobody has to install or start.
+ * Telpher: messaging as a library. Services call each other, share queues, publish to topics and
+ * keep streams through a *hub*, which nobody has to install or start.
  *
  * Every operation returns a promise that ends exactly once, no later than its deadline (30 s if
  * none is stated). Failures are a {@link TelpherError}. A program ends by itself when nothing is
- * open any more: no operation, consumer, subscriber or service.
+ * open any more: no operation, consumer, subscriber, reader or service.
  */
 
 /** The version of this package. */
@@ -26,7 +28,7 @@ export type Bytes = Uint8Array | string
 export interface OperationOptions {
   /**
    * Time until it ends in any case, in ms; 30,000 if not stated. `Infinity` for none, only where
-   * waiting is the purpose: `receive`, `serve`, `consume` and `subscribe`.
+   * waiting is the purpose: `receive`, `serve`, `consume`, `subscribe` and `read`.
    */
   timeoutMs?: number
   /** Aborting ends it as `CANCELLED` (the result may win) and reaches the handler of a call. */
@@ -151,6 +153,9 @@ export class Hub extends EventEmitter {
 
   /** The queue of this name; nothing is sent yet. */
   queue(name: string): Queue
+
+  /** The stream of this name; nothing is sent yet. */
+  stream(name: string): Stream
 
   /**
    * The topic of this name: segments with dots between them, as in `orders.eu.new`. It need not be

@@ -1,14 +1,18 @@
 import telpher from './index.cjs'
 
 export const {
+  Appended,
   Batch,
   Consumer,
   Hub,
   Job,
   Queue,
+  Reader,
   Receipt,
   Request,
   Service,
+  Stream,
+  StreamRecord,
   Subscriber,
   TelpherError,
   Topic,

@@ -5,14 +5,14 @@
 // closed; a job that was handed out stays the program's to settle.
 
 const native = require('./native.cjs')
+const { Arrivals } = require('./arrivals.cjs')
 const { giveBack } = require('./job.cjs')
 const { known, whole } = require('./options.cjs')
-const { Stream } = require('./stream.cjs')
 
 const NAMES = ['prefetch', 'ackDeadlineMs', 'timeoutMs', 'signal']
 const WHOLE_MAX = 0xffffffff
 
-class Consumer extends Stream {
+class Consumer extends Arrivals {
   constructor(core, queue, options) {
     const given = known('consume', options, NAMES)
     const prefetch = whole('prefetch', given.prefetch, 0, WHOLE_MAX, native.PREFETCH_DEFAULT)

@@ -141,8 +141,9 @@ class Core {
     return slot
   }
 
-  // Starts a call, send or publish. This is the hot path: one record, no further objects.
-  message(kind, name, body, options, timeoutMs, entry) {
+  // Starts a call, send, publish or append. This is the hot path: one record, no further objects.
+  // `write(records, at, options)` adds what only an append has.
+  message(kind, name, body, options, timeoutMs, entry, write) {
     this.check()
     const number = this.names.get(name) ?? this.name(name, 'a name')
     const size = sizeMost('body', body)
@@ -157,6 +158,7 @@ class Core {
     const at = batch.begin(kind, slot, number, timeoutMs, this.outbox.since())
     batch.words[at + 4] = batch.add(body)
     if (more !== 0) addProperties(batch, at, options)
+    if (write !== undefined) write(batch, at, options)
     if (!this.held) this.hold()
     this.outbox.schedule(timeoutMs, alone)
   }
@@ -226,6 +228,11 @@ class Core {
     else this.handle.detach(slot)
   }
 
+  // The program has taken records of the reader of `slot`.
+  taken(slot, count, bytes) {
+    if (this.closed === undefined) this.handle.taken(slot, count, bytes)
+  }
+
   remainingMs(token) {
     return this.closed === undefined ? this.handle.remainingMs(token.low, token.high) : 0
   }
@@ -283,6 +290,10 @@ class Core {
         return this.pages.queueInfo(at)
       case native.RECEIPTS:
         return this.pages.receipts(at)
+      case native.APPENDED:
+        return this.pages.appended(at)
+      case native.STREAM_INFO:
+        return this.pages.streamInfo(at)
       case native.OPENED:
         return this.pages.hubInfo(at)
       default:

@@ -13,6 +13,7 @@ const { choice, flag, known, show, signal, text, time, whole } = require('./opti
 const { PROPERTY_NAMES } = require('./properties.cjs')
 const { Queue } = require('./queue.cjs')
 const { serve } = require('./service.cjs')
+const { Stream } = require('./stream.cjs')
 const { Subscriber } = require('./subscriber.cjs')
 const { Topic } = require('./topic.cjs')
 
@@ -110,6 +111,10 @@ class Hub extends EventEmitter {
 
   queue(name) {
     return new Queue(this.#core, text('a name', name))
+  }
+
+  stream(name) {
+    return new Stream(this.#core, text('a name', name))
   }
 
   topic(name) {

@@ -1,7 +1,7 @@
 'use strict'
 
-// What a program receives: messages, requests and receipts. Ids are 64 bits wide, so they stay two
-// words until somebody asks.
+// What a program receives: messages, requests, receipts and where records are. Ids and offsets are
+// 64 bits wide, so they stay two words until somebody asks.
 
 const NO_BYTES = Buffer.alloc(0)
 
@@ -23,19 +23,25 @@ function decodeHeaders(bytes) {
   return headers
 }
 
-class Message {
+class Content {
   #encoded
   #headers
 
-  constructor(body, key, encoded, priority) {
+  constructor(body, key, encoded) {
     this.body = body
     this.key = key
-    this.priority = priority
     this.#encoded = encoded
   }
 
   get headers() {
     return (this.#headers ??= decodeHeaders(this.#encoded ?? NO_BYTES))
+  }
+}
+
+class Message extends Content {
+  constructor(body, key, encoded, priority) {
+    super(body, key, encoded)
+    this.priority = priority
   }
 }
 
@@ -97,7 +103,26 @@ class Receipt {
   }
 }
 
+// Where a record is.
+class Appended {
+  #low
+  #high
+
+  constructor(low, high, partition, durability) {
+    this.#low = low
+    this.#high = high
+    this.partition = partition
+    this.durability = durabilities[durability]
+  }
+
+  get offset() {
+    return long(this.#low, this.#high)
+  }
+}
+
 module.exports = {
+  Appended,
+  Content,
   Message,
   NO_BYTES,
   Receipt,

@@ -9,6 +9,7 @@ const native = require('./native.cjs')
 const { TelpherError, invalid } = require('./error.cjs')
 
 const encoder = new TextEncoder()
+const LONG_MAX = 2n ** 64n - 1n
 
 function show(value) {
   if (typeof value === 'string') return JSON.stringify(value)
@@ -46,11 +47,19 @@ function whole(what, value, least, most, otherwise) {
   throw invalid(`${what} is ${show(value)}; allowed are ${least} to ${most}`)
 }
 
-// Whole milliseconds as the addon takes them: 0 for never.
-function span(what, ms, most) {
-  if (ms === undefined || ms === Infinity) return 0
-  if (Number.isInteger(ms) && ms >= 1 && ms <= most) return ms
-  throw invalid(`${what} is ${show(ms)}; allowed are 1 to ${most} and Infinity (never)`)
+// A whole number as the addon takes it: 0 for none.
+function span(what, value, most, none = 'never') {
+  if (value === undefined || value === Infinity) return 0
+  if (Number.isInteger(value) && value >= 1 && value <= most) return value
+  throw invalid(`${what} is ${show(value)}; allowed are 1 to ${most} and Infinity (${none})`)
+}
+
+// An unsigned number of 64 bits, given as a bigint or a whole number.
+function long(what, value) {
+  const whole = Number.isSafeInteger(value) ? BigInt(value) : value
+  if (typeof whole === 'bigint' && whole >= 0n && whole <= LONG_MAX) return whole
+  const most = `${LONG_MAX}, as a bigint or a whole number`
+  throw invalid(`${what} is ${show(value)}; allowed are 0 to ${most}`)
 }
 
 function choice(what, value, allowed, otherwise) {
@@ -116,6 +125,7 @@ module.exports = {
   choice,
   flag,
   known,
+  long,
   reason,
   show,
   signal,

@@ -7,7 +7,7 @@
 
 const { RECORD_WORDS } = require('./native.cjs')
 const { fromNumber } = require('./error.cjs')
-const { NO_BYTES, Receipt, durabilities, long } = require('./message.cjs')
+const { Appended, NO_BYTES, Receipt, durabilities, long } = require('./message.cjs')
 
 const RECORDS_MAX = 256
 const PAGE_SIZE = 16 * 1024
@@ -155,6 +155,31 @@ class Pages {
     const bindings = String(this.#bytes(behind, this.words[at + 5]))
     info.bindings = bindings === '' ? [] : bindings.split(' ')
     return info
+  }
+
+  appended(at) {
+    const words = this.words
+    return new Appended(words[at + 8], words[at + 9], words[at + 7], words[at + 6])
+  }
+
+  streamInfo(at) {
+    const body = this.body(at)
+    const [ageMaxMs, bytesMax, recordsMax] = [0, 8, 16].map((from) => body.readDoubleLE(from))
+    const partitions = []
+    for (let from = 24; from < body.length; from += 24) {
+      partitions.push({
+        first: body.readBigUInt64LE(from),
+        next: body.readBigUInt64LE(from + 8),
+        bytes: Number(body.readBigUInt64LE(from + 16)),
+      })
+    }
+    return {
+      partitions,
+      durability: durabilities[this.words[at + 6]],
+      ageMaxMs: ageMaxMs === 0 ? Infinity : ageMaxMs,
+      bytesMax,
+      recordsMax: recordsMax === 0 ? Infinity : recordsMax,
+    }
   }
 
   notice(at) {

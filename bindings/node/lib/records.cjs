@@ -69,6 +69,12 @@ class Records {
     this.words[at + 11] = token.high
   }
 
+  // Fills in an offset or a time.
+  long(at, value) {
+    this.words[at + 10] = Number(value & 0xffffffffn)
+    this.words[at + 11] = Number(value >> 32n)
+  }
+
   // Fills in the record of a verdict; `why` is text or bytes.
   settle(at, token, verdict, why) {
     if (why.length !== 0) this.words[at + 4] = this.add(why)

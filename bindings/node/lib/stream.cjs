@@ -1,169 +1,96 @@
 'use strict'
 
-// What arrives for a consumer or a subscriber, as an asynchronous iterator. An item goes to whoever
-// has waited longest, or waits here itself, in its order; each is handed out once.
+// A stream of a hub, by name.
 
 const native = require('./native.cjs')
-const { TelpherError, cancelled } = require('./error.cjs')
-const { limited } = require('./limited.cjs')
-const { known, signal, time } = require('./options.cjs')
+const { choice, known, long, span, time, whole } = require('./options.cjs')
+const { Reader } = require('./reader.cjs')
 
-const DONE = Object.freeze({ value: undefined, done: true })
+const APPEND_NAMES = ['key', 'headers', 'partition', 'expect', 'timeoutMs', 'signal']
+const DECLARE_NAMES = [
+  'partitions',
+  'durability',
+  'ageMaxMs',
+  'bytesMax',
+  'recordsMax',
+  'timeoutMs',
+  'signal',
+]
+const DURABILITIES = ['memory', 'os', 'disk']
 
 class Stream {
   #core
-  #slot
-  #most
-  #bytesMost
-  #size
-  #bytes = 0
-  #letGo
-  #items = []
-  #head = 0
-  #waiting = []
-  #error
-  #stopped = false
-  #started
-  #closed
+  #name
 
-  // `start(entry)` starts the operation and returns its slot; `read(at, pages)` makes an item of an
-  // event. At most `most` items wait here, and several only if they have at most `bytesMost` bytes
-  // by `size(item)`; then the oldest is let go of, as are all that nobody has seen at the end:
-  // `letGo(item, next)`, where `next` is the item after it, if there is one.
-  constructor(core, options) {
-    const { start, read, letGo, most = Infinity, bytesMost = Infinity, size = () => 0 } = options
+  constructor(core, name) {
     this.#core = core
-    this.#most = most
-    this.#bytesMost = bytesMost
-    this.#size = size
-    this.#letGo = letGo
-    let ended, started, failed
-    this.#closed = new Promise((resolve) => (ended = resolve))
-    this.#started = new Promise((resolve, reject) => {
-      started = resolve
-      failed = reject
-    })
-    // Whoever iterates is told of a failure there, also when nobody awaits `started`.
-    this.#started.catch(() => {})
-    this.#slot = start({
-      stops: true,
-      resolve: () => this.#end(undefined, ended, failed),
-      reject: (error) => this.#end(error, ended, failed),
-      event: (what, at, pages) => {
-        if (what === native.STARTED) started()
-        else this.#put(read(at, pages))
-      },
-    })
+    this.#name = name
   }
 
-  get started() {
-    return this.#started
+  get name() {
+    return this.#name
   }
 
-  #put(item) {
-    if (this.#stopped) return this.#letGo(item)
-    const waiter = this.#waiting.shift()
-    if (waiter) return waiter.resolve({ value: item, done: false })
-    this.#items.push(item)
-    this.#bytes += this.#size(item)
-    while (this.#isOver(this.#items.length - this.#head)) {
-      this.#letGo(this.#take(), this.#items[this.#head])
-    }
-    return undefined
-  }
-
-  #isOver(count) {
-    return count > this.#most || (count > 1 && this.#bytes > this.#bytesMost)
-  }
-
-  #take() {
-    if (this.#head === this.#items.length) return undefined
-    const item = this.#items[this.#head]
-    this.#bytes -= this.#size(item)
-    this.#items[this.#head++] = undefined
-    if (this.#head === this.#items.length || this.#head === 1024) {
-      this.#items.splice(0, this.#head)
-      this.#head = 0
-    }
-    return item
-  }
-
-  #end(error, ended, reject) {
-    const own = this.#stopped || this.#core.ended
-    this.#stopped = true
-    if (!own) this.#error = error
-    if (error) reject(error)
-    this.#items = []
-    this.#head = 0
-    for (const waiter of this.#waiting.splice(0)) this.#finish(waiter)
-    ended()
-  }
-
-  // A failure is told once; after it the iterator is at its end.
-  #finish(waiter) {
-    const error = this.#error
-    this.#error = undefined
-    if (error) waiter.reject(error)
-    else waiter.resolve(DONE)
-  }
-
-  #wait(waiter) {
-    const item = this.#take()
-    if (item !== undefined) waiter.resolve({ value: item, done: false })
-    else if (this.#stopped) this.#finish(waiter)
-    else this.#waiting.push(waiter)
-  }
-
-  next() {
-    return new Promise((resolve, reject) => this.#wait({ resolve, reject }))
-  }
-
-  receive(options) {
+  declare(options) {
     return new Promise((resolve, reject) => {
-      const given = known('receive', options, ['timeoutMs', 'signal'])
-      const timeoutMs = time('timeoutMs', given.timeoutMs)
-      const ms = Number.isNaN(timeoutMs) ? native.TIMEOUT_DEFAULT_MS : timeoutMs
-      const aborted = signal(given.signal)
-      if (aborted?.aborted) throw cancelled(aborted)
-      let done
-      const waiter = {
-        resolve: (result) => {
-          done?.()
-          if (result.done) reject(new TelpherError('CLOSED', 'it was closed'))
-          else resolve(result.value)
-        },
-        reject: (error) => {
-          done?.()
-          reject(error)
-        },
+      const given = known('declare', options, DECLARE_NAMES)
+      const numbers = new Uint8Array(new Float64Array(limitsOf(given)).buffer)
+      const durability = choice('durability', given.durability, DURABILITIES)
+      const partitions = whole('partitions', given.partitions, 1, native.PARTITIONS_MAX, 0)
+      const write = (records, at) => {
+        records.words[at + 4] = records.add(numbers)
+        records.words[at + 7] = DURABILITIES.indexOf(durability) + 1
+        records.words[at + 8] = partitions
       }
-      this.#wait(waiter)
-      if (this.#waiting.at(-1) !== waiter) return
-      done = limited(ms, aborted, (error) => {
-        this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
-        reject(error)
-      })
+      const more = { sizeMost: numbers.length, write }
+      this.#core.begin(native.DECLARE_STREAM, this.#name, given, { resolve, reject }, more)
     })
   }
 
-  async return(value) {
-    await this.close()
-    return { value, done: true }
+  append(body, options) {
+    return new Promise((resolve, reject) => {
+      let timeoutMs = NaN
+      if (options !== undefined) {
+        timeoutMs = time('timeoutMs', known('append', options, APPEND_NAMES).timeoutMs)
+        check(options)
+      }
+      const entry = { resolve, reject, unwatch: undefined }
+      this.#core.message(native.APPEND, this.#name, body, options, timeoutMs, entry, place)
+    })
   }
 
-  [Symbol.asyncIterator]() {
-    return this
+  read(options) {
+    return new Reader(this.#core, this.#name, options)
   }
 
-  async close() {
-    if (!this.#stopped) {
-      this.#stopped = true
-      for (let item; (item = this.#take()) !== undefined;) this.#letGo(item)
-      this.#core.detach(this.#slot)
-    }
-    await this.#closed
+  inspect(options) {
+    return this.#core.start(native.INSPECT_STREAM, 'inspect', this.#name, options)
+  }
+
+  delete(options) {
+    return this.#core.start(native.DELETE_STREAM, 'delete', this.#name, options)
   }
 }
-Stream.prototype[Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')] = Stream.prototype.close
+
+// The limits of a declaration, in the order that the addon reads; 0 for what is not stated.
+function limitsOf(given) {
+  return [
+    span('ageMaxMs', given.ageMaxMs, native.TIMEOUT_MAX_MS),
+    whole('bytesMax', given.bytesMax, 1, Number.MAX_SAFE_INTEGER, 0),
+    span('recordsMax', given.recordsMax, Number.MAX_SAFE_INTEGER, 'any number'),
+  ]
+}
+
+function check({ partition, expect }) {
+  whole('partition', partition, 0, native.PARTITIONS_MAX - 1)
+  if (expect !== undefined) long('expect', expect)
+}
+
+// Writes where a record is to go.
+function place(records, at, options) {
+  records.words[at + 8] = options?.partition === undefined ? 0 : options.partition + 1
+  records.words[at + 9] = options?.expect === undefined ? 0 : 1
+  if (options?.expect !== undefined) records.long(at, BigInt(options.expect))
+}
 
 module.exports = { Stream }

@@ -6,9 +6,9 @@
 // missing is a loss, wherever it happened.
 
 const native = require('./native.cjs')
+const { Arrivals } = require('./arrivals.cjs')
 const { Message } = require('./message.cjs')
 const { known, text, whole, within } = require('./options.cjs')
-const { Stream } = require('./stream.cjs')
 
 const NAMES = ['buffer', 'timeoutMs', 'signal']
 const WHOLE_MAX = 0xffffffff
@@ -22,7 +22,7 @@ class TopicMessage extends Message {
   }
 }
 
-class Subscriber extends Stream {
+class Subscriber extends Arrivals {
   constructor(core, pattern, options) {
     within('pattern', text('the pattern', pattern), native.NAME_SIZE_MAX)
     const given = known('subscribe', options, NAMES)

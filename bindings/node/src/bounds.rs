@@ -50,3 +50,12 @@ pub const BATCH_PARTS_MAX: u32 = limits::BATCH_PARTS_MAX as u32;
 /// Bytes of bodies, keys and headers in one batch.
 #[napi]
 pub const BATCH_SIZE_MAX: u32 = limits::BATCH_SIZE_MAX as u32;
+/// Partitions of a stream.
+#[napi]
+pub const PARTITIONS_MAX: u32 = limits::PARTITIONS_MAX;
+/// Bytes of records on their way to a reader if it does not say.
+#[napi]
+pub const READ_BUFFER_DEFAULT: u32 = limits::READ_BUFFER_DEFAULT;
+/// Most bytes of records that may be on their way to a reader.
+#[napi]
+pub const READ_BUFFER_MAX: u32 = limits::READ_BUFFER_MAX;

@@ -3,11 +3,12 @@
 //! Floor: layout, telpher.
 
 use telpher::{
-    Delivery, Error, Event, HubInfo, Message, Name, Notice, Outcome, Overflow, Pattern, Published,
-    QueueInfo, Receipt, Request, What,
+    Appended, Delivery, Error, Event, HubInfo, Message, Name, Notice, Outcome, Overflow, Pattern,
+    Published, QueueInfo, Receipt, Request, What,
 };
 
 use crate::layout::{self, WORDS, set_double, set_long};
+use crate::streams;
 
 /// Where one batch of events is written.
 pub(crate) struct Page<'a> {
@@ -76,6 +77,7 @@ fn parts<'a>(event: &'a Event, made: &'a [u8]) -> [&'a [u8]; SIZED_PARTS + 1] {
         What::Done(Err(error)) => [error.detail().as_bytes(), &[], &[], &[]],
         What::Delivery(delivery) => message_parts(&delivery.message),
         What::Request(request) => message_parts(&request.message),
+        What::Record(record) => message_parts(&record.message),
         What::Published(Published { topic, message, .. }) => {
             let [body, key, headers, _] = message_parts(message);
             [body, key, headers, topic.as_str().as_bytes()]
@@ -93,10 +95,12 @@ fn message_parts(message: &Message) -> [&[u8]; SIZED_PARTS + 1] {
     [&message.body, key, headers, &[]]
 }
 
-/// Bytes for what an event holds as numbers: figures of a queue, with its bindings, and receipts.
+/// Bytes for what an event holds as numbers: figures of a queue, with its bindings, or of a stream,
+/// and receipts.
 fn made(event: &Event) -> Vec<u8> {
     match &event.what {
         What::Done(Ok(Outcome::Queue(info))) => figures(info),
+        What::Done(Ok(Outcome::Stream(info))) => streams::figures(info),
         What::Done(Ok(Outcome::Receipts(receipts))) => {
             let words = receipts.iter().flat_map(|Receipt { message_id, durability }| {
                 [*message_id as u32, (message_id >> 32) as u32, *durability as u32]
@@ -142,11 +146,13 @@ fn describe(event: &Event, record: &mut [u32; WORDS]) {
     record[0] = match &event.what {
         What::Done(Ok(outcome)) => outcome_of(outcome, record),
         What::Done(Err(error)) => error_of(error, record),
-        // A gap is never handed over: the numbers that are missing say the same.
-        What::Started | What::Gap { .. } => layout::STARTED,
+        // A gap is never handed over: the numbers that are missing say the same. Only a member of a
+        // group skips something, and this package makes none.
+        What::Started | What::Gap { .. } | What::Skipped { .. } => layout::STARTED,
         What::Delivery(delivery) => delivery_of(layout::DELIVERY, delivery, record),
         What::Request(request) => request_of(request, record),
         What::Published(published) => published_of(published, record),
+        What::Record(read) => streams::describe(read, record),
         What::Withdrawn { request } => {
             set_long(record, 8, *request);
             layout::WITHDRAWN
@@ -180,8 +186,18 @@ fn outcome_of(outcome: &Outcome, record: &mut [u32; WORDS]) -> u32 {
             layout::QUEUE_INFO
         }
         Outcome::Receipts(_) => layout::RECEIPTS,
-        // What this package asks for ends with neither.
+        Outcome::Appended(Appended { partition, offset, durability }) => {
+            (record[6], record[7]) = (*durability as u32, *partition);
+            set_long(record, 8, *offset);
+            layout::APPENDED
+        }
+        Outcome::Stream(info) => {
+            record[6] = info.options.durability.map_or(0, |durability| durability as u32);
+            layout::STREAM_INFO
+        }
+        // What this package asks for ends with none of these.
         Outcome::Peeked(_) | Outcome::Queues(_) => layout::EMPTY,
+        Outcome::Streams(_) | Outcome::Groups(_) => layout::EMPTY,
     }
 }
 

@@ -37,6 +37,17 @@
 //! QUEUE_INFO  small numbers: durability, overflow; body: doubles, in the order of `lib/pages.cjs`;
 //!             key: the name of the dead-letter queue; headers: bound patterns, with a space
 //!             between two
+//! APPEND      second small number: partition + 1 (0: anyone); the word behind it: 1 if an offset
+//!             is expected, which is the token
+//! DECLARE_STREAM  small numbers: durability, partitions (0: the default); body: three doubles, in
+//!             the order of `lib/stream.cjs`
+//! READ        small numbers: buffer, partition + 1 (0: all); the word behind them: where it
+//!             begins; token: the offset or time of that; bytes of the key: 1 to follow
+//! APPENDED    small numbers: durability, partition; token: offset
+//! STREAM_INFO small number: durability; body: three doubles as in DECLARE_STREAM, then three
+//!             unsigned numbers of 64 bits for each partition: first, next, bytes
+//! RECORD      small numbers: partition, bytes that count as taken with it; token: offset; number:
+//!             time in ms
 //! RECEIPTS    body: three words for each receipt: message id and durability
 //! PUBLISHED   number: the message's; second small number: bytes of the topic, which lie behind the
 //!             headers
@@ -81,20 +92,40 @@ pub const PUBLISH: u32 = 10;
 pub const BIND: u32 = 11;
 #[napi]
 pub const UNBIND: u32 = 12;
+#[napi]
+pub const APPEND: u32 = 13;
+#[napi]
+pub const DECLARE_STREAM: u32 = 14;
+#[napi]
+pub const DELETE_STREAM: u32 = 15;
+#[napi]
+pub const INSPECT_STREAM: u32 = 16;
 /// From here on: what the hub never refuses for want of room, because it makes room. These
 /// overtake operations that wait for room.
 #[napi]
-pub const SERVE: u32 = 13;
+pub const SERVE: u32 = 17;
 #[napi]
-pub const CONSUME: u32 = 14;
+pub const CONSUME: u32 = 18;
 #[napi]
-pub const SUBSCRIBE: u32 = 15;
+pub const SUBSCRIBE: u32 = 19;
 #[napi]
-pub const SETTLE: u32 = 16;
+pub const READ: u32 = 20;
 #[napi]
-pub const REPLY: u32 = 17;
+pub const SETTLE: u32 = 21;
 #[napi]
-pub const REPLY_ERROR: u32 = 18;
+pub const REPLY: u32 = 22;
+#[napi]
+pub const REPLY_ERROR: u32 = 23;
+
+/// Where reading begins.
+#[napi]
+pub const START_BEGINNING: u32 = 0;
+#[napi]
+pub const START_END: u32 = 1;
+#[napi]
+pub const START_OFFSET: u32 = 2;
+#[napi]
+pub const START_TIME: u32 = 3;
 
 /// What becomes of a delivery.
 #[napi]
@@ -124,21 +155,27 @@ pub const QUEUE_INFO: u32 = 7;
 #[napi]
 pub const RECEIPTS: u32 = 8;
 #[napi]
-pub const ERROR: u32 = 9;
+pub const APPENDED: u32 = 9;
 #[napi]
-pub const STARTED: u32 = 10;
+pub const STREAM_INFO: u32 = 10;
 #[napi]
-pub const DELIVERY: u32 = 11;
+pub const ERROR: u32 = 11;
 #[napi]
-pub const REQUEST: u32 = 12;
+pub const STARTED: u32 = 12;
 #[napi]
-pub const PUBLISHED: u32 = 13;
+pub const DELIVERY: u32 = 13;
 #[napi]
-pub const WITHDRAWN: u32 = 14;
+pub const REQUEST: u32 = 14;
 #[napi]
-pub const NOTICE: u32 = 15;
+pub const PUBLISHED: u32 = 15;
 #[napi]
-pub const READY: u32 = 16;
+pub const RECORD: u32 = 16;
+#[napi]
+pub const WITHDRAWN: u32 = 17;
+#[napi]
+pub const NOTICE: u32 = 18;
+#[napi]
+pub const READY: u32 = 19;
 
 /// How to submit: bit set of these.
 #[napi]

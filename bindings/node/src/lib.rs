@@ -22,6 +22,7 @@ mod opening;
 mod outgoing;
 mod parts;
 mod shared;
+mod streams;
 mod teardown;
 mod thread;
 mod uv;

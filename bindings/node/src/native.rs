@@ -11,7 +11,7 @@ use std::time::Duration;
 use napi::Env;
 use napi::bindgen_prelude::{Uint8ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
-use telpher::{Hub, Name, Stats};
+use telpher::{Hub, Name, Stats, Untaken};
 
 use crate::fault::thrown;
 use crate::incoming::Page;
@@ -112,6 +112,12 @@ impl Native {
     #[napi(catch_unwind)]
     pub fn detach(&self, slot: u32) {
         self.shared.with_id(slot, Hub::detach);
+    }
+
+    /// The program has taken so many records of a slot's reader, with so many bytes.
+    #[napi(catch_unwind)]
+    pub fn taken(&self, slot: u32, count: u32, bytes: f64) {
+        self.shared.taken(slot, Untaken { count, bytes: bytes as u64 });
     }
 
     /// Milliseconds left of a request's time: infinity without a deadline, 0 when it is over.

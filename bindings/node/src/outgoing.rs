@@ -15,7 +15,7 @@ use telpher::{
 
 use crate::body::{Body, malformed, message, text};
 use crate::layout::{self, NO_SLOT, double, long};
-use crate::parts;
+use crate::{parts, streams};
 
 /// One operation, read from its record.
 pub(crate) struct Operation {
@@ -58,6 +58,11 @@ pub(crate) fn read(
         }
         layout::PUBLISH => Command::Publish { topic: name()?, message: message(words, body)? },
         layout::SUBSCRIBE => Command::Subscribe { pattern: pattern(words, body)?, buffer: small },
+        layout::APPEND => streams::append(words, body, name()?)?,
+        layout::DECLARE_STREAM => streams::declare(words, body, name()?)?,
+        layout::DELETE_STREAM => Command::DeleteStream { stream: name()? },
+        layout::INSPECT_STREAM => Command::InspectStream { stream: name()? },
+        layout::READ => streams::read(words, name()?)?,
         layout::DECLARE => Command::Declare { queue: name()?, options: declared(words, body)? },
         layout::DELETE => Command::Delete { queue: name()? },
         layout::PURGE => Command::Purge { queue: name()? },
@@ -102,18 +107,12 @@ fn declared(words: &[u32], body: &mut Body<'_>) -> Result<QueueOptions, Error> {
         let eight = bytes.get(index * 8..index * 8 + 8).and_then(|bytes| bytes.try_into().ok());
         eight.map(|eight| f64::from_ne_bytes(eight) as u64).ok_or_else(|| malformed("declaration"))
     };
-    let durability = match words[7] {
-        0 => None,
-        1 => Some(Durability::Memory),
-        2 => Some(Durability::Os),
-        _ => Some(Durability::Disk),
-    };
     let dead_letter = match name_size {
         0 => None,
         _ => Some(Name::parse(&text(body, at + size, name_size)?)?),
     };
     Ok(QueueOptions {
-        durability,
+        durability: durability(words[7]),
         length_max: number(0)?,
         bytes_max: number(1)?,
         overflow: if words[8] == 0 { Overflow::Wait } else { Overflow::Reject },
@@ -124,6 +123,16 @@ fn declared(words: &[u32], body: &mut Body<'_>) -> Result<QueueOptions, Error> {
         ttl_ms: number(6)?,
         dead_letter,
     })
+}
+
+/// 0 is the default.
+pub(crate) fn durability(number: u32) -> Option<Durability> {
+    match number {
+        0 => None,
+        1 => Some(Durability::Memory),
+        2 => Some(Durability::Os),
+        _ => Some(Durability::Disk),
+    }
 }
 
 /// Delivery, verdict and reason.

@@ -11,7 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use telpher::{Command, Done, Error, Event, Hub, Id, Kind, Name, Timeout, Verdict, What};
+use telpher::{Command, Done, Error, Event, Hub, Id, Kind, Name, Timeout, Untaken, Verdict, What};
 
 use crate::body::Body;
 use crate::incoming::Page;
@@ -189,7 +189,12 @@ impl Shared {
             Command::Reply { request, reply: Ok(_) } => Some(*request),
             _ => None,
         };
-        match (hub.start(command, timeout, done), request) {
+        // JavaScript keeps records until its program asks for them, and tells when.
+        let started = match command {
+            Command::Read { .. } => hub.start_paced(command, timeout, done),
+            _ => hub.start(command, timeout, done),
+        };
+        match (started, request) {
             // A reply that cannot be sent must not leave its caller waiting.
             (Err(error), Some(request)) if error.kind() == Kind::TooLarge => {
                 let failure = Error::remote(1, format!("the reply was refused: {error}"));
@@ -247,6 +252,14 @@ impl Shared {
         }
     }
 
+    /// The program has taken records of the reader of a slot.
+    pub(crate) fn taken(&self, slot: u32, taken: Untaken) {
+        let Some(hub) = self.hub() else { return };
+        if let Some(id) = self.state.borrow().ids.get(slot as usize).filter(|id| **id != 0) {
+            hub.taken(*id, taken);
+        }
+    }
+
     /// Does something to the id of a slot.
     pub(crate) fn with_id(&self, slot: u32, act: impl Fn(&Hub, Id) -> Result<(), Error>) {
         let Some(hub) = self.hub() else { return };
@@ -284,6 +297,7 @@ fn is_orphan(event: &Event, ids: &[Id]) -> bool {
         What::Delivery(_)
             | What::Request(_)
             | What::Published(_)
+            | What::Record(_)
             | What::Started
             | What::Withdrawn { .. }
     );

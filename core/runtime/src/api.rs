@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use telpher_proto::base::{Command, Error, Event, Id, Kind, Timeout, limits};
+use telpher_proto::base::{Command, Error, Event, Id, Kind, Timeout, Untaken, limits};
 
 use crate::clock;
 use crate::handle::inbox::{Destination, Submission, Ticket};
 use crate::handle::open::take_apart;
+use crate::handle::taken::Pace;
 use crate::handle::{self, Shared};
 
 /// Who turns a handle's reactor.
@@ -160,6 +161,37 @@ impl Hub {
     /// much is in flight as may be: wait for id 0, or for the `Ready` event; `CLOSED`, `FORKED`,
     /// or why the handle failed.
     pub fn start(&self, command: Command, timeout: Timeout, done: Done) -> Result<Id, Error> {
+        self.start_with(command, timeout, done, Pace::Handle)
+    }
+
+    /// The same for a reader whose records are kept for the program until that asks for them: they
+    /// count as taken when [`Hub::taken`] says so, and not when they are handed over here. So what
+    /// is kept has the bound of the reader's buffer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hub::start`].
+    pub fn start_paced(&self, command: Command, timeout: Timeout, done: Done) -> Result<Id, Error> {
+        self.start_with(command, timeout, done, Pace::Program)
+    }
+
+    /// The program has taken records of a reader that was started by [`Hub::start_paced`]: so many,
+    /// with so many bytes by [`crate::StreamRecord::untaken`]. The hub is told in steps, and sends more.
+    /// For an id that has ended it does nothing.
+    pub fn taken(&self, id: Id, taken: Untaken) {
+        let shared = self.shared();
+        if shared.check_open().is_ok() {
+            shared.note_paced(id, taken);
+        }
+    }
+
+    fn start_with(
+        &self,
+        command: Command,
+        timeout: Timeout,
+        done: Done,
+        pace: Pace,
+    ) -> Result<Id, Error> {
         let shared = self.shared();
         shared.check_open()?;
         command.check()?;
@@ -197,7 +229,7 @@ impl Hub {
         }
         match &command {
             Command::Subscribe { buffer, .. } => shared.taken.insert(id, *buffer),
-            Command::Read { reading, .. } => shared.taken.insert_reader(id, reading.buffer),
+            Command::Read { reading, .. } => shared.taken.insert_reader(id, reading.buffer, pace),
             _ => {}
         }
         let ticket = Ticket { id, user, counted, callback, is_stream, is_opening: false };
@@ -397,6 +429,11 @@ fn may_last(command: &Command) -> bool {
             | Command::Batch { .. }
             | Command::Peek { .. }
             | Command::List { .. }
+            | Command::DeclareStream { .. }
+            | Command::DeleteStream { .. }
+            | Command::InspectStream { .. }
+            | Command::ListStreams { .. }
+            | Command::Append { .. }
     )
 }
 

@@ -5,7 +5,10 @@ mod support;
 use std::time::Duration;
 
 use support::*;
-use telpher::{Durability, Kind, Message, Reading, Start, StreamOptions};
+use telpher::{
+    Command, Done, Durability, Event, Kind, Message, Name, Reading, Start, StreamOptions, Timeout,
+    What,
+};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -106,4 +109,87 @@ fn large_records_and_a_small_buffer_go_through() {
     let read = reader.map(|record| record.unwrap().message.body).collect::<Vec<_>>();
     assert_eq!(read.len(), 6);
     assert!(read.iter().zip(0..).all(|(body, number)| body[..] == vec![number; 3_000_000]));
+}
+
+/// Polls until the reader is at its end, or as many records are there.
+fn poll_records(hub: &telpher::Hub, most: usize) -> Vec<Event> {
+    let mut events = Vec::new();
+    while events.len() < most && !matches!(events.last(), Some(Event { what: What::Done(_), .. })) {
+        assert_ne!(hub.poll(&mut events, 1, LONG.into()).unwrap(), 0, "nothing came in time");
+        events.retain(|event| !matches!(event.what, What::Started));
+    }
+    events
+}
+
+#[test]
+fn the_end_of_a_reader_that_is_polled_comes_behind_its_records() {
+    let hub = telpher::open("mem://streams-polled").unwrap();
+    let stream = hub.stream("log").unwrap();
+    stream.declare(StreamOptions::default()).unwrap();
+    for number in 0..100 {
+        stream.append(number.to_string()).unwrap();
+    }
+    let reading = Reading::default();
+    let command = Command::Read { stream: Name::parse("log").unwrap(), reading };
+    hub.start(command, Timeout::Default, Done::Event(7)).unwrap();
+    // Another operation ends behind it, so all of it is there.
+    stream.inspect().unwrap();
+    let events = poll_records(&hub, usize::MAX);
+    assert_eq!(events.len(), 101);
+    for (event, number) in events.iter().zip(0..100) {
+        assert!(matches!(&event.what, What::Record(record) if record.offset == number));
+    }
+}
+
+#[test]
+fn a_paced_reader_gets_no_more_than_its_buffer_until_the_program_has_taken_some() {
+    let hub = telpher::open("mem://streams-paced").unwrap();
+    let stream = hub.stream("log").unwrap();
+    stream.declare(StreamOptions::default()).unwrap();
+    for _ in 0..100 {
+        stream.append(vec![0; 1000]).unwrap();
+    }
+    let reading = Reading { buffer: 10_000, ..Reading::default() };
+    let command = Command::Read { stream: Name::parse("log").unwrap(), reading };
+    let id = hub.start_paced(command, Timeout::Default, Done::Event(7)).unwrap();
+    let mut events = poll_records(&hub, 9);
+    for _ in 0..10 {
+        stream.inspect().unwrap();
+    }
+    hub.poll(&mut events, 100, Timeout::Default).unwrap();
+    assert!((9..=11).contains(&events.len()), "{} have come", events.len());
+    let mut next = 0;
+    while let Some(event) = events.get(next).cloned() {
+        next += 1;
+        match &event.what {
+            What::Record(record) => hub.taken(id, record.untaken()),
+            What::Done(Ok(_)) => break,
+            other => panic!("{other:?}"),
+        }
+        if next == events.len() {
+            events.extend(poll_records(&hub, 1));
+        }
+    }
+    assert_eq!(next, 101);
+}
+
+#[test]
+fn a_callback_gets_every_record_of_a_reader_and_then_its_end() {
+    let hub = telpher::open("mem://streams-callback").unwrap();
+    let stream = hub.stream("log").unwrap();
+    stream.declare(StreamOptions::default()).unwrap();
+    for number in 0..100 {
+        stream.append(number.to_string()).unwrap();
+    }
+    let (sender, events) = std::sync::mpsc::channel();
+    let done = Done::Callback(Box::new(move |event| sender.send(event.what).unwrap()));
+    let reading = Reading::default();
+    let command = Command::Read { stream: Name::parse("log").unwrap(), reading };
+    hub.start(command, Timeout::Default, done).unwrap();
+    assert!(matches!(events.recv_timeout(LONG), Ok(What::Started)));
+    for number in 0..100 {
+        let what = events.recv_timeout(LONG);
+        assert!(matches!(&what, Ok(What::Record(record)) if record.offset == number), "{what:?}");
+    }
+    assert!(matches!(events.recv_timeout(LONG), Ok(What::Done(Ok(_)))));
 }

@@ -25,6 +25,8 @@ pub enum Item {
     Settle(Who, u64),
     /// A handler answers a request.
     Answer(Who, u64),
+    /// A program takes what has arrived for a reader.
+    Take(Who, Id),
     /// A ticket's last moment has passed.
     Overdue(Who, Id),
     /// A client's timer.

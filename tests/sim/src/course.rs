@@ -83,6 +83,7 @@ impl World {
                 self.after(9_000, Item::Next(Phase::Close));
             }
             Phase::Close => {
+                self.model.rested();
                 self.each_open(|world, slot| {
                     if world.programs[slot].probe.is_some() {
                         let complaint = "the hub does not answer though nothing is wrong";
@@ -99,7 +100,8 @@ impl World {
                 let dead = self.plan.queues.iter().map(|plan| plan.dead.clone());
                 let bound = BOUND.iter().map(|(queue, _)| Name::parse(queue).expect("a good name"));
                 let queues = dead.chain(own).chain(bound).collect();
-                self.programs[slot].drain = Some(Drain::new(queues));
+                let streams = self.plan.streams.iter().map(|plan| plan.name.clone()).collect();
+                self.programs[slot].drain = Some(Drain::new(queues, streams));
                 self.after(10_000_000, Item::Next(Phase::End));
             }
             Phase::End => {

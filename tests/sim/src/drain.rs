@@ -1,6 +1,8 @@
-//! The last program: it takes what is left in each queue, one message after the other.
+//! The last program: it takes what is left in each queue, one message after the other, and reads
+//! what is kept of each stream.
 
 use telpher_proto::base::{Command, Error, Event, Kind, Name, Outcome, QueueInfo, Verdict, What};
+use telpher_proto::base::{Id, Reading};
 
 use crate::agenda::{Item, Phase};
 use crate::world::World;
@@ -10,6 +12,9 @@ use crate::world::World;
 pub struct Drain {
     queues: Vec<Name>,
     queue: Option<Name>,
+    streams: Vec<Name>,
+    /// The stream that is read, and under which id.
+    stream: Option<(Name, Id)>,
     /// The hub has said that it is empty.
     emptied: bool,
     /// The hub did not say in time whether it is empty.
@@ -20,8 +25,9 @@ const PATIENCE_MS: u64 = 5_000;
 
 impl Drain {
     /// Everything is still to be done.
-    pub fn new(queues: Vec<Name>) -> Drain {
-        Drain { queues, queue: None, emptied: false, unheard: false }
+    pub fn new(queues: Vec<Name>, streams: Vec<Name>) -> Drain {
+        let (queue, stream) = (None, None);
+        Drain { queues, queue, streams, stream, emptied: false, unheard: false }
     }
 }
 
@@ -30,6 +36,12 @@ impl World {
     pub(crate) fn drain_event(&mut self, slot: usize, event: Event) {
         let What::Done(result) = event.what else { return };
         let Some(drain) = self.programs[slot].drain.clone() else { return };
+        if let Some((stream, id)) = drain.stream {
+            if id == event.id {
+                self.drain_read(slot, &stream, id, result.err().as_ref());
+            }
+            return;
+        }
         let Some(queue) = drain.queue.clone() else { return self.drain_next(slot) };
         match result {
             Ok(Outcome::Queue(info)) => self.drain_looked(slot, &drain, queue, &info),
@@ -82,6 +94,19 @@ impl World {
         }
     }
 
+    /// It has read a stream to its end.
+    fn drain_read(&mut self, slot: usize, stream: &Name, id: Id, error: Option<&Error>) {
+        let is_old = self.plan.stream(stream).is_some_and(|plan| plan.options.age_max_ms > 0);
+        match error.map(Error::kind) {
+            None => self.model.read_out(self.programs[slot].who, id),
+            Some(Kind::NotFound) => {}
+            Some(Kind::OutOfRange) if is_old => {}
+            Some(Kind::Closed) => return,
+            _ => self.model.complain(format!("the last program was told {error:?}")),
+        }
+        self.drain_next(slot);
+    }
+
     fn drain_next(&mut self, slot: usize) {
         let Some(drain) = &mut self.programs[slot].drain else { return };
         drain.emptied = false;
@@ -90,6 +115,21 @@ impl World {
         match drain.queue.clone() {
             Some(queue) => {
                 self.start(slot, Command::Inspect { queue }, Some(PATIENCE_MS));
+            }
+            None => self.drain_stream(slot),
+        }
+    }
+
+    fn drain_stream(&mut self, slot: usize) {
+        let Some(drain) = &mut self.programs[slot].drain else { return };
+        match drain.streams.pop() {
+            Some(stream) => {
+                let reading = Reading { buffer: 5_000, ..Reading::default() };
+                let read = Command::Read { stream: stream.clone(), reading };
+                let id = self.start(slot, read, None);
+                if let Some(drain) = &mut self.programs[slot].drain {
+                    drain.stream = Some((stream, id));
+                }
             }
             None => {
                 self.programs[slot].drain = None;

@@ -6,7 +6,7 @@
 //! network   moves bytes, breaks connections faults   pauses, kills, power cuts, a failing disk
 //! host      the hub's process               storage  what it does for the journal, in time
 //! disk      files, and what survives of them recovery how hosts end, and the next takes over
-//! program   one client's program            workload what it does of its own accord
+//! program   one client's program            workload, streams   what it does of its own accord
 //! course    work, rest, probe, close, drain drain    takes what is left, at the end
 //! model     what must be true               mutant   planted bugs, to see that they are noticed
 //! trace     a hash over everything          history  the past that some of these bugs make up
@@ -33,6 +33,7 @@ mod program;
 mod random;
 mod recovery;
 mod storage;
+mod streams;
 mod trace;
 mod workload;
 mod world;

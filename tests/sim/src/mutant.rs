@@ -1,9 +1,11 @@
 //! Planted bugs, between the machines and the model: each breaks one promise the way a real fault
 //! would, and must be noticed. A model that notices nothing would pass every run.
 
+use bytes::Bytes;
+use telpher_proto::base::batch::{self, BatchHeader};
 use telpher_proto::base::record::{Mark, Record, Settled};
 use telpher_proto::base::{
-    Command, Durability, Error, Event, Id, Kind, Message, Outcome, Part, Receipt,
+    Appended, Command, Durability, Error, Event, Id, Kind, Message, Outcome, Part, Receipt,
 };
 use telpher_proto::base::{Verdict, What};
 
@@ -110,6 +112,36 @@ mutants! {
     GapUntold = "gap-untold";
     /// Some messages come to a subscriber twice.
     PublishedTwice = "published-twice";
+    /// Some records are appended twice.
+    AppendTwice = "append-twice";
+    /// Some appends are confirmed and never stored.
+    AppendUnstored = "append-unstored";
+    /// Some appends are said to be one offset further.
+    OffsetWrong = "offset-wrong";
+    /// An append does not look at the offset that it expects.
+    ExpectIgnored = "expect-ignored";
+    /// Some records never come to a reader.
+    RecordLost = "record-lost";
+    /// Some records come to a reader twice.
+    RecordTwice = "record-twice";
+    /// Records of one producer change places.
+    RecordsSwapped = "records-swapped";
+    /// A reader that the limits have overtaken just ends.
+    OverrunSilent = "overrun-silent";
+    /// A reader that follows stops with what is there.
+    FollowStops = "follow-stops";
+    /// A stream keeps fewer records than it says.
+    KeepsLess = "keeps-less";
+    /// Recovery loses some records of streams.
+    AppendedLost = "appended-lost";
+    /// Recovery gives an offset to the record of another append.
+    OffsetReused = "offset-reused";
+    /// Recovery removes more of a stream than was removed.
+    TrimmedMore = "trimmed-more";
+    /// What is handed over of streams in memory is lost.
+    HandedOverLost = "handed-over-lost";
+    /// Recovery forgets what producers have appended.
+    AppendMarksLost = "append-marks-lost";
 }
 
 fn settle(delivery: u64, verdict: Verdict) -> Command {
@@ -136,6 +168,16 @@ pub struct Mischief {
     held_back: Option<(usize, Event)>,
     reply: Option<Message>,
     message_id: u64,
+    batch: Bytes,
+    /// How safe records are.
+    level: Durability,
+}
+
+/// The records of one batch in the place of another.
+fn replaced(records: &[u8], at: &[u8], place: (u64, u32)) -> Option<Bytes> {
+    let (header, other) = (BatchHeader::read(at)?, BatchHeader::read(records)?);
+    let is_alike = header.span == other.span;
+    is_alike.then(|| batch::stamp(records, place, header.base, header.time_ms))?
 }
 
 impl Mischief {
@@ -150,6 +192,8 @@ impl Mischief {
             held_back: None,
             reply: None,
             message_id: 0,
+            batch: Bytes::new(),
+            level: Durability::Memory,
         }
     }
 
@@ -159,7 +203,11 @@ impl Mischief {
     }
 
     /// Sees to it that the bug has an occasion.
-    pub fn prepare(&self, plan: &mut Plan) {
+    pub fn prepare(&mut self, plan: &mut Plan) {
+        self.level = plan.streams[0].durability();
+        if self.is(Mutant::AppendUnstored) {
+            plan.streams.truncate(1);
+        }
         if self.is(Mutant::ForgetfulHost) {
             plan.faults_ms[3] = 500;
         }
@@ -177,6 +225,7 @@ impl Mischief {
         self.mutant.is_some_and(|mutant| {
             mutant == Mutant::Harmless
                 || (Mutant::SettlementLost..=Mutant::DeliveryUnwritten).contains(&mutant)
+                || mutant >= Mutant::AppendedLost
         })
     }
 
@@ -220,6 +269,18 @@ impl Mischief {
             (Mutant::PublishMarkLost, Record::Session(state)) => {
                 state.marks.retain(|(_, mark)| !matches!(mark, Mark::Stored(_)));
             }
+            (Mutant::AppendedLost, Record::Appended { change: Some(_), .. }) if often => {
+                return None;
+            }
+            (Mutant::AppendMarksLost, Record::Appended { change, .. }) => *change = None,
+            (Mutant::TrimmedMore, Record::Trimmed { first, .. }) => *first += 1,
+            (Mutant::HandedOverLost, Record::Appended { change: None, .. }) => return None,
+            (Mutant::OffsetReused, Record::Appended { batch, stream, partition, .. }) => {
+                let before = std::mem::replace(&mut self.batch, batch.clone());
+                if let Some(other) = replaced(&before, batch, (*stream, *partition)) {
+                    *batch = other;
+                }
+            }
             _ => {}
         }
         Some(record)
@@ -253,6 +314,28 @@ impl Mischief {
                 let event = Event { id: start.id, user: start.user, what };
                 self.untold.push((start.who.slot, event));
                 return None;
+            }
+            (Mutant::AppendTwice, Command::Append { expect: None, .. })
+                if self.random.chance(20) =>
+            {
+                self.hide(command.clone());
+            }
+            (Mutant::AppendUnstored, Command::Append { partition, expect: None, .. })
+                if self.random.chance(10) =>
+            {
+                // Where nobody else is yet.
+                let (partition, offset) = (partition.unwrap_or(0), 1_000_000 + start.id);
+                let durability = self.level;
+                let appended = Appended { partition, offset, durability };
+                let what = What::Done(Ok(Outcome::Appended(appended)));
+                let event = Event { id: start.id, user: start.user, what };
+                self.untold.push((start.who.slot, event));
+                return None;
+            }
+            (Mutant::ExpectIgnored, Command::Append { expect, .. }) => *expect = None,
+            (Mutant::FollowStops, Command::Read { reading, .. }) => reading.follow = false,
+            (Mutant::KeepsLess, Command::DeclareStream { options, .. }) => {
+                options.records_max = options.records_max.div_ceil(2).max(1);
             }
             (Mutant::AcknowledgementForgotten, Command::Settle { verdict, .. })
                 if *verdict == Verdict::Acknowledge =>
@@ -296,6 +379,22 @@ impl Mischief {
             (Mutant::PublishedTwice, What::Published(published)) if seldom => {
                 let event = Event { what: What::Published(published), ..event };
                 vec![event.clone(), event]
+            }
+            (Mutant::RecordLost, What::Record(_)) if seldom => Vec::new(),
+            (Mutant::RecordTwice, What::Record(record)) if seldom => {
+                let event = Event { what: What::Record(record), ..event };
+                vec![event.clone(), event]
+            }
+            (Mutant::RecordsSwapped, What::Record(record)) => {
+                let event = Event { what: What::Record(record), ..event };
+                self.swap(slot, event, seldom)
+            }
+            (Mutant::OffsetWrong, What::Done(Ok(Outcome::Appended(appended)))) if seldom => {
+                let further = Appended { offset: appended.offset + 1, ..appended };
+                vec![Event { what: What::Done(Ok(Outcome::Appended(further))), ..event }]
+            }
+            (Mutant::OverrunSilent, What::Done(Err(error))) if error.kind() == Kind::OutOfRange => {
+                vec![Event { what: What::Done(Ok(Outcome::Empty)), ..event }]
             }
             (Mutant::DeliveryLost, What::Delivery(delivery)) if seldom => {
                 self.hide(settle(delivery.token, Verdict::Acknowledge));

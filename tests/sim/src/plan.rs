@@ -4,7 +4,7 @@
 //! nothing but breaking connections finds other faults than one with everything at once.
 
 use telpher_proto::base::limits::Sizes;
-use telpher_proto::base::{Durability, Name, Overflow, QueueOptions};
+use telpher_proto::base::{Durability, Name, Overflow, QueueOptions, StreamOptions};
 
 use crate::random::Random;
 
@@ -60,12 +60,20 @@ pub enum Action {
     Publish,
     /// Subscribes to topics.
     Subscribe,
+    /// Appends records to a stream.
+    Append,
+    /// Reads a stream.
+    Read,
+    /// Declares a stream, now and then with options that do not fit.
+    DeclareStream,
+    /// Asks for a stream's figures.
+    InspectStream,
     /// Closes its handle, and opens another one later.
     Close,
 }
 
 /// Every action.
-pub const ACTIONS: [Action; 20] = [
+pub const ACTIONS: [Action; 24] = [
     Action::Call,
     Action::Send,
     Action::Burst,
@@ -85,6 +93,10 @@ pub const ACTIONS: [Action; 20] = [
     Action::Peek,
     Action::Publish,
     Action::Subscribe,
+    Action::Append,
+    Action::Read,
+    Action::DeclareStream,
+    Action::InspectStream,
     Action::Close,
 ];
 
@@ -135,6 +147,28 @@ impl QueuePlan {
     }
 }
 
+/// A stream that the programs use.
+#[derive(Clone, Debug)]
+pub struct StreamPlan {
+    /// Its name.
+    pub name: Name,
+    /// How it is declared.
+    pub options: StreamOptions,
+}
+
+impl StreamPlan {
+    /// How safe its records are.
+    pub fn durability(&self) -> Durability {
+        self.options.durability.unwrap_or(Durability::Disk)
+    }
+
+    /// True if some of its records may be removed.
+    pub fn is_limited(&self) -> bool {
+        let StreamOptions { age_max_ms, bytes_max, records_max, .. } = self.options;
+        age_max_ms > 0 || bytes_max > 0 || records_max > 0
+    }
+}
+
 /// How the disk of the hub's machine is.
 #[derive(Clone, Debug)]
 pub struct DiskPlan {
@@ -157,6 +191,8 @@ pub struct Plan {
     pub programs: usize,
     /// The queues.
     pub queues: Vec<QueuePlan>,
+    /// The streams.
+    pub streams: Vec<StreamPlan>,
     /// The services' names.
     pub services: Vec<Name>,
     /// How long programs work, in ms.
@@ -181,7 +217,7 @@ pub struct Plan {
     /// True if messages have priorities.
     pub priorities: bool,
     /// How likely each of [`ACTIONS`] is.
-    pub weights: [u64; 20],
+    pub weights: [u64; 24],
 }
 
 impl Plan {
@@ -200,6 +236,7 @@ impl Plan {
         Plan {
             programs: random.between(2, 6) as usize,
             queues: queues(random, directory, (latency_us.1, chunks)),
+            streams: streams(random, directory),
             services: names("service", random.between(1, 2)),
             work_ms: random.between(2_000, 8_000),
             act_us: random.between(3_000, 40_000),
@@ -218,6 +255,11 @@ impl Plan {
     /// The plan of the queue with this name, or of the one whose dead letters go there.
     pub fn queue(&self, name: &Name) -> Option<&QueuePlan> {
         self.queues.iter().find(|plan| plan.name == *name || plan.dead == *name)
+    }
+
+    /// The plan of the stream with this name.
+    pub fn stream(&self, name: &Name) -> Option<&StreamPlan> {
+        self.streams.iter().find(|plan| plan.name == *name)
     }
 
     /// True if queues are purged or deleted in this run.
@@ -261,6 +303,21 @@ fn queues(random: &mut Random, directory: bool, link: (u64, Chunks)) -> Vec<Queu
     queues
 }
 
+fn streams(random: &mut Random, directory: bool) -> Vec<StreamPlan> {
+    let mut streams = Vec::new();
+    for name in names("stream", random.between(1, 2)) {
+        let options = StreamOptions {
+            partitions: random.pick(&[1, 1, 2, 3]).expect("four"),
+            durability: Some(durability(random, directory)),
+            age_max_ms: random.pick(&[0, 0, 0, 300, 3_000]).expect("five"),
+            bytes_max: random.pick(&[0, 0, 100_000]).expect("three"),
+            records_max: random.pick(&[0, 0, 1, 5, 40]).expect("five"),
+        };
+        streams.push(StreamPlan { name, options });
+    }
+    streams
+}
+
 fn durability(random: &mut Random, directory: bool) -> Durability {
     if !directory {
         return Durability::Memory;
@@ -299,8 +356,9 @@ fn link_size(random: &mut Random, latency_us: u64) -> usize {
     random.pick(&sizes).expect("two")
 }
 
-fn weights(random: &mut Random) -> [u64; 20] {
-    let mut weights = [25, 40, 6, 14, 5, 4, 2, 3, 1, 1, 6, 4, 3, 3, 10, 2, 2, 12, 3, 1];
+fn weights(random: &mut Random) -> [u64; 24] {
+    let mut weights =
+        [25, 40, 6, 14, 5, 4, 2, 3, 1, 1, 6, 4, 3, 3, 10, 2, 2, 12, 3, 10, 3, 1, 1, 1];
     let removes = random.chance(25);
     for (action, weight) in ACTIONS.iter().zip(&mut weights) {
         let rare = matches!(action, Action::Purge | Action::Delete);

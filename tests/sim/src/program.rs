@@ -58,6 +58,9 @@ pub struct Program {
     pub consumers: Vec<Id>,
     pub services: Vec<Id>,
     pub subscribers: Vec<Id>,
+    pub readers: Vec<Id>,
+    /// Records that have arrived and are not taken yet.
+    pub unread: Vec<(Id, Untaken)>,
     /// Messages of subscribers that have arrived and are not taken yet.
     pub untaken: Vec<(Id, Untaken)>,
     /// Deliveries and requests in hand.
@@ -90,6 +93,8 @@ impl Program {
             consumers: Vec::new(),
             services: Vec::new(),
             subscribers: Vec::new(),
+            readers: Vec::new(),
+            unread: Vec::new(),
             untaken: Vec::new(),
             deliveries: Vec::new(),
             requests: Vec::new(),
@@ -108,10 +113,11 @@ impl Program {
     /// Forgets an id.
     pub fn forget(&mut self, id: Id) {
         let registered = [&mut self.consumers, &mut self.services, &mut self.subscribers];
-        for ids in registered.into_iter().chain([&mut self.tickets]) {
+        for ids in registered.into_iter().chain([&mut self.readers, &mut self.tickets]) {
             ids.retain(|other| *other != id);
         }
         self.untaken.retain(|(other, _)| *other != id);
+        self.unread.retain(|(other, _)| *other != id);
     }
 
     /// Forgets an id that has ended.
@@ -130,6 +136,9 @@ pub fn client(seed: u64, clock: [u8; 16], now: Time) -> Client {
 impl World {
     /// A program hears something; the model has heard it before.
     pub(crate) fn react(&mut self, slot: usize, event: Event) {
+        if let What::Record(record) = &event.what {
+            return self.record(slot, event.id, record);
+        }
         if self.programs[slot].drain.is_some() {
             return self.drain_event(slot, event);
         }

@@ -13,7 +13,7 @@ use crate::world::World;
 const OPEN_MAX: usize = 40;
 
 /// Consumers and services that a program has at most, each.
-const REGISTERED_MAX: usize = 4;
+pub(crate) const REGISTERED_MAX: usize = 4;
 
 impl World {
     /// A program does something.
@@ -58,6 +58,10 @@ impl World {
             Action::Peek => self.peek(slot),
             Action::Publish => self.publish(slot),
             Action::Subscribe => self.subscribe(slot),
+            Action::Append => self.append(slot),
+            Action::Read => self.read_stream(slot),
+            Action::DeclareStream => self.declare_stream(slot),
+            Action::InspectStream => self.inspect_stream(slot),
             Action::Close => self.close(slot),
         }
     }
@@ -86,7 +90,7 @@ impl World {
     }
 
     /// A message that no other is like.
-    fn message(&mut self) -> Message {
+    pub(crate) fn message(&mut self) -> Message {
         self.numbers += 1;
         let mut body = format!("{}:", self.numbers).into_bytes();
         let size = match self.random.below(20) {
@@ -259,6 +263,10 @@ impl World {
                 self.start(slot, Command::Bind { pattern, target }, Some(5_000));
             }
         }
+        for plan in self.plan.streams.clone() {
+            let declare = Command::DeclareStream { stream: plan.name, options: plan.options };
+            self.start(slot, declare, Some(5_000));
+        }
     }
 
     /// Begins or ends a binding.
@@ -302,10 +310,11 @@ impl World {
 
     fn detach_some(&mut self, slot: usize) {
         let program = &self.programs[slot];
-        let ids = match self.random.below(4) {
+        let ids = match self.random.below(5) {
             0 => &program.tickets,
             1 => &program.consumers,
             2 => &program.subscribers,
+            3 => &program.readers,
             _ => &program.services,
         };
         let Some(id) = self.random.pick(ids) else { return };

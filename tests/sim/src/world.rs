@@ -111,7 +111,7 @@ impl World {
     fn new(options: Options) -> World {
         let mut random = Random::new(options.seed);
         let mut plan = Plan::new(&mut random);
-        let mischief = Mischief::new(options.mutant, options.seed);
+        let mut mischief = Mischief::new(options.mutant, options.seed);
         mischief.prepare(&mut plan);
         let now = Time::from_nanos(1_000_000_000_000);
         let model = Model::new(&plan);
@@ -177,7 +177,7 @@ impl World {
     fn step(&mut self, item: Item) {
         self.trace.note(self.now, format_args!("{item:?}"));
         match item {
-            Item::Act(who) | Item::Settle(who, _) | Item::Answer(who, _) => {
+            Item::Act(who) | Item::Settle(who, _) | Item::Answer(who, _) | Item::Take(who, _) => {
                 if let Some(slot) = self.ready(who, item)
                     && self.programs[slot].state == State::Open
                 {
@@ -222,6 +222,7 @@ impl World {
         match item {
             Item::Settle(_, token) => self.settle_held(slot, token),
             Item::Answer(_, token) => self.answer(slot, token),
+            Item::Take(_, id) => self.take(slot, id),
             _ if self.working() => {
                 self.act(slot);
                 self.later(2 * self.plan.act_us, item);

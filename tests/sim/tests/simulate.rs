@@ -9,7 +9,7 @@ fn quiet(seed: u64, mutant: Option<Mutant>) -> Report {
 }
 
 /// What the first seeds must meet.
-const WANTED: [&str; 62] = [
+const WANTED: [&str; 74] = [
     "open ok",
     "call ok",
     "call REMOTE",
@@ -60,6 +60,18 @@ const WANTED: [&str; 62] = [
     "subscribe ok",
     "published",
     "gap",
+    "declare stream ok",
+    "declare stream MISMATCH",
+    "append ok",
+    "append CONFLICT",
+    "append EXPIRED",
+    "append NOT_FOUND",
+    "append CANCELLED",
+    "read ok",
+    "read NOT_FOUND",
+    "read OUT_OF_RANGE",
+    "record",
+    "inspect stream ok",
     "recovered",
     "power cut",
     "host ended: Clean",

@@ -2,6 +2,7 @@
 
 import telpher, { Batch, Hub, TelpherError, codes, open } from 'telpher'
 import type { Durability, Handler, Job, Notice, Receipt, TelpherErrorCode } from 'telpher'
+import type { Appended, Reader, Start, Stream, StreamRecord } from 'telpher'
 import type { Subscriber, Topic, TopicMessage } from 'telpher'
 
 const handler: Handler = async (request) => {
@@ -49,6 +50,24 @@ export async function listen(hub: Hub): Promise<number> {
   return number + lost
 }
 
+export async function keep(hub: Hub): Promise<bigint> {
+  const stream: Stream = hub.stream('log')
+  await stream.declare({ partitions: 2, ageMaxMs: 1000, bytesMax: 5000, recordsMax: Infinity })
+  const options = { key: 'k', headers: { h: 'v' }, partition: 1, expect: 0n, timeoutMs: 5 }
+  const { partition, offset, durability }: Appended = await stream.append('x', options)
+  const starts: Start[] = ['beginning', 'end', { offset }, { offset: 5 }, { time: new Date() }]
+  const reader: Reader = stream.read({ start: starts[0], partition, follow: true, buffer: 100 })
+  await reader.started
+  const record: StreamRecord = await reader.receive({ timeoutMs: Infinity })
+  for await (const { timeMs, body, key, headers } of reader) {
+    console.log(timeMs + body.length + key.length, headers.h, durability)
+  }
+  const { partitions, recordsMax } = await stream.inspect()
+  console.log(partitions.length + recordsMax)
+  await stream.delete({ timeoutMs: 5 })
+  return record.offset + (partitions[0]?.next ?? 0n)
+}
+
 // Sends a dead letter back to where it came from.
 async function again(hub: Hub, job: Job): Promise<Durability | undefined> {
   const origin = `${job.headers['telpher.queue']}`
@@ -80,6 +99,10 @@ export async function refused(hub: Hub): Promise<void> {
   hub.subscribe('x', { prefetch: 5 })
   // @ts-expect-error a message of a topic is not settled
   await (await hub.subscribe('x').receive()).acknowledge()
+  // @ts-expect-error where reading begins has one of these forms
+  hub.stream('x').read({ start: 'latest' })
+  // @ts-expect-error a record has no priority
+  await hub.stream('x').append('', { priority: 5 })
   // @ts-expect-error a batch is made by its hub
   new Batch()
   // @ts-expect-error a part of a batch has no time of its own

@@ -24,6 +24,9 @@ pub const BATCH_HEADER_SIZE: usize = 48;
 /// Bytes of a record before its key, headers and body, and before what only some have.
 const RECORD_HEADER_SIZE: usize = 16;
 
+/// Bytes that a record takes in a batch beside body, key and headers, at most.
+pub const RECORD_COST_MAX: usize = RECORD_HEADER_SIZE + 8 + 32;
+
 const HAS_TRACE: u8 = 1;
 const HAS_TIME: u8 = 2;
 const HAS_PRIORITY: u8 = 4;

@@ -2,6 +2,7 @@
 //!
 //! Floor: base.
 
+use super::batch::{BATCH_HEADER_SIZE, RECORD_COST_MAX};
 use super::command::within;
 use super::error::{Error, Kind};
 use super::event::{Durability, Untaken};
@@ -148,13 +149,13 @@ pub struct StreamRecord {
 impl StreamRecord {
     /// This one record, with no less than it took on its way.
     pub fn untaken(&self) -> Untaken {
-        Untaken { count: 1, bytes: (self.message.size() + RECORD_COST_MAX) as u64 }
+        Untaken { count: 1, bytes: (self.message.size() + ALONE_COST_MAX) as u64 }
     }
 }
 
 /// Bytes that a record takes on its way beside body, key and headers, at most: with what only some
 /// have, and the header of a batch in which it is alone.
-pub const RECORD_COST_MAX: usize = 48 + 16 + 8 + 32;
+pub const ALONE_COST_MAX: usize = BATCH_HEADER_SIZE + RECORD_COST_MAX;
 
 /// Where a confirmed record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

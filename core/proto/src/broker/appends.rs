@@ -289,6 +289,8 @@ impl Broker {
 
     /// An append has waited for the disk until its deadline.
     pub(super) fn append_expired(&mut self, token: u64) {
+        let Some(waiting) = self.streams.appends.get_mut(token) else { return };
+        waiting.timer = None;
         if let Some(waiting) = self.end_waiting_append(token) {
             let detail = "the disk was behind until the deadline: nothing was appended";
             self.refuse(waiting.change, Error::new(Kind::Full, detail));

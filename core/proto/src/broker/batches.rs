@@ -20,7 +20,7 @@ use crate::base::pattern::check_topic;
 use crate::base::record::{
     AppendedPart, Copies, Receipts, Record, Room, Sent, Settled, StreamParts,
 };
-use crate::base::stream::{Committing, RECORD_COST_MAX};
+use crate::base::stream::{ALONE_COST_MAX, Committing};
 use crate::base::{Durability, Error, Kind, Message, Name, Time, Verdict, limits};
 
 /// One part of a batch.
@@ -191,7 +191,7 @@ impl Broker {
             return Err(Error::new(Kind::Invalid, detail));
         }
         // With what a batch of one record takes beside it.
-        let size = (message.size() + RECORD_COST_MAX) as u64;
+        let size = (message.size() + ALONE_COST_MAX) as u64;
         let stream = &self.streams.all[key];
         if size > stream.options.bytes_max {
             return Err(too_large(size, stream));

@@ -438,7 +438,7 @@ impl Broker {
         })
     }
 
-    fn reader_of(&self, session: SessionKey, id: u64) -> Option<usize> {
+    pub(super) fn reader_of(&self, session: SessionKey, id: u64) -> Option<usize> {
         let registration = self.sessions[session].registrations.get(&id)?;
         match self.registrations[*registration].role {
             super::registrations::Role::Reader(key) => Some(key),

@@ -129,11 +129,17 @@ impl Broker {
     ) -> Result<(), Error> {
         opening.reading.check()?;
         let id = opening.id;
-        if !self.is_registered(session, id)? {
+        let is_known = self.is_registered(session, id)?;
+        let member = self.member_of(session, id);
+        // Where it is, is what the program says: of what was sent, some may be lost.
+        match member {
+            Some(key) => self.place_member(key, &opening.cursors),
+            None if is_known => self.forget_registered(session, id),
             // It has ended, and was said to have, after the program had set out to repeat it.
-            if self.sessions[session].repeated.contains(&id) {
-                return Ok(());
-            }
+            None if self.sessions[session].repeated.contains(&id) => return Ok(()),
+            None => {}
+        }
+        if member.is_none() {
             self.begin_reading(session, name, &opening)?;
         }
         let Some(registration) = self.sessions[session].registrations.get(&id).copied() else {
@@ -142,14 +148,40 @@ impl Broker {
         if let Role::Reader(key) = self.registrations[registration].role {
             let reader = &mut self.streams.readers[key];
             (reader.sent, reader.is_live) = (opening.held, true);
-            for Place { cursor, .. } in &mut reader.places {
-                let stated = opening.cursors.iter().find(|by| by.partition == cursor.partition);
-                cursor.next = stated.map_or(cursor.next, |stated| stated.next);
-            }
             self.tell_reading(key);
             self.pump_reader(key);
         }
         Ok(())
+    }
+
+    /// The reader with this number, if it is a member of a group: its partitions stay its own.
+    fn member_of(&self, session: SessionKey, id: u64) -> Option<usize> {
+        let key = self.reader_of(session, id)?;
+        self.streams.readers[key].group.is_some().then_some(key)
+    }
+
+    /// A member goes on where it says it is; in what it has not heard of yet, from the group's
+    /// place.
+    fn place_member(&mut self, key: usize, stated: &[Cursor]) {
+        let super::streams::Streams { readers, all, .. } = &mut self.streams;
+        let reader = &mut readers[key];
+        let group = all.get(reader.stream.key).and_then(|stream| {
+            stream.groups.iter().find(|group| Some(&group.name) == reader.group.as_ref())
+        });
+        for Place { cursor, .. } in &mut reader.places {
+            let is_it = |by: &&Cursor| {
+                (by.partition, by.generation) == (cursor.partition, cursor.generation)
+            };
+            let place = group.and_then(|group| group.places.get(cursor.partition as usize));
+            let begun = place.map_or(cursor.next, |place| place.state.next);
+            cursor.next = stated.iter().find(is_it).map_or(begun, |stated| stated.next);
+        }
+    }
+
+    fn forget_registered(&mut self, session: SessionKey, id: u64) {
+        if let Some(registration) = self.sessions[session].registrations.remove(&id) {
+            self.remove_registration(registration);
+        }
     }
 
     fn begin_reading(

@@ -139,7 +139,10 @@ impl Broker {
     /// A batch has been read, or could not be.
     pub(super) fn batch_read(&mut self, batch: BatchRef, read: Fetched<'_>) {
         let bytes = read.batch(batch);
-        let Some(kept) = self.streams.batch(batch) else { return };
+        let Some(kept) = self.streams.batch(batch) else {
+            // It was removed meanwhile, and who waits for it is to hear so.
+            return self.wake_readers(batch);
+        };
         kept.is_read = false;
         match bytes {
             Some(bytes) if kept.bytes.is_none() => {

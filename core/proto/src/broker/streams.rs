@@ -91,6 +91,8 @@ pub(super) struct Streams {
     pub all: Slab<Stream>,
     pub ids: Map<u64, usize>,
     pub readers: Slab<Reader>,
+    /// The highest id so far. A host begins above all those of earlier ones, also of streams that
+    /// are gone.
     count: u64,
     pub group_count: u64,
     pub partition_count: usize,
@@ -113,8 +115,8 @@ impl Streams {
             all: Slab::new(),
             ids: Map::default(),
             readers: Slab::new(),
-            count: 0,
-            group_count: 0,
+            count: epoch << 32,
+            group_count: epoch << 32,
             partition_count: 0,
             cached: VecDeque::new(),
             cached_bytes: 0,

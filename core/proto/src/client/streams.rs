@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::registrations::Role;
 use super::tickets::Sealed;
 use super::{Client, Map};
-use crate::base::batch::{BatchBuilder, Records};
+use crate::base::batch::{BatchBuilder, RECORD_COST_MAX, Records};
 use crate::base::stream::partition_of;
 use crate::base::{
     Appended, Command, Cursor, Error, Event, Id, Kind, Message, Name, Outcome, Reading, Time, What,
@@ -29,8 +29,14 @@ use crate::base::{
 enum Known {
     /// The hub is asked how many partitions it has; these records wait.
     Asking(Vec<Id>),
-    /// It has so many; records without a key go to this one at present.
-    Partitions(u32, u32),
+    /// It is like this.
+    Partitions {
+        count: u32,
+        /// Records without a key go to this one at present.
+        next: u32,
+        /// Bytes of a batch, at most: one that a partition does not keep is refused.
+        batch_max: usize,
+    },
 }
 
 /// Records of one partition that are on their way.
@@ -100,7 +106,7 @@ impl Client {
     pub(super) fn gather(&mut self, now: Time, id: Id, stream: &Name) {
         match self.appends.known.get_mut(stream) {
             Some(Known::Asking(waiting)) => waiting.push(id),
-            Some(Known::Partitions(..)) => self.gather_known(id),
+            Some(Known::Partitions { .. }) => self.gather_known(id),
             None => {
                 self.appends.known.insert(stream.clone(), Known::Asking(vec![id]));
                 self.own_ticket += 1;
@@ -116,7 +122,9 @@ impl Client {
         else {
             return;
         };
-        let Some(Known::Partitions(count, next)) = self.appends.known.get(stream) else { return };
+        let Some(Known::Partitions { count, next, .. }) = self.appends.known.get(stream) else {
+            return;
+        };
         let key = key_of(message);
         let number = match (partition, key.is_empty()) {
             (Some(stated), _) => *stated,
@@ -145,7 +153,10 @@ impl Client {
         let Some(Known::Asking(waiting)) = self.appends.known.remove(stream) else { return };
         match result {
             Ok(Outcome::Stream(info)) => {
-                let known = Known::Partitions(info.options.partitions.max(1), 0);
+                let kept = usize::try_from(info.options.bytes_max).unwrap_or(usize::MAX);
+                let batch_max = kept.min(limits::APPEND_GATHERED * 2);
+                let count = info.options.partitions.max(1);
+                let known = Known::Partitions { count, next: 0, batch_max };
                 self.appends.known.insert(stream.clone(), known);
                 waiting.into_iter().for_each(|id| self.gather_known(id));
                 self.flush(now);
@@ -186,10 +197,11 @@ impl Client {
     /// Packs a batch of what was gathered, and sends it. False if nobody wants it any more, or it
     /// has to wait.
     fn seal(&mut self, now: Time, place: &(Name, u32)) -> bool {
-        let Some(Known::Partitions(count, next)) = self.appends.known.get_mut(&place.0) else {
-            return self.gather_again(now, place);
+        let known = self.appends.known.get_mut(&place.0);
+        let Some(Known::Partitions { count, next, batch_max }) = known else {
+            return false;
         };
-        let (partitions, rotated) = (*count, (*next + 1) % *count);
+        let (partitions, rotated, batch_max) = (*count, (*next + 1) % *count, *batch_max);
         // The next ones without a key go elsewhere.
         if place.1 == *next {
             *next = rotated;
@@ -206,7 +218,7 @@ impl Client {
             };
             let Command::Append { message, expect, .. } = &pending.command else { break };
             let is_alone = expect.is_some() || expected.is_some();
-            let is_full = builder.size() + message.size() > limits::APPEND_GATHERED * 2;
+            let is_full = builder.size() + message.size() + RECORD_COST_MAX > batch_max;
             if !tickets.is_empty() && (is_alone || is_full) {
                 break;
             }
@@ -236,15 +248,20 @@ impl Client {
         true
     }
 
-    /// The stream is not known any more: how many partitions it has is asked again.
-    fn gather_again(&mut self, now: Time, place: &(Name, u32)) -> bool {
-        if let Some(appender) = self.appends.partitions.get_mut(place) {
-            appender.size = 0;
-            for id in std::mem::take(&mut appender.gathered) {
-                self.gather(now, id, &place.0);
+    /// The stream is not as it was known: what was gathered for it waits until that was asked again,
+    /// in its order.
+    fn ask_again(&mut self, now: Time, stream: &Name) {
+        self.appends.known.remove(stream);
+        let mut gathered = Vec::new();
+        for ((of, _), appender) in &mut self.appends.partitions {
+            if of == stream {
+                appender.size = 0;
+                gathered.extend(appender.gathered.drain(..));
             }
         }
-        false
+        // Ids rise in the order in which the program appends.
+        gathered.sort_unstable();
+        gathered.into_iter().for_each(|id| self.gather(now, id, stream));
     }
 
     /// A batch has ended, and every record in it.
@@ -266,10 +283,10 @@ impl Client {
             self.end_ticket(now, id, end);
         }
         if let Err(error) = result
-            && matches!(error.kind(), Kind::NotFound | Kind::Mismatch | Kind::HostLost)
-            && let Some(Known::Partitions(..)) = self.appends.known.get(stream)
+            && matches!(error.kind(), Kind::NotFound | Kind::Mismatch)
+            && let Some(Known::Partitions { .. }) = self.appends.known.get(stream)
         {
-            self.appends.known.remove(stream);
+            self.ask_again(now, stream);
         }
         let place = (stream.clone(), partition.unwrap_or(0));
         if let Some(appender) = self.appends.partitions.get_mut(&place) {

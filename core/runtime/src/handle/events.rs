@@ -1,7 +1,8 @@
 //! Events that the program takes by polling.
 //!
 //! Two lines: what ends something, and what arrives. The first always goes before the second, and
-//! always fits, since what may be in flight is bounded; the second is bounded by credit.
+//! always fits, since what may be in flight is bounded; the second is bounded by credit. Only the end
+//! of a reader goes behind the records that came before it.
 //!
 //! Floor: sync, descriptors, handle/outcomes.
 
@@ -33,11 +34,23 @@ pub(crate) struct Events {
 impl Events {
     pub(crate) fn push(&mut self, handover: Handover, wake: &mut Vec<Arc<Parker>>) {
         match handover.event.what {
+            What::Done(_) if self.is_behind_records(&handover) => {
+                self.deliveries.push_back(handover);
+            }
             What::Done(_) | What::Ready | What::Notice(_) => self.completions.push_back(handover),
             _ => self.deliveries.push_back(handover),
         }
         wake.append(&mut self.waiters);
         self.update_signal();
+    }
+
+    /// True for the end of a reader with records that were not polled yet.
+    fn is_behind_records(&self, handover: &Handover) -> bool {
+        let is_record = |other: &Handover| {
+            other.event.id == handover.event.id && matches!(other.event.what, What::Record(_))
+        };
+        // What counts is an operation, and nothing arrives for that.
+        handover.counted.is_none() && self.deliveries.iter().any(is_record)
     }
 
     /// Moves up to `capacity` events out; each frees what it had counted.
@@ -64,7 +77,8 @@ impl Events {
     pub(crate) fn take_unseen(&mut self, id: Option<Id>, unseen: &mut Vec<Event>) {
         let waiting = std::mem::take(&mut self.deliveries);
         for handover in waiting {
-            if id.is_none_or(|id| id == handover.event.id) {
+            let is_end = matches!(handover.event.what, What::Done(_));
+            if !is_end && id.is_none_or(|id| id == handover.event.id) {
                 unseen.push(handover.event);
             } else {
                 self.deliveries.push_back(handover);
@@ -125,7 +139,7 @@ impl Events {
 mod tests {
     use super::*;
     use rustix::event::{PollFd, PollFlags, poll};
-    use telpher_proto::base::Outcome;
+    use telpher_proto::base::{Outcome, StreamRecord};
 
     fn event(id: u64, what: What) -> Handover {
         Handover { event: Event { id, user: 0, what }, counted: Some(1) }
@@ -141,6 +155,32 @@ mod tests {
         assert_eq!((taken[0].id, freed), (2, 1));
         assert_eq!(events.take(&mut taken, 5, |_| {}), 1);
         assert_eq!(taken[1].id, 1);
+    }
+
+    #[test]
+    fn the_end_of_a_reader_goes_behind_its_records_and_stays_when_they_are_taken_back() {
+        let record = || {
+            let message = telpher_proto::base::Message::new("x");
+            What::Record(StreamRecord { partition: 0, offset: 0, time_ms: 0, message })
+        };
+        let end = || Handover { counted: None, ..event(1, What::Done(Ok(Outcome::Empty))) };
+        let mut events = Events::default();
+        let ids = |events: &mut Events| {
+            let mut taken = Vec::new();
+            events.take(&mut taken, 5, |_| {});
+            taken.iter().map(|event| (event.id, matches!(event.what, What::Done(_)))).collect()
+        };
+        for detached in [false, true] {
+            events.push(event(1, record()), &mut Vec::new());
+            events.push(end(), &mut Vec::new());
+            events.push(event(2, What::Done(Ok(Outcome::Empty))), &mut Vec::new());
+            if detached {
+                events.take_unseen(Some(1), &mut Vec::new());
+            }
+            let taken: Vec<(u64, bool)> = ids(&mut events);
+            assert_eq!(taken[..2], [(2, true), (1, detached)]);
+            assert_eq!(taken.last(), Some(&(1, true)));
+        }
     }
 
     #[test]

@@ -232,8 +232,8 @@ impl Driver {
         if let Some(ticket) = ticket {
             return ticket.callback.take();
         }
-        // Its end is in this batch, too, and has the callback.
-        let end = self.outgoing.calls.iter_mut().find(|call| call.handover.event.id == id);
+        // Its end is in this batch, too, and has the callback; more may come before that.
+        let end = self.outgoing.calls.iter_mut().rfind(|call| call.handover.event.id == id);
         end.and_then(|call| call.callback.take())
     }
 

@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
-use telpher_proto::base::{Error, Event, Id, Kind, What};
+use telpher_proto::base::{Error, Event, Id, Kind, Untaken, What};
 
 use self::admission::Admission;
 use self::driver::Driver;
@@ -131,6 +131,14 @@ impl Shared {
             is_told = true;
         });
         if is_told {
+            self.wake_driver();
+        }
+    }
+
+    /// The program has taken records that it was handed before.
+    pub(crate) fn note_paced(&self, id: Id, taken: Untaken) {
+        if let Some(told) = self.taken.note_paced(id, taken) {
+            self.inbox.push(Submission::Taken(id, told));
             self.wake_driver();
         }
     }

@@ -11,6 +11,8 @@
 //!           (body, holds, batches, letters, fate: one message, who holds it, what goes together,
 //!           dead letters, and what becomes of all that when a host ends and in the end)
 //! calls     a handler runs at most once, and the answer is its answer
+//! streams   what is at an offset stays there and is the same for all; what was confirmed is there
+//!           once; a reader gets each offset once, in order, or hears why not
 //! topics    what a subscriber hears was published, once, in order, with no hole untold
 //! bindings  what is published is once wherever its topic is bound
 //! ```
@@ -25,7 +27,9 @@ mod fate;
 mod holds;
 mod letters;
 mod queues;
+mod readers;
 mod sessions;
+mod streams;
 mod tickets;
 mod topics;
 
@@ -42,6 +46,7 @@ use calls::Calls;
 use eras::Eras;
 use queues::Queues;
 use sessions::Sessions;
+use streams::Streams;
 use tickets::Tickets;
 use topics::Topics;
 
@@ -109,6 +114,7 @@ pub struct Model {
     calls: Calls,
     topics: Topics,
     bindings: Bindings,
+    streams: Streams,
     counts: BTreeMap<String, u64>,
 }
 
@@ -127,6 +133,7 @@ impl Model {
             calls: Calls::default(),
             topics: Topics::new(plan.directory),
             bindings: Bindings::default(),
+            streams: Streams::new(plan),
             counts: BTreeMap::new(),
         }
     }
@@ -167,6 +174,7 @@ impl Model {
         self.calls.start(start, command);
         self.topics.start(start, command, self.sessions.epoch(start.who));
         self.bindings.start(start, command);
+        self.streams.start(&context, start, command);
     }
 
     /// A program hears something; `linked` if the hub still has the connection that told it.
@@ -199,6 +207,13 @@ impl Model {
                 *self.counts.entry(what.into()).or_default() += 1;
             }
             return self.topics.take(at, event);
+        }
+        if let Command::Read { .. } = command {
+            if let What::Record(_) = event.what {
+                *self.counts.entry("record".into()).or_default() += 1;
+            }
+            let context = Context { at, sessions: &self.sessions, eras: &self.eras };
+            return self.streams.take(&context, event);
         }
         match (&event.what, &command) {
             (What::Started, Command::Serve { .. } | Command::Consume { .. }) => {
@@ -291,6 +306,12 @@ impl Model {
             Command::Call { .. } | Command::Serve { .. } | Command::Reply { .. } => {
                 self.calls.end(&context, id, &command, result)
             }
+            Command::Append { .. }
+            | Command::Read { .. }
+            | Command::DeclareStream { .. }
+            | Command::InspectStream { .. } => {
+                self.streams.end(&context, id, (&command, started), result)
+            }
             Command::Publish { .. } | Command::Subscribe { .. } => {
                 self.topics.end(at, id, result, epoch)
             }
@@ -310,6 +331,7 @@ impl Model {
         self.queues.void(who, Some(id));
         self.calls.detach(who, id);
         self.topics.detach(who, Some(id));
+        self.streams.detach(who, Some(id));
     }
 
     /// A program closes its handle: what it holds goes back.
@@ -317,6 +339,7 @@ impl Model {
         self.queues.void(who, None);
         self.calls.gone(who);
         self.topics.detach(who, None);
+        self.streams.detach(who, None);
         if self.sessions.local(who) {
             self.queues.local_ended();
         }
@@ -410,6 +433,23 @@ impl Model {
     /// A ticket's last moment has passed, and its program was driven.
     pub fn overdue(&mut self, now: Time, who: Who, id: Id) {
         let verdict = self.tickets.overdue(now, who, id);
+        self.judge(verdict);
+    }
+
+    /// Nothing has gone wrong for a long while: whoever follows a stream is at its end.
+    pub fn rested(&mut self) {
+        let verdict = self.streams.rested(&self.eras);
+        self.judge(verdict);
+    }
+
+    /// The offset that a record may get, as far as is known.
+    pub fn likely_next(&self, stream: &Name, partition: u32) -> Option<u64> {
+        self.streams.likely_next(stream, partition)
+    }
+
+    /// The last program has read a stream from its beginning to its end.
+    pub fn read_out(&mut self, who: Who, id: Id) {
+        let verdict = self.streams.read_out(&self.eras, who, id);
         self.judge(verdict);
     }
 

@@ -130,7 +130,12 @@ impl Tickets {
         let Some(ticket) = self.0.get(&(who, id)) else { return Ok(()) };
         let registration = matches!(
             ticket.command,
-            Some(Command::Serve { .. } | Command::Consume { .. } | Command::Subscribe { .. })
+            Some(
+                Command::Serve { .. }
+                    | Command::Consume { .. }
+                    | Command::Subscribe { .. }
+                    | Command::Read { .. }
+            )
         );
         ensure(ticket.ended || (ticket.detached && !registration), || {
             format!("ticket {id} of {who:?} {complaint}: {ticket:?}")
@@ -175,6 +180,8 @@ fn fits(ticket: &Ticket, outcome: &Outcome) -> bool {
         Command::Batch { .. } => matches!(outcome, Outcome::Receipts(_)),
         Command::Peek { .. } => matches!(outcome, Outcome::Peeked(_)),
         Command::List { .. } => matches!(outcome, Outcome::Queues(_)),
+        Command::Append { .. } => matches!(outcome, Outcome::Appended(_)),
+        Command::InspectStream { .. } => matches!(outcome, Outcome::Stream(_)),
         _ => matches!(outcome, Outcome::Empty),
     }
 }
@@ -192,6 +199,7 @@ fn known(ticket: &Ticket, error: &Error) -> Verdict {
 }
 
 fn belongs(command: &Command, kind: Kind) -> bool {
+    use Command::{Append, DeclareStream, InspectStream, Read};
     use Command::{Batch, Bind, Call, Consume, Credit, Declare, Delete, Extend, Inspect, Peek};
     use Command::{Publish, Purge, Receive, Reply, Send, Settle, Unbind};
     match kind {
@@ -208,12 +216,17 @@ fn belongs(command: &Command, kind: Kind) -> bool {
             command,
             Settle { .. } | Reply { .. } | Credit { .. } | Batch { .. } | Extend { .. }
         ),
-        Kind::Full => matches!(command, Send { .. } | Batch { .. } | Publish { .. }),
-        Kind::Mismatch => matches!(command, Declare { .. }),
+        Kind::Full => {
+            matches!(command, Send { .. } | Batch { .. } | Publish { .. } | Append { .. })
+        }
+        Kind::Mismatch => matches!(command, Declare { .. } | DeclareStream { .. }),
+        Kind::Conflict => matches!(command, Append { expect: Some(_), .. }),
+        Kind::OutOfRange => matches!(command, Read { .. }),
         Kind::Unsupported => matches!(command, Batch { .. }),
         Kind::NoSpace => {
             matches!(command, Send { .. } | Settle { .. } | Batch { .. } | Declare { .. })
                 || matches!(command, Publish { .. } | Bind { .. })
+                || matches!(command, Append { .. } | DeclareStream { .. })
         }
         Kind::NotFound => matches!(
             command,
@@ -228,6 +241,9 @@ fn belongs(command: &Command, kind: Kind) -> bool {
                 | Peek { .. }
                 | Bind { .. }
                 | Unbind { .. }
+                | Append { .. }
+                | Read { .. }
+                | InspectStream { .. }
         ),
         _ => false,
     }

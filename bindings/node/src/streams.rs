@@ -1,0 +1,140 @@
+//! Streams at the boundary: their operations from records, their figures as bytes; see `layout.rs`.
+//!
+//! Floor: layout, body, outgoing, telpher.
+
+use telpher::{
+    Command, Error, Name, PartitionInfo, Reading, Start, StreamInfo, StreamOptions, StreamRecord,
+};
+
+use crate::body::{Body, malformed, message};
+use crate::layout::{self, long, set_double, set_long};
+use crate::outgoing::durability;
+
+/// An append; its message has no priority.
+pub(crate) fn append(words: &[u32], body: &mut Body<'_>, stream: Name) -> Result<Command, Error> {
+    let partition = words[8].checked_sub(1);
+    let expect = (words[9] != 0).then(|| long(words, 10));
+    Ok(Command::Append { stream, message: message(words, body)?, partition, expect })
+}
+
+/// A declaration; 0 is each number's default.
+pub(crate) fn declare(words: &[u32], body: &mut Body<'_>, stream: Name) -> Result<Command, Error> {
+    let bytes = body.part(words[3] as usize, words[4] as usize)?;
+    let numbers = bytes.as_chunks().0.iter().map(|eight| f64::from_ne_bytes(*eight) as u64);
+    let numbers: Vec<u64> = numbers.collect();
+    let [age_max_ms, bytes_max, records_max] = numbers[..] else {
+        return Err(malformed("declaration of a stream"));
+    };
+    let durability = durability(words[7]);
+    let partitions = words[8];
+    let options = StreamOptions { partitions, durability, age_max_ms, bytes_max, records_max };
+    Ok(Command::DeclareStream { stream, options })
+}
+
+/// A reading.
+pub(crate) fn read(words: &[u32], stream: Name) -> Result<Command, Error> {
+    let start = match words[9] {
+        layout::START_BEGINNING => Start::Beginning,
+        layout::START_END => Start::End,
+        layout::START_OFFSET => Start::Offset(long(words, 10)),
+        layout::START_TIME => Start::Time(long(words, 10)),
+        other => return Err(malformed(&format!("unknown start {other}"))),
+    };
+    let (partition, follow, buffer) = (words[8].checked_sub(1), words[5] != 0, words[7]);
+    Ok(Command::Read {
+        stream,
+        reading: Reading { partition, start, follow, buffer, ..Reading::default() },
+    })
+}
+
+/// A stream's options as doubles, and each partition's figures behind them.
+pub(crate) fn figures(info: &StreamInfo) -> Vec<u8> {
+    let StreamOptions { age_max_ms, bytes_max, records_max, .. } = info.options;
+    let options = [age_max_ms, bytes_max, records_max].map(|number| (number as f64).to_le_bytes());
+    let partitions = info.partitions.iter().flat_map(|PartitionInfo { first, next, bytes }| {
+        [first.to_le_bytes(), next.to_le_bytes(), bytes.to_le_bytes()]
+    });
+    options.into_iter().chain(partitions).flatten().collect()
+}
+
+/// A record for a reader.
+pub(crate) fn describe(read: &StreamRecord, record: &mut [u32]) -> u32 {
+    record[6] = read.partition;
+    record[7] = read.untaken().bytes as u32;
+    set_long(record, 8, read.offset);
+    set_double(record, 12, read.time_ms as f64);
+    layout::RECORD
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::{WORDS, double};
+    use telpher::{Durability, Message};
+
+    fn log() -> Name {
+        Name::parse("log").unwrap()
+    }
+
+    #[test]
+    fn an_append_states_a_partition_and_an_offset_only_if_it_has_them() {
+        let mut words = [0; WORDS];
+        for (expected, partition) in [(None, None), (Some(1 << 40), Some(7)), (Some(0), Some(0))] {
+            words[8] = partition.map_or(0, |partition| partition + 1);
+            words[9] = expected.is_some().into();
+            set_long(&mut words, 10, expected.unwrap_or(9));
+            let read = append(&words, &mut Body::new(b""), log()).unwrap();
+            let Command::Append { partition: of, expect, .. } = read else { panic!("it is one") };
+            assert_eq!((of, expect), (partition, expected));
+        }
+    }
+
+    #[test]
+    fn a_reading_begins_where_it_says() {
+        let mut words = [0; WORDS];
+        (words[5], words[7], words[8], words[9]) = (1, 100, 3, layout::START_TIME);
+        set_long(&mut words, 10, 1 << 41);
+        let Ok(Command::Read { reading, .. }) = read(&words, log()) else { panic!("it is one") };
+        let start = Start::Time(1 << 41);
+        let expected =
+            Reading { partition: Some(2), start, follow: true, buffer: 100, group: None };
+        assert_eq!(reading, expected);
+        words[9] = 9;
+        assert!(read(&words, log()).is_err());
+    }
+
+    #[test]
+    fn a_declaration_needs_each_of_its_numbers() {
+        let mut words = [0; WORDS];
+        (words[4], words[7], words[8]) = (24, 2, 5);
+        let bytes: Vec<u8> = [1.0, 2.0, 3.0_f64].iter().flat_map(|n| n.to_ne_bytes()).collect();
+        let made = declare(&words, &mut Body::new(&bytes), log()).unwrap();
+        let Command::DeclareStream { options, .. } = made else { panic!("it is one") };
+        let expected = StreamOptions {
+            partitions: 5,
+            durability: Some(Durability::Os),
+            age_max_ms: 1,
+            bytes_max: 2,
+            records_max: 3,
+        };
+        assert_eq!(options, expected);
+        words[4] = 16;
+        assert!(declare(&words, &mut Body::new(&bytes), log()).is_err());
+    }
+
+    #[test]
+    fn a_record_tells_where_it_is_and_what_it_took_on_its_way() {
+        let message = Message::new("body");
+        let read = StreamRecord {
+            partition: 3,
+            offset: 1 << 40,
+            time_ms: 1 << 41,
+            generation: 0,
+            message,
+        };
+        let mut words = [0; WORDS];
+        assert_eq!(describe(&read, &mut words), layout::RECORD);
+        assert_eq!((words[6], u64::from(words[7])), (3, read.untaken().bytes));
+        assert_eq!((long(&words, 8), double(&words, 12)), (1 << 40, (1_u64 << 41) as f64));
+    }
+}

@@ -1,0 +1,193 @@
+/// <reference types="node" />
+
+import type { Bytes, Durability, OperationOptions } from './index'
+
+/**
+ * Streams: what is appended is kept in its order, and read by any number of readers, each at its
+ * own pace. Part of `index.d.ts`.
+ */
+
+/** A stream of a hub. */
+export class Stream {
+  private constructor()
+  readonly name: string
+  /**
+   * Makes the stream, or checks that it is as stated.
+   *
+   * | code | what is true |
+   * |---|---|
+   * | `INVALID`, `CLOSED` at the start | nothing was sent |
+   * | `MISMATCH` | it exists with other options; the text names the difference |
+   * | `UNSUPPORTED` | the hub has no directory, and a durability that needs one was stated |
+   */
+  declare(options?: DeclareStreamOptions): Promise<void>
+  /**
+   * Appends a record; ends when it is as safe as the stream promises. Records with the same key are
+   * in one partition, in their order; those without a key go anywhere. It is there once, also when
+   * the connection breaks or the host changes meanwhile. What is appended while something is on its
+   * way goes with what follows, in one batch: start many and await them together.
+   *
+   * | code | what is true |
+   * |---|---|
+   * | `INVALID`, `TOO_LARGE`, `FULL`, `CLOSED` at the start | nothing was sent |
+   * | `NOT_FOUND`, `NO_SPACE`, `EXPIRED` | nothing was appended |
+   * | `FULL` | the disk was behind until the time was over: nothing was appended |
+   * | `CONFLICT` | another offset was expected: nothing was appended |
+   * | `MISMATCH` | the stream was made anew meanwhile: nothing was appended |
+   * | `CANCELLED`, `CLOSED`, `HOST_UNRESPONSIVE`, `HOST_LOST` | `maybeExecuted` tells |
+   *
+   * `TOO_LARGE` is also for a record that is larger than all that a partition keeps.
+   */
+  append(body: Bytes, options?: AppendOptions): Promise<Appended>
+  /**
+   * Reads records, each partition in its order: `for await (const record of stream.read())`. Throws
+   * `INVALID` for a wrong option and `CLOSED`.
+   */
+  read(options?: ReadOptions): Reader
+  /** Its figures, and how it is. `NOT_FOUND` if there is no such stream. */
+  inspect(options?: OperationOptions): Promise<StreamInfo>
+  /** Removes it with everything in it; whoever reads it hears so. `NOT_FOUND`. */
+  delete(options?: OperationOptions): Promise<void>
+}
+
+/**
+ * How a stream is. Numbers are whole. Records that were appended in one batch are removed together;
+ * so with `recordsMax` a few more may be there, and never fewer.
+ */
+export interface DeclareStreamOptions extends OperationOptions {
+  /** Parts that keep an order each, 1 to 1,024; 1 if not stated. */
+  partitions?: number
+  /** As for a queue: see {@link Durability}. `disk` for the hub of a directory, else `memory`. */
+  durability?: Durability
+  /** Age from which records are removed, in ms, at least 1; `Infinity` (the default) for never. */
+  ageMaxMs?: number
+  /**
+   * Bytes of one partition from which on its oldest records are removed; 64 MiB in memory and 1 GiB
+   * on disk if not stated. At most 1 GiB in memory, at most 1 TiB on disk.
+   */
+  bytesMax?: number
+  /**
+   * Records of one partition from which on its oldest are removed, at least 1; `Infinity` (the
+   * default) for any number.
+   */
+  recordsMax?: number
+}
+
+/** How a record is appended. */
+export interface AppendOptions extends OperationOptions {
+  /** Says which records belong together, and so their partition; at most 1,024 bytes. */
+  key?: Bytes
+  /** Names and values; at most 65,536 bytes in all. */
+  headers?: Record<string, Bytes>
+  /** The partition, from 0; if not stated, that of the key, or anyone. */
+  partition?: number
+  /**
+   * Append only if this is the offset that the record gets; else it is a `CONFLICT`. Needs a key or
+   * a partition if the stream has several.
+   */
+  expect?: bigint | number
+}
+
+/** Where a confirmed record is. */
+export class Appended {
+  private constructor()
+  /** The part of the stream that it is in, from 0. */
+  readonly partition: number
+  /** Counts the records of the partition, from 0, without a gap. */
+  readonly offset: bigint
+  /** How safe it is now. */
+  readonly durability: Durability
+}
+
+/**
+ * Where reading begins, in each partition that is read: at the oldest record that is kept, behind
+ * the newest, at an offset (or at the next to be appended), or at the oldest record that was
+ * appended at a time or later, by the hub's clock. A time as a number is in ms since 1970.
+ */
+export type Start =
+  'beginning' | 'end' | { readonly offset: bigint | number } | { readonly time: Date | number }
+
+/** Which records are read. */
+export interface ReadOptions extends OperationOptions {
+  /** Where reading begins; `beginning` if not stated. */
+  start?: Start
+  /** The partition, from 0; all if not stated. */
+  partition?: number
+  /**
+   * Goes on with what is appended later. If not (the default), reading ends where the stream ended
+   * when it began.
+   */
+  follow?: boolean
+  /** Bytes of records that may wait here for the program, 1 to 64 MiB; 1 MiB if not stated. */
+  buffer?: number
+}
+
+/**
+ * Records of a stream. Leaving the loop closes it; so does aborting its signal, without an error.
+ * A live one keeps its program alive, and goes on by itself when its connection breaks or the hub
+ * gets another host: no record is missed and none comes twice. A slow one slows nobody: when the
+ * limits of the stream have taken what it was to read next, it ends with an error.
+ *
+ * | code | why reading ended |
+ * |---|---|
+ * | `OUT_OF_RANGE` | what was to be read next is not kept; the text has the range that is |
+ * | `NOT_FOUND` | there is no such stream, or it was deleted |
+ * | `INVALID` | the stream has no such partition |
+ * | `CORRUPT` | records are damaged on disk |
+ * | `HOST_UNRESPONSIVE` | it did not begin within `timeoutMs` |
+ */
+export class Reader implements AsyncIterableIterator<StreamRecord> {
+  private constructor()
+  /** Ends when the reader is live in the hub: with `start: 'end'`, what is appended then comes. */
+  readonly started: Promise<void>
+  /** The next record. Records that came before an error are handed out before it. */
+  next(): Promise<IteratorResult<StreamRecord, undefined>>
+  /**
+   * The next record. `PENDING` if none comes within `timeoutMs` (30,000 if not stated), `CANCELLED`
+   * if the signal is aborted: then none was taken. `CLOSED` if the reader is closed or at its end.
+   */
+  receive(options?: OperationOptions): Promise<StreamRecord>
+  return(value?: undefined): Promise<IteratorResult<StreamRecord, undefined>>
+  /** Stops reading. */
+  close(): Promise<void>
+  [Symbol.asyncIterator](): this
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** A record of a stream. */
+export class StreamRecord {
+  private constructor()
+  /** The part of the stream that it is in, from 0. */
+  readonly partition: number
+  /** Counts the records of the partition, from 0, without a gap. */
+  readonly offset: bigint
+  /**
+   * When it was appended, by the hub's clock, in ms since 1970; never less than that of the record
+   * before it.
+   */
+  readonly timeMs: number
+  readonly body: Buffer
+  /** Empty if none was given. */
+  readonly key: Buffer
+  readonly headers: Readonly<Record<string, Buffer>>
+}
+
+/** A stream's figures, and how it is; see {@link DeclareStreamOptions}. */
+export interface StreamInfo {
+  /** One for each partition, in their order. */
+  partitions: PartitionInfo[]
+  durability: Durability
+  ageMaxMs: number
+  bytesMax: number
+  recordsMax: number
+}
+
+/** A partition's figures. */
+export interface PartitionInfo {
+  /** The offset of the oldest record that is kept; that of the next one if none is. */
+  first: bigint
+  /** The offset that the next record gets. */
+  next: bigint
+  /** Bytes of what is kept. */
+  bytes: number
+}

@@ -1,0 +1,181 @@
+//! What a reader gets: each offset once and in order, from where it began, without a hole; or it
+//! hears why not.
+
+use std::collections::BTreeMap;
+
+use telpher_proto::base::{Error, Id, Kind, Name, Outcome, Reading, Start, StreamRecord, Time};
+
+use super::eras::Eras;
+use super::streams::{Streams, keeps_enough};
+use super::{Context, Verdict, ensure};
+use crate::agenda::Who;
+use telpher_proto::base::Durability;
+
+/// How far it is in one partition.
+#[derive(Clone, Copy, Debug)]
+struct Progress {
+    first: u64,
+    next: u64,
+    time_ms: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Reader {
+    pub stream: Name,
+    reading: Reading,
+    started: Time,
+    /// The era in which it began, as far as its program knew.
+    era: u64,
+    /// Since when it is live.
+    pub since: Option<Time>,
+    progress: BTreeMap<u32, Progress>,
+}
+
+impl Reader {
+    pub fn new(stream: Name, reading: Reading, started: Time, era: u64) -> Reader {
+        Reader { stream, reading, started, era, since: None, progress: BTreeMap::new() }
+    }
+
+    /// It is live, and goes on with what is appended later.
+    pub fn follows(&self) -> bool {
+        self.reading.follow && self.since.is_some()
+    }
+
+    fn reads(&self, partition: u32) -> bool {
+        self.reading.partition.is_none_or(|one| one == partition)
+    }
+}
+
+impl Streams {
+    /// A record for a reader.
+    pub(super) fn read(&mut self, context: &Context, id: Id, record: &StreamRecord) -> Verdict {
+        let who = context.at.who;
+        let reader = self.readers.get(&(who, id)).ok_or("nobody reads under this id")?;
+        let StreamRecord { partition, offset, time_ms, ref message, .. } = *record;
+        let stream = reader.stream.clone();
+        let era = self.era(context, &stream);
+        let number = self.got(&stream, message)?;
+        ensure(reader.reads(partition), || "it reads another partition".into())?;
+        match reader.progress.get(&partition) {
+            Some(before) => {
+                ensure(offset == before.next, || format!("offset {} is the next", before.next))?;
+                let later = time_ms >= before.time_ms;
+                ensure(later, || format!("the one before it is of {}", before.time_ms))?;
+            }
+            None => self.may_begin(reader, era, record)?,
+        }
+        self.place(era, number, (partition, offset), Some(time_ms))?;
+        let reader = self.readers.get_mut(&(who, id)).ok_or("it was there")?;
+        let begin = Progress { first: offset, next: 0, time_ms };
+        let progress = reader.progress.entry(partition).or_insert(begin);
+        (progress.next, progress.time_ms) = (offset + 1, time_ms);
+        Ok(())
+    }
+
+    /// Its first record of a partition is where it was to begin.
+    fn may_begin(&self, reader: &Reader, era: u64, record: &StreamRecord) -> Verdict {
+        let plan = self.plan(&reader.stream);
+        let StreamRecord { partition, offset, time_ms, .. } = *record;
+        let log = self.logs.get(&(reader.stream.clone(), partition));
+        let last = log.and_then(|log| log.last(era, |one| one.heard < reader.started));
+        match reader.reading.start {
+            Start::Beginning => {
+                let is_whole = !plan.is_limited() && plan.durability() != Durability::Memory;
+                ensure(!is_whole || offset == 0, || "it is not the oldest".into())
+            }
+            Start::Offset(from) => ensure(offset == from, || format!("it begins at {from}")),
+            // What was appended before and could not be read yet comes all the same.
+            Start::Time(from) => {
+                let is_new = last.is_none_or(|last| last < offset);
+                ensure(time_ms >= from || is_new, || format!("it begins at {from} ms"))
+            }
+            Start::End => ensure(last.is_none_or(|last| last < offset), || {
+                format!("offset {last:?} was confirmed before it began at the end")
+            }),
+        }
+    }
+
+    pub(super) fn reader_ended(
+        &mut self,
+        context: &Context,
+        id: Id,
+        result: &Result<Outcome, Error>,
+    ) -> Verdict {
+        // What was let go of may end in any way.
+        let key = (context.at.who, id);
+        let Some(reader) = self.readers.remove(&key) else { return Ok(()) };
+        let era = self.era(context, &reader.stream);
+        let verdict = match result {
+            Ok(_) if reader.reading.follow => Err("a reader that follows has ended".into()),
+            Ok(_) => self.is_at_end(&reader, era, reader.started),
+            Err(error) if error.kind() == Kind::OutOfRange => self.may_be_out(&reader, era),
+            Err(_) => Ok(()),
+        };
+        self.ended = Some((key, reader));
+        verdict
+    }
+
+    /// What was to be read is not kept: because of the stream's limits, because it was lost, or
+    /// because it was not there yet.
+    fn may_be_out(&self, reader: &Reader, era: u64) -> Verdict {
+        let plan = self.plan(&reader.stream);
+        if plan.is_limited() || era != reader.era {
+            return Ok(());
+        }
+        let is_beyond = |from: u64| {
+            let mut numbers = (0..plan.options.partitions.max(1)).filter(|one| reader.reads(*one));
+            numbers.any(|number| {
+                let log = self.logs.get(&(reader.stream.clone(), number));
+                let last = log.and_then(|log| log.last(era, |one| one.heard < reader.started));
+                last.is_none_or(|last| last + 1 < from)
+            })
+        };
+        let may = match reader.reading.start {
+            Start::Offset(from) => reader.progress.is_empty() && is_beyond(from),
+            _ => false,
+        };
+        // What was in memory begins behind what was there before.
+        let is_memory = plan.durability() == Durability::Memory;
+        ensure(may || is_memory, || format!("nothing of {} is removed", reader.stream))
+    }
+
+    /// It has got what was confirmed before `until` in `era`.
+    pub(super) fn is_at_end(&self, reader: &Reader, era: u64, until: Time) -> Verdict {
+        let plan = self.plan(&reader.stream);
+        for partition in (0..plan.options.partitions.max(1)).filter(|one| reader.reads(*one)) {
+            let Some(log) = self.logs.get(&(reader.stream.clone(), partition)) else { continue };
+            // What was appended before it was live may be before its beginning.
+            let since = match reader.reading.start {
+                Start::End => reader.since,
+                _ => Some(Time::default()),
+            };
+            let is_later = |started: Time| since.is_some_and(|since| since < started);
+            let last = log.last(era, |one| one.heard < until && is_later(one.started));
+            let Some(last) = last else { continue };
+            let is_behind = match (reader.progress.get(&partition), reader.reading.start) {
+                (Some(progress), _) => progress.next > last,
+                (None, Start::Offset(from)) => from > last,
+                (None, Start::Time(_)) => true,
+                // What is too old is not there any more.
+                (None, _) => plan.options.age_max_ms > 0,
+            };
+            ensure(is_behind, || {
+                format!("offset {last} of partition {partition} has not come: {reader:?}")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The last program has read a stream: everything that was confirmed and is kept is there.
+    pub(super) fn read_out(&self, eras: &Eras, who: Who, id: Id) -> Verdict {
+        let Some((key, reader)) = &self.ended else { return Err("nobody has read".into()) };
+        ensure(*key == (who, id), || "another reader has ended".into())?;
+        let plan = self.plan(&reader.stream);
+        let era = eras.era_now(plan.durability());
+        self.is_at_end(reader, era, Time::from_nanos(u64::MAX))?;
+        for progress in reader.progress.values() {
+            keeps_enough(plan, progress.first, progress.next)?;
+        }
+        Ok(())
+    }
+}
