@@ -542,9 +542,9 @@ fn what_was_gathered_keeps_its_order_when_the_stream_is_asked_for_anew() {
     world.run(other, Command::DeleteStream { stream: name("log") });
     world.run(other, declare("log", StreamOptions { partitions: 1, ..two }));
     // Those without a key go to the second partition, as far as is known.
-    let ids = [(); 3].map(|()| [to_first(), anywhere()]).map(|commands| {
-        commands.map(|command| world.start(program, command))
-    });
+    let ids = [(); 3]
+        .map(|()| [to_first(), anywhere()])
+        .map(|commands| commands.map(|command| world.start(program, command)));
     world.settle();
     let [stale, gathered @ ..] = ids;
     for id in stale {
@@ -581,9 +581,7 @@ fn what_was_lost_on_the_way_of_a_partition_that_was_at_its_end_comes_again() {
     let options = StreamOptions { partitions: 2, ..StreamOptions::default() };
     world.run(writer, declare("log", options));
     let large = "x".repeat(400);
-    for (partition, body) in
-        [(0, &*large), (0, "1"), (1, "0"), (1, "1"), (1, &*large), (1, "3")]
-    {
+    for (partition, body) in [(0, &*large), (0, "1"), (1, "0"), (1, "1"), (1, &*large), (1, "3")] {
         world.run(writer, append_as("log", Message::new(body.to_owned()), Some(partition), None));
     }
     let reading = Reading { buffer: 300, ..Reading::default() };
