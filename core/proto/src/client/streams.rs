@@ -27,8 +27,9 @@ use crate::base::{
 /// What the client knows of a stream.
 #[derive(Debug)]
 enum Known {
-    /// The hub is asked how many partitions it has; these records wait.
-    Asking(Vec<Id>),
+    /// The hub is asked how many partitions it has; these records wait. So many of them did so when
+    /// it was asked: what came later may know of a stream that was not there then.
+    Asking(usize, Vec<Id>),
     /// It is like this.
     Partitions {
         count: u32,
@@ -105,15 +106,17 @@ impl Client {
     /// A record is to be appended; its ticket is open.
     pub(super) fn gather(&mut self, now: Time, id: Id, stream: &Name) {
         match self.appends.known.get_mut(stream) {
-            Some(Known::Asking(waiting)) => waiting.push(id),
+            Some(Known::Asking(_, waiting)) => waiting.push(id),
             Some(Known::Partitions { .. }) => self.gather_known(id),
-            None => {
-                self.appends.known.insert(stream.clone(), Known::Asking(vec![id]));
-                self.own_ticket += 1;
-                let command = Command::InspectStream { stream: stream.clone() };
-                self.add_ticket(now, self.own_ticket, 0, (command, None));
-            }
+            None => self.ask(now, stream, vec![id]),
         }
+    }
+
+    fn ask(&mut self, now: Time, stream: &Name, waiting: Vec<Id>) {
+        self.appends.known.insert(stream.clone(), Known::Asking(waiting.len(), waiting));
+        self.own_ticket += 1;
+        let command = Command::InspectStream { stream: stream.clone() };
+        self.add_ticket(now, self.own_ticket, 0, (command, None));
     }
 
     /// Puts a record to the others of its partition.
@@ -150,7 +153,9 @@ impl Client {
 
     /// The hub has said how many partitions a stream has, or that there is none.
     pub(super) fn described(&mut self, now: Time, stream: &Name, result: &Result<Outcome, Error>) {
-        let Some(Known::Asking(waiting)) = self.appends.known.remove(stream) else { return };
+        let Some(Known::Asking(asked, mut waiting)) = self.appends.known.remove(stream) else {
+            return;
+        };
         match result {
             Ok(Outcome::Stream(info)) => {
                 let kept = usize::try_from(info.options.bytes_max).unwrap_or(usize::MAX);
@@ -163,6 +168,9 @@ impl Client {
             }
             Ok(_) => {}
             Err(error) => {
+                if error.kind() == Kind::NotFound && asked < waiting.len() {
+                    self.ask(now, stream, waiting.split_off(asked));
+                }
                 for id in waiting {
                     self.end_ticket(now, id, Err(error.clone().executed(false)));
                 }
@@ -261,7 +269,9 @@ impl Client {
         }
         // Ids rise in the order in which the program appends.
         gathered.sort_unstable();
-        gathered.into_iter().for_each(|id| self.gather(now, id, stream));
+        if !gathered.is_empty() {
+            self.ask(now, stream, gathered);
+        }
     }
 
     /// A batch has ended, and every record in it.

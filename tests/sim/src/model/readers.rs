@@ -156,6 +156,8 @@ impl Streams {
                 (Some(progress), _) => progress.next > last,
                 (None, Start::Offset(from)) => from > last,
                 (None, Start::Time(_)) => true,
+                // Its end was behind what has been lost since.
+                (None, Start::End) if era != reader.era => true,
                 // What is too old is not there any more.
                 (None, _) => plan.options.age_max_ms > 0,
             };

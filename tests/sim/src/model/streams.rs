@@ -2,7 +2,7 @@
 //! was confirmed is there once, at the offset that was told, and each producer's records are in its
 //! order. What a reader gets is in `readers`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use telpher_proto::base::{Appended, Command, Durability, Error, Id, Kind, Message, Name, Outcome};
 use telpher_proto::base::{Event, StreamInfo, Time, What};
@@ -86,6 +86,9 @@ pub struct Streams {
     /// When, and in which era, a stream was said to be there.
     declared: BTreeMap<Name, Vec<(Time, u64)>>,
     pub(super) readers: BTreeMap<(Who, Id), Reader>,
+    /// Who has heard of an append that the stream is not there: what has no key and was not sent yet
+    /// then goes to another partition, behind what is there already.
+    missed: BTreeSet<(Who, Name)>,
     /// The last reader that has ended.
     pub(super) ended: Option<((Who, Id), Reader)>,
 }
@@ -101,6 +104,7 @@ impl Streams {
             keys: BTreeMap::new(),
             declared: BTreeMap::new(),
             readers: BTreeMap::new(),
+            missed: BTreeSet::new(),
             ended: None,
         }
     }
@@ -210,6 +214,9 @@ impl Streams {
                 Ok(())
             }
             Err(error) if !error.maybe_executed() => {
+                if error.kind() == Kind::NotFound {
+                    self.missed.insert((context.at.who, stream));
+                }
                 let append = self.append(number);
                 append.state = State::Refused;
                 // What was seen may have been lost since, and its repetition refused.
@@ -279,6 +286,7 @@ impl Streams {
             append.at = Some(here);
         }
         let (by, stream) = (append.by, append.stream.clone());
+        let is_spread = self.missed.contains(&(by, stream.clone()));
         let log = self.logs.entry((stream, partition)).or_default();
         if let Some(slot) = log.slots.get_mut(&offset) {
             if slot.era > era {
@@ -287,15 +295,15 @@ impl Streams {
             ensure(slot.number == number || slot.era < era, || {
                 format!("message {} was at this offset: {slot:?}", slot.number)
             })?;
-            if slot.number == number {
+            if slot.number == number && slot.era == era {
                 let same_time = slot.time_ms.is_none_or(|at| time_ms.is_none_or(|now| at == now));
                 ensure(same_time, || format!("its time was {:?}", slot.time_ms))?;
-                (slot.era, slot.time_ms) = (era, slot.time_ms.or(time_ms));
+                slot.time_ms = slot.time_ms.or(time_ms);
                 return Ok(());
             }
         }
         log.slots.insert(offset, Slot { era, number, by, time_ms });
-        in_order(log, era, by, (number, offset))
+        if is_spread { Ok(()) } else { in_order(log, era, by, (number, offset)) }
     }
 
     fn inspected(
