@@ -3,15 +3,15 @@
 from typing import TYPE_CHECKING
 
 from telpher._events import PUBLISHED
+from telpher._incoming import Incoming
 from telpher._message import Numbers, TopicMessage
-from telpher._stream import Stream
 from telpher._telpher import Command
 
 if TYPE_CHECKING:
     from telpher._hub import Hub
 
 
-class Subscriber(Stream[TopicMessage]):
+class Subscriber(Incoming[TopicMessage]):
     """An iterator over messages of topics; made by `Hub.subscribe`. Any thread may take from it.
 
     It goes on by itself when the connection breaks or another host takes over. A program that is

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Stream(Generic[T]):
+class Incoming(Generic[T]):
     """An iterator over what the hub sends. Any thread may take from it."""
 
     _arrival: ClassVar[int]

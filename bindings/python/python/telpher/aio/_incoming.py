@@ -59,7 +59,7 @@ class Inbox:
             self.live.exception()  # Nobody may be waiting for it.
 
 
-class Stream(Generic[T]):
+class Incoming(Generic[T]):
     """An asynchronous iterator over what the hub sends.
 
     It starts when it is entered or first asked for a message.
