@@ -1,4 +1,4 @@
-"""What the hub sends as it comes, in the blocking face: below consumers and subscribers."""
+"""What the hub sends as it comes, in the blocking face: below consumers, readers and the like."""
 
 import contextlib
 import math
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
-from telpher._events import BATCH, DONE, FAILED
+from telpher._events import ANY_BYTES, BATCH, DONE, FAILED
 from telpher._telpher import TIMEOUT_DEFAULT, Command, check_timeout
 from telpher.errors import Closed, Error, Pending, Stale
 
@@ -31,12 +31,14 @@ class Incoming(Generic[T]):
         command: Command[None],
         timeout: float | None,
         make: Callable[[Any], T],
+        *,
         waiting_max: int = BATCH,
+        bytes_max: int = ANY_BYTES,
     ) -> None:
         self._hub = hub
         self._make = make
         self._waiting: deque[tuple[int, int, Any]] = deque()
-        self._waiting_max = min(waiting_max, BATCH)
+        self._bounds = (min(waiting_max, BATCH), bytes_max)
         self._fetching = threading.Lock()
         self._ended: Error | None = None
         self._registration = hub._core.register(command, timeout)
@@ -50,13 +52,13 @@ class Incoming(Generic[T]):
             raise Pending(f"no message came within {seconds} s")
         try:
             while True:
-                if self._ended is not None:
-                    raise self._ended
                 if self._waiting:
                     _, tag, value = self._waiting.popleft()
                     if tag == self._arrival:
                         return self._make(value)
                     continue
+                if self._ended is not None:
+                    raise self._ended
                 left = math.inf if until == math.inf else max(until - time.monotonic(), 0.0)
                 self._fetch(left)
         finally:
@@ -64,11 +66,10 @@ class Incoming(Generic[T]):
 
     def _fetch(self, timeout: float) -> None:
         waiting = self._waiting
-        self._hub._core.next(self._registration.id, waiting, self._waiting_max, timeout)
+        self._hub._core.next(self._registration.id, waiting, self._bounds, timeout)
         _, tag, value = waiting[-1]  # The end is the last of all.
         if tag in (DONE, FAILED):
-            self._ended = value if tag == FAILED else Closed("the iterator is closed")
-            self._let_go()
+            self._end(value if tag == FAILED else None)
 
     def close(self) -> None:
         """Stop; what was not handed out goes back to its queue, and a subscriber's is gone."""
@@ -77,6 +78,11 @@ class Incoming(Generic[T]):
         with contextlib.suppress(Error), self._fetching:  # Whoever fetches gets the end first.
             while self._ended is None:
                 self._fetch(math.inf)
+
+    def _end(self, failure: Error | None) -> None:
+        """Nothing more comes, as it was stopped or has failed."""
+        self._ended = failure or Closed("the iterator is closed")
+        self._let_go()
 
     def _let_go(self) -> None:
         """Nobody will take what waits."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from telpher._events import PUBLISHED
 from telpher._incoming import Incoming
 from telpher._message import Numbers, TopicMessage
-from telpher._telpher import Command
+from telpher._telpher import SUBSCRIPTION_BYTES_MAX, Command
 
 if TYPE_CHECKING:
     from telpher._hub import Hub
@@ -24,4 +24,11 @@ class Subscriber(Incoming[TopicMessage]):
     def __init__(self, hub: "Hub", pattern: str, buffer: int, timeout: float | None) -> None:
         # What is fetched counts as taken, and the hub sends as much again: no more than that.
         command = Command.subscribe(pattern, buffer)
-        super().__init__(hub, command, timeout, Numbers().message, waiting_max=buffer)
+        super().__init__(
+            hub,
+            command,
+            timeout,
+            Numbers().message,
+            waiting_max=buffer,
+            bytes_max=SUBSCRIPTION_BYTES_MAX,
+        )

@@ -1,4 +1,4 @@
-"""What the hub sends as it comes, in the asyncio face: below consumers and subscribers."""
+"""What the hub sends as it comes, in the asyncio face: below consumers, readers and the like."""
 
 import asyncio
 from collections import deque
@@ -31,9 +31,9 @@ class Inbox:
         elif tag == STARTED and not self.live.done():
             self.live.set_result(None)
         elif tag == FAILED:
-            self._end(value)
+            self.end(value)
         elif tag == DONE:
-            self._end(Closed("the iterator is closed"))
+            self.end(None)
         if self.ended is not None:
             self.let_go()
         for waiter in self.waiters:
@@ -52,10 +52,19 @@ class Inbox:
         """Nobody will take what waits."""
         self.waiting.clear()
 
-    def _end(self, error: Error) -> None:
-        self.ended = self.ended or error
+    def has_more(self) -> bool:
+        """Whether there is something to take out."""
+        return bool(self.waiting)
+
+    def close(self) -> None:
+        """Nobody asks for more."""
+        self.take(DONE, None)
+
+    def end(self, failure: Error | None) -> None:
+        """Nothing more comes, as it was stopped or has failed."""
+        self.ended = self.ended or failure or Closed("the iterator is closed")
         if not self.live.done():
-            self.live.set_exception(error)
+            self.live.set_exception(self.ended)
             self.live.exception()  # Nobody may be waiting for it.
 
 
@@ -84,7 +93,7 @@ class Incoming(Generic[T]):
         """The next message. A time limit: `async with asyncio.timeout(…)`."""
         await self._begin()
         inbox = self._inbox
-        while not inbox.waiting:
+        while not inbox.has_more():
             if inbox.ended is not None:
                 raise inbox.ended
             waiter: asyncio.Future[None] = self._starter.turner.loop.create_future()
@@ -100,15 +109,18 @@ class Incoming(Generic[T]):
         self._stop()
 
     def _stop(self) -> None:
-        self._inbox.take(DONE, None)
+        self._inbox.close()
         if self._id:
             self._starter.turner.abandon(self._id)
 
     async def _begin(self) -> None:
         if not self._id and self._inbox.ended is None:
-            turner = self._starter.turner
-            self._id = turner.register(self._command, self._timeout, self._inbox)
+            self._register()
         await asyncio.shield(self._inbox.live)
+
+    def _register(self) -> None:
+        turner = self._starter.turner
+        self._id = turner.register(self._command, self._timeout, self._inbox)
 
     def __aiter__(self) -> Self:
         return self
