@@ -33,7 +33,6 @@ impl PyCommand {
     /// Appends a record to a stream: `place` is the partition, if it is stated, and the offset that
     /// is expected there.
     #[staticmethod]
-    #[pyo3(signature = (stream, body, key = None, headers = None, place = (None, None)))]
     fn append(
         py: Python<'_>,
         stream: &str,

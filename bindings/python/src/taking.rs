@@ -2,14 +2,13 @@
 //!
 //! Floor: `telpher`.
 
-use std::time::Duration;
-
 use pyo3::prelude::*;
 use pyo3::types::PyList;
-use telpher::{Event, Id, Timeout, What};
+use telpher::{Event, Hub, Id, What};
 
 use crate::convert::timeout_in;
 use crate::core::Core;
+use crate::error::raise;
 use crate::event::event_out;
 use crate::until::Until;
 
@@ -26,23 +25,29 @@ impl Core {
         bounds: (usize, u64),
         timeout: Option<f64>,
     ) -> PyResult<()> {
-        let ((capacity, bytes_max), until) = (bounds, Until::new(timeout_in(py, timeout)?));
+        let until = Until::new(timeout_in(py, timeout)?);
         let taken = self.patiently(py, until, |hub, left| {
-            let first = hub.wait(id, left)?;
-            let (mut bytes, mut is_over) = (size(&first), is_end(&first));
-            let mut taken = vec![first];
-            while taken.len() < capacity && bytes < bytes_max && !is_over {
-                let Ok(event) = hub.wait(id, Timeout::After(Duration::ZERO)) else { break };
-                bytes += size(&event);
-                is_over = is_end(&event);
-                taken.push(event);
-            }
+            let mut taken = vec![hub.wait(id, left)?];
+            take_more(hub, id, &mut taken, bounds);
             Ok(taken)
         })?;
-        for event in taken {
-            events.call_method1("append", (event_out(py, event, self.zero_copy)?,))?;
+        self.append_to(py, events, taken)
+    }
+
+    /// As next, without waiting, and without turning the reactor.
+    fn take(
+        &self,
+        py: Python<'_>,
+        id: Id,
+        events: &Bound<'_, PyAny>,
+        bounds: (usize, u64),
+    ) -> PyResult<()> {
+        let first = self.hub.take(id).map_err(|error| raise(py, &error))?;
+        let mut taken: Vec<Event> = first.into_iter().collect();
+        if !taken.is_empty() {
+            take_more(&self.hub, id, &mut taken, bounds);
         }
-        Ok(())
+        self.append_to(py, events, taken)
     }
 
     /// Takes what has ended or arrived; blocks for the first.
@@ -59,6 +64,31 @@ impl Core {
             Ok(events)
         })?;
         self.list(py, events)
+    }
+}
+
+impl Core {
+    fn append_to(
+        &self,
+        py: Python<'_>,
+        events: &Bound<'_, PyAny>,
+        taken: Vec<Event>,
+    ) -> PyResult<()> {
+        for event in taken {
+            events.call_method1("append", (event_out(py, event, self.zero_copy)?,))?;
+        }
+        Ok(())
+    }
+}
+
+/// Adds what else has arrived, until that are as many events and bytes as `bounds` says.
+fn take_more(hub: &Hub, id: Id, taken: &mut Vec<Event>, (count_max, bytes_max): (usize, u64)) {
+    let mut bytes: u64 = taken.iter().map(size).sum();
+    while taken.len() < count_max && bytes < bytes_max && !taken.last().is_some_and(is_end) {
+        // Why nothing more can be taken is said when it is asked for the next time.
+        let Ok(Some(event)) = hub.take(id) else { break };
+        bytes += size(&event);
+        taken.push(event);
     }
 }
 

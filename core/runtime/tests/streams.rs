@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use support::*;
 use telpher::{
-    Command, Done, Durability, Event, Hub, Kind, Message, Reading, Start, StreamOptions, Timeout,
-    What,
+    Command, Done, Drive, Durability, Event, Hub, Kind, Message, OpenOptions, Reading, Start,
+    StreamOptions, Timeout, What,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -128,6 +128,32 @@ fn the_end_of_a_reader_is_polled_behind_its_records() {
     };
     assert_eq!(events.iter().filter_map(offset).collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
     assert_eq!(events.len(), 102);
+}
+
+#[test]
+fn what_has_arrived_is_taken_without_waiting_and_without_a_turn() {
+    let hub = telpher::open("mem://streams-taken").unwrap();
+    let id = arrived(&hub, 3, Done::Wait);
+    let mut taken = Vec::new();
+    while let Some(event) = hub.take(id).unwrap() {
+        taken.push(event.what);
+        if matches!(taken.last(), Some(What::Done(Ok(_)))) {
+            break;
+        }
+    }
+    assert_eq!(taken.len(), 5);
+    assert_eq!(hub.take(id).unwrap_err().kind(), Kind::Stale);
+
+    // A handle without a thread gets nothing by it, however long that has been there.
+    let options = OpenOptions { drive: Drive::Caller, ..OpenOptions::default() };
+    let (caller, opening) =
+        Hub::open("mem://streams-taken", options, Done::Wait, Done::None).unwrap();
+    caller.wait(opening, LONG.into()).unwrap();
+    let name = telpher::Name::parse("log").unwrap();
+    let command = Command::Read { stream: name, reading: Reading::default() };
+    let id = caller.start(command, Timeout::Default, Done::Wait).unwrap();
+    assert!(caller.take(id).unwrap().is_none());
+    assert!(matches!(caller.wait(id, LONG.into()).unwrap().what, What::Started));
 }
 
 #[test]

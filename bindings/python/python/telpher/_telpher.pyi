@@ -116,9 +116,9 @@ class Command(Generic[_T]):
     def append(
         stream: str,
         body: Body,
-        key: Body | None = None,
-        headers: Mapping[str, Body] | None = None,
-        place: tuple[int | None, int | None] = (None, None),
+        key: Body | None,
+        headers: Mapping[str, Body] | None,
+        place: tuple[int | None, int | None],
     ) -> Command[Appended]:
         """Appends a record to a stream: `place` is the partition, if it is stated, and the offset
         that is expected there.
@@ -166,6 +166,8 @@ class Core:
         else is there already, until that are as many events and bytes as `bounds` says, and adds
         them to `events`.
         """
+    def take(self, id: int, events: deque[tuple[int, int, Any]], bounds: tuple[int, int]) -> None:
+        """As next, without waiting, and without turning the reactor."""
     def poll(self, capacity: int, timeout: float) -> list[tuple[int, int, Any]]:
         """Takes what has ended or arrived; blocks for the first."""
     def flush(self) -> None:

@@ -24,7 +24,7 @@ class Source(Protocol):
     ended: Error | None
 
     def look(self) -> None:
-        """Ask, if somebody waits for it: there may be something after a turn."""
+        """Ask, if somebody waits for it: there may be something now."""
 
     def take(self, tag: int, value: Any) -> None:
         """Take an event; `FAILED` is the last."""

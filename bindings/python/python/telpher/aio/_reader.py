@@ -9,7 +9,7 @@ from telpher._record import Reading, Record, record, waiting_bytes_max
 from telpher._telpher import Command, Registration
 from telpher.aio._incoming import Inbox, Incoming
 from telpher.aio._starter import Starter
-from telpher.errors import Closed, Error, Pending
+from telpher.errors import Closed, Error
 
 
 class _Inbox(Inbox):
@@ -56,14 +56,13 @@ class _Inbox(Inbox):
             return
         fetched: deque[tuple[int, int, Any]] = deque()
         try:
-            self._turner.core.next(self._registration.id, fetched, self._bounds, 0.0)
-        except Pending:
-            return
+            self._turner.core.take(self._registration.id, fetched, self._bounds)
         except Error as error:
             self.take(FAILED, error)
         for _, tag, value in fetched:
             self.take(tag, value)
-        self._turner.send_soon()  # The hub hears that there is room.
+        if fetched:
+            self._turner.send_soon()  # The hub hears that there is room.
 
 
 class Reader(Incoming[Record]):

@@ -112,6 +112,7 @@ class Turner:
             self.core.flush()
         except Error:
             pass  # What cannot be sent ends with an event that says why.
+        self._outcomes.look()
 
     def _forward_cancel(self, ticket: int, future: asyncio.Future[Any]) -> None:
         if future.cancelled():
