@@ -5,8 +5,8 @@
 use pyo3::prelude::*;
 use telpher::{Hub, Id};
 
-/// Stops its consumer, service, subscriber or reader when it is dropped. So none goes on taking messages
-/// that nobody knows of, because Ctrl-C came between its start and the line that keeps it.
+/// Stops its consumer, service, subscriber or reader when it is dropped. So none goes on taking
+/// messages that nobody knows of, because Ctrl-C came between its start and the line that keeps it.
 #[pyclass(frozen, module = "telpher._telpher")]
 pub struct Registration {
     pub(crate) hub: Hub,

@@ -15,8 +15,8 @@ use crate::until::Until;
 #[pymethods]
 impl Core {
     /// Blocks for the next events of a consumer, service, subscriber or reader: one, and what else
-    /// is there already, until that are as many events and bytes as `bounds` says. They are added to
-    /// `events`, which lasts also when Ctrl-C comes as this returns.
+    /// is there already, until that are as many events and bytes as `bounds` says. They are added
+    /// to `events`, which lasts also when Ctrl-C comes as this returns.
     fn next(
         &self,
         py: Python<'_>,

@@ -46,6 +46,25 @@ def queue(hub: telpher.Hub) -> telpher.Queue:
     return queue
 
 
+@pytest.fixture
+def log(hub: telpher.Hub) -> telpher.Stream:
+    """An empty stream with one partition."""
+    stream = hub.stream("log")
+    stream.declare()
+    return stream
+
+
+def append_numbers(stream: telpher.Stream, numbers: range) -> list[telpher.Appended]:
+    """Appends each number, all on their way at once."""
+    started = [stream.start.append(b"%d" % number) for number in numbers]
+    return [operation.result(20) for operation in started]
+
+
+def bodies(reader: telpher.Reader) -> list[bytes]:
+    """Everything up to the reader's end."""
+    return [record.body for record in reader]
+
+
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 

@@ -217,12 +217,12 @@ impl Hub {
         self.shared().wait(id, timeout.deadline(clock::now()))
     }
 
-    /// As [`Hub::wait`], without waiting: `None` if nothing has arrived that was not taken. It never
-    /// turns the reactor; so a loop that turns it looks here after each `poll` and `flush`.
+    /// As [`Hub::wait`], without waiting: `None` if nothing has arrived that was not taken. It
+    /// never turns the reactor; so a loop that turns it looks here after each `poll` and `flush`.
     ///
     /// # Errors
     ///
-    /// Those of [`Hub::wait`], except that it is never `PENDING`, `INTERRUPTED` or `WOULD_DEADLOCK`.
+    /// As of [`Hub::wait`], but never `PENDING`, `INTERRUPTED` or `WOULD_DEADLOCK`.
     pub fn take(&self, id: Id) -> Result<Option<Event>, Error> {
         self.shared().take(id)
     }
