@@ -351,7 +351,7 @@ UNREAD = """
     async def main():
         async with (
             telpher.aio.open({directory!r}, host="never") as hub,
-            hub.stream("log").read(follow=True, buffer=100_000) as unread,
+            hub.stream("log").read(follow=True, buffer=4 << 20) as unread,
             hub.stream("log").read(follow=True) as read,
         ):
             await unread.receive()
