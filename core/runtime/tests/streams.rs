@@ -5,7 +5,10 @@ mod support;
 use std::time::Duration;
 
 use support::*;
-use telpher::{Durability, Kind, Message, Reading, Start, StreamOptions};
+use telpher::{
+    Command, Done, Durability, Event, Hub, Kind, Message, Reading, Start, StreamOptions, Timeout,
+    What,
+};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -91,6 +94,55 @@ fn a_reader_waits_for_what_comes_and_ends_with_its_stream() {
     assert_eq!(reader.receive(LONG).unwrap().unwrap().message.body, "after");
     stream.delete().unwrap();
     assert_eq!(reader.receive(LONG).unwrap_err().kind(), Kind::NotFound);
+}
+
+/// A stream with so many records, and the id of a reader from its beginning; everything has arrived
+/// that it sends.
+fn arrived(hub: &Hub, count: u32, done: Done) -> u64 {
+    let stream = hub.stream("log").unwrap();
+    stream.declare(StreamOptions::default()).unwrap();
+    for number in 0..count {
+        stream.append(number.to_string()).unwrap();
+    }
+    let name = telpher::Name::parse("log").unwrap();
+    let command = Command::Read { stream: name, reading: Reading::default() };
+    let id = hub.start(command, Timeout::Default, done).unwrap();
+    stream.inspect().unwrap();
+    id
+}
+
+#[test]
+fn the_end_of_a_reader_is_polled_behind_its_records() {
+    let hub = telpher::open("mem://streams-polled").unwrap();
+    arrived(&hub, 100, Done::Event(7));
+    let mut events = Vec::new();
+    while hub.poll(&mut events, 10, LONG.into()).unwrap() > 0 {
+        if matches!(events.last().map(|event| &event.what), Some(What::Done(_))) {
+            break;
+        }
+    }
+    assert!(matches!(events[0].what, What::Started));
+    let offset = |event: &Event| match &event.what {
+        What::Record(record) => Some(record.offset),
+        _ => None,
+    };
+    assert_eq!(events.iter().filter_map(offset).collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
+    assert_eq!(events.len(), 102);
+}
+
+#[test]
+fn a_reader_whose_handle_is_closed_does_not_seem_to_have_read_everything() {
+    let hub = telpher::open("mem://streams-closed").unwrap();
+    let waited = arrived(&hub, 10, Done::Wait);
+    arrived(&hub, 10, Done::Event(7));
+    hub.close(Timeout::Default).unwrap();
+    let mut polled = Vec::new();
+    assert_eq!(hub.poll(&mut polled, 100, Timeout::Default), Ok(1));
+    polled.push(hub.wait(waited, LONG.into()).unwrap());
+    for event in polled {
+        let What::Done(Err(error)) = event.what else { panic!("{event:?}") };
+        assert_eq!(error.kind(), Kind::Closed);
+    }
 }
 
 #[test]

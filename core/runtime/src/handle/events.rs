@@ -1,7 +1,8 @@
 //! Events that the program takes by polling.
 //!
 //! Two lines: what ends something, and what arrives. The first always goes before the second, and
-//! always fits, since what may be in flight is bounded; the second is bounded by credit.
+//! always fits, since what may be in flight is bounded; the second is bounded by credit. The end of
+//! a consumer, service, subscriber or reader goes behind what has arrived for it.
 //!
 //! Floor: sync, descriptors, handle/outcomes.
 
@@ -32,7 +33,10 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn push(&mut self, handover: Handover, wake: &mut Vec<Arc<Parker>>) {
+        // What counts as in flight has nothing that arrives before its end.
+        let has_arrivals = handover.counted.is_none() && !self.deliveries.is_empty();
         match handover.event.what {
+            What::Done(_) if has_arrivals => self.deliveries.push_back(handover),
             What::Done(_) | What::Ready | What::Notice(_) => self.completions.push_back(handover),
             _ => self.deliveries.push_back(handover),
         }
@@ -64,13 +68,20 @@ impl Events {
     pub(crate) fn take_unseen(&mut self, id: Option<Id>, unseen: &mut Vec<Event>) {
         let waiting = std::mem::take(&mut self.deliveries);
         for handover in waiting {
-            if id.is_none_or(|id| id == handover.event.id) {
+            let is_end = matches!(handover.event.what, What::Done(_));
+            if !is_end && id.is_none_or(|id| id == handover.event.id) {
                 unseen.push(handover.event);
             } else {
                 self.deliveries.push_back(handover);
             }
         }
         self.update_signal();
+    }
+
+    /// What has ended and was not polled yet.
+    pub(crate) fn ends(&mut self) -> impl Iterator<Item = &mut Event> {
+        let all = self.completions.iter_mut().chain(&mut self.deliveries);
+        all.map(|handover| &mut handover.event)
     }
 
     pub(crate) fn len(&self) -> usize {
