@@ -79,7 +79,7 @@
 // May have been executed: never.
 #define TELPHER_UNSUPPORTED 9
 
-// No queue has this name.
+// No queue or stream has this name.
 // May have been executed: never.
 #define TELPHER_NOT_FOUND 10
 
@@ -167,6 +167,14 @@
 // May have been executed: never.
 #define TELPHER_CORRUPT 31
 
+// What was to be read is not kept any more, or not there yet; the text tells the range.
+// May have been executed: never.
+#define TELPHER_OUT_OF_RANGE 32
+
+// The partition's next offset is another than was expected. Nothing was appended.
+// May have been executed: never.
+#define TELPHER_CONFLICT 33
+
 // telpher_done: the outcome is fetched by telpher_wait with the id.
 #define TELPHER_DONE_WAIT 0
 
@@ -182,7 +190,7 @@
 // telpher_event: a ticket has ended, with `status`; nothing more comes for its id.
 #define TELPHER_EVENT_DONE 1
 
-// telpher_event: the consumer, service or subscriber is live in the hub.
+// telpher_event: the consumer, service, subscriber or reader is live in the hub.
 #define TELPHER_EVENT_STARTED 2
 
 // telpher_event: a message for a consumer; settle `token`.
@@ -208,6 +216,9 @@
 // `number` on never come.
 #define TELPHER_EVENT_GAP 9
 
+// telpher_event: a record for a reader.
+#define TELPHER_EVENT_RECORD 10
+
 // A notice: the connection broke, `detail` says why; the handle tries to reach the hub again.
 #define TELPHER_NOTICE_DISCONNECTED 1
 
@@ -215,11 +226,12 @@
 #define TELPHER_NOTICE_RESUMED 2
 
 // A notice: another host has taken over with `epoch`, or the host has forgotten this session. Open
-// calls ended as TELPHER_HOST_LOST; consumers, services and subscribers register again by
+// calls ended as TELPHER_HOST_LOST; consumers, services, subscribers and readers register again by
 // themselves. After a takeover the session mostly goes on: deliveries of queues on disk stay held,
-// and what was not confirmed of sends, verdicts, declarations and batches is repeated by itself.
-// If the session is forgotten, that ended as TELPHER_HOST_LOST, too, and deliveries are void.
-// `memory_lost` tells whether what queues held in memory is gone.
+// and what was not confirmed of sends, appends, verdicts, declarations and batches is repeated by
+// itself. If the session is forgotten, that ended as TELPHER_HOST_LOST, too, and deliveries are
+// void.
+// `memory_lost` tells whether what queues and streams held in memory is gone.
 #define TELPHER_NOTICE_HUB_CHANGED 3
 
 // A background thread turns the handle; callbacks run there.
@@ -272,6 +284,19 @@
 // Not touched: back to its place at once, with no failure.
 #define TELPHER_RELEASE 4
 
+// Reading begins at the oldest record that is kept.
+#define TELPHER_START_BEGINNING 0
+
+// Reading begins behind the newest record.
+#define TELPHER_START_END 1
+
+// Reading begins at the offset `start_at`: that of a record, or the one that the next gets.
+#define TELPHER_START_OFFSET 2
+
+// Reading begins at the oldest record that was appended at `start_at` or later, in ms since 1970 by
+// the hub's clock. Records that were appended together have one time, and are read together.
+#define TELPHER_START_TIME 3
+
 // A timeout_ms: without bound.
 #define TELPHER_FOREVER -1
 
@@ -284,7 +309,8 @@ typedef struct telpher_headers telpher_headers;
 // How a function or an operation ended: TELPHER_OK or the number of an error.
 typedef uint32_t telpher_status;
 
-// Names a ticket, a consumer, a service or a subscriber of one handle; never 0, never used again.
+// Names a ticket, a consumer, a service, a subscriber or a reader of one handle; never 0, never
+// used again.
 typedef uint64_t telpher_id;
 
 // A queue's figures, and how it is: each default in its place.
@@ -369,6 +395,35 @@ typedef struct telpher_receipt {
     uint32_t durability;
 } telpher_receipt;
 
+// A partition's figures. Programs walk over arrays of it, so it stays as it is.
+typedef struct telpher_partition_info {
+    // The offset of the oldest record that is kept; that of the next one if none is.
+    uint64_t first;
+    // The offset that the next record gets.
+    uint64_t next;
+    // Bytes of what is kept.
+    uint64_t bytes;
+} telpher_partition_info;
+
+// A stream's figures, and how it is: each default in its place. Its pointers are valid as long as
+// this struct.
+typedef struct telpher_stream_info {
+    // What it is called, in a list; NULL in the DONE of telpher_stream_inspect.
+    const char *name;
+    // The figures of each partition, from number 0.
+    const struct telpher_partition_info *partitions;
+    // How many partitions there are.
+    size_t partitions_count;
+    // Age from which records are removed, in ms; 0: never for their age.
+    uint64_t age_max_ms;
+    // Bytes of one partition beyond which its oldest records are removed.
+    uint64_t bytes_max;
+    // Records of one partition beyond which its oldest are removed; 0: any number.
+    uint64_t records_max;
+    // TELPHER_DURABILITY_MEMORY, _OS or _DISK.
+    uint32_t durability;
+} telpher_stream_info;
+
 // Something has ended or arrived. What does not belong to its kind is 0.
 //
 // Events are handed over in batches (which have nothing to do with telpher_batch_new). Every
@@ -379,12 +434,12 @@ typedef struct telpher_event {
     // Bytes of this struct. The program sets it before telpher_wait; telpher_poll goes by
     // `stride`.
     size_t size;
-    // TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE, _READY, _PUBLISHED
-    // or _GAP.
+    // TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE, _READY, _PUBLISHED,
+    // _GAP or _RECORD.
     uint32_t kind;
     // DONE: how the ticket ended.
     telpher_status status;
-    // Which ticket, consumer, service or subscriber; 0 for the handle itself.
+    // Which ticket, consumer, service, subscriber or reader; 0 for the handle itself.
     telpher_id id;
     // What telpher_done carried; 0 with TELPHER_DONE_WAIT.
     uint64_t user;
@@ -396,7 +451,7 @@ typedef struct telpher_event {
     int32_t code;
     // A delivery's or request's token, to be settled or answered; also in the DONE of a receive.
     uint64_t token;
-    // The body of a reply, delivery, request or published message. NULL if it is empty.
+    // The body of a reply, delivery, request, published message or record. NULL if it is empty.
     const void *body;
     // Bytes of `body`.
     size_t body_size;
@@ -424,7 +479,7 @@ typedef struct telpher_event {
     uint32_t notice;
     // Attempts of the message that failed before.
     uint32_t failures;
-    // DONE of a send: how safe the message is, TELPHER_DURABILITY_MEMORY, _OS or _DISK.
+    // DONE of a send or append: how safe the message is, TELPHER_DURABILITY_MEMORY, _OS or _DISK.
     uint32_t durability;
     // The message's priority, 0 to 255.
     uint32_t priority;
@@ -432,7 +487,7 @@ typedef struct telpher_event {
     bool redelivered;
     // A failed DONE: true if the operation may have taken effect.
     bool maybe_executed;
-    // HUB_CHANGED: true if what queues held in memory is gone.
+    // HUB_CHANGED: true if what queues and streams held in memory is gone.
     bool memory_lost;
     // Where the message was sent from; all zero: not stated.
     struct telpher_trace trace;
@@ -444,6 +499,19 @@ typedef struct telpher_event {
     const char *topic;
     // PUBLISHED: counts the messages of this subscriber, from 1. GAP: the first that was lost.
     uint64_t number;
+    // RECORD, or DONE of an append: counts the records of the partition, from 0.
+    uint64_t offset;
+    // RECORD: when it was appended, in ms since 1970 by the hub's clock; never less than of the
+    // record before it.
+    uint64_t time_ms;
+    // RECORD, or DONE of an append: the part of the stream that it is in.
+    uint32_t partition;
+    // DONE of telpher_stream_inspect: the figures.
+    const struct telpher_stream_info *stream_info;
+    // DONE of telpher_stream_list: pointers to the figures of each stream. NULL if there are none.
+    const struct telpher_stream_info *const *streams;
+    // How many streams there are.
+    size_t streams_count;
 } telpher_event;
 
 // Takes an outcome, on the thread that drives the handle, with no lock held. The event is valid
@@ -705,6 +773,64 @@ typedef struct telpher_subscribe_options {
     uint32_t buffer;
 } telpher_subscribe_options;
 
+// How a stream is.
+typedef struct telpher_stream_options {
+    // sizeof(telpher_stream_options)
+    size_t size;
+    // Time for the declaration: 0 is the default of 30,000.
+    int64_t timeout_ms;
+    // Parts that keep an order each, 1 to 1,024; 0 is the default of 1.
+    uint32_t partitions;
+    // TELPHER_DURABILITY_DEFAULT, _MEMORY, _OS or _DISK.
+    uint32_t durability;
+    // Age from which records are removed, in ms, at most 1,000,000,000,000; 0: never for their age.
+    uint64_t age_max_ms;
+    // Bytes of one partition beyond which its oldest records are removed; 0 is the default of 64
+    // MiB in memory and 1 GiB on disk. At most 1 GiB in memory, at most 1 TiB on disk.
+    uint64_t bytes_max;
+    // Records of one partition beyond which its oldest are removed; 0: any number. What was
+    // appended together is removed together: up to a batch more may be kept.
+    uint64_t records_max;
+} telpher_stream_options;
+
+// How a record is appended.
+typedef struct telpher_append_options {
+    // sizeof(telpher_append_options)
+    size_t size;
+    // Time until it is confirmed: 0 is the default of 30,000.
+    int64_t timeout_ms;
+    // 1: to `partition`. 0: to the key's, or without a key to any.
+    uint32_t has_partition;
+    // With `has_partition`: which, 0 to 1,023 and below the number that the stream has.
+    uint32_t partition;
+    // 1: only if `expect` is the offset that the partition's next record gets.
+    uint32_t has_expect;
+    // With `has_expect`: that offset.
+    uint64_t expect;
+} telpher_append_options;
+
+// How a stream is read.
+typedef struct telpher_read_options {
+    // sizeof(telpher_read_options)
+    size_t size;
+    // Time until the reader must be live: 0 and TELPHER_FOREVER are without bound.
+    int64_t timeout_ms;
+    // 1: `partition` only. 0: all of them.
+    uint32_t has_partition;
+    // With `has_partition`: which, 0 to 1,023 and below the number that the stream has.
+    uint32_t partition;
+    // Where reading begins: TELPHER_START_BEGINNING, _END, _OFFSET or _TIME.
+    uint32_t start;
+    // 1: goes on with what is appended later. 0: ends where the stream ended when reading began.
+    uint32_t follow;
+    // With TELPHER_START_OFFSET an offset, with TELPHER_START_TIME a time in ms since 1970;
+    // otherwise 0.
+    uint64_t start_at;
+    // Bytes of records that may be on their way to the program, at most 67,108,864; 0 is the
+    // default of 1,048,576.
+    uint32_t buffer;
+} telpher_read_options;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -811,8 +937,8 @@ telpher_status telpher_poll(telpher_hub hub,
                             size_t *count_out,
                             int64_t timeout_ms);
 
-// Blocks for the outcome of a ticket, or the next event of a consumer, service or subscriber, up
-// to `timeout_ms` (0: 30,000). `event->size` is set by the caller. An id of 0 waits for readiness
+// Blocks for the outcome of a ticket, or the next event of a consumer, service, subscriber or
+// reader, up to `timeout_ms` (0: 30,000). `event->size` is set by the caller. An id of 0 waits for readiness
 // after a TELPHER_FULL. The id must have been started with TELPHER_DONE_WAIT.
 //
 // TELPHER_OK says that an event came: how the operation ended is `event->status`. Release the
@@ -842,10 +968,11 @@ telpher_status telpher_events_release(const struct telpher_event *event);
 // - TELPHER_STALE: it has ended.
 telpher_status telpher_cancel(telpher_hub hub, telpher_id id);
 
-// Lets go of an id. A ticket goes on, and its outcome goes nowhere. A consumer, service or
-// subscriber stops: what was still on its way to it goes back, what it was handed is still to be
+// Lets go of an id. A ticket goes on, and its outcome goes nowhere. A consumer, service, subscriber
+// or reader stops: what was still on its way to it goes back, what it was handed is still to be
 // settled or answered, and its id ends with DONE at its destination. Published messages that a
-// subscriber has not taken are dropped. Any thread, also in a callback.
+// subscriber has not taken are dropped, and so are records of a reader, which stay in the stream.
+// Any thread, also in a callback.
 //
 // - TELPHER_STALE: it has ended.
 telpher_status telpher_detach(telpher_hub hub, telpher_id id);
@@ -1252,12 +1379,123 @@ telpher_status telpher_publish(telpher_hub hub,
 // - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong, or nobody would see the messages.
 //
 // It may end with:
-// - TELPHER_FULL: the session has as many consumers, services and subscribers as it may: 4,096.
+// - TELPHER_FULL: the session has as many consumers, services, subscribers and readers as it may:
+//   4,096.
 telpher_status telpher_subscribe(telpher_hub hub,
                                  const char *pattern,
                                  const struct telpher_subscribe_options *options,
                                  const struct telpher_done *done,
                                  telpher_id *id_out);
+
+// Starts to make a stream, or to check that it is as stated. A stream is a log in partitions:
+// records are appended at one end, each reader has a place of its own, and what the stream's
+// limits do not keep is removed at the other end, read or not. Never blocks. `options` NULL: every
+// default. Any thread, also in a callback.
+//
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong. Nothing was sent.
+//
+// The ticket may end with:
+// - TELPHER_MISMATCH: the stream exists with other options; `detail` names the difference.
+// - TELPHER_UNSUPPORTED: the hub has no such durability: a hub without a directory keeps streams in
+//   memory only.
+// - TELPHER_FULL: the hub has 100,000 streams, or 100,000 partitions of streams; none was made.
+// - TELPHER_NO_SPACE: there is no room on disk for a stream; none was made.
+telpher_status telpher_stream_declare(telpher_hub hub,
+                                      const char *stream,
+                                      const struct telpher_stream_options *options,
+                                      const struct telpher_done *done,
+                                      telpher_id *id_out);
+
+// Starts to remove a stream with everything in it. Whoever reads it gets DONE with
+// TELPHER_NOT_FOUND. Never blocks. Any thread, also in a callback.
+//
+// The ticket may end with:
+// - TELPHER_NOT_FOUND: no stream has this name.
+telpher_status telpher_stream_delete(telpher_hub hub,
+                                     const char *stream,
+                                     const struct telpher_done *done,
+                                     telpher_id *id_out);
+
+// Starts to read a stream's figures; DONE carries them as `stream_info`, without a name. Never
+// blocks. Any thread, also in a callback.
+//
+// The ticket may end with:
+// - TELPHER_NOT_FOUND: no stream has this name.
+telpher_status telpher_stream_inspect(telpher_hub hub,
+                                      const char *stream,
+                                      const struct telpher_done *done,
+                                      telpher_id *id_out);
+
+// Starts to list streams with their figures, in the order of their names: those behind `after`, or
+// from the first if that is NULL. DONE carries `streams_count` of them, as many as fit into one
+// answer: at most 256, and none only if there are no more. Never blocks. Any thread, also in a
+// callback.
+//
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: `after` can be no name. Nothing was sent.
+telpher_status telpher_stream_list(telpher_hub hub,
+                                   const char *after,
+                                   const struct telpher_done *done,
+                                   telpher_id *id_out);
+
+// Starts to append a record to a stream. Never blocks. The ticket ends with DONE when the record is
+// as safe as the stream's durability says: `partition`, `offset` and `durability` tell. Records with
+// the same key are in one partition, in the order in which they were started; those with neither key
+// nor a stated partition may be in any. What is started while other records of its partition are on
+// their way goes together with what follows. `options` NULL: every default. Any thread, also in a
+// callback.
+//
+// Of these errors nothing was sent:
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong.
+// - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
+//
+// The ticket may end with:
+// - TELPHER_NOT_FOUND: no stream has this name; nothing was appended.
+// - TELPHER_CONFLICT: another offset is next than `expect`; nothing was appended.
+// - TELPHER_INVALID: the stream has no such partition, or an offset is expected of a stream with
+//   several partitions without saying of which; nothing was appended.
+// - TELPHER_TOO_LARGE: it is larger than a partition of this stream may be; nothing was appended.
+// - TELPHER_MISMATCH: the stream was deleted and made anew with other partitions; nothing was
+//   appended, and the next append will find that out by itself.
+// - TELPHER_FULL: all that the hub keeps in memory is at its limit, or the disk was behind until the
+//   deadline; nothing was appended.
+// - TELPHER_EXPIRED: the time ran out before the hub could do it; nothing was appended.
+// - TELPHER_NO_SPACE: the stream is on a disk that is full; nothing was appended.
+// - TELPHER_UNKNOWN_PRODUCER, TELPHER_HOST_LOST, TELPHER_HOST_UNRESPONSIVE, TELPHER_CLOSED: it may
+//   have been appended, as `maybe_executed` says.
+telpher_status telpher_append(telpher_hub hub,
+                              const char *stream,
+                              const struct telpher_message *message,
+                              const struct telpher_append_options *options,
+                              const struct telpher_done *done,
+                              telpher_id *id_out);
+
+// Starts to read a stream. Never blocks. At the destination come STARTED once, then a RECORD for
+// each record with `partition`, `offset`, `time_ms` and the message: each partition in its order,
+// several of them in turns. Without `follow` the reader ends with DONE and TELPHER_OK behind what
+// was there when it began; with it, what is appended later comes too, until telpher_detach and its
+// DONE. There is nothing to settle, and no reader takes anything from another. `options` NULL: all
+// that is there, from the beginning. Any thread, also in a callback.
+//
+// About `buffer` bytes of records are on their way to the program that it has not taken by
+// telpher_poll, telpher_wait or a callback; a reader that is slower slows nobody, but the stream's
+// limits may take what it has not read. It goes on by itself when the connection breaks or another
+// host takes over; no record comes twice, and none is left out.
+//
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong, or nobody would see the records.
+//
+// It may end with:
+// - TELPHER_NOT_FOUND: no stream has this name, or it was deleted.
+// - TELPHER_INVALID: the stream has no such partition.
+// - TELPHER_OUT_OF_RANGE: the offset where it was to begin is not kept, or the stream's limits have
+//   taken what was to be read next; `detail` tells which offsets the partition has.
+// - TELPHER_CORRUPT: the hub's disk does not give what was appended; `detail` tells which offsets.
+// - TELPHER_FULL: the session has as many consumers, services, subscribers and readers as it may:
+//   4,096.
+telpher_status telpher_read(telpher_hub hub,
+                            const char *stream,
+                            const struct telpher_read_options *options,
+                            const struct telpher_done *done,
+                            telpher_id *id_out);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -47,7 +47,7 @@ pub const TELPHER_WOULD_DEADLOCK: u32 = 8;
 /// May have been executed: never.
 pub const TELPHER_UNSUPPORTED: u32 = 9;
 
-/// No queue has this name.
+/// No queue or stream has this name.
 /// May have been executed: never.
 pub const TELPHER_NOT_FOUND: u32 = 10;
 
@@ -135,6 +135,14 @@ pub const TELPHER_NO_SPACE: u32 = 30;
 /// May have been executed: never.
 pub const TELPHER_CORRUPT: u32 = 31;
 
+/// What was to be read is not kept any more, or not there yet; the text tells the range.
+/// May have been executed: never.
+pub const TELPHER_OUT_OF_RANGE: u32 = 32;
+
+/// The partition's next offset is another than was expected. Nothing was appended.
+/// May have been executed: never.
+pub const TELPHER_CONFLICT: u32 = 33;
+
 /// telpher_done: the outcome is fetched by telpher_wait with the id.
 pub const TELPHER_DONE_WAIT: u32 = 0;
 
@@ -150,7 +158,7 @@ pub const TELPHER_DONE_NONE: u32 = 3;
 /// telpher_event: a ticket has ended, with `status`; nothing more comes for its id.
 pub const TELPHER_EVENT_DONE: u32 = 1;
 
-/// telpher_event: the consumer, service or subscriber is live in the hub.
+/// telpher_event: the consumer, service, subscriber or reader is live in the hub.
 pub const TELPHER_EVENT_STARTED: u32 = 2;
 
 /// telpher_event: a message for a consumer; settle `token`.
@@ -176,6 +184,9 @@ pub const TELPHER_EVENT_PUBLISHED: u32 = 8;
 /// `number` on never come.
 pub const TELPHER_EVENT_GAP: u32 = 9;
 
+/// telpher_event: a record for a reader.
+pub const TELPHER_EVENT_RECORD: u32 = 10;
+
 /// A notice: the connection broke, `detail` says why; the handle tries to reach the hub again.
 pub const TELPHER_NOTICE_DISCONNECTED: u32 = 1;
 
@@ -183,11 +194,12 @@ pub const TELPHER_NOTICE_DISCONNECTED: u32 = 1;
 pub const TELPHER_NOTICE_RESUMED: u32 = 2;
 
 /// A notice: another host has taken over with `epoch`, or the host has forgotten this session. Open
-/// calls ended as TELPHER_HOST_LOST; consumers, services and subscribers register again by
+/// calls ended as TELPHER_HOST_LOST; consumers, services, subscribers and readers register again by
 /// themselves. After a takeover the session mostly goes on: deliveries of queues on disk stay held,
-/// and what was not confirmed of sends, verdicts, declarations and batches is repeated by itself.
-/// If the session is forgotten, that ended as TELPHER_HOST_LOST, too, and deliveries are void.
-/// `memory_lost` tells whether what queues held in memory is gone.
+/// and what was not confirmed of sends, appends, verdicts, declarations and batches is repeated by
+/// itself. If the session is forgotten, that ended as TELPHER_HOST_LOST, too, and deliveries are
+/// void.
+/// `memory_lost` tells whether what queues and streams held in memory is gone.
 pub const TELPHER_NOTICE_HUB_CHANGED: u32 = 3;
 
 /// A background thread turns the handle; callbacks run there.
@@ -239,6 +251,19 @@ pub const TELPHER_REQUEUE: u32 = 3;
 
 /// Not touched: back to its place at once, with no failure.
 pub const TELPHER_RELEASE: u32 = 4;
+
+/// Reading begins at the oldest record that is kept.
+pub const TELPHER_START_BEGINNING: u32 = 0;
+
+/// Reading begins behind the newest record.
+pub const TELPHER_START_END: u32 = 1;
+
+/// Reading begins at the offset `start_at`: that of a record, or the one that the next gets.
+pub const TELPHER_START_OFFSET: u32 = 2;
+
+/// Reading begins at the oldest record that was appended at `start_at` or later, in ms since 1970 by
+/// the hub's clock. Records that were appended together have one time, and are read together.
+pub const TELPHER_START_TIME: u32 = 3;
 
 /// A timeout_ms: without bound.
 pub const TELPHER_FOREVER: i64 = -1;

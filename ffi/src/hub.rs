@@ -74,7 +74,6 @@ unsafe fn open_options(given: &telpher_open_options) -> Result<OpenOptions, Erro
         (TELPHER_HOST_NEVER, HostRole::Never),
         (TELPHER_HOST_ALWAYS, HostRole::Always),
     ];
-    let switches = [(0, false), (1, true)];
     let grace = (given.session_grace_ms != 0).then_some(given.session_grace_ms);
     Ok(OpenOptions {
         drive: one_of("drive", given.drive, &drives)?,
@@ -83,9 +82,9 @@ unsafe fn open_options(given: &telpher_open_options) -> Result<OpenOptions, Erro
         in_flight_max: given.in_flight_max,
         // SAFETY: the caller's contract.
         listen: unsafe { input::texts(given.listen, given.listen_count, "listen") }?,
-        insecure: one_of("insecure", given.insecure, &switches)?,
+        insecure: input::flag("insecure", given.insecure)?,
         session_grace: grace.map(Duration::from_millis),
-        interruptible: one_of("interruptible", given.interruptible, &switches)?,
+        interruptible: input::flag("interruptible", given.interruptible)?,
     })
 }
 

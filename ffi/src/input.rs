@@ -10,8 +10,11 @@ use std::ffi::{CStr, c_char, c_void};
 use std::mem::{MaybeUninit, offset_of};
 use std::{ptr, slice};
 
-use telpher::{Bytes, Error, HeadersBuilder, Kind, Message, Name, Pattern, Trace, limits};
+use telpher::{
+    Bytes, Durability, Error, HeadersBuilder, Kind, Message, Name, Pattern, Trace, limits,
+};
 
+use crate::constants::*;
 use crate::types::*;
 
 /// Largest struct that any version of the interface may have, in bytes: what a wrong size is known
@@ -40,6 +43,7 @@ sized! {
     telpher_failure telpher_declare_options telpher_send_options telpher_receive_options
     telpher_consume_options telpher_settle_options telpher_batch_options
     telpher_publish_options telpher_subscribe_options
+    telpher_stream_options telpher_append_options telpher_read_options
 }
 
 /// The error of a wrong argument.
@@ -128,7 +132,7 @@ thread_local! {
     static LAST_NAME: RefCell<Option<Name>> = const { RefCell::new(None) };
 }
 
-/// The name of a service, queue or topic.
+/// The name of a service, queue, topic or stream.
 pub unsafe fn name(pointer: *const c_char, what: &str) -> Result<Name, Error> {
     // SAFETY: the caller's contract.
     let text = unsafe { text(pointer, what) }?;
@@ -164,6 +168,22 @@ pub fn one_of<T: Copy>(what: &str, value: u32, all: &[(u32, T)]) -> Result<T, Er
         let numbers: Vec<String> = all.iter().map(|(number, _)| number.to_string()).collect();
         invalid(format!("{what} is {value}; allowed are {}", numbers.join(", ")))
     })
+}
+
+/// A switch, 0 or 1.
+pub fn flag(what: &str, value: u32) -> Result<bool, Error> {
+    one_of(what, value, &[(0, false), (1, true)])
+}
+
+/// How safe a confirmed message shall be; `None` is the hub's default.
+pub fn durability_of(value: u32) -> Result<Option<Durability>, Error> {
+    let durabilities = [
+        (TELPHER_DURABILITY_DEFAULT, None),
+        (TELPHER_DURABILITY_MEMORY, Some(Durability::Memory)),
+        (TELPHER_DURABILITY_OS, Some(Durability::Os)),
+        (TELPHER_DURABILITY_DISK, Some(Durability::Disk)),
+    ];
+    one_of("durability", value, &durabilities)
 }
 
 /// A message to be sent.

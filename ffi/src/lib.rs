@@ -29,9 +29,12 @@ mod batch;
 
 mod topic;
 
+mod stream;
+
 mod hand_over;
 mod handle;
 mod input;
 mod output;
+mod output_streams;
 mod start;
 mod table;

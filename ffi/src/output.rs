@@ -11,6 +11,7 @@ use telpher::{
 use telpher::{QueueInfo, Receipt, What};
 
 use crate::constants::*;
+use crate::output_streams::Streams;
 use crate::status;
 use crate::types::*;
 
@@ -26,9 +27,11 @@ pub struct Extra {
     hubs: Vec<Box<telpher_hub_info>>,
     /// Those of a batch each; a list stays where it is while the vector grows.
     receipts: Vec<Vec<telpher_receipt>>,
+    pub streams: Streams,
 }
 
-// SAFETY: the pointers in `queues` and `topic` lead to `texts` beside them, which move with them.
+// SAFETY: the pointers in `queues`, `streams` and `topic` lead to what is beside them, which moves
+// with them.
 unsafe impl Send for Extra {}
 
 impl Extra {
@@ -39,6 +42,7 @@ impl Extra {
         self.queues.clear();
         self.hubs.clear();
         self.receipts.clear();
+        self.streams.clear();
     }
 
     /// The text of a topic; of several events with the very same one there is one.
@@ -52,7 +56,7 @@ impl Extra {
         text
     }
 
-    fn text(&mut self, text: &str) -> *const std::ffi::c_char {
+    pub fn text(&mut self, text: &str) -> *const std::ffi::c_char {
         self.texts.push(status::text(text));
         self.texts.last().map_or(ptr::null(), |text| text.as_ptr())
     }
@@ -67,6 +71,7 @@ pub fn message_of(event: &mut Event) -> Option<&mut Message> {
         }
         What::Request(request) => Some(&mut request.message),
         What::Published(published) => Some(&mut published.message),
+        What::Record(record) => Some(&mut record.message),
         _ => None,
     }
 }
@@ -86,7 +91,8 @@ pub fn fill(event: &Event, extra: &mut Extra) -> telpher_event {
             fill_error(&mut seen, error, extra);
             TELPHER_EVENT_DONE
         }
-        What::Started => TELPHER_EVENT_STARTED,
+        // Only a member of a group skips something, and this interface makes none.
+        What::Started | What::Skipped { .. } => TELPHER_EVENT_STARTED,
         What::Delivery(delivery) => {
             fill_delivery(&mut seen, delivery);
             TELPHER_EVENT_DELIVERY
@@ -115,6 +121,12 @@ pub fn fill(event: &Event, extra: &mut Extra) -> telpher_event {
             seen.number = *first;
             seen.count = last - first + 1;
             TELPHER_EVENT_GAP
+        }
+        What::Record(record) => {
+            (seen.partition, seen.offset) = (record.partition, record.offset);
+            seen.time_ms = record.time_ms;
+            fill_message(&mut seen, &record.message);
+            TELPHER_EVENT_RECORD
         }
     };
     seen
@@ -145,8 +157,16 @@ fn fill_outcome(seen: &mut telpher_event, outcome: &Outcome, extra: &mut Extra) 
             (seen.receipts, seen.receipts_count) = (receipts.as_ptr(), receipts.len());
             extra.receipts.push(receipts);
         }
+        Outcome::Appended(appended) => {
+            (seen.partition, seen.offset) = (appended.partition, appended.offset);
+            seen.durability = durability(appended.durability);
+        }
+        Outcome::Stream(info) => seen.stream_info = extra.stream(None, info),
+        Outcome::Streams(streams) => {
+            (seen.streams, seen.streams_count) = (extra.stream_list(streams), streams.len());
+        }
         // No function of this interface asks for these.
-        Outcome::Peeked(_) | Outcome::Queues(_) => {}
+        Outcome::Peeked(_) | Outcome::Queues(_) | Outcome::Groups(_) => {}
     }
 }
 
@@ -202,7 +222,7 @@ fn pointer(bytes: &[u8]) -> *const c_void {
     if bytes.is_empty() { ptr::null() } else { bytes.as_ptr().cast() }
 }
 
-fn durability(durability: Durability) -> u32 {
+pub fn durability(durability: Durability) -> u32 {
     match durability {
         Durability::Memory => TELPHER_DURABILITY_MEMORY,
         Durability::Os => TELPHER_DURABILITY_OS,

@@ -4,7 +4,7 @@
 
 use std::ffi::c_char;
 
-use telpher::{Command, Durability, Error, Name, Overflow, QueueOptions, Verdict, limits};
+use telpher::{Command, Error, Name, Overflow, QueueOptions, Verdict, limits};
 
 use crate::constants::*;
 use crate::input::{self, one_of};
@@ -53,12 +53,6 @@ pub unsafe extern "C" fn telpher_declare(
 }
 
 unsafe fn queue_options(given: &telpher_declare_options) -> Result<QueueOptions, Error> {
-    let durabilities = [
-        (TELPHER_DURABILITY_DEFAULT, None),
-        (TELPHER_DURABILITY_MEMORY, Some(Durability::Memory)),
-        (TELPHER_DURABILITY_OS, Some(Durability::Os)),
-        (TELPHER_DURABILITY_DISK, Some(Durability::Disk)),
-    ];
     let overflows =
         [(TELPHER_OVERFLOW_WAIT, Overflow::Wait), (TELPHER_OVERFLOW_REJECT, Overflow::Reject)];
     let dead_letter = match given.dead_letter.is_null() {
@@ -67,7 +61,7 @@ unsafe fn queue_options(given: &telpher_declare_options) -> Result<QueueOptions,
         false => Some(unsafe { input::name(given.dead_letter, "dead_letter") }?),
     };
     Ok(QueueOptions {
-        durability: one_of("durability", given.durability, &durabilities)?,
+        durability: input::durability_of(given.durability)?,
         length_max: given.length_max,
         bytes_max: given.bytes_max,
         overflow: one_of("overflow", given.overflow, &overflows)?,

@@ -138,7 +138,8 @@ pub unsafe extern "C" fn telpher_publish(
 /// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong, or nobody would see the messages.
 ///
 /// It may end with:
-/// - TELPHER_FULL: the session has as many consumers, services and subscribers as it may: 4,096.
+/// - TELPHER_FULL: the session has as many consumers, services, subscribers and readers as it may:
+///   4,096.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn telpher_subscribe(
     hub: telpher_hub,

@@ -14,7 +14,8 @@ pub type telpher_status = u32;
 /// takes one may be called from any thread, and refuses a closed or foreign one.
 pub type telpher_hub = u64;
 
-/// Names a ticket, a consumer, a service or a subscriber of one handle; never 0, never used again.
+/// Names a ticket, a consumer, a service, a subscriber or a reader of one handle; never 0, never
+/// used again.
 pub type telpher_id = u64;
 
 /// Names a message that telpher_message_retain keeps; never 0.
@@ -296,6 +297,70 @@ pub struct telpher_subscribe_options {
     pub buffer: u32,
 }
 
+/// How a stream is.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_stream_options {
+    /// sizeof(telpher_stream_options)
+    pub size: usize,
+    /// Time for the declaration: 0 is the default of 30,000.
+    pub timeout_ms: i64,
+    /// Parts that keep an order each, 1 to 1,024; 0 is the default of 1.
+    pub partitions: u32,
+    /// TELPHER_DURABILITY_DEFAULT, _MEMORY, _OS or _DISK.
+    pub durability: u32,
+    /// Age from which records are removed, in ms, at most 1,000,000,000,000; 0: never for their age.
+    pub age_max_ms: u64,
+    /// Bytes of one partition beyond which its oldest records are removed; 0 is the default of 64
+    /// MiB in memory and 1 GiB on disk. At most 1 GiB in memory, at most 1 TiB on disk.
+    pub bytes_max: u64,
+    /// Records of one partition beyond which its oldest are removed; 0: any number. What was
+    /// appended together is removed together: up to a batch more may be kept.
+    pub records_max: u64,
+}
+
+/// How a record is appended.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_append_options {
+    /// sizeof(telpher_append_options)
+    pub size: usize,
+    /// Time until it is confirmed: 0 is the default of 30,000.
+    pub timeout_ms: i64,
+    /// 1: to `partition`. 0: to the key's, or without a key to any.
+    pub has_partition: u32,
+    /// With `has_partition`: which, 0 to 1,023 and below the number that the stream has.
+    pub partition: u32,
+    /// 1: only if `expect` is the offset that the partition's next record gets.
+    pub has_expect: u32,
+    /// With `has_expect`: that offset.
+    pub expect: u64,
+}
+
+/// How a stream is read.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_read_options {
+    /// sizeof(telpher_read_options)
+    pub size: usize,
+    /// Time until the reader must be live: 0 and TELPHER_FOREVER are without bound.
+    pub timeout_ms: i64,
+    /// 1: `partition` only. 0: all of them.
+    pub has_partition: u32,
+    /// With `has_partition`: which, 0 to 1,023 and below the number that the stream has.
+    pub partition: u32,
+    /// Where reading begins: TELPHER_START_BEGINNING, _END, _OFFSET or _TIME.
+    pub start: u32,
+    /// 1: goes on with what is appended later. 0: ends where the stream ended when reading began.
+    pub follow: u32,
+    /// With TELPHER_START_OFFSET an offset, with TELPHER_START_TIME a time in ms since 1970;
+    /// otherwise 0.
+    pub start_at: u64,
+    /// Bytes of records that may be on their way to the program, at most 67,108,864; 0 is the
+    /// default of 1,048,576.
+    pub buffer: u32,
+}
+
 /// A message's headers; see telpher_header_get.
 pub struct telpher_headers {
     _private: [u8; 0],
@@ -368,6 +433,39 @@ pub struct telpher_queue_info {
     pub bindings: *const c_char,
 }
 
+/// A partition's figures. Programs walk over arrays of it, so it stays as it is.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_partition_info {
+    /// The offset of the oldest record that is kept; that of the next one if none is.
+    pub first: u64,
+    /// The offset that the next record gets.
+    pub next: u64,
+    /// Bytes of what is kept.
+    pub bytes: u64,
+}
+
+/// A stream's figures, and how it is: each default in its place. Its pointers are valid as long as
+/// this struct.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_stream_info {
+    /// What it is called, in a list; NULL in the DONE of telpher_stream_inspect.
+    pub name: *const c_char,
+    /// The figures of each partition, from number 0.
+    pub partitions: *const telpher_partition_info,
+    /// How many partitions there are.
+    pub partitions_count: usize,
+    /// Age from which records are removed, in ms; 0: never for their age.
+    pub age_max_ms: u64,
+    /// Bytes of one partition beyond which its oldest records are removed.
+    pub bytes_max: u64,
+    /// Records of one partition beyond which its oldest are removed; 0: any number.
+    pub records_max: u64,
+    /// TELPHER_DURABILITY_MEMORY, _OS or _DISK.
+    pub durability: u32,
+}
+
 /// What a confirmed send of a batch has reached. Programs walk over arrays of it, so it stays as it
 /// is.
 #[repr(C)]
@@ -391,12 +489,12 @@ pub struct telpher_event {
     /// Bytes of this struct. The program sets it before telpher_wait; telpher_poll goes by
     /// `stride`.
     pub size: usize,
-    /// TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE, _READY, _PUBLISHED
-    /// or _GAP.
+    /// TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE, _READY, _PUBLISHED,
+    /// _GAP or _RECORD.
     pub kind: u32,
     /// DONE: how the ticket ended.
     pub status: telpher_status,
-    /// Which ticket, consumer, service or subscriber; 0 for the handle itself.
+    /// Which ticket, consumer, service, subscriber or reader; 0 for the handle itself.
     pub id: telpher_id,
     /// What telpher_done carried; 0 with TELPHER_DONE_WAIT.
     pub user: u64,
@@ -408,7 +506,7 @@ pub struct telpher_event {
     pub code: i32,
     /// A delivery's or request's token, to be settled or answered; also in the DONE of a receive.
     pub token: u64,
-    /// The body of a reply, delivery, request or published message. NULL if it is empty.
+    /// The body of a reply, delivery, request, published message or record. NULL if it is empty.
     pub body: *const c_void,
     /// Bytes of `body`.
     pub body_size: usize,
@@ -436,7 +534,7 @@ pub struct telpher_event {
     pub notice: u32,
     /// Attempts of the message that failed before.
     pub failures: u32,
-    /// DONE of a send: how safe the message is, TELPHER_DURABILITY_MEMORY, _OS or _DISK.
+    /// DONE of a send or append: how safe the message is, TELPHER_DURABILITY_MEMORY, _OS or _DISK.
     pub durability: u32,
     /// The message's priority, 0 to 255.
     pub priority: u32,
@@ -444,7 +542,7 @@ pub struct telpher_event {
     pub redelivered: bool,
     /// A failed DONE: true if the operation may have taken effect.
     pub maybe_executed: bool,
-    /// HUB_CHANGED: true if what queues held in memory is gone.
+    /// HUB_CHANGED: true if what queues and streams held in memory is gone.
     pub memory_lost: bool,
     /// Where the message was sent from; all zero: not stated.
     pub trace: telpher_trace,
@@ -456,6 +554,19 @@ pub struct telpher_event {
     pub topic: *const c_char,
     /// PUBLISHED: counts the messages of this subscriber, from 1. GAP: the first that was lost.
     pub number: u64,
+    /// RECORD, or DONE of an append: counts the records of the partition, from 0.
+    pub offset: u64,
+    /// RECORD: when it was appended, in ms since 1970 by the hub's clock; never less than of the
+    /// record before it.
+    pub time_ms: u64,
+    /// RECORD, or DONE of an append: the part of the stream that it is in.
+    pub partition: u32,
+    /// DONE of telpher_stream_inspect: the figures.
+    pub stream_info: *const telpher_stream_info,
+    /// DONE of telpher_stream_list: pointers to the figures of each stream. NULL if there are none.
+    pub streams: *const *const telpher_stream_info,
+    /// How many streams there are.
+    pub streams_count: usize,
 }
 
 /// Counters of one handle, since it was opened.

@@ -53,6 +53,44 @@ telpher_event call(const char *name) {
     return event;
 }
 
+telpher_event outcome(telpher_id id) {
+    telpher_event event = TELPHER_SIZED(telpher_event);
+    check(telpher_wait(hub, id, 0, &event) == TELPHER_OK && event.id == id, "outcome");
+    return event;
+}
+
+void streams() {
+    telpher_id id = 0;
+    telpher_stream_options made = TELPHER_SIZED(telpher_stream_options);
+    made.partitions = 2;
+    check(telpher_stream_declare(hub, "log", &made, nullptr, &id) == TELPHER_OK, "declare");
+    telpher_event event = outcome(id);
+    check(event.status == TELPHER_OK, "a stream is declared");
+    telpher_events_release(&event);
+
+    telpher_append_options to = TELPHER_SIZED(telpher_append_options);
+    to.has_partition = to.has_expect = 1;
+    to.partition = 1;
+    telpher_message message = TELPHER_BODY("entry", 5);
+    check(telpher_append(hub, "log", &message, &to, nullptr, &id) == TELPHER_OK, "append");
+    event = outcome(id);
+    check(event.status == TELPHER_OK && event.partition == 1 && event.offset == 0, "appended");
+    telpher_events_release(&event);
+
+    telpher_read_options from = TELPHER_SIZED(telpher_read_options);
+    from.start = TELPHER_START_BEGINNING;
+    check(telpher_read(hub, "log", &from, nullptr, &id) == TELPHER_OK, "read");
+    const uint32_t kinds[] = {TELPHER_EVENT_STARTED, TELPHER_EVENT_RECORD, TELPHER_EVENT_DONE};
+    for (uint32_t kind : kinds) {
+        event = outcome(id);
+        check(event.kind == kind && event.status == TELPHER_OK, "one event after the other");
+        check(kind != TELPHER_EVENT_RECORD ||
+                  std::string(static_cast<const char *>(event.body), event.body_size) == "entry",
+              "the record is what was appended");
+        telpher_events_release(&event);
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -76,6 +114,8 @@ int main() {
     check(event.status == TELPHER_REMOTE && event.code == 7, "what is thrown is REMOTE");
     check(std::strcmp(event.detail, "nothing to greet") == 0, "with its words");
     telpher_events_release(&event);
+
+    streams();
 
     check(telpher_close(hub, 0) == TELPHER_OK, "close");
     std::printf("%d passed, %d failed\n", passed, failed);

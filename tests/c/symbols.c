@@ -38,6 +38,8 @@ static const struct {
     {TELPHER_INTERNAL, "INTERNAL"},
     {TELPHER_NO_SPACE, "NO_SPACE"},
     {TELPHER_CORRUPT, "CORRUPT"},
+    {TELPHER_OUT_OF_RANGE, "OUT_OF_RANGE"},
+    {TELPHER_CONFLICT, "CONFLICT"},
 };
 
 TEST(every_status_has_its_name_and_its_number) {
@@ -66,7 +68,8 @@ TEST(the_numbers_of_each_constant_follow_one_another) {
     CHECK_ROW(TELPHER_DONE_WAIT, TELPHER_DONE_EVENT, TELPHER_DONE_CALLBACK, TELPHER_DONE_NONE);
     CHECK_ROW(TELPHER_EVENT_DONE, TELPHER_EVENT_STARTED, TELPHER_EVENT_DELIVERY,
               TELPHER_EVENT_REQUEST, TELPHER_EVENT_WITHDRAWN, TELPHER_EVENT_NOTICE,
-              TELPHER_EVENT_READY, TELPHER_EVENT_PUBLISHED, TELPHER_EVENT_GAP);
+              TELPHER_EVENT_READY, TELPHER_EVENT_PUBLISHED, TELPHER_EVENT_GAP,
+              TELPHER_EVENT_RECORD);
     CHECK_ROW(TELPHER_NOTICE_DISCONNECTED, TELPHER_NOTICE_RESUMED, TELPHER_NOTICE_HUB_CHANGED);
     CHECK_ROW(TELPHER_DRIVE_LIBRARY, TELPHER_DRIVE_CALLER, TELPHER_DRIVE_INLINE);
     CHECK_ROW(TELPHER_HOST_AUTO, TELPHER_HOST_NEVER, TELPHER_HOST_ALWAYS);
@@ -74,6 +77,7 @@ TEST(the_numbers_of_each_constant_follow_one_another) {
               TELPHER_DURABILITY_DISK);
     CHECK_ROW(TELPHER_OVERFLOW_WAIT, TELPHER_OVERFLOW_REJECT);
     CHECK_ROW(TELPHER_ACKNOWLEDGE, TELPHER_REJECT, TELPHER_REQUEUE, TELPHER_RELEASE);
+    CHECK_ROW(TELPHER_START_BEGINNING, TELPHER_START_END, TELPHER_START_OFFSET, TELPHER_START_TIME);
     CHECK_EQUAL(TELPHER_FOREVER, -1);
     CHECK_EQUAL(TELPHER_LINE_NONE, UINT32_MAX);
 }
@@ -95,6 +99,9 @@ TEST(a_sized_struct_states_its_size) {
     CHECK_SIZED(telpher_batch_options);
     CHECK_SIZED(telpher_publish_options);
     CHECK_SIZED(telpher_subscribe_options);
+    CHECK_SIZED(telpher_stream_options);
+    CHECK_SIZED(telpher_append_options);
+    CHECK_SIZED(telpher_read_options);
     CHECK_SIZED(telpher_event);
     CHECK_SIZED(telpher_counters);
     CHECK_EQUAL(TELPHER_BODY("abc", 3).size, sizeof(telpher_message));
@@ -107,11 +114,16 @@ TEST(an_events_pointers_are_all_null_before_anything_came) {
     const telpher_queue_info *queue = event.queue_info;
     const telpher_hub_info *hub = event.hub_info;
     const telpher_receipt *receipts = event.receipts;
+    const telpher_stream_info *stream = event.stream_info;
+    const telpher_stream_info *const *streams = event.streams;
+    const telpher_partition_info partition = {0, 0, 0};
     telpher_trace trace = event.trace;
     telpher_done_fn done = NULL;
     telpher_release_fn release = NULL;
     CHECK(headers == NULL && queue == NULL && hub == NULL && done == NULL && release == NULL);
     CHECK(receipts == NULL && event.receipts_count == 0);
+    CHECK(stream == NULL && streams == NULL && event.streams_count == 0);
+    CHECK_EQUAL(partition.bytes, 0);
     CHECK_EQUAL(trace.flags, 0);
     CHECK_OK(telpher_events_release(&event));
 }
@@ -151,6 +163,12 @@ static void refuses(telpher_hub hub) {
     CHECK_REFUSED(telpher_subscribe(hub, "a", NULL, NULL, &id));
     CHECK_REFUSED(telpher_bind(hub, "a.*", "b", NULL, &id));
     CHECK_REFUSED(telpher_unbind(hub, "a.*", "b", NULL, &id));
+    CHECK_REFUSED(telpher_stream_declare(hub, "a", NULL, NULL, &id));
+    CHECK_REFUSED(telpher_stream_delete(hub, "a", NULL, &id));
+    CHECK_REFUSED(telpher_stream_inspect(hub, "a", NULL, &id));
+    CHECK_REFUSED(telpher_stream_list(hub, NULL, NULL, &id));
+    CHECK_REFUSED(telpher_append(hub, "a", &message, NULL, NULL, &id));
+    CHECK_REFUSED(telpher_read(hub, "a", NULL, NULL, &id));
     CHECK_REFUSED(telpher_settle(hub, 1, TELPHER_ACKNOWLEDGE, NULL, NULL, NULL));
     CHECK_REFUSED(telpher_extend(hub, 1, 0, NULL, NULL));
     CHECK_OK(telpher_batch_new(&batch));

@@ -27,7 +27,7 @@ impl Core {
         self.hub.cancel(id).map_err(|error| raise(py, &error))
     }
 
-    /// Lets go of a ticket; stops a consumer, service or subscriber.
+    /// Lets go of a ticket; stops a consumer, service, subscriber or reader.
     fn detach(&self, py: Python<'_>, id: Id) -> PyResult<()> {
         self.hub.detach(id).map_err(|error| raise(py, &error))
     }

@@ -7,13 +7,12 @@
 //! Floor: `telpher`.
 
 use pyo3::prelude::*;
-use pyo3::types::PyList;
 use telpher::{Done, Event, Hub, Id, OpenOptions, Timeout, What};
 
 use crate::command::PyCommand;
 use crate::convert::timeout_in;
 use crate::error::{log_unseen, raise};
-use crate::event::{event_out, outcome_out};
+use crate::event::outcome_out;
 use crate::open::Opening;
 use crate::registration::Registration;
 use crate::until::Until;
@@ -64,7 +63,7 @@ impl Core {
         outcome_out(py, self.outcome(py, id)?, self.zero_copy)
     }
 
-    /// Starts a consumer, service or subscriber and blocks until it is live.
+    /// Starts a consumer, service, subscriber or reader and blocks until it is live.
     fn register(
         &self,
         py: Python<'_>,
@@ -75,6 +74,18 @@ impl Core {
         let id = self.submit(py, command, until, true, || Done::Wait)?;
         let registration = Registration { hub: self.hub.clone(), id };
         self.live(py, id).map(|()| registration)
+    }
+
+    /// Starts a reader whose events are asked for with next, the first of them that it is live.
+    fn begin(
+        &self,
+        py: Python<'_>,
+        command: &PyCommand,
+        timeout: Option<f64>,
+    ) -> PyResult<Registration> {
+        let until = Until::new(timeout_in(py, timeout)?);
+        let id = self.submit(py, command, until, false, || Done::Wait)?;
+        Ok(Registration { hub: self.hub.clone(), id })
     }
 
     /// Starts an operation whose events come from poll, with the number `user`.
@@ -95,53 +106,6 @@ impl Core {
         let log = || Done::Callback(Box::new(log_failure));
         self.submit(py, command, Until::new(Timeout::Default), may_wait, log).map(drop)
     }
-
-    /// Blocks for the next events of a consumer, service or subscriber: one, and what else is there
-    /// already. They are added to `events`, which lasts also when Ctrl-C comes as this returns.
-    fn next(
-        &self,
-        py: Python<'_>,
-        id: Id,
-        events: &Bound<'_, PyAny>,
-        capacity: usize,
-        timeout: Option<f64>,
-    ) -> PyResult<()> {
-        let until = Until::new(timeout_in(py, timeout)?);
-        let taken = self.patiently(py, until, |hub, left| {
-            let mut taken = vec![hub.wait(id, left)?];
-            while taken.len() < capacity && !matches!(taken.last().map(is_end), Some(true)) {
-                match hub.wait(id, Timeout::After(std::time::Duration::ZERO)) {
-                    Ok(event) => taken.push(event),
-                    Err(_) => break,
-                }
-            }
-            Ok(taken)
-        })?;
-        for event in taken {
-            events.call_method1("append", (event_out(py, event, self.zero_copy)?,))?;
-        }
-        Ok(())
-    }
-
-    /// Takes what has ended or arrived; blocks for the first.
-    fn poll<'py>(
-        &self,
-        py: Python<'py>,
-        capacity: usize,
-        timeout: f64,
-    ) -> PyResult<Bound<'py, PyList>> {
-        let until = Until::new(timeout_in(py, Some(timeout))?);
-        let events = self.patiently(py, until, |hub, left| {
-            let mut events = Vec::new();
-            hub.poll(&mut events, capacity, left)?;
-            Ok(events)
-        })?;
-        self.list(py, events)
-    }
-}
-
-fn is_end(event: &Event) -> bool {
-    matches!(event.what, What::Done(_))
 }
 
 fn log_failure(event: Event) {

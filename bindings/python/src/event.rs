@@ -4,10 +4,11 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
-use telpher::{Delivery, Event, Message, Outcome, Published, Request, What};
+use telpher::{Delivery, Event, Message, Outcome, Published, Request, StreamRecord, What};
 
 use crate::convert::body_out;
 use crate::error::instance;
+use crate::stream_info::{Appended, StreamInfo};
 use crate::types::{HubInfo, Notice, Receipt, durability};
 
 /// What an event is; the same numbers stand in `telpher/_events.py`.
@@ -23,6 +24,7 @@ enum Tag {
     Ready,
     Published,
     Gap,
+    Record,
 }
 
 /// The event as `(user, tag, value)`.
@@ -30,6 +32,8 @@ pub fn event_out(py: Python<'_>, event: Event, zero_copy: bool) -> PyResult<Boun
     let (tag, value) = match event.what {
         What::Done(Ok(outcome)) => (Tag::Done, outcome_out(py, outcome, zero_copy)?),
         What::Done(Err(error)) => (Tag::Failed, instance(py, &error)?),
+        // Only a member of a group skips something, and this package makes none.
+        What::Skipped { .. } => (Tag::Started, py.None().into_bound(py)),
         What::Started => (Tag::Started, py.None().into_bound(py)),
         What::Delivery(delivery) => (Tag::Delivery, delivery_out(py, delivery, zero_copy)?),
         What::Request(request) => (Tag::Request, request_out(py, request, zero_copy)?),
@@ -37,6 +41,7 @@ pub fn event_out(py: Python<'_>, event: Event, zero_copy: bool) -> PyResult<Boun
         What::Notice(notice) => (Tag::Notice, notice_out(py, notice)?),
         What::Ready => (Tag::Ready, py.None().into_bound(py)),
         What::Published(published) => (Tag::Published, published_out(py, published, zero_copy)?),
+        What::Record(record) => (Tag::Record, record_out(py, record, zero_copy)?),
         What::Gap { first, last } => (Tag::Gap, (first, last).into_pyobject(py)?.into_any()),
     };
     (event.user, tag as u8, value).into_pyobject(py)
@@ -66,8 +71,11 @@ pub fn outcome_out(
             let receipts = receipts.into_iter().map(|receipt| receipt_out(py, receipt));
             PyList::new(py, receipts.collect::<PyResult<Vec<_>>>()?)?.into_any()
         }
+        Outcome::Appended(appended) => Bound::new(py, Appended::from(appended))?.into_any(),
+        Outcome::Stream(info) => Bound::new(py, StreamInfo::from(*info))?.into_any(),
         // No command that Python can make ends so.
         Outcome::Peeked(_) | Outcome::Queues(_) => py.None().into_bound(py),
+        Outcome::Streams(_) | Outcome::Groups(_) => py.None().into_bound(py),
     })
 }
 
@@ -108,6 +116,14 @@ fn published_out(
     let priority = message.priority();
     let (body, key, headers) = message_out(py, message, zero_copy)?;
     Ok((topic.as_str(), number, body, key, headers, priority).into_pyobject(py)?.into_any())
+}
+
+/// `(partition, offset, time, body, key, headers)`; the time is in seconds of `time.time()`
+fn record_out(py: Python<'_>, record: StreamRecord, zero_copy: bool) -> PyResult<Bound<'_, PyAny>> {
+    let StreamRecord { partition, offset, time_ms, message } = record;
+    let (body, key, headers) = message_out(py, message, zero_copy)?;
+    let time = time_ms as f64 / 1000.0;
+    Ok((partition, offset, time, body, key, headers).into_pyobject(py)?.into_any())
 }
 
 /// `(token, deadline, body, key, headers)`; the deadline is in seconds of `time.monotonic()`

@@ -18,6 +18,10 @@ mod queue_command;
 mod queue_info;
 mod queue_options;
 mod registration;
+mod stream_command;
+mod stream_info;
+mod stream_options;
+mod taking;
 mod topic_command;
 mod types;
 mod until;
@@ -39,6 +43,8 @@ mod _telpher {
     #[pymodule_export]
     use crate::registration::Registration;
     #[pymodule_export]
+    use crate::stream_info::{Appended, PartitionInfo, StreamInfo};
+    #[pymodule_export]
     use crate::types::{HubInfo, Notice, Receipt, Stats};
 
     /// The seconds, or Invalid if they are not a time limit.
@@ -55,6 +61,7 @@ mod _telpher {
         module.add("TIMEOUT_DEFAULT", timeout)?;
         module.add("REASON_SIZE_MAX", telpher::limits::REASON_SIZE_MAX)?;
         module.add("SUBSCRIPTION_BYTES_MAX", telpher::limits::SUBSCRIPTION_BYTES_MAX)?;
+        module.add("READ_BUFFER_DEFAULT", telpher::limits::READ_BUFFER_DEFAULT)?;
         module.add("KINDS", crate::error::table())
     }
 }

@@ -3,9 +3,10 @@
 //! Floor: `telpher`.
 
 use pyo3::prelude::*;
-use telpher::{Durability, Overflow, QueueOptions, limits};
+use telpher::{Overflow, QueueOptions, limits};
 
 use crate::convert::{choice, name_in, span_ms_in, whole};
+use crate::types::DURABILITIES;
 
 /// The options as Python gives them: a dictionary.
 #[derive(FromPyObject)]
@@ -26,8 +27,6 @@ pub struct Declaring {
 impl Declaring {
     /// The options as the core takes them.
     pub fn checked(self, py: Python<'_>) -> PyResult<QueueOptions> {
-        let levels =
-            [("memory", Durability::Memory), ("os", Durability::Os), ("disk", Durability::Disk)];
         let overflows = [("wait", Overflow::Wait), ("reject", Overflow::Reject)];
         let durability = self.durability.as_deref();
         let dead_letter = self.dead_letter.as_deref();
@@ -35,7 +34,7 @@ impl Declaring {
         let pause = |what, seconds| span_ms_in(py, what, seconds, limits::DELAY_MAX_MS);
         Ok(QueueOptions {
             durability: durability
-                .map(|text| choice(py, "durability", text, &levels))
+                .map(|text| choice(py, "durability", text, &DURABILITIES))
                 .transpose()?,
             length_max: whole(py, "length_max", self.length_max, (0, u64::MAX))?,
             bytes_max: whole(py, "bytes_max", self.bytes_max, (0, limits::DISK_BYTES_MAX))?,

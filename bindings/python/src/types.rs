@@ -95,6 +95,10 @@ impl From<telpher::Stats> for Stats {
     }
 }
 
+/// Each durability by its name.
+pub const DURABILITIES: [(&str, Durability); 3] =
+    [("memory", Durability::Memory), ("os", Durability::Os), ("disk", Durability::Disk)];
+
 /// The name of a durability.
 pub fn durability(durability: Durability) -> &'static str {
     match durability {

@@ -102,7 +102,7 @@ impl Core {
         }
     }
 
-    /// Waits until a consumer, service or subscriber is live.
+    /// Waits until a consumer, service, subscriber or reader is live.
     pub fn live(&self, py: Python<'_>, id: Id) -> PyResult<()> {
         let never = Until::new(Timeout::Never);
         let first = self.patiently(py, never, |hub, left| hub.wait(id, left));

@@ -1,13 +1,16 @@
 """What the tests share."""
 
 import asyncio
+import contextlib
 import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +44,25 @@ def queue(hub: telpher.Hub) -> telpher.Queue:
     queue = hub.queue("work")
     queue.declare()
     return queue
+
+
+@pytest.fixture
+def log(hub: telpher.Hub) -> telpher.Stream:
+    """An empty stream with one partition."""
+    stream = hub.stream("log")
+    stream.declare()
+    return stream
+
+
+def append_numbers(stream: telpher.Stream, numbers: range) -> list[telpher.Appended]:
+    """Appends each number, all on their way at once."""
+    started = [stream.start.append(b"%d" % number) for number in numbers]
+    return [operation.result(20) for operation in started]
+
+
+def bodies(reader: telpher.Reader) -> list[bytes]:
+    """Everything up to the reader's end."""
+    return [record.body for record in reader]
 
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -133,3 +155,60 @@ def host(script: Callable[[str], Script], directory: str) -> Script:
     """)
     assert host.reads() == "hosting"
     return host
+
+
+class Line:
+    """A connection to a Unix socket that can be cut, and mended."""
+
+    def __init__(self, own: str, other: str) -> None:
+        self._other = other
+        self._ends: list[socket.socket] = []
+        self._is_whole = threading.Event()
+        self._is_whole.set()
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(own)
+        self._listener.listen()
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def cut(self) -> None:
+        """End the connection, and let none through."""
+        self._is_whole.clear()
+        for end in self._ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def mend(self) -> None:
+        """Let the next connection through."""
+        self._is_whole.set()
+
+    def __enter__(self) -> "Line":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self.cut()
+        self.mend()
+        for thread in self._threads:
+            thread.join(20)
+        for end in (self._listener, *self._ends):
+            end.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):  # The listener was shut down.
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.socket(socket.AF_UNIX)
+                self._ends += [near, far]
+                self._is_whole.wait()
+                far.connect(self._other)
+                for pair in ((near, far), (far, near)):
+                    self._threads.append(threading.Thread(target=self._carry, args=pair))
+                    self._threads[-1].start()
+
+    @staticmethod
+    def _carry(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_RDWR)

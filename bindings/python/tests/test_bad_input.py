@@ -58,6 +58,11 @@ def test_a_wrong_name_is_refused(
         lambda: queue.purge(),
         lambda: queue.delete(),
         lambda: alive.topic(name).publish(b""),
+        lambda: alive.stream(name).declare(),
+        lambda: alive.stream(name).append(b""),
+        lambda: alive.stream(name).read(),
+        lambda: alive.stream(name).inspect(),
+        lambda: alive.stream(name).delete(),
     ]:
         with pytest.raises(error) as caught:
             operation()
@@ -69,6 +74,8 @@ def test_an_unknown_option_is_a_type_error(url: str, alive: telpher.Hub) -> None
         telpher.open(url, colour="red")
     with pytest.raises(TypeError, match="colour"):
         alive.queue("q").declare(colour="red")
+    with pytest.raises(TypeError, match="colour"):
+        alive.stream("s").declare(colour="red")
 
 
 def test_a_value_outside_of_its_limits_is_refused_with_both(url: str, alive: telpher.Hub) -> None:
@@ -112,6 +119,8 @@ def test_an_oversized_part_is_too_large(alive: telpher.Hub) -> None:
         (lambda: queue.send(b"", headers={"n": bytes(65537)}), "65537 bytes; at most 65536"),
         (lambda: alive.topic("t").publish(bytes(8388609)), "8388609 bytes; at most 8388608"),
         (lambda: alive.topic("t").publish(b"", key=bytes(1025)), "1025 bytes; at most 1024"),
+        (lambda: alive.stream("s").append(bytes(8388609)), "8388609 bytes; at most 8388608"),
+        (lambda: alive.stream("s").append(b"", key=bytes(1025)), "1025 bytes; at most 1024"),
     ]
     for operation, text in cases:
         with pytest.raises(telpher.TooLarge) as caught:
@@ -133,6 +142,8 @@ def test_text_is_not_a_body(alive: telpher.Hub) -> None:
         alive.queue("q").send(7)
     with pytest.raises(TypeError, match="encode"):
         alive.topic("t").publish("text")
+    with pytest.raises(TypeError, match="encode"):
+        alive.stream("s").append("text")
     with pytest.raises(TypeError, match="key is a str"):
         alive.queue("q").send(b"", key="k")
     with pytest.raises(TypeError, match="header is a str"):
@@ -222,6 +233,10 @@ def test_asyncio_refuses_the_same(run: Run, url: str) -> None:
                 hub.subscribe("a..b")
             with pytest.raises(telpher.Invalid, match="buffer is 0"):
                 hub.subscribe("a", buffer=0)
+            with pytest.raises(telpher.Invalid, match="buffer is 0"):
+                hub.stream("s").read(buffer=0)
+            with pytest.raises(telpher.TooLarge):
+                await hub.stream("s").append(bytes(8388609))
             await hub.queue("q").declare()
             await hub.queue("q").send(b"")
             job = await hub.queue("q").receive()

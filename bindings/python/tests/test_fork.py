@@ -16,6 +16,9 @@ FORKED = """
     hub.queue("work").declare(durability="memory")
     waiting = hub.queue("work").start.receive()
     news = hub.subscribe("news")
+    hub.stream("log").declare(durability="memory")
+    hub.stream("log").append(b"before")
+    reader = hub.stream("log").read(follow=True)
     assert hub.call("echo", b"before") == b"before"
     child = os.fork()
     if child == 0:
@@ -26,6 +29,11 @@ FORKED = """
             lambda: hub.topic("news").publish(b""),
             lambda: hub.subscribe("more"),
             lambda: news.receive(),
+            lambda: hub.stream("log").append(b""),
+            lambda: hub.stream("log").start.append(b""),
+            lambda: hub.stream("log").read(),
+            lambda: reader.receive(),
+            lambda: reader.close(),
             lambda: hub.serve("more", lambda request: b""),
             lambda: hub.close(),
             lambda: hub.stats(),
@@ -43,6 +51,7 @@ FORKED = """
     _, status = os.waitpid(child, 0)
     assert status == 0, status
     assert hub.call("echo", b"after") == b"after"
+    assert reader.receive().body == b"before"
     hub.queue("work").send(b"for the parent")
     print(waiting.result(20).body.decode(), flush=True)
 """

@@ -12,11 +12,15 @@ PROGRAM = """
     import telpher, telpher.aio
     hub = telpher.open("mem://interrupted")
     hub.queue("work").declare()
+    hub.stream("log").declare()
     kept = []
     hub.serve("hold", lambda request: kept.append(request) or telpher.LATER)
     async def wait_in_asyncio():
         async with telpher.aio.open("mem://interrupted") as other:
             await other.call("hold", b"", timeout=1000)
+    async def read_in_asyncio():
+        async with telpher.aio.open("mem://interrupted") as other:
+            await other.stream("log").read(follow=True).receive()
     print("ready", flush=True)
     try:
         {wait}
@@ -31,9 +35,11 @@ WAITS = {
     "receive": 'hub.queue("work").receive(timeout=math.inf)',
     "consume": 'list(hub.queue("work").consume())',
     "subscribe": 'list(hub.subscribe("nothing"))',
+    "read": 'list(hub.stream("log").read(follow=True))',
     "started": 'hub.start.call("hold", b"", timeout=1000).result()',
     "service": 'hub.serve("more", lambda request: b"").join()',
     "asyncio": "asyncio.run(wait_in_asyncio())",
+    "read in asyncio": "asyncio.run(read_in_asyncio())",
 }
 
 
@@ -79,17 +85,50 @@ def test_a_consumer_that_ctrl_c_keeps_from_the_program_takes_nothing() -> None:
         assert queue.receive(timeout=10).body == b"for the next"
 
 
+def test_a_reader_that_ctrl_c_keeps_from_the_program_is_stopped() -> None:
+    with telpher.open("mem://begun") as hub:
+        stream = hub.stream("log")
+        stream.declare()
+        core = hub._core
+        hub._core = InterruptedAtReturn(core)
+        with pytest.raises(KeyboardInterrupt):
+            stream.read(follow=True)
+        number = hub._core.registered[0]
+        hub._core = core
+        with pytest.raises(telpher.Stale):
+            core.detach(number)
+
+
+def test_a_record_that_was_fetched_as_ctrl_c_came_is_not_lost() -> None:
+    with telpher.open("mem://fetched") as hub:
+        stream = hub.stream("log")
+        stream.declare()
+        reader = stream.read(follow=True)
+        core = hub._core
+        hub._core = InterruptedAtReturn(core)
+        stream.start.append(b"first").result(20)
+        with pytest.raises(KeyboardInterrupt):
+            reader.receive()
+        hub._core = core
+        assert reader.receive().body == b"first"
+
+
 class InterruptedAtReturn:
-    """A handle in which Ctrl-C comes as a registration returns."""
+    """A handle in which Ctrl-C comes as a registration or a fetch returns."""
 
     def __init__(self, core: object) -> None:
         self.core = core
+        self.registered: list[int] = []
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.core, name)
 
     def register(self, *arguments: object) -> None:
-        self.core.register(*arguments)
+        self.registered.append(self.core.register(*arguments).id)
+        raise KeyboardInterrupt
+
+    def next(self, *arguments: object) -> None:
+        self.core.next(*arguments)
         raise KeyboardInterrupt
 
 

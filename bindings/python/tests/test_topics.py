@@ -1,12 +1,10 @@
 """Topics, blocking."""
 
-import contextlib
-import socket
 import threading
 
 import pytest
 import telpher
-from conftest import Script
+from conftest import Line, Script
 
 
 def test_a_message_arrives_with_all_that_was_published(hub: telpher.Hub) -> None:
@@ -205,63 +203,6 @@ def test_a_subscriber_goes_on_at_the_next_host(host: Script, directory: str) -> 
         # The other may have been away for longer, but hears what it publishes itself.
         guest.topic("news").publish(b"again")
         assert there.receive().body in (b"after", b"again")
-
-
-class Line:
-    """A connection to a Unix socket that can be cut, and mended."""
-
-    def __init__(self, own: str, other: str) -> None:
-        self._other = other
-        self._ends: list[socket.socket] = []
-        self._is_whole = threading.Event()
-        self._is_whole.set()
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(own)
-        self._listener.listen()
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
-
-    def cut(self) -> None:
-        """End the connection, and let none through."""
-        self._is_whole.clear()
-        for end in self._ends:
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    def mend(self) -> None:
-        """Let the next connection through."""
-        self._is_whole.set()
-
-    def __enter__(self) -> "Line":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self.cut()
-        self.mend()
-        for thread in self._threads:
-            thread.join(20)
-        for end in (self._listener, *self._ends):
-            end.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):  # The listener was shut down.
-            while True:
-                near, _ = self._listener.accept()
-                far = socket.socket(socket.AF_UNIX)
-                self._ends += [near, far]
-                self._is_whole.wait()
-                far.connect(self._other)
-                for pair in ((near, far), (far, near)):
-                    self._threads.append(threading.Thread(target=self._carry, args=pair))
-                    self._threads[-1].start()
-
-    @staticmethod
-    def _carry(source: socket.socket, target: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-            target.shutdown(socket.SHUT_RDWR)
 
 
 def test_what_a_broken_connection_costs_is_counted(directory: str) -> None:

@@ -249,6 +249,16 @@ impl Hub {
         self.shared().wait(id, timeout.deadline(clock::now()))
     }
 
+    /// As [`Hub::wait`], without waiting: `None` if nothing has arrived that was not taken. It
+    /// never turns the reactor; so a loop that turns it looks here after each `poll` and `flush`.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Hub::wait`], but never `PENDING`, `INTERRUPTED` or `WOULD_DEADLOCK`.
+    pub fn take(&self, id: Id) -> Result<Option<Event>, Error> {
+        self.shared().take(id)
+    }
+
     /// Appends up to `capacity` events; blocks for the first up to `timeout` (default: not at all).
     /// Returns how many; 0 if the time passed first, or [`Hub::wake`] was called.
     ///

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use support::*;
 use telpher::{
-    Command, Done, Durability, Event, Kind, Message, Name, Reading, Start, StreamOptions, Timeout,
-    What,
+    Command, Done, Drive, Durability, Event, Hub, Kind, Message, Name, OpenOptions, Reading, Start,
+    StreamOptions, Timeout, What,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -94,6 +94,62 @@ fn a_reader_waits_for_what_comes_and_ends_with_its_stream() {
     assert_eq!(reader.receive(LONG).unwrap().unwrap().message.body, "after");
     stream.delete().unwrap();
     assert_eq!(reader.receive(LONG).unwrap_err().kind(), Kind::NotFound);
+}
+
+/// A stream with so many records, and the id of a reader from its beginning; everything has arrived
+/// that it sends.
+fn arrived(hub: &Hub, count: u32, done: Done) -> u64 {
+    let stream = hub.stream("log").unwrap();
+    stream.declare(StreamOptions::default()).unwrap();
+    for number in 0..count {
+        stream.append(number.to_string()).unwrap();
+    }
+    let name = telpher::Name::parse("log").unwrap();
+    let command = Command::Read { stream: name, reading: Reading::default() };
+    let id = hub.start(command, Timeout::Default, done).unwrap();
+    stream.inspect().unwrap();
+    id
+}
+
+#[test]
+fn what_has_arrived_is_taken_without_waiting_and_without_a_turn() {
+    let hub = telpher::open("mem://streams-taken").unwrap();
+    let id = arrived(&hub, 3, Done::Wait);
+    let mut taken = Vec::new();
+    while let Some(event) = hub.take(id).unwrap() {
+        taken.push(event.what);
+        if matches!(taken.last(), Some(What::Done(Ok(_)))) {
+            break;
+        }
+    }
+    assert_eq!(taken.len(), 5);
+    assert_eq!(hub.take(id).unwrap_err().kind(), Kind::Stale);
+
+    // A handle without a thread gets nothing by it, however long that has been there.
+    let options = OpenOptions { drive: Drive::Caller, ..OpenOptions::default() };
+    let (caller, opening) =
+        Hub::open("mem://streams-taken", options, Done::Wait, Done::None).unwrap();
+    caller.wait(opening, LONG.into()).unwrap();
+    let name = telpher::Name::parse("log").unwrap();
+    let command = Command::Read { stream: name, reading: Reading::default() };
+    let id = caller.start(command, Timeout::Default, Done::Wait).unwrap();
+    assert!(caller.take(id).unwrap().is_none());
+    assert!(matches!(caller.wait(id, LONG.into()).unwrap().what, What::Started));
+}
+
+#[test]
+fn a_reader_whose_handle_is_closed_does_not_seem_to_have_read_everything() {
+    let hub = telpher::open("mem://streams-closed").unwrap();
+    let waited = arrived(&hub, 10, Done::Wait);
+    arrived(&hub, 10, Done::Event(7));
+    hub.close(Timeout::Default).unwrap();
+    let mut polled = Vec::new();
+    assert_eq!(hub.poll(&mut polled, 100, Timeout::Default), Ok(1));
+    polled.push(hub.wait(waited, LONG.into()).unwrap());
+    for event in polled {
+        let What::Done(Err(error)) = event.what else { panic!("{event:?}") };
+        assert_eq!(error.kind(), Kind::Closed);
+    }
 }
 
 #[test]

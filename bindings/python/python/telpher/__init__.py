@@ -1,7 +1,7 @@
 """Telpher: messaging as a library.
 
-A program opens a hub and has calls, queues and topics: `telpher.open()` for blocking code,
-`telpher.aio.open()` for asyncio. Every error is a class of its own under `telpher.Error`.
+A program opens a hub and has calls, queues, topics and streams: `telpher.open()` for blocking
+code, `telpher.aio.open()` for asyncio. Every error is a class of its own under `telpher.Error`.
 """
 
 from telpher._batch import Batch
@@ -12,18 +12,31 @@ from telpher._message import TopicMessage
 from telpher._open import open
 from telpher._operation import Operation
 from telpher._queue import Queue
+from telpher._reader import Reader
+from telpher._record import Record
 from telpher._request import LATER, Request
 from telpher._service import Service
+from telpher._stream import Stream
 from telpher._subscriber import Subscriber
 from telpher._telpher import BUILD as __build__
 from telpher._telpher import VERSION as __version__
-from telpher._telpher import HubInfo, Notice, QueueInfo, Receipt, Stats
+from telpher._telpher import (
+    Appended,
+    HubInfo,
+    Notice,
+    PartitionInfo,
+    QueueInfo,
+    Receipt,
+    Stats,
+    StreamInfo,
+)
 from telpher._topic import Topic
 from telpher.errors import (
     Abandoned,
     Busy,
     Cancelled,
     Closed,
+    Conflict,
     Corrupt,
     Error,
     Expired,
@@ -42,6 +55,7 @@ from telpher.errors import (
     NoService,
     NoSpace,
     NotFound,
+    OutOfRange,
     Pending,
     Protocol,
     Refused,
@@ -57,10 +71,12 @@ from telpher.errors import (
 __all__ = [
     "LATER",
     "Abandoned",
+    "Appended",
     "Batch",
     "Busy",
     "Cancelled",
     "Closed",
+    "Conflict",
     "Consumer",
     "Corrupt",
     "Error",
@@ -85,17 +101,23 @@ __all__ = [
     "NotFound",
     "Notice",
     "Operation",
+    "OutOfRange",
+    "PartitionInfo",
     "Pending",
     "Protocol",
     "Queue",
     "QueueInfo",
+    "Reader",
     "Receipt",
+    "Record",
     "Refused",
     "Remote",
     "Request",
     "Service",
     "Stale",
     "Stats",
+    "Stream",
+    "StreamInfo",
     "Subscriber",
     "TimedOut",
     "TooLarge",

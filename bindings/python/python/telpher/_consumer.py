@@ -3,15 +3,15 @@
 from typing import TYPE_CHECKING
 
 from telpher._events import DELIVERY
+from telpher._incoming import Incoming
 from telpher._job import Job
-from telpher._stream import Stream
 from telpher._telpher import Command
 
 if TYPE_CHECKING:
     from telpher._hub import Hub
 
 
-class Consumer(Stream[Job]):
+class Consumer(Incoming[Job]):
     """An iterator over a queue's messages; made by `Queue.consume`. Any thread may take from it.
 
     When it is closed or dropped, what it has not handed out goes back to the queue; a job that was

@@ -12,6 +12,10 @@ NOTICE: Final = 6
 READY: Final = 7
 PUBLISHED: Final = 8
 GAP: Final = 9
+RECORD: Final = 10
 
 BATCH: Final = 1024
 """Events taken at once."""
+
+ANY_BYTES: Final = 2**64 - 1
+"""No bound on the bytes of events taken at once."""

@@ -13,6 +13,7 @@ from telpher._options import Body, OnNotice
 from telpher._queue import Queue
 from telpher._request import Request, inherited
 from telpher._service import Service
+from telpher._stream import Stream
 from telpher._subscriber import Subscriber
 from telpher._telpher import Command, Core, HubInfo, Stats
 from telpher._topic import Topic
@@ -91,6 +92,10 @@ class Hub:
         `Invalid` and `TooLarge` for the pattern, with its segment: nothing was started.
         """
         return Subscriber(self, pattern, buffer, timeout)
+
+    def stream(self, name: str) -> Stream:
+        """The stream of this name; nothing is asked of the hub yet."""
+        return Stream(self, name)
 
     def batch(self, *, timeout: float | None = None) -> Batch:
         """Sends and settlements that are done all or not at all.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from telpher._events import DONE, FAILED, REQUEST
+from telpher._events import ANY_BYTES, DONE, FAILED, REQUEST
 from telpher._request import CURRENT, Request
 from telpher._telpher import Command
 from telpher.errors import Closed, Error, Forked, Stale
@@ -75,7 +75,7 @@ class Service:
         events: deque[tuple[int, int, Any]] = deque()
         try:
             while True:
-                core.next(self._id, events, 1, math.inf)
+                core.next(self._id, events, (1, ANY_BYTES), math.inf)
                 _, tag, value = events.popleft()
                 if tag == REQUEST:
                     self._handle(Request(core, self._fire, self.name, value))

@@ -1,108 +1,141 @@
-"""What the hub sends as it comes, in the blocking face: below consumers and subscribers."""
+"""The blocking face: streams."""
 
-import contextlib
-import math
-import threading
-import time
-from collections import deque
-from collections.abc import Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
 
-from telpher._events import BATCH, DONE, FAILED
-from telpher._telpher import TIMEOUT_DEFAULT, Command, check_timeout
-from telpher.errors import Closed, Error, Pending, Stale
+from telpher._options import Body, Durability
+from telpher._reader import Reader
+from telpher._record import Start, StreamOptions, reading
+from telpher._stream_start import StreamStart
+from telpher._telpher import Appended, Command, StreamInfo
 
 if TYPE_CHECKING:
     from telpher._hub import Hub
 
-T = TypeVar("T")
 
+class Stream:
+    """A stream of a hub; made by `Hub.stream`.
 
-class Stream(Generic[T]):
-    """An iterator over what the hub sends. Any thread may take from it."""
+    It keeps records, in the order in which they are appended, until its limits remove the oldest.
+    Reading takes nothing out of it.
+    """
 
-    _arrival: ClassVar[int]
-    """The tag of the events that are handed out."""
-
-    def __init__(
-        self,
-        hub: "Hub",
-        command: Command[None],
-        timeout: float | None,
-        make: Callable[[Any], T],
-        waiting_max: int = BATCH,
-    ) -> None:
+    def __init__(self, hub: "Hub", name: str) -> None:
+        self.name = name
         self._hub = hub
-        self._make = make
-        self._waiting: deque[tuple[int, int, Any]] = deque()
-        self._waiting_max = min(waiting_max, BATCH)
-        self._fetching = threading.Lock()
-        self._ended: Error | None = None
-        self._registration = hub._core.register(command, timeout)
 
-    def receive(self, *, timeout: float | None = None) -> T:
-        """The next message; `Pending` if none comes within `timeout` seconds (None: 30)."""
-        seconds = TIMEOUT_DEFAULT if timeout is None else check_timeout(timeout)
-        until = math.inf if seconds == math.inf else time.monotonic() + seconds
-        # One thread fetches for all, so that none waits for what another has fetched already.
-        if not self._fetching.acquire(timeout=min(seconds, threading.TIMEOUT_MAX)):
-            raise Pending(f"no message came within {seconds} s")
-        try:
-            while True:
-                if self._ended is not None:
-                    raise self._ended
-                if self._waiting:
-                    _, tag, value = self._waiting.popleft()
-                    if tag == self._arrival:
-                        return self._make(value)
-                    continue
-                left = math.inf if until == math.inf else max(until - time.monotonic(), 0.0)
-                self._fetch(left)
-        finally:
-            self._fetching.release()
+    @property
+    def start(self) -> StreamStart:
+        """The same operations, started and not waited for."""
+        return StreamStart(self._hub, self.name)
 
-    def _fetch(self, timeout: float) -> None:
-        waiting = self._waiting
-        self._hub._core.next(self._registration.id, waiting, self._waiting_max, timeout)
-        _, tag, value = waiting[-1]  # The end is the last of all.
-        if tag in (DONE, FAILED):
-            self._ended = value if tag == FAILED else Closed("the iterator is closed")
-            self._let_go()
-
-    def close(self) -> None:
-        """Stop; what was not handed out goes back to its queue, and a subscriber's is gone."""
-        with contextlib.suppress(Stale, Closed):
-            self._hub._core.detach(self._registration.id)
-        with contextlib.suppress(Error), self._fetching:  # Whoever fetches gets the end first.
-            while self._ended is None:
-                self._fetch(math.inf)
-
-    def _let_go(self) -> None:
-        """Nobody will take what waits."""
-        self._waiting.clear()
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> T:
-        try:
-            return self.receive(timeout=math.inf)
-        except (Closed, Stale):
-            raise StopIteration from None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
+    def declare(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        *,
+        partitions: int = 1,
+        durability: Durability | None = None,
+        age_max: float | None = None,
+        bytes_max: int | None = None,
+        records_max: int | None = None,
+        timeout: float | None = None,
     ) -> None:
-        self.close()
+        """Make the stream, or check that it is as stated (`Mismatch` names a difference).
 
-    def __del__(self) -> None:
-        if hasattr(self, "_registration") and self._ended is None:
-            with contextlib.suppress(Error):
-                self.close()
+        - `partitions`: parts that keep an order each, 1 to 1,024.
+        - `durability`: how safe a confirmed record is: `memory`, lost with the process that hosts
+          the hub; `os`, survives the processes; `disk`, survives the machine. None is `disk` where
+          the hub has a directory, else `memory`, and then the others are `Unsupported`.
+        - `age_max`: seconds, from 0.001, after which records are removed; None: never for their
+          age.
+        - `bytes_max`: bytes of one partition from which on its oldest records are removed, at most
+          1 GiB in memory, else 1 TiB; None is 64 MiB in memory, else 1 GiB.
+        - `records_max`: records of one partition from which on its oldest are removed; None: any
+          number.
+
+        What is removed is gone for every reader. `NoSpace`: the disk is full, and `Full`: the hub
+        has 100,000 streams or partitions; the stream was not made.
+        """
+        options = StreamOptions(
+            partitions=partitions,
+            durability=durability,
+            age_max=age_max,
+            bytes_max=bytes_max,
+            records_max=records_max,
+        )
+        self._hub._core.run(Command.declare_stream(self.name, options), timeout)
+
+    def append(
+        self,
+        body: Body,
+        *,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+        partition: int | None = None,
+        expect: int | None = None,
+        timeout: float | None = None,
+    ) -> Appended:
+        """Append a record, and wait until it is as safe as the stream promises; where it is.
+
+        Records with the same `key` are in one partition, in order; those without a key are in any,
+        unless `partition` states one. With `expect` it is appended only if that is the offset that
+        it gets there; then a partition or key must be stated, if the stream has several partitions.
+        A body has at most 8 MiB, a key 1,024 bytes. It must be done within `timeout` seconds (None:
+        30).
+
+        `Conflict`: the partition's next offset is another than `expect`, and the text says which.
+        `NotFound`: there is no such stream; `Mismatch`: it was made anew meanwhile. `TooLarge`:
+        that is also more than a partition keeps. `Full`: the disk was behind until the time was
+        over. `NoSpace`; `Expired`. After each of these it was not appended. `Indeterminate` and
+        `HostUnresponsive`: it may have been.
+        """
+        place = partition, expect
+        command = Command.append(self.name, body, key, headers, place)
+        return self._hub._core.run(command, timeout)
+
+    def read(
+        self,
+        *,
+        start: Start | None = None,
+        offset: int | None = None,
+        time: float | datetime | None = None,
+        partition: int | None = None,
+        follow: bool = False,
+        buffer: int | None = None,
+        timeout: float | None = None,
+    ) -> Reader:
+        """Read records as they come: an iterator that is live when this returns.
+
+        Reading begins at one of these, in each partition that is read:
+
+        - `start`: `beginning`, at the oldest record that is kept (this is the default), or `end`,
+          behind the newest.
+        - `offset`: at this record, or at the next to be appended.
+        - `time`: at the oldest record that was appended then or later by the hub's clock: seconds
+          since 1970, as `Record.time` has them, or a datetime with a time zone.
+
+        It reads one `partition` (0 to 1,023), or all. With `follow` it goes on with what is
+        appended later, else it ends where the stream ended when it began. `buffer` bytes of records
+        (1 to 64 MiB; None: 1 MiB) may be on their way, and a quarter as many wait in the
+        iterator; a larger record comes alone.
+
+        `NotFound`: there is no such stream. `OutOfRange`: `offset` is not kept any more, or not
+        there yet; the text tells the range. `Invalid`: the stream has no such partition.
+        """
+        wanted = reading(
+            start=start,
+            offset=offset,
+            time=time,
+            partition=partition,
+            follow=follow,
+            buffer=buffer,
+        )
+        return Reader(self._hub, self.name, wanted, timeout)
+
+    def inspect(self, *, timeout: float | None = None) -> StreamInfo:
+        """The stream's figures. `NotFound`: there is no such stream."""
+        return self._hub._core.run(Command.inspect_stream(self.name), timeout)
+
+    def delete(self, *, timeout: float | None = None) -> None:
+        """Remove the stream with everything in it; its readers end as `NotFound`."""
+        return self._hub._core.run(Command.delete_stream(self.name), timeout)

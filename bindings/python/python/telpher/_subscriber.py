@@ -3,15 +3,15 @@
 from typing import TYPE_CHECKING
 
 from telpher._events import PUBLISHED
+from telpher._incoming import Incoming
 from telpher._message import Numbers, TopicMessage
-from telpher._stream import Stream
-from telpher._telpher import Command
+from telpher._telpher import SUBSCRIPTION_BYTES_MAX, Command
 
 if TYPE_CHECKING:
     from telpher._hub import Hub
 
 
-class Subscriber(Stream[TopicMessage]):
+class Subscriber(Incoming[TopicMessage]):
     """An iterator over messages of topics; made by `Hub.subscribe`. Any thread may take from it.
 
     It goes on by itself when the connection breaks or another host takes over. A program that is
@@ -24,4 +24,11 @@ class Subscriber(Stream[TopicMessage]):
     def __init__(self, hub: "Hub", pattern: str, buffer: int, timeout: float | None) -> None:
         # What is fetched counts as taken, and the hub sends as much again: no more than that.
         command = Command.subscribe(pattern, buffer)
-        super().__init__(hub, command, timeout, Numbers().message, waiting_max=buffer)
+        super().__init__(
+            hub,
+            command,
+            timeout,
+            Numbers().message,
+            waiting_max=buffer,
+            bytes_max=SUBSCRIPTION_BYTES_MAX,
+        )

@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, Literal, TypeVar, final
 
 from telpher._delivery import Fields
 from telpher._options import Body, Options, QueueOptions
+from telpher._record import Reading, StreamOptions
 
 _T = TypeVar("_T")
 
@@ -15,6 +16,7 @@ VERSION: Final[str]
 TIMEOUT_DEFAULT: Final[float]
 REASON_SIZE_MAX: Final[int]
 SUBSCRIPTION_BYTES_MAX: Final[int]
+READ_BUFFER_DEFAULT: Final[int]
 KINDS: Final[list[tuple[str, int, bool | None, str]]]
 
 def check_timeout(seconds: float) -> float:
@@ -108,13 +110,36 @@ class Command(Generic[_T]):
     @staticmethod
     def subscribe(pattern: str, buffer: int) -> Command[None]:
         """Takes what is published to matching topics."""
+    @staticmethod
+    def declare_stream(stream: str, options: StreamOptions) -> Command[None]:
+        """Makes a stream, or checks that it is as stated."""
+    @staticmethod
+    def delete_stream(stream: str) -> Command[None]:
+        """Removes a stream with everything in it."""
+    @staticmethod
+    def inspect_stream(stream: str) -> Command[StreamInfo]:
+        """Asks for a stream's figures."""
+    @staticmethod
+    def append(
+        stream: str,
+        body: Body,
+        key: Body | None,
+        headers: Mapping[str, Body] | None,
+        place: tuple[int | None, int | None],
+    ) -> Command[Appended]:
+        """Appends a record to a stream: `place` is the partition, if it is stated, and the offset
+        that is expected there.
+        """
+    @staticmethod
+    def read(stream: str, options: Reading) -> Command[None]:
+        """Reads records of a stream."""
     @property
     def concurrency(self) -> int:
         """Requests that a service handles at once; 0 for every other command."""
 
 @final
 class Registration:
-    """A consumer, service or subscriber: stopped when this is dropped."""
+    """A consumer, service, subscriber or reader: stopped when this is dropped."""
 
     @property
     def id(self) -> int:
@@ -130,7 +155,9 @@ class Core:
     def run(self, command: Command[_T], timeout: float | None) -> _T:
         """Starts an operation and blocks for its outcome."""
     def register(self, command: Command[None], timeout: float | None) -> Registration:
-        """Starts a consumer, service or subscriber and blocks until it is live."""
+        """Starts a consumer, service, subscriber or reader and blocks until it is live."""
+    def begin(self, command: Command[None], timeout: float | None) -> Registration:
+        """Starts a reader whose events are asked for with next, the first that it is live."""
     def start(self, command: Command[Any], timeout: float | None, user: int, may_wait: bool) -> int:
         """Starts an operation whose events come from poll, with the number `user`."""
     def fire(self, command: Command[None], may_wait: bool) -> None:
@@ -139,12 +166,15 @@ class Core:
         self,
         id: int,
         events: deque[tuple[int, int, Any]],
-        capacity: int,
+        bounds: tuple[int, int],
         timeout: float | None,
     ) -> None:
-        """Blocks for the next events of a consumer, service or subscriber, one and what else is
-        there already, and adds them to `events`.
+        """Blocks for the next events of a consumer, service, subscriber or reader, one and what
+        else is there already, until that are as many events and bytes as `bounds` says, and adds
+        them to `events`.
         """
+    def take(self, id: int, events: deque[tuple[int, int, Any]], bounds: tuple[int, int]) -> None:
+        """As next, without waiting, and without turning the reactor."""
     def poll(self, capacity: int, timeout: float) -> list[tuple[int, int, Any]]:
         """Takes what has ended or arrived; blocks for the first."""
     def flush(self) -> None:
@@ -154,7 +184,7 @@ class Core:
     def cancel(self, id: int) -> None:
         """Asks for a ticket's end."""
     def detach(self, id: int) -> None:
-        """Lets go of a ticket; stops a consumer, service or subscriber."""
+        """Lets go of a ticket; stops a consumer, service, subscriber or reader."""
     def release(self, deliveries: list[int]) -> None:
         """Gives deliveries back untouched, without waiting."""
     def request_cancelled(self, request: int) -> bool:
@@ -268,6 +298,63 @@ class QueueInfo:
     __hash__: None  # type: ignore[assignment]
 
 @final
+class Appended:
+    """Where a confirmed record is."""
+
+    @property
+    def partition(self) -> int:
+        """The part of the stream that it is in."""
+    @property
+    def offset(self) -> int:
+        """Counts the records of the partition, from 0."""
+    @property
+    def durability(self) -> Literal["memory", "os", "disk"]:
+        """How safe it is now: "memory", "os" or "disk"."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
+class PartitionInfo:
+    """A partition's figures."""
+
+    @property
+    def first(self) -> int:
+        """The offset of the oldest record that is kept; that of the next one if none is."""
+    @property
+    def next(self) -> int:
+        """The offset that the next record gets."""
+    @property
+    def bytes(self) -> int:
+        """Bytes of what is kept."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
+class StreamInfo:
+    """A stream's figures and options."""
+
+    @property
+    def partitions(self) -> tuple[PartitionInfo, ...]:
+        """Each partition's figures."""
+    @property
+    def durability(self) -> Literal["memory", "os", "disk"]:
+        """How safe a confirmed record is: "memory", "os" or "disk"."""
+    @property
+    def age_max(self) -> float | None:
+        """Age in seconds from which records are removed; None: never for their age."""
+    @property
+    def bytes_max(self) -> int:
+        """Bytes of one partition from which on its oldest records are removed."""
+    @property
+    def records_max(self) -> int | None:
+        """Records of one partition from which on its oldest are removed; None: any number."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
 class HubInfo:
     """Which hub a handle has reached."""
 
@@ -336,18 +423,22 @@ class Stats:
 __all__ = [
     "BUILD",
     "KINDS",
+    "READ_BUFFER_DEFAULT",
     "REASON_SIZE_MAX",
     "SUBSCRIPTION_BYTES_MAX",
     "TIMEOUT_DEFAULT",
     "VERSION",
+    "Appended",
     "Command",
     "Core",
     "HubInfo",
     "Notice",
+    "PartitionInfo",
     "Payload",
     "QueueInfo",
     "Receipt",
     "Registration",
     "Stats",
+    "StreamInfo",
     "check_timeout",
 ]

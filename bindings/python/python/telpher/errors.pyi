@@ -26,6 +26,7 @@ __all__ = [
     "Busy",
     "Cancelled",
     "Closed",
+    "Conflict",
     "Corrupt",
     "Error",
     "Expired",
@@ -44,6 +45,7 @@ __all__ = [
     "NoService",
     "NoSpace",
     "NotFound",
+    "OutOfRange",
     "Pending",
     "Protocol",
     "Refused",
@@ -67,6 +69,9 @@ class Cancelled(Error, concurrent.futures.CancelledError):
 
 class Closed(Error):
     """The handle is closed, or was while the operation was open."""
+
+class Conflict(Error):
+    """The partition's next offset is another than was expected. Nothing was appended."""
 
 class Corrupt(Error):
     """Damage was found on disk; the text names the file and the offset. Nothing of it is used."""
@@ -119,7 +124,10 @@ class NoSpace(Error):
     """The disk is full. Nothing was stored; settling what is held frees room."""
 
 class NotFound(Error):
-    """No queue has this name."""
+    """No queue or stream has this name."""
+
+class OutOfRange(Error):
+    """What was to be read is not kept any more, or not there yet; the text tells the range."""
 
 class Pending(Error, TimeoutError):
     """The wait's own time passed first. The ticket is still open; nothing has changed."""

@@ -14,14 +14,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
+use foldhash::HashSet;
 use slab::Slab;
-use telpher_proto::base::{Id, Time, What};
+use telpher_proto::base::{Event, Id, Time, What};
 use telpher_proto::client::Client;
 
 use super::dispatch::{Connection, Target};
 use super::hand_over::Outgoing;
 use super::inbox::{Submission, Ticket};
-use super::{Shared, thread_mark};
+use super::{Shared, closed, thread_mark};
 use crate::clock;
 use crate::host::Core;
 use crate::link::ring::Bell;
@@ -272,12 +273,30 @@ impl Driver {
         self.outgoing.take_unseen(id, &mut unseen);
         self.shared.outcomes.lock().take_unseen(id, &mut unseen);
         self.shared.events.lock().take_unseen(id, &mut unseen);
+        if self.is_closing {
+            self.cut_short(&unseen);
+        }
         for event in unseen {
             if let What::Request(request) = &event.what {
                 self.shared.requests.lock().remove(request.token);
             }
             self.client.give_back(now, &event.what);
         }
+    }
+
+    /// A reader at the end of its stream whose last records never reach the program has ended with
+    /// the handle instead.
+    fn cut_short(&mut self, unseen: &[Event]) {
+        let readers = unseen.iter().filter(|event| matches!(event.what, What::Record(_)));
+        let readers: HashSet<Id> = readers.map(|event| event.id).collect();
+        let cut = |event: &mut Event| {
+            if matches!(event.what, What::Done(Ok(_))) && readers.contains(&event.id) {
+                event.what = What::Done(Err(closed()));
+            }
+        };
+        self.outgoing.ends().for_each(cut);
+        self.shared.outcomes.lock().ends().for_each(cut);
+        self.shared.events.lock().ends().for_each(cut);
     }
 
     pub(super) fn close(&mut self, now: Time) {

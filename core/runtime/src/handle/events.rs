@@ -1,8 +1,8 @@
 //! Events that the program takes by polling.
 //!
 //! Two lines: what ends something, and what arrives. The first always goes before the second, and
-//! always fits, since what may be in flight is bounded; the second is bounded by credit. Only the end
-//! of a reader goes behind the records that came before it.
+//! always fits, since what may be in flight is bounded; the second is bounded by credit. The end of
+//! a consumer, service, subscriber or reader goes behind what has arrived for it.
 //!
 //! Floor: sync, descriptors, handle/outcomes.
 
@@ -33,24 +33,15 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn push(&mut self, handover: Handover, wake: &mut Vec<Arc<Parker>>) {
+        // What counts as in flight has nothing that arrives before its end.
+        let has_arrivals = handover.counted.is_none() && !self.deliveries.is_empty();
         match handover.event.what {
-            What::Done(_) if self.is_behind_records(&handover) => {
-                self.deliveries.push_back(handover);
-            }
+            What::Done(_) if has_arrivals => self.deliveries.push_back(handover),
             What::Done(_) | What::Ready | What::Notice(_) => self.completions.push_back(handover),
             _ => self.deliveries.push_back(handover),
         }
         wake.append(&mut self.waiters);
         self.update_signal();
-    }
-
-    /// True for the end of a reader with records that were not polled yet.
-    fn is_behind_records(&self, handover: &Handover) -> bool {
-        let is_record = |other: &Handover| {
-            other.event.id == handover.event.id && matches!(other.event.what, What::Record(_))
-        };
-        // What counts is an operation, and nothing arrives for that.
-        handover.counted.is_none() && self.deliveries.iter().any(is_record)
     }
 
     /// Moves up to `capacity` events out; each frees what it had counted.
@@ -85,6 +76,12 @@ impl Events {
             }
         }
         self.update_signal();
+    }
+
+    /// What has ended and was not polled yet.
+    pub(crate) fn ends(&mut self) -> impl Iterator<Item = &mut Event> {
+        let all = self.completions.iter_mut().chain(&mut self.deliveries);
+        all.map(|handover| &mut handover.event)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -161,7 +158,13 @@ mod tests {
     fn the_end_of_a_reader_goes_behind_its_records_and_stays_when_they_are_taken_back() {
         let record = || {
             let message = telpher_proto::base::Message::new("x");
-            What::Record(StreamRecord { partition: 0, offset: 0, time_ms: 0, message })
+            What::Record(StreamRecord {
+                partition: 0,
+                offset: 0,
+                time_ms: 0,
+                generation: 0,
+                message,
+            })
         };
         let end = || Handover { counted: None, ..event(1, What::Done(Ok(Outcome::Empty))) };
         let mut events = Events::default();

@@ -66,6 +66,12 @@ impl Outgoing {
         self.calls.retain(|call| !arrived(&call.handover));
     }
 
+    /// What has ended, among everything else here.
+    pub(super) fn ends(&mut self) -> impl Iterator<Item = &mut Event> {
+        let called = self.calls.iter_mut().map(|call| &mut call.handover);
+        self.batch.iter_mut().chain(called).map(|handover| &mut handover.event)
+    }
+
     pub(super) fn push_ready(&mut self) {
         let event = Event { id: 0, user: 0, what: What::Ready };
         let handover = Handover { event, counted: None };

@@ -181,6 +181,12 @@ impl Outcomes {
         }
     }
 
+    /// What has ended and was not asked for yet.
+    pub(crate) fn ends(&mut self) -> impl Iterator<Item = &mut Event> {
+        let ended = self.entries.values_mut().filter_map(|entry| entry.end.as_mut());
+        ended.map(|handover| &mut handover.event)
+    }
+
     /// Nobody will ask for anything more of this consumer, service or subscriber.
     pub(crate) fn forget(&mut self, id: Id) {
         if let Some(entry) = self.entries.get_mut(&id) {

@@ -39,6 +39,12 @@ impl Shared {
         }
     }
 
+    /// What has arrived for `id`, if anything has.
+    pub(crate) fn take(&self, id: Id) -> Result<Option<Event>, Error> {
+        self.check_process()?;
+        self.look(id)
+    }
+
     fn wait_parked_or_driving(
         &self,
         id: Id,

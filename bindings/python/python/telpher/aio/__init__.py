@@ -10,8 +10,22 @@ from telpher.aio._hub import Hub
 from telpher.aio._job import Job
 from telpher.aio._open import open
 from telpher.aio._queue import Queue
+from telpher.aio._reader import Reader
 from telpher.aio._service import Service
+from telpher.aio._stream import Stream
 from telpher.aio._subscriber import Subscriber
 from telpher.aio._topic import Topic
 
-__all__ = ["Batch", "Consumer", "Hub", "Job", "Queue", "Service", "Subscriber", "Topic", "open"]
+__all__ = [
+    "Batch",
+    "Consumer",
+    "Hub",
+    "Job",
+    "Queue",
+    "Reader",
+    "Service",
+    "Stream",
+    "Subscriber",
+    "Topic",
+    "open",
+]

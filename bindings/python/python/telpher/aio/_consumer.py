@@ -2,9 +2,9 @@
 
 from telpher._events import DELIVERY
 from telpher._telpher import Command
+from telpher.aio._incoming import Inbox, Incoming
 from telpher.aio._job import Job
 from telpher.aio._starter import Starter
-from telpher.aio._stream import Inbox, Stream
 
 
 class _Inbox(Inbox):
@@ -19,7 +19,7 @@ class _Inbox(Inbox):
         super().let_go()
 
 
-class Consumer(Stream[Job]):
+class Consumer(Incoming[Job]):
     """An asynchronous iterator over a queue's messages; made by `Queue.consume`.
 
     It starts when it is entered or first asked for a message. When it is closed or dropped, what

@@ -14,6 +14,7 @@ from telpher.aio._opening import Opening
 from telpher.aio._queue import Queue
 from telpher.aio._service import Service
 from telpher.aio._starter import Starter
+from telpher.aio._stream import Stream
 from telpher.aio._subscriber import Subscriber
 from telpher.aio._topic import Topic
 from telpher.aio._turner import Turner
@@ -94,6 +95,10 @@ class Hub:
         `Invalid` and `TooLarge` for the pattern, with its segment: nothing was started.
         """
         return Subscriber(self._starter, pattern, buffer, timeout)
+
+    def stream(self, name: str) -> Stream:
+        """The stream of this name; nothing is asked of the hub yet."""
+        return Stream(self._starter, name)
 
     def batch(self, *, timeout: float | None = None) -> Batch:
         """Sends and settlements that are done all or not at all.

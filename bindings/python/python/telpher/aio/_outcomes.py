@@ -18,12 +18,25 @@ class Sink(Protocol):
         """Take an event; `DONE` or `FAILED` is the last."""
 
 
+class Source(Protocol):
+    """A reader, which gets no events but asks for them, so that no more comes than is read."""
+
+    ended: Error | None
+
+    def look(self) -> None:
+        """Ask, if somebody waits for it: there may be something now."""
+
+    def take(self, tag: int, value: Any) -> None:
+        """Take an event; `FAILED` is the last."""
+
+
 class Outcomes:
     """What is open on one handle, by the number that its events carry."""
 
     def __init__(self, core: Core, line: Line, on_notice: OnNotice | None) -> None:
         self.futures: dict[int, asyncio.Future[Any]] = {}
         self.sinks: dict[int, Sink] = {}
+        self.sources: list[Source] = []
         self._core = core
         self._line = line
         self._on_notice = on_notice
@@ -50,11 +63,20 @@ class Outcomes:
             except Exception:
                 logging.getLogger("telpher").exception("on_notice failed")
 
+    def look(self) -> None:
+        """Let readers ask for what has arrived."""
+        for source in self.sources:
+            source.look()
+        self.sources = [source for source in self.sources if source.ended is None]
+
     def end_all(self, error: Error, is_quiet: bool) -> None:
         """End everything with `error`; if quiet, asyncio does not mind that nobody looks."""
         futures = [future for future in self.futures.values() if not future.done()]
         for number in [*self.futures, *self.sinks]:
             self.take(number, FAILED, error)
+        for source in self.sources:
+            source.take(FAILED, error)
+        self.sources.clear()
         for future in futures if is_quiet else ():
             future.exception()
         self._line.wake()

@@ -1,136 +1,135 @@
-"""What the hub sends as it comes, in the asyncio face: below consumers and subscribers."""
+"""The asyncio face: streams."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from collections.abc import Mapping
+from datetime import datetime
 
-from telpher._events import DONE, FAILED, STARTED
-from telpher._telpher import Command
+from telpher._options import Body, Durability
+from telpher._record import Start, StreamOptions, reading
+from telpher._telpher import Appended, Command, StreamInfo
+from telpher.aio._reader import Reader
 from telpher.aio._starter import Starter
-from telpher.errors import Closed, Error
-
-T = TypeVar("T")
 
 
-class Inbox:
-    """What has arrived; who takes from it may be dropped while the loop still fills it."""
+class Stream:
+    """A stream of a hub; made by `Hub.stream`.
 
-    def __init__(self, starter: Starter, arrival: int) -> None:
-        self.live: asyncio.Future[None] = starter.turner.loop.create_future()
-        self.waiting: deque[Any] = deque()
-        self.ended: Error | None = None
-        self.waiters: deque[asyncio.Future[None]] = deque()
-        self._arrival = arrival
-
-    def take(self, tag: int, value: Any) -> None:
-        """Take an event; `DONE` or `FAILED` is the last."""
-        if tag == self._arrival:
-            self.add(value)
-        elif tag == STARTED and not self.live.done():
-            self.live.set_result(None)
-        elif tag == FAILED:
-            self._end(value)
-        elif tag == DONE:
-            self._end(Closed("the iterator is closed"))
-        if self.ended is not None:
-            self.let_go()
-        for waiter in self.waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-
-    def add(self, value: Any) -> None:
-        """Keep what has arrived."""
-        self.waiting.append(value)
-
-    def pop(self) -> Any:
-        """Take out the oldest."""
-        return self.waiting.popleft()
-
-    def let_go(self) -> None:
-        """Nobody will take what waits."""
-        self.waiting.clear()
-
-    def _end(self, error: Error) -> None:
-        self.ended = self.ended or error
-        if not self.live.done():
-            self.live.set_exception(error)
-            self.live.exception()  # Nobody may be waiting for it.
-
-
-class Stream(Generic[T]):
-    """An asynchronous iterator over what the hub sends.
-
-    It starts when it is entered or first asked for a message.
+    It keeps records, in the order in which they are appended, until its limits remove the oldest.
+    Reading takes nothing out of it.
     """
 
-    def __init__(
-        self,
-        starter: Starter,
-        command: Command[None],
-        timeout: float | None,
-        make: Callable[[Any], T],
-        inbox: Inbox,
-    ) -> None:
+    def __init__(self, starter: Starter, name: str) -> None:
+        self.name = name
         self._starter = starter
-        self._command = command
-        self._timeout = timeout
-        self._make = make
-        self._inbox = inbox
-        self._id = 0
 
-    async def receive(self) -> T:
-        """The next message. A time limit: `async with asyncio.timeout(…)`."""
-        await self._begin()
-        inbox = self._inbox
-        while not inbox.waiting:
-            if inbox.ended is not None:
-                raise inbox.ended
-            waiter: asyncio.Future[None] = self._starter.turner.loop.create_future()
-            inbox.waiters.append(waiter)
-            try:
-                await waiter
-            finally:
-                inbox.waiters.remove(waiter)
-        return self._make(inbox.pop())
-
-    async def close(self) -> None:
-        """Stop; what was not handed out goes back to its queue, and a subscriber's is gone."""
-        self._stop()
-
-    def _stop(self) -> None:
-        self._inbox.take(DONE, None)
-        if self._id:
-            self._starter.turner.abandon(self._id)
-
-    async def _begin(self) -> None:
-        if not self._id and self._inbox.ended is None:
-            turner = self._starter.turner
-            self._id = turner.register(self._command, self._timeout, self._inbox)
-        await asyncio.shield(self._inbox.live)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> T:
-        try:
-            return await self.receive()
-        except Closed:
-            raise StopAsyncIteration from None
-
-    async def __aenter__(self) -> Self:
-        await self._begin()
-        return self
-
-    async def __aexit__(
+    def declare(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
+        *,
+        partitions: int = 1,
+        durability: Durability | None = None,
+        age_max: float | None = None,
+        bytes_max: int | None = None,
+        records_max: int | None = None,
+        timeout: float | None = None,
+    ) -> asyncio.Future[None]:
+        """Make the stream, or check that it is as stated (`Mismatch` names a difference).
 
-    def __del__(self) -> None:
-        if getattr(self, "_id", 0):
-            self._stop()
+        - `partitions`: parts that keep an order each, 1 to 1,024.
+        - `durability`: how safe a confirmed record is: `memory`, lost with the process that hosts
+          the hub; `os`, survives the processes; `disk`, survives the machine. None is `disk` where
+          the hub has a directory, else `memory`, and then the others are `Unsupported`.
+        - `age_max`: seconds, from 0.001, after which records are removed; None: never for their
+          age.
+        - `bytes_max`: bytes of one partition from which on its oldest records are removed, at most
+          1 GiB in memory, else 1 TiB; None is 64 MiB in memory, else 1 GiB.
+        - `records_max`: records of one partition from which on its oldest are removed; None: any
+          number.
+
+        What is removed is gone for every reader. `NoSpace`: the disk is full, and `Full`: the hub
+        has 100,000 streams or partitions; the stream was not made.
+        """
+        options = StreamOptions(
+            partitions=partitions,
+            durability=durability,
+            age_max=age_max,
+            bytes_max=bytes_max,
+            records_max=records_max,
+        )
+        return self._starter.start(Command.declare_stream(self.name, options), timeout)
+
+    def append(
+        self,
+        body: Body,
+        *,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+        partition: int | None = None,
+        expect: int | None = None,
+        timeout: float | None = None,
+    ) -> asyncio.Future[Appended]:
+        """Append a record; it ends, with where that is, when it is as safe as the stream promises.
+
+        What is appended while something is on its way goes with what follows, in one batch.
+
+        Records with the same `key` are in one partition, in order; those without a key are in any,
+        unless `partition` states one. With `expect` it is appended only if that is the offset that
+        it gets there; then a partition or key must be stated, if the stream has several partitions.
+        A body has at most 8 MiB, a key 1,024 bytes. It must be done within `timeout` seconds (None:
+        30).
+
+        `Conflict`: the partition's next offset is another than `expect`, and the text says which.
+        `NotFound`: there is no such stream; `Mismatch`: it was made anew meanwhile. `TooLarge`:
+        that is also more than a partition keeps. `Full`: the disk was behind until the time was
+        over. `NoSpace`; `Expired`. After each of these it was not appended. `Indeterminate` and
+        `HostUnresponsive`: it may have been.
+        """
+        place = partition, expect
+        command = Command.append(self.name, body, key, headers, place)
+        return self._starter.start(command, timeout)
+
+    def read(
+        self,
+        *,
+        start: Start | None = None,
+        offset: int | None = None,
+        time: float | datetime | None = None,
+        partition: int | None = None,
+        follow: bool = False,
+        buffer: int | None = None,
+        timeout: float | None = None,
+    ) -> Reader:
+        """Read records as they come: an asynchronous iterator; it is live once entered.
+
+        Reading begins at one of these, in each partition that is read:
+
+        - `start`: `beginning`, at the oldest record that is kept (this is the default), or `end`,
+          behind the newest.
+        - `offset`: at this record, or at the next to be appended.
+        - `time`: at the oldest record that was appended then or later by the hub's clock: seconds
+          since 1970, as `Record.time` has them, or a datetime with a time zone.
+
+        It reads one `partition` (0 to 1,023), or all. With `follow` it goes on with what is
+        appended later, else it ends where the stream ended when it began. `buffer` bytes of records
+        (1 to 64 MiB; None: 1 MiB) may be on their way, and a quarter as many wait in the
+        iterator; a larger record comes alone.
+
+        `NotFound`: there is no such stream. `OutOfRange`: `offset` is not kept any more, or not
+        there yet; the text tells the range. `Invalid`: the stream has no such partition.
+        """
+        wanted = reading(
+            start=start,
+            offset=offset,
+            time=time,
+            partition=partition,
+            follow=follow,
+            buffer=buffer,
+        )
+        return Reader(self._starter, self.name, wanted, timeout)
+
+    def inspect(self, *, timeout: float | None = None) -> asyncio.Future[StreamInfo]:
+        """The stream's figures. `NotFound`: there is no such stream."""
+        return self._starter.start(Command.inspect_stream(self.name), timeout)
+
+    def delete(self, *, timeout: float | None = None) -> asyncio.Future[None]:
+        """Remove the stream with everything in it; its readers end as `NotFound`."""
+        return self._starter.start(Command.delete_stream(self.name), timeout)

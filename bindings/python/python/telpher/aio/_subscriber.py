@@ -3,8 +3,8 @@
 from telpher._events import PUBLISHED
 from telpher._message import Fields, Numbers, TopicMessage
 from telpher._telpher import SUBSCRIPTION_BYTES_MAX, Command
+from telpher.aio._incoming import Inbox, Incoming
 from telpher.aio._starter import Starter
-from telpher.aio._stream import Inbox, Stream
 
 
 class _Inbox(Inbox):
@@ -40,7 +40,7 @@ def _size(fields: Fields) -> int:
     return len(body) + len(key) + sum(len(name) + len(value) for name, value in headers.items())
 
 
-class Subscriber(Stream[TopicMessage]):
+class Subscriber(Incoming[TopicMessage]):
     """An asynchronous iterator over messages of topics; made by `Hub.subscribe`.
 
     It starts when it is entered or first asked for a message, and is live in the hub then. It goes

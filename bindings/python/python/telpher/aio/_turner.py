@@ -1,9 +1,10 @@
 """Turns a handle on an asyncio loop.
 
 A turn: the handle's descriptor becomes readable, `poll` gives a list of events, each ends a future
-or goes to its consumer, service or subscriber. What is started meanwhile is sent once a tick, at
-once if nothing else is in flight. A handle that is `FULL` makes new operations wait in line until
-it is ready; none overtakes. Nothing here blocks, and no event's failure reaches the loop.
+or goes to its consumer, service or subscriber, and readers ask for theirs. What is started
+meanwhile is sent once a tick, at once if nothing else is in flight. A handle that is `FULL` makes
+new operations wait in line until it is ready; none overtakes. Nothing here blocks, and no event's
+failure reaches the loop.
 """
 
 import asyncio
@@ -14,9 +15,9 @@ from typing import Any
 
 from telpher._events import BATCH
 from telpher._options import OnNotice
-from telpher._telpher import Command, Core
+from telpher._telpher import Command, Core, Registration
 from telpher.aio._line import Line
-from telpher.aio._outcomes import Outcomes, Sink
+from telpher.aio._outcomes import Outcomes, Sink, Source
 from telpher.errors import Closed, Error
 
 OPENING = 1
@@ -62,6 +63,13 @@ class Turner:
         self.send_soon()
         return ticket
 
+    def begin(self, command: Command[None], timeout: float | None, source: Source) -> Registration:
+        """Start a reader, whose events `source` asks for."""
+        registration = self.core.begin(command, timeout)
+        self._outcomes.sources.append(source)
+        self.send_soon()
+        return registration
+
     def stop(self, ticket: int) -> None:
         """Stop a consumer, service or subscriber; nothing if it has ended."""
         try:
@@ -104,6 +112,7 @@ class Turner:
             self.core.flush()
         except Error:
             pass  # What cannot be sent ends with an event that says why.
+        self._outcomes.look()
 
     def _forward_cancel(self, ticket: int, future: asyncio.Future[Any]) -> None:
         if future.cancelled():
@@ -122,3 +131,4 @@ class Turner:
             return
         for number, tag, value in events:
             self._outcomes.take(number, tag, value)
+        self._outcomes.look()

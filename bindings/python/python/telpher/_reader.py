@@ -1,0 +1,64 @@
+"""Records of a stream as they come, in the blocking face."""
+
+import math
+from typing import TYPE_CHECKING
+
+from telpher._events import RECORD
+from telpher._incoming import Incoming
+from telpher._record import Reading, Record, record, waiting_bytes_max
+from telpher._telpher import Command
+from telpher.errors import Closed, Error, Stale
+
+if TYPE_CHECKING:
+    from telpher._hub import Hub
+
+
+class Reader(Incoming[Record]):
+    """An iterator over records of a stream; made by `Stream.read`. Any thread may take from it.
+
+    It goes on by itself when the connection breaks or another host takes over; no record comes
+    twice, none is left out, and each partition's come in their order. It takes nothing out of the
+    stream.
+
+    It ends when it is closed, or without `follow` when every record that was there was handed out:
+    then a loop ends, and `receive` is `Closed`. Otherwise it ends with an error, behind the records
+    that came before it: `OutOfRange` if the stream's limits have removed what was to be read next;
+    `NotFound` if the stream was deleted; `Corrupt` for damage on disk. If its hub is closed, a loop
+    with `follow` ends, and one without gets `Closed`: it has not read everything.
+    """
+
+    _arrival = RECORD
+
+    def __init__(self, hub: "Hub", name: str, reading: Reading, timeout: float | None) -> None:
+        self._follows = reading["follow"]
+        self._is_complete = self._is_closed = False
+        command = Command.read(name, reading)
+        bytes_max = waiting_bytes_max(reading["buffer"])
+        super().__init__(hub, command, timeout, record, bytes_max=bytes_max)
+
+    def receive(self, *, timeout: float | None = None) -> Record:
+        """The next record; `Pending` if none comes within `timeout` seconds (None: 30)."""
+        return super().receive(timeout=timeout)
+
+    def close(self) -> None:
+        """Stop reading; what was not handed out stays in the stream."""
+        self._is_closed = True
+        super().close()
+        with self._fetching:
+            self._let_go()
+
+    def _end(self, failure: Error | None) -> None:
+        if self._is_closed:
+            super()._end(failure)
+            return
+        # What came before the end is still handed out.
+        self._is_complete = failure is None
+        self._ended = failure or Closed("every record was read")
+
+    def __next__(self) -> Record:
+        try:
+            return self.receive(timeout=math.inf)
+        except (Closed, Stale):
+            if self._is_closed or self._is_complete or self._follows:
+                raise StopIteration from None
+            raise

@@ -1,0 +1,93 @@
+"""A record of a stream, and how streams are declared and read, for both faces of the package."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypedDict
+
+from telpher._options import Durability
+from telpher._telpher import READ_BUFFER_DEFAULT
+from telpher.errors import Invalid
+
+Start = Literal["beginning", "end"]
+Fields = tuple[int, int, float, Any, bytes, dict[str, bytes]]
+
+
+@dataclass(slots=True)
+class Record:
+    """A record of a stream. It needs no settling, and stays in the stream."""
+
+    partition: int
+    """The part of the stream that it is in."""
+    offset: int
+    """Counts the records of the partition, from 0, without a gap."""
+    time: float
+    """When it was appended, by the hub's clock, in seconds since 1970, as `time.time()` tells them;
+    never less than of the record before it in the partition.
+    """
+    body: Any
+    """What was appended: bytes, or a memoryview of a larger body if the hub is open with
+    zero_copy.
+    """
+    key: bytes
+    """Which records belong together, and so are in one partition; empty if none was given."""
+    headers: dict[str, bytes]
+    """What was appended along; of a name that was given twice, the first value."""
+
+
+def record(fields: Fields) -> Record:
+    """The record that is handed out next."""
+    return Record(*fields)
+
+
+class StreamOptions(TypedDict):
+    """As the native half takes them; times are in seconds."""
+
+    partitions: int
+    durability: Durability | None
+    age_max: float | None
+    bytes_max: int | None
+    records_max: int | None
+
+
+class Reading(TypedDict):
+    """As the native half takes it; the time is in seconds since 1970."""
+
+    start: Start | None
+    offset: int | None
+    time: float | None
+    partition: int | None
+    follow: bool
+    buffer: int
+
+
+def reading(
+    *,
+    start: Start | None,
+    offset: int | None,
+    time: float | datetime | None,
+    partition: int | None,
+    follow: bool,
+    buffer: int | None,
+) -> Reading:
+    """What is read, as the native half takes it."""
+    return Reading(
+        start=start,
+        offset=offset,
+        time=_seconds(time),
+        partition=partition,
+        follow=follow,
+        buffer=READ_BUFFER_DEFAULT if buffer is None else buffer,
+    )
+
+
+def waiting_bytes_max(buffer: int) -> int:
+    """Bytes that wait in the iterator: as many of its buffer as the hub sends anew at once."""
+    return max(buffer // 4, 1)
+
+
+def _seconds(time: float | datetime | None) -> float | None:
+    if not isinstance(time, datetime):
+        return time
+    if time.utcoffset() is None:
+        raise Invalid(f"time is {time.isoformat()}, without a time zone; state one, as UTC")
+    return time.timestamp()

@@ -1,0 +1,112 @@
+"""Records of a stream as they come, in the asyncio face."""
+
+import asyncio
+from collections import deque
+from typing import Any
+
+from telpher._events import BATCH, FAILED, RECORD
+from telpher._record import Reading, Record, record, waiting_bytes_max
+from telpher._telpher import Command, Registration
+from telpher.aio._incoming import Inbox, Incoming
+from telpher.aio._starter import Starter
+from telpher.errors import Closed, Error
+
+
+class _Inbox(Inbox):
+    """Records: fetched only when somebody waits for one, as what is fetched counts as read."""
+
+    def __init__(self, starter: Starter, buffer: int) -> None:
+        super().__init__(starter, RECORD)
+        self.is_closed = self.is_complete = False
+        self._turner = starter.turner
+        self._registration: Registration | None = None
+        self._bounds = (BATCH, waiting_bytes_max(buffer))
+
+    def begin(self, command: Command[None], timeout: float | None) -> int:
+        self._registration = self._turner.begin(command, timeout, self)
+        return self._registration.id
+
+    def look(self) -> None:
+        """Fetch, if somebody waits for it."""
+        if not self.waiting and (self.waiters or not self.live.done()):
+            self._fetch()
+
+    def has_more(self) -> bool:
+        if not self.waiting:
+            self._fetch()
+        return super().has_more()
+
+    def close(self) -> None:
+        self.is_closed = True
+        super().close()
+
+    def let_go(self) -> None:
+        if self.is_closed:  # Else what came before the end is still handed out.
+            super().let_go()
+
+    def end(self, failure: Error | None) -> None:
+        if failure is None and not self.is_closed:
+            self.is_complete = True
+            failure = Closed("every record was read")
+        self._registration = None
+        super().end(failure)
+
+    def _fetch(self) -> None:
+        if self._registration is None:
+            return
+        fetched: deque[tuple[int, int, Any]] = deque()
+        try:
+            self._turner.core.take(self._registration.id, fetched, self._bounds)
+        except Error as error:
+            self.take(FAILED, error)
+        for _, tag, value in fetched:
+            self.take(tag, value)
+        if fetched:
+            self._turner.send_soon()  # The hub hears that there is room.
+
+
+class Reader(Incoming[Record]):
+    """An asynchronous iterator over records of a stream; made by `Stream.read`.
+
+    It starts when it is entered or first asked for a record, and is live in the hub then. It goes
+    on by itself when the connection breaks or another host takes over; no record comes twice, none
+    is left out, and each partition's come in their order. It takes nothing out of the stream.
+
+    It ends when it is closed, or without `follow` when every record that was there was handed out:
+    then a loop ends, and `receive` is `Closed`. Otherwise it ends with an error, behind the records
+    that came before it: `OutOfRange` if the stream's limits have removed what was to be read next;
+    `NotFound` if the stream was deleted; `Corrupt` for damage on disk. If its hub is closed, a loop
+    with `follow` ends, and one without gets `Closed`: it has not read everything.
+    """
+
+    _inbox: _Inbox
+
+    def __init__(
+        self, starter: Starter, name: str, reading: Reading, timeout: float | None
+    ) -> None:
+        self._follows = reading["follow"]
+        command = Command.read(name, reading)
+        inbox = _Inbox(starter, reading["buffer"])
+        super().__init__(starter, command, timeout, record, inbox)
+
+    async def receive(self) -> Record:
+        """The next record. A time limit: `async with asyncio.timeout(…)`."""
+        if not self._inbox.waiting:
+            await asyncio.sleep(0)  # Others have their turn, however much there is to be read.
+        return await super().receive()
+
+    async def close(self) -> None:
+        """Stop reading; what was not handed out stays in the stream."""
+        self._stop()
+
+    def _register(self) -> None:
+        self._id = self._inbox.begin(self._command, self._timeout)
+
+    async def __anext__(self) -> Record:
+        try:
+            return await self.receive()
+        except Closed:
+            inbox = self._inbox
+            if inbox.is_closed or inbox.is_complete or self._follows:
+                raise StopAsyncIteration from None
+            raise

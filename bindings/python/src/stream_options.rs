@@ -1,0 +1,96 @@
+//! The options of a stream's `declare` and `read`.
+//!
+//! Floor: `telpher`.
+
+use pyo3::prelude::*;
+use telpher::{Kind, Reading, Start, StreamOptions, limits};
+
+use crate::convert::{choice, span_ms_in, whole};
+use crate::error::refuse;
+use crate::stream_command::partition_in;
+use crate::types::DURABILITIES;
+
+/// The last second of the year 9999, in seconds since 1970.
+const TIME_MAX_S: f64 = 253_402_300_799.0;
+
+/// The options of `declare` as Python gives them: a dictionary.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Declaring {
+    partitions: i128,
+    durability: Option<String>,
+    age_max: Option<f64>,
+    bytes_max: Option<i128>,
+    records_max: Option<i128>,
+}
+
+impl Declaring {
+    /// The options as the core takes them.
+    pub fn checked(self, py: Python<'_>) -> PyResult<StreamOptions> {
+        let durability = self.durability.as_deref();
+        let partitions_range = (1, limits::PARTITIONS_MAX.into());
+        let bound = |what, stated: Option<i128>, most| {
+            stated.map_or(Ok(0), |stated| whole(py, what, stated, (1, most)))
+        };
+        Ok(StreamOptions {
+            partitions: whole(py, "partitions", self.partitions, partitions_range)? as u32,
+            durability: durability
+                .map(|text| choice(py, "durability", text, &DURABILITIES))
+                .transpose()?,
+            age_max_ms: span_ms_in(py, "age_max", self.age_max, limits::TIMEOUT_MAX_MS)?,
+            bytes_max: bound("bytes_max", self.bytes_max, limits::DISK_BYTES_MAX)?,
+            records_max: bound("records_max", self.records_max, u64::MAX)?,
+        })
+    }
+}
+
+/// The options of `read` as Python gives them: a dictionary.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Reads {
+    start: Option<String>,
+    offset: Option<i128>,
+    time: Option<f64>,
+    partition: Option<i128>,
+    follow: bool,
+    buffer: i128,
+}
+
+impl Reads {
+    /// The options as the core takes them.
+    pub fn checked(self, py: Python<'_>) -> PyResult<Reading> {
+        let buffer_range = (1, limits::READ_BUFFER_MAX.into());
+        Ok(Reading {
+            partition: partition_in(py, self.partition)?,
+            start: self.start(py)?,
+            follow: self.follow,
+            buffer: whole(py, "buffer", self.buffer, buffer_range)? as u32,
+        })
+    }
+
+    fn start(&self, py: Python<'_>) -> PyResult<Start> {
+        let starts = [("beginning", Start::Beginning), ("end", Start::End)];
+        match (&self.start, self.offset, self.time) {
+            (None, None, None) => Ok(Start::Beginning),
+            (Some(start), None, None) => choice(py, "start", start, &starts),
+            (None, Some(offset), None) => {
+                Ok(Start::Offset(whole(py, "offset", offset, (0, u64::MAX))?))
+            }
+            (None, None, Some(time)) => time_in(py, time),
+            _ => {
+                let text = "reading begins at one place: start, offset and time exclude each other";
+                Err(refuse(py, Kind::Invalid, text.to_owned()))
+            }
+        }
+    }
+}
+
+fn time_in(py: Python<'_>, seconds: f64) -> PyResult<Start> {
+    if !(0.0..=TIME_MAX_S).contains(&seconds) {
+        let text = format!("time is {seconds} s since 1970; allowed are 0 to {TIME_MAX_S}");
+        return Err(refuse(py, Kind::Invalid, text));
+    }
+    // A time that a record has names its very millisecond, though seconds don't hold that exactly.
+    let us = (seconds * 1e6).round() as u64;
+    Ok(Start::Time(us.div_ceil(1000)))
+}
