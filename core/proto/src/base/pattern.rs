@@ -81,10 +81,23 @@ impl fmt::Debug for Pattern {
 ///
 /// `INVALID`.
 pub fn check_topic(name: &Name) -> Result<(), Error> {
-    if name.as_str().split('.').any(str::is_empty) {
+    let bytes = name.as_str().as_bytes();
+    let is_outer = bytes.first() == Some(&b'.') || bytes.last() == Some(&b'.');
+    if is_outer || bytes.windows(2).any(|pair| pair == b"..") {
         return Err(Error::new(Kind::Invalid, format!("the topic {name:?} has an empty segment")));
     }
     Ok(())
+}
+
+/// The segments of a topic's name, in order. There are many names, so this looks at bytes.
+pub(crate) fn segments(topic: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(topic);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let Some(dot) = text.bytes().position(|byte| byte == b'.') else { return rest.take() };
+        rest = Some(&text[dot + 1..]);
+        Some(&text[..dot])
+    })
 }
 
 #[cfg(test)]
