@@ -48,9 +48,9 @@ PATIENCE_S = 30
 LOOK_S = 0.002
 NO_PAYMENTS = [b"", b"ada", b"ada ", b"ada much", b"Ada 5", b"ada 5 ", b"ada  5", b"ada 5-5"]
 NO_PAYMENTS += [b"ada +5", b"ada 5\n", b"ada 5\x006", b"ada 1234567890123456", b"a" * 33 + b" 1"]
-KILLS = 12
-PAYMENTS = 500
-LINES_MAX = 30
+KILLS = 8
+PAYMENTS = 160
+LINES_MAX = 16
 PAUSE_S_MAX = 0.004
 
 
