@@ -81,7 +81,9 @@ impl fmt::Debug for Pattern {
 ///
 /// `INVALID`.
 pub fn check_topic(name: &Name) -> Result<(), Error> {
-    if name.as_str().split('.').any(str::is_empty) {
+    let mut before = b'.';
+    let is_empty = |byte: &u8| std::mem::replace(&mut before, *byte) == b'.' && *byte == b'.';
+    if name.as_str().as_bytes().iter().any(is_empty) || before == b'.' {
         return Err(Error::new(Kind::Invalid, format!("the topic {name:?} has an empty segment")));
     }
     Ok(())
@@ -112,7 +114,16 @@ mod tests {
         let long = Pattern::parse(&"x".repeat(256)).unwrap_err();
         assert_eq!(long.kind(), Kind::TooLarge);
         assert!(long.detail().contains("256") && long.detail().contains("255"));
-        assert!(check_topic(&Name::parse("a..b").unwrap()).is_err());
-        check_topic(&Name::parse("a.b").unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_topic_has_no_empty_segment() {
+        for good in ["a", "a.b", "a.b.c-d_e", "-", "_.x"] {
+            check_topic(&Name::parse(good).unwrap()).unwrap();
+        }
+        for bad in [".", "..", ".a", "a.", "a..b", "a.b..", "..a.b"] {
+            let error = check_topic(&Name::parse(bad).unwrap()).unwrap_err();
+            assert!(error.kind() == Kind::Invalid && error.detail().contains(bad), "{bad:?}");
+        }
     }
 }

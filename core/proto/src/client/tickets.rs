@@ -121,6 +121,9 @@ impl Client {
                 let deadline = pending.deadline;
                 self.outbox.push_send((id, &change, name), deadline, message, clock);
             }
+            Command::Publish { topic, message } => {
+                self.outbox.push_publish((id, topic), pending.deadline, message, clock);
+            }
             command => {
                 let frame = self.frame(now, id, command, (change, pending.deadline));
                 self.outbox.push(&frame, clock);
@@ -170,9 +173,6 @@ impl Client {
                 Frame::Peek { ticket, name: self.name_ref(now, queue), count: *count }
             }
             Command::List { after } => Frame::List { ticket, after: after.clone() },
-            Command::Publish { topic, message } => {
-                Frame::Publish { ticket, topic: topic.clone(), deadline, message: message.clone() }
-            }
             other => unreachable!("{other:?} is written elsewhere"),
         }
     }

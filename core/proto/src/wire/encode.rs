@@ -7,7 +7,7 @@ use bytes::{BufMut, BytesMut};
 use super::frame::{BatchPart, Change, Frame, FrameKind, NameRef};
 use super::{Clock, Outbox};
 use crate::base::message::cut;
-use crate::base::{Delivery, Error, Message, Receipt, Reply, Time, limits};
+use crate::base::{Delivery, Error, Message, Name, Receipt, Reply, Time, limits};
 
 /// Flags of single frames; every other bit is zero.
 pub(super) mod flag {
@@ -49,6 +49,18 @@ impl Outbox {
             w.name(name);
             w.message(message, deadline);
         });
+    }
+
+    /// Appends a `Publish` frame, without taking the message.
+    pub fn push_publish(
+        &mut self,
+        (ticket, topic): (u64, &Name),
+        deadline: Option<Time>,
+        message: &Message,
+        clock: Clock,
+    ) {
+        let mut writer = Writer { out: &mut self.buffer, clock };
+        writer.publish((ticket, topic), deadline, message);
     }
 
     /// Appends an `Answer` frame, without taking the reply.

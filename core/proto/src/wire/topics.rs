@@ -7,16 +7,13 @@ use bytes::BufMut;
 use super::decode::{Decoded, Reader};
 use super::encode::Writer;
 use super::frame::{Frame, FrameKind};
-use crate::base::{Message, Name, Pattern, Untaken, limits};
+use crate::base::{Message, Name, Pattern, Time, Untaken, limits};
 
 impl Writer<'_> {
     pub(super) fn topics(&mut self, frame: &Frame) {
         match frame {
             Frame::Publish { ticket, topic, deadline, message } => {
-                self.frame(FrameKind::Publish, 0, *ticket, |w| {
-                    w.short_name(Some(topic));
-                    w.message(message, *deadline);
-                });
+                self.publish((*ticket, topic), *deadline, message);
             }
             Frame::Subscribe { id, pattern, buffer, held, received } => {
                 self.frame(FrameKind::Subscribe, 0, *id, |w| {
@@ -34,6 +31,18 @@ impl Writer<'_> {
             }),
             other => unreachable!("{other:?} is not about topics"),
         }
+    }
+
+    pub(super) fn publish(
+        &mut self,
+        (ticket, topic): (u64, &Name),
+        deadline: Option<Time>,
+        message: &Message,
+    ) {
+        self.frame(FrameKind::Publish, 0, ticket, |w| {
+            w.short_name(Some(topic));
+            w.message(message, deadline);
+        });
     }
 
     pub(super) fn published(
