@@ -81,9 +81,10 @@ impl fmt::Debug for Pattern {
 ///
 /// `INVALID`.
 pub fn check_topic(name: &Name) -> Result<(), Error> {
-    let mut before = b'.';
-    let is_empty = |byte: &u8| std::mem::replace(&mut before, *byte) == b'.' && *byte == b'.';
-    if name.as_str().as_bytes().iter().any(is_empty) || before == b'.' {
+    let text = name.as_str().as_bytes();
+    let is_two_dots = |pair: &[u8]| pair == b"..";
+    if text.first() == Some(&b'.') || text.last() == Some(&b'.') || text.windows(2).any(is_two_dots)
+    {
         return Err(Error::new(Kind::Invalid, format!("the topic {name:?} has an empty segment")));
     }
     Ok(())

@@ -14,7 +14,7 @@ use crate::base::{
 };
 
 /// Bytes of a message before its key, headers and body.
-const MESSAGE_FIXED_SIZE: usize = 32;
+pub(super) const MESSAGE_FIXED_SIZE: usize = 32;
 
 pub(super) type Decoded<T> = Result<T, Malformed>;
 
