@@ -142,8 +142,8 @@ unsafe fn hand_over(mut batch: Batch, room: &Room) -> Result<usize, Error> {
     // SAFETY: made of integers, pointers and false.
     let mut short: telpher_event = unsafe { std::mem::zeroed() };
     for (index, event) in batch.events.iter().enumerate() {
-        // SAFETY: there is room for `capacity` events of `stride` bytes; what lies past our own size
-        // is zeroed, too, as it is of a later version.
+        // SAFETY: there is room for `capacity` events of `stride` bytes; what lies past our own
+        // size is zeroed, too, as it is of a later version.
         let row = unsafe { room.first.byte_add(index * room.stride) };
         // SAFETY: as above.
         unsafe { row.cast::<u8>().write_bytes(0, room.stride) };

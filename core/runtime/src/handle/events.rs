@@ -61,10 +61,11 @@ impl Events {
         let lines = self.completions.len().min(count);
         let first = self.completions.drain(..lines);
         let second = self.deliveries.drain(..count - lines);
-        for handover in first.chain(second) {
+        events.reserve(count);
+        first.chain(second).for_each(|handover| {
             handover.counted.into_iter().for_each(&mut free);
             events.push(handover.event);
-        }
+        });
         self.update_signal();
         count
     }
