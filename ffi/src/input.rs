@@ -130,11 +130,15 @@ thread_local! {
 
 /// The name of a service, queue or topic.
 pub unsafe fn name(pointer: *const c_char, what: &str) -> Result<Name, Error> {
-    // SAFETY: the caller's contract.
-    let text = unsafe { text(pointer, what) }?;
+    if pointer.is_null() {
+        return Err(invalid(format!("{what} is NULL")));
+    }
+    // SAFETY: not NULL, so it is a C string by the caller's contract.
+    let given = unsafe { CStr::from_ptr(pointer) }.to_bytes();
     LAST_NAME.with_borrow_mut(|last| match last {
-        Some(name) if name.as_str() == text => Ok(name.clone()),
-        _ => Ok(last.insert(Name::parse(text)?).clone()),
+        Some(name) if name.as_str().as_bytes() == given => Ok(name.clone()),
+        // SAFETY: as above.
+        _ => Ok(last.insert(Name::parse(unsafe { text(pointer, what) }?)?).clone()),
     })
 }
 

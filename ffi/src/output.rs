@@ -71,29 +71,28 @@ pub fn message_of(event: &mut Event) -> Option<&mut Message> {
     }
 }
 
-/// The struct for `event`. It points into `event` and `extra`, and is valid as long as both.
-pub fn fill(event: &Event, extra: &mut Extra) -> telpher_event {
-    // SAFETY: made of integers, pointers and false.
-    let mut seen: telpher_event = unsafe { std::mem::zeroed() };
+/// Fills the struct for `event`, which is all zeros. It points into `event` and `extra`, and is
+/// valid as long as both.
+pub fn fill(seen: &mut telpher_event, event: &Event, extra: &mut Extra) {
     seen.id = event.id;
     seen.user = event.user;
     seen.kind = match &event.what {
         What::Done(Ok(outcome)) => {
-            fill_outcome(&mut seen, outcome, extra);
+            fill_outcome(seen, outcome, extra);
             TELPHER_EVENT_DONE
         }
         What::Done(Err(error)) => {
-            fill_error(&mut seen, error, extra);
+            fill_error(seen, error, extra);
             TELPHER_EVENT_DONE
         }
         What::Started => TELPHER_EVENT_STARTED,
         What::Delivery(delivery) => {
-            fill_delivery(&mut seen, delivery);
+            fill_delivery(seen, delivery);
             TELPHER_EVENT_DELIVERY
         }
         What::Request(request) => {
             seen.token = request.token;
-            fill_message(&mut seen, &request.message);
+            fill_message(seen, &request.message);
             TELPHER_EVENT_REQUEST
         }
         What::Withdrawn { request } => {
@@ -101,14 +100,14 @@ pub fn fill(event: &Event, extra: &mut Extra) -> telpher_event {
             TELPHER_EVENT_WITHDRAWN
         }
         What::Notice(notice) => {
-            fill_notice(&mut seen, notice, extra);
+            fill_notice(seen, notice, extra);
             TELPHER_EVENT_NOTICE
         }
         What::Ready => TELPHER_EVENT_READY,
         What::Published(published) => {
             seen.topic = extra.topic(&published.topic);
             seen.number = published.number;
-            fill_message(&mut seen, &published.message);
+            fill_message(seen, &published.message);
             TELPHER_EVENT_PUBLISHED
         }
         What::Gap { first, last } => {
@@ -117,7 +116,6 @@ pub fn fill(event: &Event, extra: &mut Extra) -> telpher_event {
             TELPHER_EVENT_GAP
         }
     };
-    seen
 }
 
 fn fill_outcome(seen: &mut telpher_event, outcome: &Outcome, extra: &mut Extra) {
@@ -263,6 +261,13 @@ mod tests {
     use super::*;
     use telpher::Published;
 
+    fn filled(event: &Event, extra: &mut Extra) -> telpher_event {
+        // SAFETY: made of integers, pointers and false.
+        let mut seen = unsafe { std::mem::zeroed() };
+        fill(&mut seen, event, extra);
+        seen
+    }
+
     fn done(outcome: Outcome) -> Event {
         Event { id: 1, user: 0, what: What::Done(Ok(outcome)) }
     }
@@ -274,7 +279,7 @@ mod tests {
         let batches: Vec<Event> = (0..20)
             .map(|at| done(Outcome::Receipts(vec![receipt(at), receipt(at + 100)])))
             .collect();
-        let seen: Vec<_> = batches.iter().map(|event| fill(event, &mut extra)).collect();
+        let seen: Vec<_> = batches.iter().map(|event| filled(event, &mut extra)).collect();
         for (at, event) in seen.iter().enumerate() {
             assert_eq!(event.receipts_count, 2);
             // SAFETY: `extra` holds them, and there are two.
@@ -283,7 +288,7 @@ mod tests {
             assert_eq!(receipts[1].message_id, at as u64 + 100);
             assert_eq!(receipts[1].durability, TELPHER_DURABILITY_DISK);
         }
-        let none = fill(&done(Outcome::Receipts(Vec::new())), &mut extra);
+        let none = filled(&done(Outcome::Receipts(Vec::new())), &mut extra);
         assert!(none.receipts.is_null() && none.receipts_count == 0);
     }
 
@@ -295,7 +300,7 @@ mod tests {
             let published = Published { topic, number: 1, message: Message::new("") };
             Event { id: 1, user: 0, what: What::Published(published) }
         });
-        let seen: Vec<_> = events.iter().map(|event| fill(event, &mut extra)).collect();
+        let seen: Vec<_> = events.iter().map(|event| filled(event, &mut extra)).collect();
         // SAFETY: `extra` holds them.
         let topic = |at: usize| unsafe { std::ffi::CStr::from_ptr(seen[at].topic) };
         assert_eq!([0, 1, 2, 3].map(topic), [c"news", c"news", c"more", c"news"]);

@@ -125,7 +125,16 @@ mod tests {
         let long = Pattern::parse(&"x".repeat(256)).unwrap_err();
         assert_eq!(long.kind(), Kind::TooLarge);
         assert!(long.detail().contains("256") && long.detail().contains("255"));
-        assert!(check_topic(&Name::parse("a..b").unwrap()).is_err());
-        check_topic(&Name::parse("a.b").unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_topic_has_no_empty_segment() {
+        for good in ["a", "a.b", "a.b.c-d_e", "-", "_.x"] {
+            check_topic(&Name::parse(good).unwrap()).unwrap();
+        }
+        for bad in [".", "..", ".a", "a.", "a..b", "a.b..", "..a.b"] {
+            let error = check_topic(&Name::parse(bad).unwrap()).unwrap_err();
+            assert!(error.kind() == Kind::Invalid && error.detail().contains(bad), "{bad:?}");
+        }
     }
 }

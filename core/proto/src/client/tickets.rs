@@ -6,7 +6,7 @@ use super::{Client, Due};
 use crate::base::timers::TimerKey;
 use crate::base::{Command, Error, Id, Kind, Name, Outcome, Part, Pattern, Target, Time};
 use crate::base::{Verdict, limits};
-use crate::wire::{BatchPart, Binding, Change, Frame, NameRef, Publishing, TargetKind};
+use crate::wire::{BatchPart, Binding, Change, Frame, NameRef, TargetKind};
 
 /// Tickets from here on are the client's own.
 pub(super) const OWN_TICKET_FIRST: Id = 1 << 63;
@@ -126,6 +126,10 @@ impl Client {
                 let deadline = pending.deadline;
                 self.outbox.push_send((id, &change, name), deadline, message, clock);
             }
+            Command::Publish { topic, message } => {
+                let deadline = pending.deadline;
+                self.outbox.push_publish((id, &change, topic), (deadline, again), message, clock);
+            }
             command => {
                 let frame = self.frame(now, id, command, (change, pending.deadline, again));
                 self.outbox.push(&frame, clock);
@@ -175,11 +179,6 @@ impl Client {
                 Frame::Peek { ticket, name: self.name_ref(now, queue), count: *count }
             }
             Command::List { after } => Frame::List { ticket, after: after.clone() },
-            Command::Publish { topic, message } => {
-                let (topic, message) = (topic.clone(), message.clone());
-                let publishing = Publishing { topic, deadline, message, again };
-                Frame::Publish { ticket, change, publishing }
-            }
             Command::Bind { pattern, target } => {
                 Frame::Bind { ticket, change, binding: self.binding(now, pattern, target) }
             }

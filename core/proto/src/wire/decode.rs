@@ -14,7 +14,7 @@ use crate::base::{
 };
 
 /// Bytes of a message before its key, headers and body.
-const MESSAGE_FIXED_SIZE: usize = 32;
+pub(super) const MESSAGE_FIXED_SIZE: usize = 32;
 
 pub(super) type Decoded<T> = Result<T, Malformed>;
 
@@ -28,6 +28,10 @@ pub fn decode(frame: Whole<'_>, clock: Clock) -> Decoded<Frame> {
     let Some(header) = batch[at..end].first_chunk::<HEADER_SIZE>() else {
         return Err(Malformed::new(format!("a frame of {} bytes", end - at)));
     };
+    if header[4..8] == [FrameKind::Done as u8, 0, 0, 0] && end - at == HEADER_SIZE {
+        // Nothing but a header, and what there is most of.
+        return Ok(Frame::Done { ticket: u64_at(header, 8) });
+    }
     let kind = FrameKind::from_byte(header[4]);
     let kind = kind.ok_or_else(|| Malformed::new("a frame of no known kind"))?;
     let mut reader = Reader { batch, at: at + HEADER_SIZE, end, clock, kind };

@@ -7,17 +7,14 @@ use bytes::BufMut;
 use super::decode::{Decoded, Reader};
 use super::encode::Writer;
 use super::frame::{Binding, Change, Frame, FrameKind, Publishing, TargetKind};
-use crate::base::{Message, Name, Pattern, Untaken, limits};
+use crate::base::{Message, Name, Pattern, Time, Untaken, limits};
 
 impl Writer<'_> {
     pub(super) fn topics(&mut self, frame: &Frame) {
         match frame {
             Frame::Publish { ticket, change, publishing } => {
                 let Publishing { topic, deadline, message, again } = publishing;
-                self.flagged(FrameKind::Publish, *again, (*ticket, change), |w| {
-                    w.short_name(Some(topic));
-                    w.message(message, *deadline);
-                });
+                self.publish((*ticket, change, topic), (*deadline, *again), message);
             }
             Frame::Bind { ticket, change, binding } => {
                 self.binding(FrameKind::Bind, (*ticket, change), binding);
@@ -41,6 +38,18 @@ impl Writer<'_> {
             }),
             other => unreachable!("{other:?} is not about topics"),
         }
+    }
+
+    pub(super) fn publish(
+        &mut self,
+        (ticket, change, topic): (u64, &Change, &Name),
+        (deadline, again): (Option<Time>, bool),
+        message: &Message,
+    ) {
+        self.flagged(FrameKind::Publish, again, (ticket, change), |w| {
+            w.short_name(Some(topic));
+            w.message(message, deadline);
+        });
     }
 
     fn binding(&mut self, kind: FrameKind, change: (u64, &Change), binding: &Binding) {

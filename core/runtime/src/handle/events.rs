@@ -32,10 +32,20 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn push(&mut self, handover: Handover, wake: &mut Vec<Arc<Parker>>) {
+        self.add(handover);
+        self.announce(wake);
+    }
+
+    /// Adds one of several; `announce` after the last.
+    pub(crate) fn add(&mut self, handover: Handover) {
         match handover.event.what {
             What::Done(_) | What::Ready | What::Notice(_) => self.completions.push_back(handover),
             _ => self.deliveries.push_back(handover),
         }
+    }
+
+    /// Says that there are new events; `wake` gets who waits for them.
+    pub(crate) fn announce(&mut self, wake: &mut Vec<Arc<Parker>>) {
         wake.append(&mut self.waiters);
         self.update_signal();
     }
@@ -51,10 +61,11 @@ impl Events {
         let lines = self.completions.len().min(count);
         let first = self.completions.drain(..lines);
         let second = self.deliveries.drain(..count - lines);
-        for handover in first.chain(second) {
+        events.reserve(count);
+        first.chain(second).for_each(|handover| {
             handover.counted.into_iter().for_each(&mut free);
             events.push(handover.event);
-        }
+        });
         self.update_signal();
         count
     }

@@ -183,9 +183,12 @@ impl Driver {
                 Destination::None => freed.extend(handover.counted),
                 _ => {
                     let events = events.get_or_insert_with(|| shared.events.lock());
-                    events.push(handover, wake);
+                    events.add(handover);
                 }
             }
+        }
+        if let Some(events) = &mut events {
+            events.announce(wake);
         }
         drop((outcomes, events));
         for size in freed.drain(..) {
