@@ -6,6 +6,7 @@
 pub mod command;
 pub mod error;
 pub mod event;
+pub mod gather;
 pub mod limits;
 pub mod message;
 pub mod name;
@@ -17,13 +18,14 @@ pub mod slots;
 pub mod time;
 pub mod timers;
 
-pub use command::{Command, Overflow, Part, QueueOptions, Reply, Verdict};
+pub use command::{Command, GatherTo, Overflow, Part, QueueOptions, Reply, Verdict};
 pub use error::{Error, Executed, Kind};
 pub use event::{
-    Delivery, Durability, Event, HubInfo, Notice, Outcome, Peeked, Published, QueueInfo, Receipt,
-    Request,
+    Asked, Delivery, Durability, Event, HubInfo, Notice, Outcome, Peeked, Published, QueueInfo,
+    Receipt, Request,
 };
 pub use event::{Id, Untaken, What};
+pub use gather::{Answer, Gathered, Missing};
 pub use message::{Headers, HeadersBuilder, Message, Properties, Trace};
 pub use name::Name;
 pub use pattern::Pattern;

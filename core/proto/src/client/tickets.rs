@@ -12,8 +12,8 @@ pub(super) const OWN_TICKET_FIRST: Id = 1 << 63;
 
 #[derive(Debug)]
 pub(super) struct Pending {
-    user: u64,
-    command: Command,
+    pub(super) user: u64,
+    pub(super) command: Command,
     started: Time,
     deadline: Option<Time>,
     timer: Option<TimerKey>,
@@ -21,7 +21,9 @@ pub(super) struct Pending {
     written: bool,
     sequence: Option<u64>,
     /// The program has been told its end. The hub's answer tells what has become of deliveries.
-    ended: bool,
+    pub(super) ended: bool,
+    /// Bytes of answers to a gather that the program has taken.
+    pub(super) taken: u64,
 }
 
 impl Pending {
@@ -43,6 +45,7 @@ impl Pending {
                 | Command::Peek { .. }
                 | Command::List { .. }
                 | Command::Publish { .. }
+                | Command::Gather { .. }
         )
     }
 }
@@ -64,6 +67,7 @@ impl Client {
             written: false,
             sequence: None,
             ended: false,
+            taken: 0,
         };
         let written =
             self.is_open() && self.unwritten.is_empty() && self.write(now, id, &mut pending);
@@ -120,6 +124,17 @@ impl Client {
                 let name = self.name_ref(now, queue);
                 let deadline = pending.deadline;
                 self.outbox.push_send((id, &change, name), deadline, message, clock);
+            }
+            Command::Gather { to, message, count } => {
+                let frame = Frame::Gather {
+                    ticket: id,
+                    to: to.clone(),
+                    count: *count,
+                    taken: pending.taken,
+                    deadline: pending.deadline,
+                    message: message.clone(),
+                };
+                self.outbox.push(&frame, clock);
             }
             command => {
                 let frame = self.frame(now, id, command, (change, pending.deadline));
@@ -344,9 +359,12 @@ impl Client {
         self.sequence = 0;
     }
 
-    /// Another host goes on with the session: calls that were written have an unknown end.
+    /// Another host goes on with the session: calls and gathers that were
+    /// written have an unknown end.
     pub(super) fn end_calls(&mut self, now: Time, error: &Error) {
-        self.end_those(now, error, |command| matches!(command, Command::Call { .. }));
+        let is_one =
+            |command: &Command| matches!(command, Command::Call { .. } | Command::Gather { .. });
+        self.end_those(now, error, is_one);
     }
 
     /// The session goes on over a new connection: nobody knows what was published, and none of it

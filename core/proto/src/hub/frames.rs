@@ -4,7 +4,9 @@
 
 use super::{Connection, Hub, Peer, PortId};
 use crate::base::{Error, Kind, Time, limits};
-use crate::broker::{ChangeRef, Instance, NameId, Part, SessionId, SessionKey, Subscribing};
+use crate::broker::{
+    ChangeRef, Gathering, Instance, NameId, Part, SessionId, SessionKey, Subscribing,
+};
 use crate::wire::{self, BatchPart, Change, Frame, HeldKind, Hello, Malformed, NameRef, Welcome};
 
 impl Hub {
@@ -179,10 +181,9 @@ impl Hub {
             Frame::Held { last, what, tokens } => {
                 self.held(now, port, session, (last, what, tokens))?;
             }
-            Frame::Publish { ticket, topic, deadline, message } => {
-                self.broker.publish(now, (session, ticket), &topic, deadline, &message);
+            Frame::Publish { .. } | Frame::Gather { .. } | Frame::Taken { .. } => {
+                self.spread(now, session, frame);
             }
-            Frame::Taken { id, taken } => self.broker.taken(now, session, id, taken),
             Frame::Serve { .. }
             | Frame::Consume { .. }
             | Frame::Subscribe { .. }
@@ -192,6 +193,20 @@ impl Hub {
             frame => return self.change(now, port, session, frame),
         }
         Ok(())
+    }
+
+    fn spread(&mut self, now: Time, session: SessionKey, frame: Frame) {
+        match frame {
+            Frame::Publish { ticket, topic, deadline, message } => {
+                self.broker.publish(now, (session, ticket), &topic, deadline, &message);
+            }
+            Frame::Gather { ticket, to, count, taken, deadline, message } => {
+                let gathering = Gathering { to, count, taken, deadline, message };
+                self.broker.gather(now, (session, ticket), gathering);
+            }
+            Frame::Taken { id, taken } => self.broker.taken(now, session, id, taken),
+            _ => {}
+        }
     }
 
     fn register(
@@ -336,12 +351,19 @@ impl Hub {
         let (broker, resumed) = (&mut self.broker, &mut self.connections[port.0].resumed);
         // A program may hold what the hub knows to be over, in any number: nothing is kept of that.
         let tokens = tokens.into_iter();
+        let mut void = Vec::new();
         match what {
             HeldKind::Deliveries => {
                 resumed.deliveries.extend(tokens.filter(|token| broker.holds(session, *token)));
             }
             HeldKind::Requests => {
-                resumed.requests.extend(tokens.filter(|token| broker.handles(session, *token)));
+                for token in tokens {
+                    match broker.handles(session, token) {
+                        true => drop(resumed.requests.insert(token)),
+                        // Nobody waits for it: that was said while the connection was broken.
+                        false => void.push(token),
+                    }
+                }
             }
             HeldKind::Open => {
                 resumed.open.extend(tokens);
@@ -355,6 +377,9 @@ impl Hub {
         if last {
             let resumed = std::mem::take(resumed);
             broker.handle_resumed(now, session, resumed);
+        }
+        for request in void {
+            self.push(now, port, &Frame::Withdraw { request });
         }
         Ok(())
     }

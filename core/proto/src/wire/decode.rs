@@ -111,6 +111,7 @@ impl Reader<'_> {
             }
             FrameKind::List => Frame::List { ticket, after: self.short_name()? },
             FrameKind::Publish | FrameKind::Subscribe | FrameKind::Taken => self.topics(id)?,
+            FrameKind::Gather => self.gather(flags, id)?,
             FrameKind::Batch
             | FrameKind::Send
             | FrameKind::Settle
@@ -188,7 +189,9 @@ impl Reader<'_> {
                 Frame::Delivery { id, delivery: self.delivery(redelivered)? }
             }
             FrameKind::Answered => Frame::Answered { count: id },
-            FrameKind::Published => self.published(id)?,
+            FrameKind::Published => self.published(flags, id)?,
+            FrameKind::Collected => self.collected(id)?,
+            FrameKind::Gathered => self.gathered(id)?,
             _ => Frame::Started { id },
         })
     }
@@ -203,7 +206,7 @@ impl Reader<'_> {
             FrameKind::Failed | FrameKind::Bye => 3,
             FrameKind::Held => 7,
             FrameKind::Welcome => 15,
-            FrameKind::Delivery => 1,
+            FrameKind::Delivery | FrameKind::Gather | FrameKind::Published => 1,
             _ => 0,
         };
         if flags & !known == 0 { Ok(()) } else { self.fail(&format!("has flags {flags:#x}")) }
@@ -372,7 +375,7 @@ impl Reader<'_> {
         Ok(trace)
     }
 
-    fn answer(&mut self) -> Decoded<Result<Message, Error>> {
+    pub(super) fn answer(&mut self) -> Decoded<Result<Message, Error>> {
         let number = self.u32()?;
         let code = i32::from_le_bytes(self.array()?);
         if number == 0 {

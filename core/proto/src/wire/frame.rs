@@ -3,8 +3,8 @@
 //! Floor: imports `base`.
 
 use crate::base::{
-    Delivery, Error, Message, Name, Pattern, Peeked, QueueInfo, QueueOptions, Receipt, Request,
-    Time, Untaken, Verdict,
+    Answer, Asked, Delivery, Error, GatherTo, Gathered, Message, Name, Pattern, Peeked, QueueInfo,
+    QueueOptions, Receipt, Request, Time, Untaken, Verdict,
 };
 
 pub use crate::base::record::Change;
@@ -81,6 +81,8 @@ frame_kinds! {
     Subscribe = 0x19;
     /// The program has taken what had arrived for a subscriber.
     Taken = 0x1a;
+    /// Asks every instance of a service, or every subscriber of a topic.
+    Gather = 0x20;
     /// The hub's greeting.
     Welcome = 0x81;
     /// The connection ends, and why.
@@ -115,6 +117,10 @@ frame_kinds! {
     Queues = 0x90;
     /// A message for a subscriber.
     Published = 0x91;
+    /// An answer to a gather.
+    Collected = 0xa0;
+    /// A gather is done.
+    Gathered = 0xa1;
 }
 
 /// A name by the number that an `Open` gave it.
@@ -210,46 +216,205 @@ pub enum HeldKind {
 #[allow(missing_docs, reason = "each field is described with its kind in docs/protocol.md")]
 pub enum Frame {
     Hello(Box<Hello>),
-    Open { name_ref: NameRef, name: Name },
-    Held { last: bool, what: HeldKind, tokens: Vec<u64> },
-    Call { ticket: u64, name: NameRef, deadline: Option<Time>, message: Message },
-    Cancel { ticket: u64 },
-    Serve { id: u64, name: NameRef, concurrency: u32, line_max: u32 },
-    Stop { id: u64 },
-    Answer { ticket: u64, request: u64, reply: Result<Message, Error> },
-    Receive { ticket: u64, name: NameRef, deadline: Option<Time> },
-    Consume { id: u64, name: NameRef, prefetch: u32, ack_deadline_ms: u32 },
-    Credit { id: u64, prefetch: u32 },
-    Inspect { ticket: u64, name: NameRef },
-    Send { ticket: u64, change: Change, name: NameRef, deadline: Option<Time>, message: Message },
-    Settle { ticket: u64, change: Change, delivery: u64, verdict: Verdict, reason: String },
-    Declare { ticket: u64, change: Change, name: NameRef, options: Box<QueueOptions> },
-    Delete { ticket: u64, change: Change, name: NameRef },
-    Purge { ticket: u64, change: Change, name: NameRef },
-    Received { count: u64 },
-    Extend { ticket: u64, delivery: u64, ms: u64 },
-    Batch { ticket: u64, change: Change, parts: Vec<BatchPart> },
-    Peek { ticket: u64, name: NameRef, count: u32 },
-    List { ticket: u64, after: Option<Name> },
-    Publish { ticket: u64, topic: Name, deadline: Option<Time>, message: Message },
-    Subscribe { id: u64, pattern: Pattern, buffer: u32, held: Untaken, received: u64 },
-    Taken { id: u64, taken: Untaken },
+    Open {
+        name_ref: NameRef,
+        name: Name,
+    },
+    Held {
+        last: bool,
+        what: HeldKind,
+        tokens: Vec<u64>,
+    },
+    Call {
+        ticket: u64,
+        name: NameRef,
+        deadline: Option<Time>,
+        message: Message,
+    },
+    Cancel {
+        ticket: u64,
+    },
+    Serve {
+        id: u64,
+        name: NameRef,
+        concurrency: u32,
+        line_max: u32,
+    },
+    Stop {
+        id: u64,
+    },
+    Answer {
+        ticket: u64,
+        request: u64,
+        reply: Result<Message, Error>,
+    },
+    Receive {
+        ticket: u64,
+        name: NameRef,
+        deadline: Option<Time>,
+    },
+    Consume {
+        id: u64,
+        name: NameRef,
+        prefetch: u32,
+        ack_deadline_ms: u32,
+    },
+    Credit {
+        id: u64,
+        prefetch: u32,
+    },
+    Inspect {
+        ticket: u64,
+        name: NameRef,
+    },
+    Send {
+        ticket: u64,
+        change: Change,
+        name: NameRef,
+        deadline: Option<Time>,
+        message: Message,
+    },
+    Settle {
+        ticket: u64,
+        change: Change,
+        delivery: u64,
+        verdict: Verdict,
+        reason: String,
+    },
+    Declare {
+        ticket: u64,
+        change: Change,
+        name: NameRef,
+        options: Box<QueueOptions>,
+    },
+    Delete {
+        ticket: u64,
+        change: Change,
+        name: NameRef,
+    },
+    Purge {
+        ticket: u64,
+        change: Change,
+        name: NameRef,
+    },
+    Received {
+        count: u64,
+    },
+    Extend {
+        ticket: u64,
+        delivery: u64,
+        ms: u64,
+    },
+    Batch {
+        ticket: u64,
+        change: Change,
+        parts: Vec<BatchPart>,
+    },
+    Peek {
+        ticket: u64,
+        name: NameRef,
+        count: u32,
+    },
+    List {
+        ticket: u64,
+        after: Option<Name>,
+    },
+    Publish {
+        ticket: u64,
+        topic: Name,
+        deadline: Option<Time>,
+        message: Message,
+    },
+    Subscribe {
+        id: u64,
+        pattern: Pattern,
+        buffer: u32,
+        held: Untaken,
+        received: u64,
+    },
+    Taken {
+        id: u64,
+        taken: Untaken,
+    },
+    Gather {
+        ticket: u64,
+        to: GatherTo,
+        count: u32,
+        taken: u64,
+        deadline: Option<Time>,
+        message: Message,
+    },
     Goodbye,
     Welcome(Box<Welcome>),
-    Bye { error: Error },
-    Reply { ticket: u64, message: Message },
-    Failed { id: u64, counted: bool, error: Error },
-    Done { ticket: u64 },
-    Receipt { ticket: u64, receipt: Receipt },
-    Count { ticket: u64, count: u64 },
-    Queue { ticket: u64, info: Box<QueueInfo> },
-    Request { id: u64, request: Request },
-    Withdraw { request: u64 },
-    Delivery { id: u64, delivery: Delivery },
-    Answered { count: u64 },
-    Started { id: u64 },
-    Receipts { ticket: u64, receipts: Vec<Receipt> },
-    Peeked { ticket: u64, messages: Vec<Peeked> },
-    Queues { ticket: u64, queues: Vec<(Name, QueueInfo)> },
-    Published { id: u64, number: u64, topic: Option<Name>, message: Message },
+    Bye {
+        error: Error,
+    },
+    Reply {
+        ticket: u64,
+        message: Message,
+    },
+    Failed {
+        id: u64,
+        counted: bool,
+        error: Error,
+    },
+    Done {
+        ticket: u64,
+    },
+    Receipt {
+        ticket: u64,
+        receipt: Receipt,
+    },
+    Count {
+        ticket: u64,
+        count: u64,
+    },
+    Queue {
+        ticket: u64,
+        info: Box<QueueInfo>,
+    },
+    Request {
+        id: u64,
+        request: Request,
+    },
+    Withdraw {
+        request: u64,
+    },
+    Delivery {
+        id: u64,
+        delivery: Delivery,
+    },
+    Answered {
+        count: u64,
+    },
+    Started {
+        id: u64,
+    },
+    Receipts {
+        ticket: u64,
+        receipts: Vec<Receipt>,
+    },
+    Peeked {
+        ticket: u64,
+        messages: Vec<Peeked>,
+    },
+    Queues {
+        ticket: u64,
+        queues: Vec<(Name, QueueInfo)>,
+    },
+    Published {
+        id: u64,
+        number: u64,
+        topic: Option<Name>,
+        asked: Option<Asked>,
+        message: Message,
+    },
+    Collected {
+        ticket: u64,
+        answer: Answer,
+    },
+    Gathered {
+        ticket: u64,
+        gathered: Gathered,
+    },
 }

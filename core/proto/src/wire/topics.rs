@@ -5,9 +5,9 @@
 use bytes::BufMut;
 
 use super::decode::{Decoded, Reader};
-use super::encode::Writer;
+use super::encode::{Writer, flag};
 use super::frame::{Frame, FrameKind};
-use crate::base::{Message, Name, Pattern, Untaken, limits};
+use crate::base::{Asked, Name, Pattern, Untaken, limits};
 
 impl Writer<'_> {
     pub(super) fn topics(&mut self, frame: &Frame) {
@@ -36,15 +36,16 @@ impl Writer<'_> {
         }
     }
 
-    pub(super) fn published(
-        &mut self,
-        id: u64,
-        (number, topic, message): (u64, Option<&Name>, &Message),
-    ) {
-        self.frame(FrameKind::Published, 0, id, |w| {
-            w.out.put_u64_le(number);
-            w.short_name(topic);
-            w.message(message, None);
+    pub(super) fn published(&mut self, frame: &Frame) {
+        let Frame::Published { id, number, topic, asked, message } = frame else { return };
+        let flags = if asked.is_some() { flag::PUBLISHED_ASKED } else { 0 };
+        self.frame(FrameKind::Published, flags, *id, |w| {
+            w.out.put_u64_le(*number);
+            w.short_name(topic.as_ref());
+            if let Some(asked) = asked {
+                w.out.put_u64_le(asked.token);
+            }
+            w.message(message, asked.and_then(|asked| asked.deadline));
         });
     }
 }
@@ -69,9 +70,15 @@ impl Reader<'_> {
         })
     }
 
-    pub(super) fn published(&mut self, id: u64) -> Decoded<Frame> {
+    pub(super) fn published(&mut self, flags: u8, id: u64) -> Decoded<Frame> {
         let (number, topic) = (self.u64()?, self.short_name()?);
-        Ok(Frame::Published { id, number, topic, message: self.message()?.0 })
+        let token = match flags & flag::PUBLISHED_ASKED {
+            0 => None,
+            _ => Some(self.u64()?),
+        };
+        let (message, deadline) = self.message()?;
+        let asked = token.map(|token| Asked { token, deadline });
+        Ok(Frame::Published { id, number, topic, asked, message })
     }
 
     fn topic(&mut self) -> Decoded<Name> {

@@ -1,7 +1,8 @@
 //! Events that the program takes by polling.
 //!
-//! Two lines: what ends something, and what arrives. The first always goes before the second, and
-//! always fits, since what may be in flight is bounded; the second is bounded by credit.
+//! Two lines: what ends something, answers to gathers before it, and what arrives. The first always
+//! goes before the second, and always fits, since what may be in flight is bounded; the second is
+//! bounded by credit.
 //!
 //! Floor: sync, descriptors, handle/outcomes.
 
@@ -33,7 +34,9 @@ pub(crate) struct Events {
 impl Events {
     pub(crate) fn push(&mut self, handover: Handover, wake: &mut Vec<Arc<Parker>>) {
         match handover.event.what {
-            What::Done(_) | What::Ready | What::Notice(_) => self.completions.push_back(handover),
+            What::Done(_) | What::Answer(_) | What::Ready | What::Notice(_) => {
+                self.completions.push_back(handover)
+            }
             _ => self.deliveries.push_back(handover),
         }
         wake.append(&mut self.waiters);
