@@ -29,6 +29,7 @@ mod batch;
 
 mod topic;
 
+mod gather;
 mod hand_over;
 mod handle;
 mod input;

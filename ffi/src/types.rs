@@ -283,6 +283,20 @@ pub struct telpher_publish_options {
     pub timeout_ms: i64,
 }
 
+/// How answers are gathered.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_gather_options {
+    /// sizeof(telpher_gather_options)
+    pub size: usize,
+    /// Time after which it ends with what has come: 0 is the default of 30,000.
+    pub timeout_ms: i64,
+    /// TELPHER_GATHER_SERVICE or _TOPIC: what the name is.
+    pub kind: u32,
+    /// Answers after which it ends, failures not counted, at most 4,096; 0: all.
+    pub count: u32,
+}
+
 /// How messages are subscribed to.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -376,6 +390,22 @@ pub struct telpher_receipt {
     pub durability: u32,
 }
 
+/// One that did not answer a gather. Programs walk over arrays of it, so it stays as it is.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_missing {
+    /// Who, as in the ANSWERs of other gathers.
+    pub instance: u64,
+    /// Why, in words. Valid as long as the event.
+    pub detail: *const c_char,
+    /// Why: TELPHER_TIMED_OUT, _EXPIRED (it was busy all the time), _CANCELLED (enough others have
+    /// answered), _BUSY, _NO_SERVICE (it stopped before it was asked), _ABANDONED (its session
+    /// ended) or _LOST.
+    pub status: telpher_status,
+    /// True if it may have handled the request.
+    pub maybe_executed: bool,
+}
+
 /// Something has ended or arrived. What does not belong to its kind is 0.
 ///
 /// Events are handed over in batches (which have nothing to do with telpher_batch_new). Every
@@ -388,10 +418,10 @@ pub struct telpher_event {
     /// Bytes of this struct. The program sets it before telpher_wait; telpher_poll goes by
     /// `stride`.
     pub size: usize,
-    /// TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE, _READY, _PUBLISHED
-    /// or _GAP.
+    /// TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE, _READY, _PUBLISHED,
+    /// _GAP or _ANSWER.
     pub kind: u32,
-    /// DONE: how the ticket ended.
+    /// DONE: how the ticket ended. ANSWER: how the handler did.
     pub status: telpher_status,
     /// Which ticket, consumer, service or subscriber; 0 for the handle itself.
     pub id: telpher_id,
@@ -401,11 +431,12 @@ pub struct telpher_event {
     pub batch: u64,
     /// The event's place in its batch.
     pub batch_index: u32,
-    /// DONE of a call: the code that the failing handler gave.
+    /// DONE of a call, ANSWER: the code that the failing handler gave.
     pub code: i32,
-    /// A delivery's or request's token, to be settled or answered; also in the DONE of a receive.
+    /// A delivery's or request's token, to be settled or answered; also in the DONE of a receive. Of
+    /// a PUBLISHED: 0, or to be answered.
     pub token: u64,
-    /// The body of a reply, delivery, request or published message. NULL if it is empty.
+    /// The body of a reply, answer, delivery, request or published message. NULL if it is empty.
     pub body: *const c_void,
     /// Bytes of `body`.
     pub body_size: usize,
@@ -421,7 +452,7 @@ pub struct telpher_event {
     pub message_id: u64,
     /// DONE of a delete or purge: messages removed. GAP: messages lost.
     pub count: u64,
-    /// A failed DONE: what was wrong; DISCONNECTED: why. Otherwise NULL.
+    /// A failed DONE or ANSWER: what was wrong; DISCONNECTED: why. Otherwise NULL.
     pub detail: *const c_char,
     /// DONE of an inspect: the figures.
     pub queue_info: *const telpher_queue_info,
@@ -439,7 +470,7 @@ pub struct telpher_event {
     pub priority: u32,
     /// True if somebody held the message before.
     pub redelivered: bool,
-    /// A failed DONE: true if the operation may have taken effect.
+    /// A failed DONE or ANSWER: true if the operation may have taken effect.
     pub maybe_executed: bool,
     /// HUB_CHANGED: true if what queues held in memory is gone.
     pub memory_lost: bool,
@@ -453,6 +484,17 @@ pub struct telpher_event {
     pub topic: *const c_char,
     /// PUBLISHED: counts the messages of this subscriber, from 1. GAP: the first that was lost.
     pub number: u64,
+    /// ANSWER: who gives it, a number that an instance or subscriber keeps while it is registered
+    /// with one host.
+    pub instance: u64,
+    /// DONE of a gather: who did not answer, in the order in which they were asked. NULL if nobody.
+    pub missing: *const telpher_missing,
+    /// How many these are.
+    pub missing_count: usize,
+    /// DONE of a gather: answers.
+    pub answered: u32,
+    /// DONE of a gather: answers that say that the handler failed.
+    pub failed: u32,
 }
 
 /// Counters of one handle, since it was opened.

@@ -296,9 +296,9 @@ impl Hub {
     }
 
     /// Lets go of an id: a ticket's outcome goes nowhere; a gather is cancelled; a consumer,
-    /// service or subscriber is stopped and its id ends with `Done`. What had arrived for it and was not
-    /// taken goes back as if untouched, or, of a subscriber, is dropped; what was taken stays the
-    /// program's to settle or answer.
+    /// service or subscriber is stopped and its id ends with `Done`. What had arrived for it and
+    /// was not taken goes back as if untouched, or, of a subscriber, is dropped; what was taken
+    /// stays the program's to settle or answer.
     ///
     /// # Errors
     ///
@@ -358,8 +358,8 @@ impl Hub {
     }
 
     /// What the hub can do, by name: `calls`, `queues.memory`, `queues.os`, `queues.disk`,
-    /// `batches`, `dead_letters`, `topics`, `gather`; without `queues.os` and `queues.disk` it keeps queues
-    /// in memory only. Until the hub is reached, this is what every hub at such a URL can.
+    /// `batches`, `dead_letters`, `topics`, `gather`; without `queues.os` and `queues.disk` it keeps
+    /// queues in memory only. Until the hub is reached, this is what every hub at such a URL can.
     pub fn capabilities(&self) -> &'static [&'static str] {
         match self.shared().keeps_queues.load(Ordering::SeqCst) {
             true => &[

@@ -155,3 +155,31 @@ fn a_program_that_takes_answers_slowly_gets_more_than_may_wait_for_it() {
     }
     assert_eq!(gather.result().unwrap().answered as usize, count);
 }
+
+#[test]
+fn a_callback_gets_every_answer_before_the_end_also_if_all_arrive_together() {
+    let hub = reach(&format!("mem://{}", unique("gather")), Drive::Caller);
+    let services = [0, 1, 2].map(|_| hub.serve("prices", 1).unwrap());
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let noted = std::sync::Arc::clone(&seen);
+    let note = move |event: Event| {
+        noted.lock().unwrap().push(match event.what {
+            What::Answer(_) => "answer",
+            What::Done(Ok(Outcome::Gathered(_))) => "end",
+            _ => "other",
+        });
+    };
+    let command = Command::Gather {
+        to: GatherTo::Service(name("prices")),
+        message: Message::new("tea"),
+        count: 0,
+    };
+    hub.start(command, PATIENCE, Done::Callback(Box::new(note))).unwrap();
+    let requests = services.each_ref().map(|one| one.receive(PATIENCE).unwrap().unwrap());
+    // None of the answers is sent before the next turn, and what comes of them is one batch.
+    requests.into_iter().for_each(|request| request.reply("offer").unwrap());
+    while seen.lock().unwrap().last() != Some(&"end") {
+        hub.poll(&mut Vec::new(), 1, Duration::from_millis(10).into()).unwrap();
+    }
+    assert_eq!(seen.lock().unwrap()[..], ["answer", "answer", "answer", "end"]);
+}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from telpher._operation import Operation
+from telpher._gather import Gather
 from telpher._options import Body
 from telpher._telpher import Command
 
@@ -41,6 +42,23 @@ class Topic:
         `HostUnresponsive`: it may have been published, and is not published again.
         """
         self._hub._core.run(Command.publish(self.name, body, key, headers), timeout)
+
+    def gather(
+        self,
+        body: Body,
+        *,
+        count: int = 0,
+        timeout: float | None = None,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+    ) -> Gather:
+        """Publish a message, and iterate over the answers of those who are subscribed now.
+
+        It ends when all have answered, when `count` have (failures not counted; 0: all), or after
+        `timeout` seconds (None: 30), with what has come. Without a subscriber it is empty.
+        """
+        command = Command.gather_topic(self.name, body, count, key, headers)
+        return Gather(self._hub, command, timeout)
 
 
 class TopicStart:

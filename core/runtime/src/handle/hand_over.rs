@@ -232,7 +232,8 @@ impl Driver {
             return ticket.callback.take();
         }
         // Its end is in this batch, too, and has the callback.
-        let end = self.outgoing.calls.iter_mut().find(|call| call.handover.event.id == id);
+        let mut later = self.outgoing.calls.iter_mut();
+        let end = later.rfind(|call| call.handover.event.id == id);
         end.and_then(|call| call.callback.take())
     }
 
