@@ -2,9 +2,11 @@
 
 import { EventEmitter } from 'node:events'
 
+import type { Gather, GatherOptions } from './gathers'
 import type { SubscribeOptions, Subscriber, Topic } from './topics'
 
 export * from './errors'
+export * from './gathers'
 export * from './topics'
 
 /**
@@ -127,7 +129,8 @@ export class Hub extends EventEmitter {
   readonly info: HubInfo
   /**
    * What the hub can do, by name: `calls`, `queues.memory`, `queues.os`, `queues.disk`, `batches`,
-   * `dead_letters`, `topics`. Without `queues.os` and `queues.disk` it keeps queues in memory only.
+   * `dead_letters`, `topics`, `gather`. Without `queues.os` and `queues.disk` it keeps queues in
+   * memory only.
    */
   readonly capabilities: string[]
   /** See {@link open}. */
@@ -148,6 +151,17 @@ export class Hub extends EventEmitter {
 
   /** Serves a name with `handler`; the promise ends when it is live. */
   serve(name: string, handler: Handler, options?: ServeOptions): Promise<Service>
+
+  /**
+   * Asks every instance of a service that is there now, at most 4,096: `for await (const answer of
+   * hub.gather('prices', 'tea'))`. It ends when all have answered, when `count` have, or at the end
+   * of its time, with what has come; {@link Gather.missing} tells who did not answer. An instance
+   * that is busy is asked when it has room. One that is made while handling a request has no more
+   * time than is left of that.
+   *
+   * Throws `INVALID`, `TOO_LARGE`, `FULL`, `CLOSED` and `CANCELLED`: nothing was sent.
+   */
+  gather(service: string, body: Bytes, options?: GatherOptions): Gather
 
   /** The queue of this name; nothing is sent yet. */
   queue(name: string): Queue

@@ -1,9 +1,8 @@
 """The polyglot matrix: every language against every other, over every kind of hub.
 
-Each of C, Python, Node and Rust calls a service of each, produces for a consumer of each and
-publishes to a subscriber of each, over the hub of a directory, a Unix socket and TCP: 4 x 4 x 3 x 3
-= 144 cells of 200 operations. What
-every peer must be able to do on its command line is written in tests/polyglot/rust/src/main.rs.
+Each of C, Python, Node and Rust calls a service of each, produces for a consumer of each, publishes
+to a subscriber of each and gathers answers of two instances of each, over the hub of a directory, a
+Unix socket and TCP: 4 x 4 x 4 x 3 = 192 cells of 200 operations. What every peer must be able to do on its command line is written in tests/polyglot/rust/src/main.rs.
 
 Over a directory the calls need no other program: the peer that serves also hosts the hub. Sockets
 are those of one `telpher serve`. Every process has a time limit, and only processes started here
@@ -145,7 +144,19 @@ async def topic(cell: Cell, url: str) -> None:
         await subscriber.ends()
 
 
-KINDS = {"call": call, "queue": queue, "topic": topic}
+async def gather(cell: Cell, url: str) -> None:
+    """`active` gathers answers of two instances of a service, both in programs of `passive`."""
+    async with peer(*PEERS[cell.passive], "serve", url, cell.name) as one:
+        await one.says("ready")
+        async with peer(*PEERS[cell.passive], "serve", url, cell.name) as other:
+            await other.says("ready")
+            async with peer(*PEERS[cell.active], "gather", url, cell.name, COUNT) as gatherer:
+                await gatherer.ends()
+            await other.ends()
+        await one.ends()
+
+
+KINDS = {"call": call, "queue": queue, "topic": topic, "gather": gather}
 
 
 def free_port() -> int:
@@ -186,6 +197,7 @@ def show(cells: list[Cell], languages: list[str], failures: dict[Cell, str]) -> 
         "call": "calls: caller \\ server",
         "queue": "queues: producer \\ consumer",
         "topic": "topics: publisher \\ subscriber",
+        "gather": "gathers: gatherer \\ instances",
     }
     for kind, title in titles.items():
         print(f"\n{title:32}" + "".join(f"{language:>8}" for language in languages))

@@ -9,8 +9,8 @@
 use std::time::Duration;
 
 use telpher::{
-    Command, Durability, Error, Kind, Name, Overflow, Pattern, QueueOptions, Timeout, Verdict,
-    limits,
+    Command, Durability, Error, GatherTo, Kind, Name, Overflow, Pattern, QueueOptions, Timeout,
+    Verdict, limits,
 };
 
 use crate::body::{Body, malformed, message, text};
@@ -57,6 +57,13 @@ pub(crate) fn read(
             Command::Consume { queue: name()?, prefetch: small, ack_deadline_ms: words[8] }
         }
         layout::PUBLISH => Command::Publish { topic: name()?, message: message(words, body)? },
+        layout::GATHER => {
+            let to = match words[9] {
+                0 => GatherTo::Service(name()?),
+                _ => GatherTo::Topic(name()?),
+            };
+            Command::Gather { to, message: message(words, body)?, count: words[8] }
+        }
         layout::SUBSCRIBE => {
             let pattern = text(body, words[3] as usize, words[4] as usize)?;
             Command::Subscribe { pattern: Pattern::parse(&pattern)?, buffer: small }
