@@ -10,6 +10,7 @@
 
 mod arguments;
 mod check;
+mod gathers;
 mod hub;
 mod log;
 mod message;
@@ -54,6 +55,7 @@ fn run(command: &Subcommand) -> Said {
         Subcommand::Purge(options) => queues::purge(options),
         Subcommand::Publish(options) => topics::publish(options),
         Subcommand::Subscribe(options) => topics::subscribe(options),
+        Subcommand::Gather(options) => gathers::run(options),
         Subcommand::Check(options) => check::check(options),
         Subcommand::Backup(options) => check::backup(options),
     }
