@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use telpher_proto::base::{Command, Error, Event, Id, Message, Name, Notice, Outcome, Published};
+use telpher_proto::base::{
+    Command, Error, Event, GatherTo, Id, Message, Name, Notice, Outcome, Published,
+};
 use telpher_proto::base::{Time, What};
 
 use super::{Moment, Start, Verdict, ensure, number};
@@ -40,7 +42,8 @@ pub struct Topics {
 impl Topics {
     pub(super) fn start(&mut self, start: &Start, command: &Command) {
         match command {
-            Command::Publish { topic, message } => {
+            Command::Publish { topic, message }
+            | Command::Gather { to: GatherTo::Topic(topic), message, .. } => {
                 let number = number(&message.body).expect("programs number what they say");
                 self.tickets.insert((start.who, start.id), number);
                 let publication = Publication {
