@@ -197,7 +197,8 @@
 #define TELPHER_EVENT_REQUEST 4
 
 // telpher_event: the caller of request `token` no longer waits. The handler may stop, and must
-// still answer or let go; a subscriber need not, and can't any more. A program that waits asks telpher_request_cancelled instead.
+// still answer or let go; a subscriber need not, and can't any more. A program that waits asks
+// telpher_request_cancelled instead.
 #define TELPHER_EVENT_WITHDRAWN 5
 
 // telpher_event: something happened to the hub; `notice` says what.
@@ -420,8 +421,8 @@ typedef struct telpher_event {
     uint32_t batch_index;
     // DONE of a call, ANSWER: the code that the failing handler gave.
     int32_t code;
-    // A delivery's or request's token, to be settled or answered; also in the DONE of a receive. Of
-    // a PUBLISHED: 0, or to be answered.
+    // A delivery's or request's token, to be settled or answered; also in the DONE of a receive.
+    // Of a PUBLISHED: 0, or to be answered.
     uint64_t token;
     // The body of a reply, answer, delivery, request or published message. NULL if it is empty.
     const void *body;
@@ -833,12 +834,11 @@ telpher_status telpher_flush(telpher_hub hub);
 // Ends the telpher_poll that another thread is in, or the next one if there is none. Any thread.
 telpher_status telpher_wake(telpher_hub hub);
 
-// What the hub can do, as names with a space between: of a directory
-// `"calls queues.memory queues.os queues.disk batches dead_letters topics gather"`; where queues are kept
-// in memory only, without `queues.os` and `queues.disk`. Until the hub is reached, it is what
-// every hub at such a URL can. The text is never freed. Any thread.
-telpher_status telpher_capabilities(telpher_hub hub,
-                                    const char **names_out);
+// What the hub can do, as names with a space between: of a directory `"calls queues.memory
+// queues.os queues.disk batches dead_letters topics gather"`; where queues are kept in memory
+// only, without `queues.os` and `queues.disk`. Until the hub is reached, it is what every hub at
+// such a URL can. The text is never freed. Any thread.
+telpher_status telpher_capabilities(telpher_hub hub, const char **names_out);
 
 // Reads a handle's counters into `*counters`, whose `size` the caller has set. Any thread.
 //
@@ -894,13 +894,13 @@ telpher_status telpher_events_release(const struct telpher_event *event);
 telpher_status telpher_cancel(telpher_hub hub, telpher_id id);
 
 // Lets go of an id. A ticket goes on, and its outcome goes nowhere. A gather is cancelled, and its
-// id ends with DONE. A consumer, service or subscriber stops: what was still on its way to it goes back, what it was handed is still to be
-// settled or answered, and its id ends with DONE at its destination. Published messages that a
-// subscriber has not taken are dropped. Any thread, also in a callback.
+// id ends with DONE. A consumer, service or subscriber stops: what was still on its way to it goes
+// back, what it was handed is still to be settled or answered, and its id ends with DONE at its
+// destination. Published messages that a subscriber has not taken are dropped. Any thread, also in
+// a callback.
 //
 // - TELPHER_STALE: it has ended.
-telpher_status telpher_detach(telpher_hub hub,
-                              telpher_id id);
+telpher_status telpher_detach(telpher_hub hub, telpher_id id);
 
 // Keeps the message of `event` (body, key, headers) beyond its batch: these pointers stay valid
 // until telpher_message_release. Once per event, before its batch is released. Any thread.
@@ -968,8 +968,8 @@ telpher_status telpher_serve(telpher_hub hub,
 // - TELPHER_INVALID, TELPHER_TOO_LARGE: the answer is wrong; the request is still open.
 //
 // The ticket may end with:
-// - TELPHER_STALE: the request was answered before, or is a PUBLISHED whose answer nobody waits for
-//   any more.
+// - TELPHER_STALE: the request was answered before, or is a PUBLISHED whose answer nobody waits
+//   for any more.
 // - TELPHER_LEASE_LOST: the request was taken back, or this hub gave none of that token. The
 //   answer had no effect.
 telpher_status telpher_reply(telpher_hub hub,
@@ -981,15 +981,15 @@ telpher_status telpher_reply(telpher_hub hub,
 
 // Tells whether the caller of a request no longer waits. Any thread, also in a callback.
 //
-// - TELPHER_STALE: the request was answered before, or is a PUBLISHED whose answer nobody waits for
-//   any more.
+// - TELPHER_STALE: the request was answered before, or is a PUBLISHED whose answer nobody waits
+//   for any more.
 telpher_status telpher_request_cancelled(telpher_hub hub, uint64_t request, bool *cancelled_out);
 
 // What is left of a request's time, in ms; TELPHER_FOREVER if it has no deadline. Any thread, also
 // in a callback.
 //
-// - TELPHER_STALE: the request was answered before, or is a PUBLISHED whose answer nobody waits for
-//   any more.
+// - TELPHER_STALE: the request was answered before, or is a PUBLISHED whose answer nobody waits
+//   for any more.
 telpher_status telpher_request_remaining_ms(telpher_hub hub,
                                             uint64_t request,
                                             int64_t *remaining_ms_out);

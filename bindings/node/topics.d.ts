@@ -88,8 +88,8 @@ export class TopicMessage {
   /** True if nobody waits for an answer, or no longer. */
   readonly cancelled: boolean
   /**
-   * Answers. Throws `INVALID` if nobody gathers answers, `STALE` if it was answered before or nobody
-   * waits any more, `TOO_LARGE`, `CLOSED`.
+   * Answers. Throws `INVALID` if nobody gathers answers, `STALE` if it was answered before or
+   * nobody waits any more, `TOO_LARGE`, `CLOSED`.
    */
   reply(body: Bytes, properties?: Pick<MessageOptions, 'key' | 'headers' | 'priority'>): void
   /** Says that it can't be answered: whoever gathers gets `REMOTE` with this text and code (1). */

@@ -26,9 +26,7 @@ def main() -> None:
     given = arguments()
     best: tuple[int, str] | None = None
     with telpher.open(given.url) as hub:
-        gather = hub.gather(
-            "offers", given.tea.encode(), count=given.count, timeout=given.timeout
-        )
+        gather = hub.gather("offers", given.tea.encode(), count=given.count, timeout=given.timeout)
         for answer in gather:
             if answer.error is not None:
                 print(f"no offer: {answer.error}")

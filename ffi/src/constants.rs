@@ -165,7 +165,8 @@ pub const TELPHER_EVENT_DELIVERY: u32 = 3;
 pub const TELPHER_EVENT_REQUEST: u32 = 4;
 
 /// telpher_event: the caller of request `token` no longer waits. The handler may stop, and must
-/// still answer or let go; a subscriber need not, and can't any more. A program that waits asks telpher_request_cancelled instead.
+/// still answer or let go; a subscriber need not, and can't any more. A program that waits asks
+/// telpher_request_cancelled instead.
 pub const TELPHER_EVENT_WITHDRAWN: u32 = 5;
 
 /// telpher_event: something happened to the hub; `notice` says what.

@@ -23,6 +23,7 @@ mod event;
 
 mod service;
 
+mod pointed;
 mod queue;
 
 mod batch;

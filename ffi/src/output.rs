@@ -31,7 +31,8 @@ pub struct Extra {
     missing: Vec<Vec<telpher_missing>>,
 }
 
-// SAFETY: the pointers in `queues`, `missing` and `topic` lead to `texts` beside them, which move with them.
+// SAFETY: the pointers in `queues`, `missing` and `topic` lead to `texts` beside them, which move
+// with them.
 unsafe impl Send for Extra {}
 
 impl Extra {

@@ -2,7 +2,8 @@
 
 Each of C, Python, Node and Rust calls a service of each, produces for a consumer of each, publishes
 to a subscriber of each and gathers answers of two instances of each, over the hub of a directory, a
-Unix socket and TCP: 4 x 4 x 4 x 3 = 192 cells of 200 operations. What every peer must be able to do on its command line is written in tests/polyglot/rust/src/main.rs.
+Unix socket and TCP: 4 x 4 x 4 x 3 = 192 cells of 200 operations. What every peer must be able to do
+on its command line is written in tests/polyglot/rust/src/main.rs.
 
 Over a directory the calls need no other program: the peer that serves also hosts the hub. Sockets
 are those of one `telpher serve`. Every process has a time limit, and only processes started here

@@ -358,8 +358,9 @@ impl Hub {
     }
 
     /// What the hub can do, by name: `calls`, `queues.memory`, `queues.os`, `queues.disk`,
-    /// `batches`, `dead_letters`, `topics`, `gather`; without `queues.os` and `queues.disk` it keeps
-    /// queues in memory only. Until the hub is reached, this is what every hub at such a URL can.
+    /// `batches`, `dead_letters`, `topics`, `gather`; without `queues.os` and `queues.disk` it
+    /// keeps queues in memory only. Until the hub is reached, this is what every hub at such a URL
+    /// can.
     pub fn capabilities(&self) -> &'static [&'static str] {
         match self.shared().keeps_queues.load(Ordering::SeqCst) {
             true => &[

@@ -23,9 +23,7 @@ class Gather:
     the end of a `with` block, and when it is dropped, what is still open is cancelled.
     """
 
-    def __init__(
-        self, hub: "Hub", command: Command[GatheredFields], timeout: float | None
-    ) -> None:
+    def __init__(self, hub: "Hub", command: Command[GatheredFields], timeout: float | None) -> None:
         self._hub = hub
         self._waiting: deque[tuple[int, int, Any]] = deque()
         self._fetching = threading.Lock()

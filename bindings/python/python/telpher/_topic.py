@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from telpher._operation import Operation
 from telpher._gather import Gather
+from telpher._operation import Operation
 from telpher._options import Body
 from telpher._telpher import Command
 

@@ -1,12 +1,13 @@
 //! The Rust peer of the polyglot matrix.
 //!
 //! Every language has one, with the same seven roles and the same command line, so that each can be
-//! set against each: `call URL NAME COUNT`, `serve URL NAME`, `produce URL QUEUE COUNT`,
-//! `consume URL QUEUE COUNT`, `publish URL TOPIC COUNT`, `subscribe URL TOPIC COUNT`,
-//! `gather URL NAME COUNT`, which wants two instances to answer each time. A service answers with the request's bytes reversed; a producer sends `message-0`, `message-1` and so on.
-//! A publisher publishes the same to `TOPIC.0`, `TOPIC.1` and so on; a subscriber to `TOPIC.*` gets
-//! them in this order. `serve`, `consume` and `subscribe` print `ready` when they are live; `serve`
-//! runs until its standard input closes. Exit code 0 means that everything was as expected.
+//! set against each: `call URL NAME COUNT`, `serve URL NAME`, `produce URL QUEUE COUNT`, `consume
+//! URL QUEUE COUNT`, `publish URL TOPIC COUNT`, `subscribe URL TOPIC COUNT`, `gather URL NAME
+//! COUNT`, which wants two instances to answer each time. A service answers with the request's
+//! bytes reversed; a producer sends `message-0`, `message-1` and so on. A publisher publishes the
+//! same to `TOPIC.0`, `TOPIC.1` and so on; a subscriber to `TOPIC.*` gets them in this order.
+//! `serve`, `consume` and `subscribe` print `ready` when they are live; `serve` runs until its
+//! standard input closes. Exit code 0 means that everything was as expected.
 //!
 //! This one has an eighth role for the sake of all: `keep URL QUEUE` declares a queue in memory and
 //! keeps the hub open until its standard input closes.
