@@ -131,3 +131,23 @@ def test_a_gather_waits_for_room_in_flight(run: Run, url: str) -> None:
             assert await asyncio.gather(*calls) == [b"x"] * 8
 
     run(main())
+
+
+def test_answers_that_the_program_takes_too_slowly_are_lost_and_missing(run: Run, url: str) -> None:
+    body = b"x" * (8 * 1024 * 1024)
+
+    async def main() -> None:
+        async with telpher.aio.open(url) as hub, asyncio.timeout(60):
+            # Nine of the largest are more than may wait; nobody reads until all have answered.
+            for _ in range(9):
+                await hub.serve("big", lambda _: body)
+            async with hub.gather("big") as gather:
+                while not gather.missing:
+                    await asyncio.sleep(0.01)
+                answers = [answer async for answer in gather]
+                end = await gather.result()
+            assert (len(answers), end.answered, end.asked) == (8, 8, 9)
+            (missing,) = end.missing
+            assert isinstance(missing.error, telpher.Lost) and missing.error.maybe_executed
+
+    run(main())
