@@ -23,6 +23,7 @@ export CARGO_TARGET_DIR PYTHON
 -include bench/bench.mk
 -include examples/flights/flights.mk
 -include examples/idempotent/idempotent.mk
+-include examples/fan-in/fan-in.mk
 
 .PHONY: help build demo test check install simulate crash bench bench-full clean
 .PHONY: prerequisites tools command-build rust-test simulate-test polyglot readme-test
@@ -38,10 +39,12 @@ demo: prerequisites ## Run the flights pipeline: three languages, one hub, real 
 
 idempotent: prerequisites ## Kill consumers that pay exactly once into SQLite, in four languages
 
+fan-in: prerequisites ## Run the fan-in example: one question, answers of three languages
+
 test: prerequisites tools ## Build what is needed and run every test
 	@$(PYTHON) tests/all.py
 
-check: prerequisites format-check lint tidy c-header-check c-symbols python-check node-check flights-check idempotent-check ## Check format, lints, floors, style, header, symbols and types
+check: prerequisites format-check lint tidy c-header-check c-symbols python-check node-check flights-check idempotent-check fan-in-check ## Check format, lints, floors, style, header, symbols and types
 	@echo 'check: all is well'
 
 install: command-build c-install ## Install the command, the C library and its header (PREFIX=, DESTDIR=)
@@ -63,7 +66,8 @@ bench-full: prerequisites ## The same with a backlog of 1 GiB and more of everyt
 
 clean: ## Remove everything that was built or installed for building
 	cargo clean
-	rm -rf build .venv bindings/node/node_modules bindings/node/*.node examples/flights/node_modules examples/idempotent/node_modules
+	rm -rf build .venv bindings/node/node_modules bindings/node/*.node examples/flights/node_modules \
+		examples/idempotent/node_modules examples/fan-in/node_modules
 
 # --- parts of the above; each may also be run alone -----------------------------------------------
 

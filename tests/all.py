@@ -32,6 +32,7 @@ PARTS = [
     "crash",
     "flights-test",
     "idempotent",
+    "fan-in-test",
 ]
 
 # Parts that need a tool that a machine may lack: without it they are skipped, and that is said.

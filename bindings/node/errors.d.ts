@@ -66,6 +66,7 @@ export type TelpherErrorCode =
   | 'NO_SPACE'
   /** Damage was found on disk; the text names the file and the offset. Nothing of it is used. */
   | 'CORRUPT'
+  | 'LOST'
 
 /** One row of the table of errors. */
 export interface CodeRow {

@@ -3,6 +3,7 @@ import telpher from './index.cjs'
 export const {
   Batch,
   Consumer,
+  Gather,
   Hub,
   Job,
   Queue,

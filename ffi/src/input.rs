@@ -39,7 +39,7 @@ sized! {
     telpher_done telpher_message telpher_open_options telpher_call_options telpher_serve_options
     telpher_failure telpher_declare_options telpher_send_options telpher_receive_options
     telpher_consume_options telpher_settle_options telpher_batch_options
-    telpher_publish_options telpher_subscribe_options
+    telpher_publish_options telpher_subscribe_options telpher_gather_options
 }
 
 /// The error of a wrong argument.

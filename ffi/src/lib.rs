@@ -23,12 +23,14 @@ mod event;
 
 mod service;
 
+mod pointed;
 mod queue;
 
 mod batch;
 
 mod topic;
 
+mod gather;
 mod hand_over;
 mod handle;
 mod input;

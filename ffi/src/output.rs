@@ -6,7 +6,8 @@ use std::ffi::{CString, c_void};
 use std::ptr;
 
 use telpher::{
-    Delivery, Durability, Error, Event, HubInfo, Message, Name, Notice, Outcome, Overflow,
+    Answer, Delivery, Durability, Error, Event, Gathered, HubInfo, Message, Missing, Name, Notice,
+    Outcome, Overflow,
 };
 use telpher::{QueueInfo, Receipt, What};
 
@@ -26,9 +27,12 @@ pub struct Extra {
     hubs: Vec<Box<telpher_hub_info>>,
     /// Those of a batch each; a list stays where it is while the vector grows.
     receipts: Vec<Vec<telpher_receipt>>,
+    /// Those of a gather each.
+    missing: Vec<Vec<telpher_missing>>,
 }
 
-// SAFETY: the pointers in `queues` and `topic` lead to `texts` beside them, which move with them.
+// SAFETY: the pointers in `queues`, `missing` and `topic` lead to `texts` beside them, which move
+// with them.
 unsafe impl Send for Extra {}
 
 impl Extra {
@@ -39,6 +43,7 @@ impl Extra {
         self.queues.clear();
         self.hubs.clear();
         self.receipts.clear();
+        self.missing.clear();
     }
 
     /// The text of a topic; of several events with the very same one there is one.
@@ -67,6 +72,7 @@ pub fn message_of(event: &mut Event) -> Option<&mut Message> {
         }
         What::Request(request) => Some(&mut request.message),
         What::Published(published) => Some(&mut published.message),
+        What::Answer(Answer { reply: Ok(message), .. }) => Some(message),
         _ => None,
     }
 }
@@ -107,6 +113,7 @@ pub fn fill(seen: &mut telpher_event, event: &Event, extra: &mut Extra) {
         What::Published(published) => {
             seen.topic = extra.topic(&published.topic);
             seen.number = published.number;
+            seen.token = published.asked.map_or(0, |asked| asked.token);
             fill_message(seen, &published.message);
             TELPHER_EVENT_PUBLISHED
         }
@@ -114,6 +121,14 @@ pub fn fill(seen: &mut telpher_event, event: &Event, extra: &mut Extra) {
             seen.number = *first;
             seen.count = last - first + 1;
             TELPHER_EVENT_GAP
+        }
+        What::Answer(answer) => {
+            seen.instance = answer.instance;
+            match &answer.reply {
+                Ok(message) => fill_message(seen, message),
+                Err(error) => fill_error(seen, error, extra),
+            }
+            TELPHER_EVENT_ANSWER
         }
     };
 }
@@ -143,8 +158,24 @@ fn fill_outcome(seen: &mut telpher_event, outcome: &Outcome, extra: &mut Extra) 
             (seen.receipts, seen.receipts_count) = (receipts.as_ptr(), receipts.len());
             extra.receipts.push(receipts);
         }
+        Outcome::Gathered(gathered) => fill_gathered(seen, gathered, extra),
         // No function of this interface asks for these.
         Outcome::Peeked(_) | Outcome::Queues(_) => {}
+    }
+}
+
+fn fill_gathered(seen: &mut telpher_event, gathered: &Gathered, extra: &mut Extra) {
+    (seen.answered, seen.failed) = (gathered.answered, gathered.failed);
+    let one = |one: &Missing| telpher_missing {
+        instance: one.instance,
+        detail: extra.text(one.error.detail()),
+        status: one.error.kind() as telpher_status,
+        maybe_executed: one.error.maybe_executed(),
+    };
+    let missing: Vec<telpher_missing> = gathered.missing.iter().map(one).collect();
+    if !missing.is_empty() {
+        (seen.missing, seen.missing_count) = (missing.as_ptr(), missing.len());
+        extra.missing.push(missing);
     }
 }
 
@@ -297,7 +328,7 @@ mod tests {
         let mut extra = Extra::default();
         let (news, other) = (Name::parse("news").unwrap(), Name::parse("news").unwrap());
         let events = [news.clone(), news, Name::parse("more").unwrap(), other].map(|topic| {
-            let published = Published { topic, number: 1, message: Message::new("") };
+            let published = Published { topic, number: 1, message: Message::new(""), asked: None };
             Event { id: 1, user: 0, what: What::Published(published) }
         });
         let seen: Vec<_> = events.iter().map(|event| filled(event, &mut extra)).collect();

@@ -182,6 +182,16 @@ class Core {
     }
   }
 
+  // Ends a gather whose answers nobody wants any more.
+  cancelGather(slot, entry) {
+    if (this.slots[slot] !== entry || this.closed !== undefined) return
+    this.outbox.flush()
+    if (this.outbox.withdraw(slot))
+      this.fail(slot, new TelpherError('CANCELLED', 'it was cancelled'))
+    else this.handle.cancel(slot)
+    this.hold()
+  }
+
   settle(token, verdict, given, options) {
     return new Promise((resolve, reject) => {
       const { timeoutMs } = known(verdict, options, ['timeoutMs'])
@@ -283,6 +293,8 @@ class Core {
         return this.pages.queueInfo(at)
       case native.RECEIPTS:
         return this.pages.receipts(at)
+      case native.GATHERED:
+        return this.pages.gathered(at)
       case native.OPENED:
         return this.pages.hubInfo(at)
       default:

@@ -102,6 +102,7 @@ module.exports = {
   NO_BYTES,
   Receipt,
   Request,
+  decodeHeaders,
   durabilities,
   long,
   named,

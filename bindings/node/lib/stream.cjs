@@ -51,7 +51,8 @@ class Stream {
       reject: (error) => this.#end(error, ended, failed),
       event: (what, at, pages) => {
         if (what === native.STARTED) started()
-        else this.#put(read(at, pages))
+        // Whether somebody still waits for an answer, a message says when it is asked.
+        else if (what !== native.WITHDRAWN) this.#put(read(at, pages))
       },
     })
   }

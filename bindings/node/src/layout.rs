@@ -38,8 +38,13 @@
 //!             key: the name of the dead-letter queue; headers: bound patterns, with a space
 //!             between two
 //! RECEIPTS    body: three words for each receipt: message id and durability
+//! GATHER      second small numbers: answers that are enough, 1 for a topic
 //! PUBLISHED   number: the message's; second small number: bytes of the topic, which lie behind the
-//!             headers
+//!             headers; token: 0 if no answer is gathered
+//! ANSWER      token: who gives it; flag: it is a failure, and the body its text, the small numbers
+//!             as of an error
+//! GATHERED    body: answers and failures, then each that is missing: two words of its number, one
+//!             of its kind, 1 if it may have run, bytes of its text, and these
 //! ```
 //!
 //! A part of a batch is a record of kind `SEND`, `PUBLISH` or `SETTLE`. Its word 2 is the size of
@@ -81,20 +86,22 @@ pub const PUBLISH: u32 = 10;
 pub const BIND: u32 = 11;
 #[napi]
 pub const UNBIND: u32 = 12;
+#[napi]
+pub const GATHER: u32 = 13;
 /// From here on: what the hub never refuses for want of room, because it makes room. These
 /// overtake operations that wait for room.
 #[napi]
-pub const SERVE: u32 = 13;
+pub const SERVE: u32 = 14;
 #[napi]
-pub const CONSUME: u32 = 14;
+pub const CONSUME: u32 = 15;
 #[napi]
-pub const SUBSCRIBE: u32 = 15;
+pub const SUBSCRIBE: u32 = 16;
 #[napi]
-pub const SETTLE: u32 = 16;
+pub const SETTLE: u32 = 17;
 #[napi]
-pub const REPLY: u32 = 17;
+pub const REPLY: u32 = 18;
 #[napi]
-pub const REPLY_ERROR: u32 = 18;
+pub const REPLY_ERROR: u32 = 19;
 
 /// What becomes of a delivery.
 #[napi]
@@ -124,21 +131,25 @@ pub const QUEUE_INFO: u32 = 7;
 #[napi]
 pub const RECEIPTS: u32 = 8;
 #[napi]
-pub const ERROR: u32 = 9;
+pub const GATHERED: u32 = 9;
 #[napi]
-pub const STARTED: u32 = 10;
+pub const ERROR: u32 = 10;
 #[napi]
-pub const DELIVERY: u32 = 11;
+pub const STARTED: u32 = 11;
 #[napi]
-pub const REQUEST: u32 = 12;
+pub const DELIVERY: u32 = 12;
 #[napi]
-pub const PUBLISHED: u32 = 13;
+pub const REQUEST: u32 = 13;
 #[napi]
-pub const WITHDRAWN: u32 = 14;
+pub const PUBLISHED: u32 = 14;
 #[napi]
-pub const NOTICE: u32 = 15;
+pub const WITHDRAWN: u32 = 15;
 #[napi]
-pub const READY: u32 = 16;
+pub const NOTICE: u32 = 16;
+#[napi]
+pub const READY: u32 = 17;
+#[napi]
+pub const ANSWER: u32 = 18;
 
 /// How to submit: bit set of these.
 #[napi]

@@ -11,7 +11,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use telpher::{Command, Done, Error, Event, Hub, Id, Kind, Name, Timeout, Verdict, What};
+use telpher::{
+    Command, Done, Error, Event, Hub, Id, Kind, Name, Published, Timeout, Verdict, What,
+};
 
 use crate::body::Body;
 use crate::incoming::Page;
@@ -284,6 +286,7 @@ fn is_orphan(event: &Event, ids: &[Id]) -> bool {
         What::Delivery(_)
             | What::Request(_)
             | What::Published(_)
+            | What::Answer(_)
             | What::Started
             | What::Withdrawn { .. }
     );
@@ -301,6 +304,10 @@ fn give_back(hub: &Hub, what: &What) {
         What::Request(request) => {
             let error = Error::new(Kind::Abandoned, "the service has ended");
             Command::Reply { request: request.token, reply: Err(error) }
+        }
+        What::Published(Published { asked: Some(asked), .. }) => {
+            let error = Error::new(Kind::Busy, "not run: the subscriber has stopped");
+            Command::Reply { request: asked.token, reply: Err(error) }
         }
         _ => return,
     };

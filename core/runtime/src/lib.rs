@@ -30,7 +30,8 @@ pub mod api;
 pub use api::*;
 pub use bytes::Bytes;
 pub use sugar::{
-    Consumer, Job, Pending, Queue, Service, ServiceRequest, Subscriber, Topic, TopicMessage, open,
+    Consumer, Gather, Job, Pending, Queue, Service, ServiceRequest, Subscriber, Topic,
+    TopicMessage, open,
 };
 pub use telpher_proto::base::limits;
 pub use telpher_proto::base::*;

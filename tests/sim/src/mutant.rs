@@ -110,6 +110,14 @@ mutants! {
     GapUntold = "gap-untold";
     /// Some messages come to a subscriber twice.
     PublishedTwice = "published-twice";
+    /// Some are asked twice by a gather.
+    AskedTwice = "asked-twice";
+    /// Some answers to gathers come twice.
+    AnswerTwice = "answer-twice";
+    /// Some answers to gathers never come.
+    AnswerLost = "answer-lost";
+    /// Who was asked by a gather and did not answer is said not to have been asked.
+    MissingDenied = "missing-denied";
 }
 
 fn settle(delivery: u64, verdict: Verdict) -> Command {
@@ -236,6 +244,7 @@ impl Mischief {
         match (mutant, &mut command) {
             (Mutant::SendTwice, Command::Send { .. })
             | (Mutant::RunTwice, Command::Call { .. })
+            | (Mutant::AskedTwice, Command::Gather { .. })
                 if self.random.chance(20) =>
             {
                 self.hide(command.clone());
@@ -296,6 +305,17 @@ impl Mischief {
             (Mutant::PublishedTwice, What::Published(published)) if seldom => {
                 let event = Event { what: What::Published(published), ..event };
                 vec![event.clone(), event]
+            }
+            (Mutant::AnswerLost, What::Answer(_)) if seldom => Vec::new(),
+            (Mutant::AnswerTwice, What::Answer(answer)) if seldom => {
+                let event = Event { what: What::Answer(answer), ..event };
+                vec![event.clone(), event]
+            }
+            (Mutant::MissingDenied, What::Done(Ok(Outcome::Gathered(mut gathered)))) => {
+                for missing in &mut gathered.missing {
+                    missing.error = Error::new(Kind::Expired, "");
+                }
+                vec![Event { what: What::Done(Ok(Outcome::Gathered(gathered))), ..event }]
             }
             (Mutant::DeliveryLost, What::Delivery(delivery)) if seldom => {
                 self.hide(settle(delivery.token, Verdict::Acknowledge));

@@ -60,12 +60,14 @@ pub enum Action {
     Publish,
     /// Subscribes to topics.
     Subscribe,
+    /// Asks all instances of a service, or all subscribers of a topic.
+    Gather,
     /// Closes its handle, and opens another one later.
     Close,
 }
 
 /// Every action.
-pub const ACTIONS: [Action; 20] = [
+pub const ACTIONS: [Action; 21] = [
     Action::Call,
     Action::Send,
     Action::Burst,
@@ -85,6 +87,7 @@ pub const ACTIONS: [Action; 20] = [
     Action::Peek,
     Action::Publish,
     Action::Subscribe,
+    Action::Gather,
     Action::Close,
 ];
 
@@ -181,7 +184,7 @@ pub struct Plan {
     /// True if messages have priorities.
     pub priorities: bool,
     /// How likely each of [`ACTIONS`] is.
-    pub weights: [u64; 20],
+    pub weights: [u64; 21],
 }
 
 impl Plan {
@@ -299,8 +302,8 @@ fn link_size(random: &mut Random, latency_us: u64) -> usize {
     random.pick(&sizes).expect("two")
 }
 
-fn weights(random: &mut Random) -> [u64; 20] {
-    let mut weights = [25, 40, 6, 14, 5, 4, 2, 3, 1, 1, 6, 4, 3, 3, 10, 2, 2, 12, 3, 1];
+fn weights(random: &mut Random) -> [u64; 21] {
+    let mut weights = [25, 40, 6, 14, 5, 4, 2, 3, 1, 1, 6, 4, 3, 3, 10, 2, 2, 12, 3, 8, 1];
     let removes = random.chance(25);
     for (action, weight) in ACTIONS.iter().zip(&mut weights) {
         let rare = matches!(action, Action::Purge | Action::Delete);

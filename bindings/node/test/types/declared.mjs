@@ -11,7 +11,7 @@ import ts from 'typescript'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const declared = { values: new Map(), codes: [] }
-for (const name of ['index.d.ts', 'errors.d.ts', 'topics.d.ts']) {
+for (const name of ['index.d.ts', 'batches.d.ts', 'errors.d.ts', 'gathers.d.ts', 'topics.d.ts']) {
   const text = readFileSync(path.join(root, name), 'utf8')
   ts.createSourceFile(name, text, ts.ScriptTarget.ES2022, true).forEachChild(declare)
 }

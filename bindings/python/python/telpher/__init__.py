@@ -4,8 +4,10 @@ A program opens a hub and has calls, queues and topics: `telpher.open()` for blo
 `telpher.aio.open()` for asyncio. Every error is a class of its own under `telpher.Error`.
 """
 
+from telpher._answer import Answer, Gathered, Missing
 from telpher._batch import Batch
 from telpher._consumer import Consumer
+from telpher._gather import Gather
 from telpher._hub import Hub
 from telpher._job import Job
 from telpher._message import TopicMessage
@@ -37,6 +39,7 @@ from telpher.errors import (
     Invalid,
     Io,
     LeaseLost,
+    Lost,
     Mismatch,
     NoHost,
     NoService,
@@ -57,6 +60,7 @@ from telpher.errors import (
 __all__ = [
     "LATER",
     "Abandoned",
+    "Answer",
     "Batch",
     "Busy",
     "Cancelled",
@@ -67,6 +71,8 @@ __all__ = [
     "Expired",
     "Forked",
     "Full",
+    "Gather",
+    "Gathered",
     "HostLost",
     "HostUnresponsive",
     "Hub",
@@ -78,7 +84,9 @@ __all__ = [
     "Io",
     "Job",
     "LeaseLost",
+    "Lost",
     "Mismatch",
+    "Missing",
     "NoHost",
     "NoService",
     "NoSpace",

@@ -12,6 +12,7 @@ NOTICE: Final = 6
 READY: Final = 7
 PUBLISHED: Final = 8
 GAP: Final = 9
+ANSWER: Final = 10
 
 BATCH: Final = 1024
 """Events taken at once."""

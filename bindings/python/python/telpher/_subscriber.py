@@ -24,4 +24,6 @@ class Subscriber(Stream[TopicMessage]):
     def __init__(self, hub: "Hub", pattern: str, buffer: int, timeout: float | None) -> None:
         # What is fetched counts as taken, and the hub sends as much again: no more than that.
         command = Command.subscribe(pattern, buffer)
-        super().__init__(hub, command, timeout, Numbers().message, waiting_max=buffer)
+        core = hub._core
+        make = Numbers(core, lambda answer: core.fire(answer, True)).message
+        super().__init__(hub, command, timeout, make, waiting_max=buffer)

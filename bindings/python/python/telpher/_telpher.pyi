@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from types import GenericAlias
 from typing import Any, Final, Generic, Literal, TypeVar, final
 
+from telpher._answer import GatheredFields
 from telpher._delivery import Fields
 from telpher._options import Body, Options, QueueOptions
 
@@ -15,6 +16,7 @@ VERSION: Final[str]
 TIMEOUT_DEFAULT: Final[float]
 REASON_SIZE_MAX: Final[int]
 SUBSCRIPTION_BYTES_MAX: Final[int]
+GATHER_BYTES_MAX: Final[int]
 KINDS: Final[list[tuple[str, int, bool | None, str]]]
 
 def check_timeout(seconds: float) -> float:
@@ -108,6 +110,24 @@ class Command(Generic[_T]):
     @staticmethod
     def subscribe(pattern: str, buffer: int) -> Command[None]:
         """Takes what is published to matching topics."""
+    @staticmethod
+    def gather(
+        service: str,
+        body: Body,
+        count: int,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+    ) -> Command[GatheredFields]:
+        """Asks every instance of a service."""
+    @staticmethod
+    def gather_topic(
+        topic: str,
+        body: Body,
+        count: int,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+    ) -> Command[GatheredFields]:
+        """Asks every subscriber of a topic."""
     @property
     def concurrency(self) -> int:
         """Requests that a service handles at once; 0 for every other command."""
@@ -131,6 +151,8 @@ class Core:
         """Starts an operation and blocks for its outcome."""
     def register(self, command: Command[None], timeout: float | None) -> Registration:
         """Starts a consumer, service or subscriber and blocks until it is live."""
+    def gather(self, command: Command[GatheredFields], timeout: float | None) -> Registration:
+        """Starts a gather, whose events come from next."""
     def start(self, command: Command[Any], timeout: float | None, user: int, may_wait: bool) -> int:
         """Starts an operation whose events come from poll, with the number `user`."""
     def fire(self, command: Command[None], may_wait: bool) -> None:
@@ -335,6 +357,7 @@ class Stats:
 
 __all__ = [
     "BUILD",
+    "GATHER_BYTES_MAX",
     "KINDS",
     "REASON_SIZE_MAX",
     "SUBSCRIPTION_BYTES_MAX",

@@ -119,6 +119,9 @@ kinds! {
     NoSpace = 30, "NO_SPACE", Never;
     /// Damage was found on disk; the text names the file and the offset. Nothing of it is used.
     Corrupt = 31, "CORRUPT", Never;
+    /// Of a gather: the request or its answer was dropped on the way, as a buffer was full or a
+    /// connection broke.
+    Lost = 32, "LOST", Depends;
 }
 
 /// Why an operation could not be started, or how it ended.

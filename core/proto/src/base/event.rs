@@ -4,6 +4,7 @@
 
 use super::command::Overflow;
 use super::error::Error;
+use super::gather::{Answer, Gathered};
 use super::message::Message;
 use super::name::Name;
 use super::pattern::Pattern;
@@ -49,6 +50,8 @@ pub enum What {
         /// The request's token.
         request: u64,
     },
+    /// An answer to a gather.
+    Answer(Answer),
     /// Something happened to the hub.
     Notice(Notice),
     /// After a `FULL`: half of what may be in flight is free again.
@@ -78,6 +81,8 @@ pub enum Outcome {
     Peeked(Vec<Peeked>),
     /// Queues by name; as many as fit into one answer, at least one if there is any.
     Queues(Vec<(Name, QueueInfo)>),
+    /// Who has answered a gather, and who has not.
+    Gathered(Gathered),
 }
 
 /// Which hub a handle has reached.
@@ -138,6 +143,17 @@ pub struct Published {
     pub number: u64,
     /// The message.
     pub message: Message,
+    /// Somebody gathers answers to it.
+    pub asked: Option<Asked>,
+}
+
+/// A message of a topic may be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Names the request; reply with it, or don't.
+    pub token: u64,
+    /// When nobody waits for the answer any more.
+    pub deadline: Option<Time>,
 }
 
 /// Messages for a subscriber that the program has not taken, or has just taken.

@@ -7,6 +7,7 @@ mod bound;
 pub mod command;
 pub mod error;
 pub mod event;
+pub mod gather;
 pub mod limits;
 pub mod message;
 pub mod name;
@@ -18,13 +19,14 @@ pub mod slots;
 pub mod time;
 pub mod timers;
 
-pub use command::{Command, Overflow, Part, QueueOptions, Reply, Target, Verdict};
+pub use command::{Command, GatherTo, Overflow, Part, QueueOptions, Reply, Target, Verdict};
 pub use error::{Error, Executed, Kind};
 pub use event::{
-    Delivery, Durability, Event, HubInfo, Notice, Outcome, Peeked, Published, QueueInfo, Receipt,
-    Request,
+    Asked, Delivery, Durability, Event, HubInfo, Notice, Outcome, Peeked, Published, QueueInfo,
+    Receipt, Request,
 };
 pub use event::{Id, Untaken, What};
+pub use gather::{Answer, Gathered, Gathering, Missing};
 pub use message::{Headers, HeadersBuilder, Message, Properties, Trace};
 pub use name::Name;
 pub use pattern::Pattern;

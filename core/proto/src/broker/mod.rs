@@ -7,7 +7,7 @@
 //!   session --registrations--> registration --> service (line of calls, ready instances)
 //!      |                                   |--> queue   (lanes of messages, takers, line of sends)
 //!      |                                   \--> subscription (what waits for a slow subscriber)
-//!      |--tickets--> call, receive
+//!      |--tickets--> call, receive, gather (parts: calls with a receiver of their own)
 //!      |--held-----> delivery                 a change: record -> applied -> told when safe
 //! ```
 //!
@@ -32,8 +32,11 @@ mod calls;
 mod declare;
 mod deliveries;
 mod entries;
+mod gathers;
+mod kept;
 mod log;
 mod names;
+mod parts;
 mod past;
 mod publishes;
 mod queues;
@@ -42,6 +45,7 @@ mod restate;
 mod restore;
 mod returns;
 mod sends;
+mod services;
 mod sessions;
 mod settles;
 mod suspects;
@@ -57,17 +61,17 @@ use crate::base::random::Random;
 use crate::base::record::{Place, Position, Room};
 use crate::base::slots::Slots;
 use crate::base::timers::Timers;
-use crate::base::{Delivery, Error, Outcome, Published, Request, Time};
+use crate::base::{Answer, Delivery, Error, Outcome, Published, Request, Time};
 
 pub use batches::Part;
 pub use bodies::{Fetch, Fetched};
-pub use calls::Instance;
 pub use log::{Logged, Used};
 pub use names::NameId;
 pub use past::{Past, PastMessage};
 pub use publishes::Publishing;
 pub use restore::Restored;
 pub use sends::ChangeRef;
+pub use services::Instance;
 pub use sessions::{Linger, Resumed, SessionId, SessionKey};
 pub use topics::Subscribing;
 
@@ -108,6 +112,15 @@ pub enum Effect {
         result: Result<Outcome, Error>,
         /// The session keeps it until the program says that it arrived.
         counted: bool,
+    },
+    /// An answer to a gather; the session keeps it until the program says that it arrived.
+    Answer {
+        /// Whose gather.
+        session: SessionKey,
+        /// Its ticket.
+        ticket: u64,
+        /// The answer.
+        answer: Answer,
     },
     /// A request for a service.
     Request {
@@ -172,6 +185,7 @@ pub enum Effect {
 #[derive(Debug)]
 enum Due {
     Call(u64),
+    Gather(u64),
     Receive(usize),
     Send(u64),
     Session(SessionKey),
@@ -188,8 +202,11 @@ pub struct Broker {
     names: names::Names,
     sessions: sessions::Sessions,
     registrations: Slab<registrations::Registration>,
-    services: Slab<calls::Service>,
+    services: Slab<services::Service>,
     calls: Slots<calls::Call>,
+    gathers: gathers::Gathers,
+    /// Registrations made so far.
+    registration_count: u64,
     queues: Slab<queues::Queue>,
     queue_ids: Map<u64, usize>,
     delayed: Slab<returns::Delayed>,
@@ -243,6 +260,8 @@ impl Broker {
             registrations: Slab::new(),
             services: Slab::new(),
             calls: Slots::new(config.epoch),
+            gathers: gathers::Gathers::new(config.epoch),
+            registration_count: 0,
             queues: Slab::new(),
             queue_ids: Map::default(),
             delayed: Slab::new(),
@@ -291,6 +310,7 @@ impl Broker {
         while let Some(due) = self.timers.pop(now) {
             match due {
                 Due::Call(token) => self.call_expired(token),
+                Due::Gather(token) => self.gather_due(token),
                 Due::Receive(key) => self.receive_expired(key),
                 Due::Send(token) => self.send_expired(now, token),
                 Due::Session(key) => self.session_expired(now, key),

@@ -5,7 +5,7 @@
 use super::{Client, Due};
 use crate::base::timers::TimerKey;
 use crate::base::{Command, Error, Id, Kind, Name, Outcome, Part, Pattern, Target, Time};
-use crate::base::{Verdict, limits};
+use crate::base::{Gathering, Verdict, limits};
 use crate::wire::{BatchPart, Binding, Change, Frame, NameRef, TargetKind};
 
 /// Tickets from here on are the client's own.
@@ -13,8 +13,8 @@ pub(super) const OWN_TICKET_FIRST: Id = 1 << 63;
 
 #[derive(Debug)]
 pub(super) struct Pending {
-    user: u64,
-    command: Command,
+    pub(super) user: u64,
+    pub(super) command: Command,
     started: Time,
     deadline: Option<Time>,
     timer: Option<TimerKey>,
@@ -24,7 +24,9 @@ pub(super) struct Pending {
     first_epoch: Option<u64>,
     sequence: Option<u64>,
     /// The program has been told its end. The hub's answer tells what has become of deliveries.
-    ended: bool,
+    pub(super) ended: bool,
+    /// Bytes of answers to a gather that the program has taken.
+    pub(super) taken: u64,
 }
 
 impl Pending {
@@ -45,6 +47,7 @@ impl Pending {
                 | Command::Extend { .. }
                 | Command::Peek { .. }
                 | Command::List { .. }
+                | Command::Gather { .. }
         )
     }
 }
@@ -67,6 +70,7 @@ impl Client {
             first_epoch: None,
             sequence: None,
             ended: false,
+            taken: 0,
         };
         let written =
             self.is_open() && self.unwritten.is_empty() && self.write(now, id, &mut pending);
@@ -129,6 +133,12 @@ impl Client {
             Command::Publish { topic, message } => {
                 let deadline = pending.deadline;
                 self.outbox.push_publish((id, &change, topic), (deadline, again), message, clock);
+            }
+            Command::Gather { to, message, count } => {
+                let (to, message) = (to.clone(), message.clone());
+                let (count, taken, deadline) = (*count, pending.taken, pending.deadline);
+                let gathering = Gathering { to, count, taken, deadline, message };
+                self.outbox.push(&Frame::Gather { ticket: id, gathering }, clock);
             }
             command => {
                 let frame = self.frame(now, id, command, (change, pending.deadline, again));
@@ -365,11 +375,12 @@ impl Client {
         self.sequence = 0;
     }
 
-    /// Another host goes on with the session: calls that were written have an unknown end.
+    /// Another host goes on with the session: calls and gathers that were written have an unknown
+    /// end.
     pub(super) fn end_calls(&mut self, now: Time, error: &Error) {
         for id in self.written_tickets() {
             let command = self.pending.get(&id).map(|pending| &pending.command);
-            if matches!(command, Some(Command::Call { .. })) {
+            if matches!(command, Some(Command::Call { .. } | Command::Gather { .. })) {
                 self.give_up(now, id, error);
             }
         }

@@ -115,6 +115,7 @@ impl Reader<'_> {
             }
             FrameKind::List => Frame::List { ticket, after: self.short_name()? },
             FrameKind::Subscribe | FrameKind::Taken => self.topics(id)?,
+            FrameKind::Gather => self.gather(flags, id)?,
             kind if kind.is_change() => self.change(flags, ticket)?,
             _ => self.hub_frame(flags, id)?,
         })
@@ -194,7 +195,9 @@ impl Reader<'_> {
                 Frame::Delivery { id, delivery: self.delivery(redelivered)? }
             }
             FrameKind::Answered => Frame::Answered { count: id },
-            FrameKind::Published => self.published(id)?,
+            FrameKind::Published => self.published(flags, id)?,
+            FrameKind::Collected => self.collected(id)?,
+            FrameKind::Gathered => self.gathered(id)?,
             _ => Frame::Started { id },
         })
     }
@@ -209,7 +212,8 @@ impl Reader<'_> {
             FrameKind::Failed | FrameKind::Bye => 3,
             FrameKind::Held => 7,
             FrameKind::Welcome => 15,
-            FrameKind::Delivery | FrameKind::Publish | FrameKind::Batch => 1,
+            FrameKind::Delivery | FrameKind::Published => 1,
+            FrameKind::Publish | FrameKind::Batch | FrameKind::Gather => 1,
             _ => 0,
         };
         if flags & !known == 0 { Ok(()) } else { self.fail(&format!("has flags {flags:#x}")) }
@@ -378,7 +382,7 @@ impl Reader<'_> {
         Ok(trace)
     }
 
-    fn answer(&mut self) -> Decoded<Result<Message, Error>> {
+    pub(super) fn answer(&mut self) -> Decoded<Result<Message, Error>> {
         let number = self.u32()?;
         let code = i32::from_le_bytes(self.array()?);
         if number == 0 {

@@ -21,6 +21,8 @@ pub(super) mod flag {
     pub const FAILED_MAYBE_EXECUTED: u8 = 1;
     pub const FAILED_COUNTED: u8 = 2;
     pub const DELIVERY_REDELIVERED: u8 = 1;
+    pub const GATHER_TOPIC: u8 = 1;
+    pub const PUBLISHED_ASKED: u8 = 1;
     pub const MESSAGE_TRACE: u8 = 1;
     pub const CHANGE_AGAIN: u8 = 1;
 }
@@ -216,6 +218,7 @@ impl Writer<'_> {
             | Frame::Taken { .. }
             | Frame::Bind { .. }
             | Frame::Unbind { .. } => self.topics(frame),
+            Frame::Gather { .. } => self.gathers(frame),
             other => self.change(other),
         }
     }
@@ -281,9 +284,8 @@ impl Writer<'_> {
                 w.message(&request.message, request.deadline);
             }),
             Frame::Delivery { id, delivery } => self.delivery(*id, delivery),
-            Frame::Published { id, number, topic, message } => {
-                self.published(*id, (*number, topic.as_ref(), message));
-            }
+            Frame::Published { .. } => self.published(frame),
+            Frame::Collected { .. } | Frame::Gathered { .. } => self.gathers(frame),
             other => unreachable!("{other:?} has been written by its caller"),
         }
     }
@@ -322,7 +324,7 @@ impl Writer<'_> {
         self.out.put_slice(&message.body);
     }
 
-    fn answer(&mut self, reply: &Reply) {
+    pub(super) fn answer(&mut self, reply: &Reply) {
         match reply {
             Ok(message) => {
                 self.out.put_u64_le(0);

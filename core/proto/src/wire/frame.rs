@@ -3,8 +3,8 @@
 //! Floor: imports `base`.
 
 use crate::base::{
-    Delivery, Error, Message, Name, Pattern, Peeked, QueueInfo, QueueOptions, Receipt, Request,
-    Time, Untaken, Verdict,
+    Answer, Asked, Delivery, Error, Gathered, Gathering, Message, Name, Pattern, Peeked, QueueInfo,
+    QueueOptions, Receipt, Request, Time, Untaken, Verdict,
 };
 
 pub use crate::base::record::Change;
@@ -85,6 +85,8 @@ frame_kinds! {
     Bind = 0x20;
     /// Ends a binding.
     Unbind = 0x21;
+    /// Asks every instance of a service, or every subscriber of a topic.
+    Gather = 0x22;
     /// The hub's greeting.
     Welcome = 0x81;
     /// The connection ends, and why.
@@ -119,6 +121,10 @@ frame_kinds! {
     Queues = 0x90;
     /// A message for a subscriber.
     Published = 0x91;
+    /// An answer to a gather.
+    Collected = 0xa0;
+    /// A gather is done.
+    Gathered = 0xa1;
 }
 
 impl FrameKind {
@@ -278,6 +284,7 @@ pub enum Frame {
     Taken { id: u64, taken: Untaken },
     Bind { ticket: u64, change: Change, binding: Binding },
     Unbind { ticket: u64, change: Change, binding: Binding },
+    Gather { ticket: u64, gathering: Gathering },
     Goodbye,
     Welcome(Box<Welcome>),
     Bye { error: Error },
@@ -295,5 +302,7 @@ pub enum Frame {
     Receipts { ticket: u64, receipts: Vec<Receipt> },
     Peeked { ticket: u64, messages: Vec<Peeked> },
     Queues { ticket: u64, queues: Vec<(Name, QueueInfo)> },
-    Published { id: u64, number: u64, topic: Option<Name>, message: Message },
+    Published { id: u64, number: u64, topic: Option<Name>, asked: Option<Asked>, message: Message },
+    Collected { ticket: u64, answer: Answer },
+    Gathered { ticket: u64, gathered: Gathered },
 }

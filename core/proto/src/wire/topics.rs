@@ -5,9 +5,9 @@
 use bytes::BufMut;
 
 use super::decode::{Decoded, Reader};
-use super::encode::Writer;
+use super::encode::{Writer, flag};
 use super::frame::{Binding, Change, Frame, FrameKind, Publishing, TargetKind};
-use crate::base::{Message, Name, Pattern, Time, Untaken, limits};
+use crate::base::{Asked, Message, Name, Pattern, Time, Untaken, limits};
 
 impl Writer<'_> {
     pub(super) fn topics(&mut self, frame: &Frame) {
@@ -60,15 +60,16 @@ impl Writer<'_> {
         });
     }
 
-    pub(super) fn published(
-        &mut self,
-        id: u64,
-        (number, topic, message): (u64, Option<&Name>, &Message),
-    ) {
-        self.frame(FrameKind::Published, 0, id, |w| {
-            w.out.put_u64_le(number);
-            w.short_name(topic);
-            w.message(message, None);
+    pub(super) fn published(&mut self, frame: &Frame) {
+        let Frame::Published { id, number, topic, asked, message } = frame else { return };
+        let flags = if asked.is_some() { flag::PUBLISHED_ASKED } else { 0 };
+        self.frame(FrameKind::Published, flags, *id, |w| {
+            w.out.put_u64_le(*number);
+            w.short_name(topic.as_ref());
+            if let Some(asked) = asked {
+                w.out.put_u64_le(asked.token);
+            }
+            w.message(message, asked.and_then(|asked| asked.deadline));
         });
     }
 }
@@ -102,9 +103,15 @@ impl Reader<'_> {
         Ok(Binding { kind, name: self.name_ref()?, pattern: self.pattern()? })
     }
 
-    pub(super) fn published(&mut self, id: u64) -> Decoded<Frame> {
+    pub(super) fn published(&mut self, flags: u8, id: u64) -> Decoded<Frame> {
         let (number, topic) = (self.u64()?, self.short_name()?);
-        Ok(Frame::Published { id, number, topic, message: self.message()?.0 })
+        let token = match flags & flag::PUBLISHED_ASKED {
+            0 => None,
+            _ => Some(self.u64()?),
+        };
+        let (message, deadline) = self.message()?;
+        let asked = token.map(|token| Asked { token, deadline });
+        Ok(Frame::Published { id, number, topic, asked, message })
     }
 
     pub(super) fn topic(&mut self) -> Decoded<Name> {

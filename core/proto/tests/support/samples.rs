@@ -1,8 +1,9 @@
 //! One frame of every kind, with every field set to something of its own.
 
 use telpher_proto::base::{
-    Delivery, Durability, Error, HeadersBuilder, Kind, Message, Name, Overflow, Pattern, Peeked,
-    Properties, QueueInfo, QueueOptions, Receipt, Request, Time, Trace, Untaken, Verdict,
+    Answer, Asked, Delivery, Durability, Error, GatherTo, Gathered, Gathering, HeadersBuilder,
+    Kind, Message, Missing, Name, Overflow, Pattern, Peeked, Properties, QueueInfo, QueueOptions,
+    Receipt, Request, Time, Trace, Untaken, Verdict,
 };
 use telpher_proto::wire::{
     BatchPart, Binding, Change, Frame, HeldKind, Hello, NameRef, Publishing, TargetKind, Welcome,
@@ -31,6 +32,7 @@ pub fn samples() -> Vec<(&'static str, Frame)> {
     let mut samples = said_by_programs();
     samples.extend(changes());
     samples.extend(said_by_hubs());
+    samples.extend(gathers());
     samples
 }
 
@@ -197,8 +199,40 @@ fn said_by_hubs() -> Vec<(&'static str, Frame)> {
                 id: 49,
                 number: 54,
                 topic: Name::parse("orders.eu").ok(),
+                asked: None,
                 message: full_message(),
             },
+        ),
+    ]
+}
+
+/// Frames of gathers.
+fn gathers() -> Vec<(&'static str, Frame)> {
+    let deadline = Some(Time::from_nanos(2_000_000_000));
+    let gather = |ticket, to| {
+        let gathering = Gathering { to, count: 3, taken: 57, deadline, message: plain() };
+        Frame::Gather { ticket, gathering }
+    };
+    let collected = |reply| Frame::Collected { ticket: 55, answer: Answer { instance: 58, reply } };
+    let missing = vec![Missing::new(59, Kind::TimedOut, true), Missing::new(60, Kind::Lost, false)];
+    vec![
+        ("gather", gather(55, GatherTo::Service(Name::parse("prices").unwrap()))),
+        ("gather_topic", gather(56, GatherTo::Topic(Name::parse("orders.eu").unwrap()))),
+        (
+            "published_asked",
+            Frame::Published {
+                id: 49,
+                number: 55,
+                topic: Name::parse("orders.eu").ok(),
+                asked: Some(Asked { token: 61, deadline }),
+                message: plain(),
+            },
+        ),
+        ("collected", collected(Ok(full_message()))),
+        ("collected_failure", collected(Err(Error::remote(7, "no stock")))),
+        (
+            "gathered",
+            Frame::Gathered { ticket: 55, gathered: Gathered { answered: 1, failed: 1, missing } },
         ),
     ]
 }

@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
 use slab::Slab;
-use telpher_proto::base::{Id, Time, What};
+use telpher_proto::base::{Id, Published, Time, What};
 use telpher_proto::client::Client;
 
 use super::dispatch::{Connection, Target};
@@ -272,8 +272,12 @@ impl Driver {
         self.shared.outcomes.lock().take_unseen(id, &mut unseen);
         self.shared.events.lock().take_unseen(id, &mut unseen);
         for event in unseen {
-            if let What::Request(request) = &event.what {
-                self.shared.requests.lock().remove(request.token);
+            match &event.what {
+                What::Request(request) => self.shared.requests.lock().remove(request.token),
+                What::Published(Published { asked: Some(asked), .. }) => {
+                    self.shared.requests.lock().remove(asked.token);
+                }
+                _ => {}
             }
             self.client.give_back(now, &event.what);
         }
@@ -294,7 +298,7 @@ impl Driver {
         }
         self.route_all();
         self.is_closing = true;
-        let streams = self.tickets.iter().filter(|(_, ticket)| ticket.is_stream);
+        let streams = self.tickets.iter().filter(|(_, ticket)| ticket.is_registration());
         let streams: Vec<Id> = streams.map(|(_, ticket)| ticket.id).collect();
         for id in streams {
             self.client.detach(now, id);

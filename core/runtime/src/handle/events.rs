@@ -1,7 +1,8 @@
 //! Events that the program takes by polling.
 //!
-//! Two lines: what ends something, and what arrives. The first always goes before the second, and
-//! always fits, since what may be in flight is bounded; the second is bounded by credit.
+//! Two lines: what ends something, answers to gathers before it, and what arrives. The first always
+//! goes before the second, and always fits, since what may be in flight is bounded; the second is
+//! bounded by credit.
 //!
 //! Floor: sync, descriptors, handle/outcomes.
 
@@ -39,7 +40,9 @@ impl Events {
     /// Adds one of several; `announce` after the last.
     pub(crate) fn add(&mut self, handover: Handover) {
         match handover.event.what {
-            What::Done(_) | What::Ready | What::Notice(_) => self.completions.push_back(handover),
+            What::Done(_) | What::Answer(_) | What::Ready | What::Notice(_) => {
+                self.completions.push_back(handover)
+            }
             _ => self.deliveries.push_back(handover),
         }
     }

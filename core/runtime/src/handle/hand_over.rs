@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use telpher_proto::base::{Error, Event, Id, What};
+use telpher_proto::base::{Error, Event, Id, Published, What};
 
 use super::driver::Driver;
 use super::inbox::{Callback, Destination};
@@ -105,7 +105,7 @@ impl Driver {
             if ticket.is_stream {
                 self.shared.taken.remove(ticket.id);
             }
-            if self.is_closing && ticket.is_stream && result.is_ok() {
+            if self.is_closing && ticket.is_registration() && result.is_ok() {
                 // It was stopped for the handle's end, not for its own.
                 *result = Err(closed());
             }
@@ -155,7 +155,10 @@ impl Driver {
         let mut requests = self.shared.requests.lock();
         for handover in concerned {
             match &handover.event.what {
-                What::Request(request) => requests.insert(request.token, request.deadline),
+                What::Request(request) => requests.insert(request.token, request.deadline, false),
+                What::Published(Published { asked: Some(asked), .. }) => {
+                    requests.insert(asked.token, asked.deadline, true);
+                }
                 What::Withdrawn { request } => requests.withdraw(*request),
                 _ => {}
             }
@@ -232,7 +235,8 @@ impl Driver {
             return ticket.callback.take();
         }
         // Its end is in this batch, too, and has the callback.
-        let end = self.outgoing.calls.iter_mut().find(|call| call.handover.event.id == id);
+        let mut later = self.outgoing.calls.iter_mut();
+        let end = later.rfind(|call| call.handover.event.id == id);
         end.and_then(|call| call.callback.take())
     }
 
@@ -277,7 +281,11 @@ impl Driver {
 }
 
 fn is_about_request(what: &What) -> bool {
-    matches!(what, What::Request(_) | What::Withdrawn { .. })
+    match what {
+        What::Request(_) | What::Withdrawn { .. } => true,
+        What::Published(published) => published.asked.is_some(),
+        _ => false,
+    }
 }
 
 fn note_failure(shared: &Shared, id: Id, error: &Error) {

@@ -1,5 +1,5 @@
-//! What the program has taken of what its subscribers got: told to the hub in large steps, so that
-//! it sends more.
+//! What the program has taken of what its subscribers and gathers got: told to the hub in large
+//! steps, so that it sends more.
 //!
 //! Floor: sync.
 
@@ -37,6 +37,7 @@ impl Taken {
     pub(crate) fn note(&self, events: &[Event], mut tell: impl FnMut(Id, Untaken)) {
         let mut published = events.iter().filter_map(|event| match &event.what {
             What::Published(published) => Some((event.id, published.untaken())),
+            What::Answer(answer) => Some((event.id, Untaken { count: 1, bytes: answer.size() })),
             _ => None,
         });
         let Some(first) = published.next() else { return };

@@ -6,6 +6,7 @@ that loop, except `Request.reply`, which any thread may call.
 
 from telpher.aio._batch import Batch
 from telpher.aio._consumer import Consumer
+from telpher.aio._gather import Gather
 from telpher.aio._hub import Hub
 from telpher.aio._job import Job
 from telpher.aio._open import open
@@ -14,4 +15,15 @@ from telpher.aio._service import Service
 from telpher.aio._subscriber import Subscriber
 from telpher.aio._topic import Topic
 
-__all__ = ["Batch", "Consumer", "Hub", "Job", "Queue", "Service", "Subscriber", "Topic", "open"]
+__all__ = [
+    "Batch",
+    "Consumer",
+    "Gather",
+    "Hub",
+    "Job",
+    "Queue",
+    "Service",
+    "Subscriber",
+    "Topic",
+    "open",
+]
