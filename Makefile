@@ -22,6 +22,8 @@ export CARGO_TARGET_DIR PYTHON
 -include tests/storage/storage.mk
 -include bench/bench.mk
 -include examples/flights/flights.mk
+-include examples/idempotent/idempotent.mk
+-include examples/fan-in/fan-in.mk
 
 .PHONY: help build demo test check install simulate crash bench bench-full clean
 .PHONY: prerequisites tools command-build rust-test simulate-test polyglot readme-test
@@ -35,10 +37,14 @@ build: prerequisites command-build c-lib python-build node-build ## Build the li
 
 demo: prerequisites ## Run the flights pipeline: three languages, one hub, real data
 
+idempotent: prerequisites ## Kill consumers that pay exactly once into SQLite, in four languages
+
+fan-in: prerequisites ## Run the fan-in example: one question, answers of three languages
+
 test: prerequisites tools ## Build what is needed and run every test
 	@$(PYTHON) tests/all.py
 
-check: prerequisites format-check lint tidy c-header-check c-symbols python-check node-check flights-check ## Check format, lints, floors, style, header, symbols and types
+check: prerequisites format-check lint tidy c-header-check c-symbols python-check node-check flights-check idempotent-check fan-in-check ## Check format, lints, floors, style, header, symbols and types
 	@echo 'check: all is well'
 
 install: command-build c-install ## Install the command, the C library and its header (PREFIX=, DESTDIR=)
@@ -60,7 +66,8 @@ bench-full: prerequisites ## The same with a backlog of 1 GiB and more of everyt
 
 clean: ## Remove everything that was built or installed for building
 	cargo clean
-	rm -rf build .venv bindings/node/node_modules bindings/node/*.node examples/flights/node_modules
+	rm -rf build .venv bindings/node/node_modules bindings/node/*.node examples/flights/node_modules \
+		examples/idempotent/node_modules examples/fan-in/node_modules
 
 # --- parts of the above; each may also be run alone -----------------------------------------------
 

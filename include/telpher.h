@@ -167,13 +167,18 @@
 // May have been executed: never.
 #define TELPHER_CORRUPT 31
 
+// Of a gather: the request or its answer was dropped on the way, as a buffer was full or a
+// connection broke.
+// May have been executed: as its event says.
+#define TELPHER_LOST 32
+
 // What was to be read is not kept any more, or not there yet; the text tells the range.
 // May have been executed: never.
-#define TELPHER_OUT_OF_RANGE 32
+#define TELPHER_OUT_OF_RANGE 33
 
 // The partition's next offset is another than was expected. Nothing was appended.
 // May have been executed: never.
-#define TELPHER_CONFLICT 33
+#define TELPHER_CONFLICT 34
 
 // telpher_done: the outcome is fetched by telpher_wait with the id.
 #define TELPHER_DONE_WAIT 0
@@ -200,7 +205,8 @@
 #define TELPHER_EVENT_REQUEST 4
 
 // telpher_event: the caller of request `token` no longer waits. The handler may stop, and must
-// still answer or let go. A program that waits asks telpher_request_cancelled instead.
+// still answer or let go; a subscriber need not, and can't any more. A program that waits asks
+// telpher_request_cancelled instead.
 #define TELPHER_EVENT_WITHDRAWN 5
 
 // telpher_event: something happened to the hub; `notice` says what.
@@ -209,15 +215,25 @@
 // telpher_event: after a TELPHER_FULL, half of what may be in flight is free again.
 #define TELPHER_EVENT_READY 7
 
-// telpher_event: a message for a subscriber.
+// telpher_event: a message for a subscriber; `token` is not 0 if an answer is gathered.
 #define TELPHER_EVENT_PUBLISHED 8
 
 // telpher_event: a subscriber was too slow, or its connection broke: `count` messages from
 // `number` on never come.
 #define TELPHER_EVENT_GAP 9
 
+// telpher_event: an answer to a gather, with the `instance` that gave it; if its handler failed,
+// with `status`, `code` and `detail`.
+#define TELPHER_EVENT_ANSWER 10
+
+// telpher_gather_options: every instance of a service is asked.
+#define TELPHER_GATHER_SERVICE 0
+
+// telpher_gather_options: every subscriber of a topic is asked.
+#define TELPHER_GATHER_TOPIC 1
+
 // telpher_event: a record for a reader.
-#define TELPHER_EVENT_RECORD 10
+#define TELPHER_EVENT_RECORD 11
 
 // A notice: the connection broke, `detail` says why; the handle tries to reach the hub again.
 #define TELPHER_NOTICE_DISCONNECTED 1
@@ -395,6 +411,20 @@ typedef struct telpher_receipt {
     uint32_t durability;
 } telpher_receipt;
 
+// One that did not answer a gather. Programs walk over arrays of it, so it stays as it is.
+typedef struct telpher_missing {
+    // Who, as in the ANSWERs of other gathers.
+    uint64_t instance;
+    // Why, in words. Valid as long as the event.
+    const char *detail;
+    // Why: TELPHER_TIMED_OUT, _EXPIRED (it was busy all the time), _CANCELLED (enough others have
+    // answered), _BUSY, _NO_SERVICE (it stopped before it was asked), _ABANDONED (its session
+    // ended) or _LOST.
+    telpher_status status;
+    // True if it may have handled the request.
+    bool maybe_executed;
+} telpher_missing;
+
 // A partition's figures. Programs walk over arrays of it, so it stays as it is.
 typedef struct telpher_partition_info {
     // The offset of the oldest record that is kept; that of the next one if none is.
@@ -435,9 +465,9 @@ typedef struct telpher_event {
     // `stride`.
     size_t size;
     // TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE, _READY, _PUBLISHED,
-    // _GAP or _RECORD.
+    // _GAP, _ANSWER or _RECORD.
     uint32_t kind;
-    // DONE: how the ticket ended.
+    // DONE: how the ticket ended. ANSWER: how the handler did.
     telpher_status status;
     // Which ticket, consumer, service, subscriber or reader; 0 for the handle itself.
     telpher_id id;
@@ -447,11 +477,13 @@ typedef struct telpher_event {
     uint64_t batch;
     // The event's place in its batch.
     uint32_t batch_index;
-    // DONE of a call: the code that the failing handler gave.
+    // DONE of a call, ANSWER: the code that the failing handler gave.
     int32_t code;
     // A delivery's or request's token, to be settled or answered; also in the DONE of a receive.
+    // Of a PUBLISHED: 0, or to be answered.
     uint64_t token;
-    // The body of a reply, delivery, request, published message or record. NULL if it is empty.
+    // The body of a reply, answer, delivery, request, published message or record. NULL if it is
+    // empty.
     const void *body;
     // Bytes of `body`.
     size_t body_size;
@@ -467,7 +499,7 @@ typedef struct telpher_event {
     uint64_t message_id;
     // DONE of a delete or purge: messages removed. GAP: messages lost.
     uint64_t count;
-    // A failed DONE: what was wrong; DISCONNECTED: why. Otherwise NULL.
+    // A failed DONE or ANSWER: what was wrong; DISCONNECTED: why. Otherwise NULL.
     const char *detail;
     // DONE of an inspect: the figures.
     const struct telpher_queue_info *queue_info;
@@ -485,7 +517,7 @@ typedef struct telpher_event {
     uint32_t priority;
     // True if somebody held the message before.
     bool redelivered;
-    // A failed DONE: true if the operation may have taken effect.
+    // A failed DONE or ANSWER: true if the operation may have taken effect.
     bool maybe_executed;
     // HUB_CHANGED: true if what queues and streams held in memory is gone.
     bool memory_lost;
@@ -499,6 +531,17 @@ typedef struct telpher_event {
     const char *topic;
     // PUBLISHED: counts the messages of this subscriber, from 1. GAP: the first that was lost.
     uint64_t number;
+    // ANSWER: who gives it, a number that an instance or subscriber keeps while it is registered
+    // with one host.
+    uint64_t instance;
+    // DONE of a gather: who did not answer, in the order in which they were asked. NULL if nobody.
+    const struct telpher_missing *missing;
+    // How many these are.
+    size_t missing_count;
+    // DONE of a gather: answers.
+    uint32_t answered;
+    // DONE of a gather: answers that say that the handler failed.
+    uint32_t failed;
     // RECORD, or DONE of an append: counts the records of the partition, from 0.
     uint64_t offset;
     // RECORD: when it was appended, in ms since 1970 by the hub's clock; never less than of the
@@ -773,6 +816,18 @@ typedef struct telpher_subscribe_options {
     uint32_t buffer;
 } telpher_subscribe_options;
 
+// How answers are gathered.
+typedef struct telpher_gather_options {
+    // sizeof(telpher_gather_options)
+    size_t size;
+    // Time after which it ends with what has come: 0 is the default of 30,000.
+    int64_t timeout_ms;
+    // TELPHER_GATHER_SERVICE or _TOPIC: what the name is.
+    uint32_t kind;
+    // Answers after which it ends, failures not counted, at most 4,096; 0: all.
+    uint32_t count;
+} telpher_gather_options;
+
 // How a stream is.
 typedef struct telpher_stream_options {
     // sizeof(telpher_stream_options)
@@ -909,10 +964,10 @@ telpher_status telpher_flush(telpher_hub hub);
 // Ends the telpher_poll that another thread is in, or the next one if there is none. Any thread.
 telpher_status telpher_wake(telpher_hub hub);
 
-// What the hub can do, as names with a space between: of a directory
-// `"calls queues.memory queues.os queues.disk batches dead_letters topics"`; where queues are kept
-// in memory only, without `queues.os` and `queues.disk`. Until the hub is reached, it is what
-// every hub at such a URL can. The text is never freed. Any thread.
+// What the hub can do, as names with a space between: of a directory `"calls queues.memory
+// queues.os queues.disk batches dead_letters topics gather"`; where queues are kept in memory
+// only, without `queues.os` and `queues.disk`. Until the hub is reached, it is what every hub at
+// such a URL can. The text is never freed. Any thread.
 telpher_status telpher_capabilities(telpher_hub hub, const char **names_out);
 
 // Reads a handle's counters into `*counters`, whose `size` the caller has set. Any thread.
@@ -968,11 +1023,11 @@ telpher_status telpher_events_release(const struct telpher_event *event);
 // - TELPHER_STALE: it has ended.
 telpher_status telpher_cancel(telpher_hub hub, telpher_id id);
 
-// Lets go of an id. A ticket goes on, and its outcome goes nowhere. A consumer, service, subscriber
-// or reader stops: what was still on its way to it goes back, what it was handed is still to be
-// settled or answered, and its id ends with DONE at its destination. Published messages that a
-// subscriber has not taken are dropped, and so are records of a reader, which stay in the stream.
-// Any thread, also in a callback.
+// Lets go of an id. A ticket goes on, and its outcome goes nowhere. A gather is cancelled, and its
+// id ends with DONE. A consumer, service, subscriber or reader stops: what was still on its way to
+// it goes back, what it was handed is still to be settled or answered, and its id ends with DONE at
+// its destination. Published messages that a subscriber has not taken are dropped, and so are
+// records of a reader, which stay in the stream. Any thread, also in a callback.
 //
 // - TELPHER_STALE: it has ended.
 telpher_status telpher_detach(telpher_hub hub, telpher_id id);
@@ -1043,7 +1098,8 @@ telpher_status telpher_serve(telpher_hub hub,
 // - TELPHER_INVALID, TELPHER_TOO_LARGE: the answer is wrong; the request is still open.
 //
 // The ticket may end with:
-// - TELPHER_STALE: the request was answered before.
+// - TELPHER_STALE: the request was answered before, or is a PUBLISHED whose answer nobody waits
+//   for any more.
 // - TELPHER_LEASE_LOST: the request was taken back, or this hub gave none of that token. The
 //   answer had no effect.
 telpher_status telpher_reply(telpher_hub hub,
@@ -1055,13 +1111,15 @@ telpher_status telpher_reply(telpher_hub hub,
 
 // Tells whether the caller of a request no longer waits. Any thread, also in a callback.
 //
-// - TELPHER_STALE: the request was answered before.
+// - TELPHER_STALE: the request was answered before, or is a PUBLISHED whose answer nobody waits
+//   for any more.
 telpher_status telpher_request_cancelled(telpher_hub hub, uint64_t request, bool *cancelled_out);
 
 // What is left of a request's time, in ms; TELPHER_FOREVER if it has no deadline. Any thread, also
 // in a callback.
 //
-// - TELPHER_STALE: the request was answered before.
+// - TELPHER_STALE: the request was answered before, or is a PUBLISHED whose answer nobody waits
+//   for any more.
 telpher_status telpher_request_remaining_ms(telpher_hub hub,
                                             uint64_t request,
                                             int64_t *remaining_ms_out);
@@ -1386,6 +1444,35 @@ telpher_status telpher_subscribe(telpher_hub hub,
                                  const struct telpher_subscribe_options *options,
                                  const struct telpher_done *done,
                                  telpher_id *id_out);
+
+// Starts to ask every instance of a service that is there now, or every subscriber of a topic, at
+// most 4,096. Never blocks. At the destination comes an ANSWER for each that answers, with its
+// `instance` and `status`, then DONE: as TELPHER_OK when all have answered or can't any more, when
+// `count` have answered, or at the end of its time. It says how many `answered` and `failed`, and
+// in `missing` who did not answer, and why. What is still open then is taken back: the handler
+// hears of it. An instance that is busy is asked when it has room. Without a subscriber it is
+// empty. Any thread, also in a callback.
+//
+// Handlers answer as they answer a call. A subscriber answers the `token` of a PUBLISHED by
+// telpher_reply, or does not.
+//
+// At most 64 MiB of answers wait to be taken by telpher_poll, telpher_wait or a callback; those
+// beyond are lost, and their instances missing as TELPHER_LOST. telpher_detach cancels it.
+//
+// Of these errors nothing was sent:
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong, or nobody would see the answers.
+// - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
+//
+// It may end with:
+// - TELPHER_NO_SERVICE, TELPHER_BUSY, TELPHER_TOO_LARGE, TELPHER_EXPIRED: nobody was asked.
+// - TELPHER_HOST_UNRESPONSIVE, TELPHER_HOST_LOST, TELPHER_CANCELLED, TELPHER_CLOSED: as
+//   `maybe_executed` says.
+telpher_status telpher_gather(telpher_hub hub,
+                              const char *to,
+                              const struct telpher_message *message,
+                              const struct telpher_gather_options *options,
+                              const struct telpher_done *done,
+                              telpher_id *id_out);
 
 // Starts to make a stream, or to check that it is as stated. A stream is a log in partitions:
 // records are appended at one end, each reader has a place of its own, and what the stream's

@@ -31,6 +31,8 @@ PARTS = [
     "storage",
     "crash",
     "flights-test",
+    "idempotent",
+    "fan-in-test",
 ]
 
 # Parts that need a tool that a machine may lack: without it they are skipped, and that is said.

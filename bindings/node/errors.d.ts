@@ -66,6 +66,7 @@ export type TelpherErrorCode =
   | 'NO_SPACE'
   /** Damage was found on disk; the text names the file and the offset. Nothing of it is used. */
   | 'CORRUPT'
+  | 'LOST'
   /** The offset is not kept; the text has the range that is. */
   | 'OUT_OF_RANGE'
   /** Another offset was expected; the text has the next one. Nothing was appended. */

@@ -3,6 +3,7 @@
 const { TelpherError, codes } = require('./lib/error.cjs')
 const { Batch } = require('./lib/batch.cjs')
 const { Consumer } = require('./lib/consumer.cjs')
+const { Gather } = require('./lib/gather.cjs')
 const { Hub } = require('./lib/hub.cjs')
 const { Job } = require('./lib/job.cjs')
 const { Appended, Receipt, Request } = require('./lib/message.cjs')
@@ -20,6 +21,7 @@ module.exports = {
   Appended,
   Batch,
   Consumer,
+  Gather,
   Hub,
   Job,
   Queue,

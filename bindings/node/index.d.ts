@@ -3,10 +3,14 @@
 import { EventEmitter } from 'node:events'
 
 import type { Stream } from './streams'
+import type { Batch } from './batches'
+import type { Gather, GatherOptions } from './gathers'
 import type { SubscribeOptions, Subscriber, Topic } from './topics'
 
+export * from './batches'
 export * from './errors'
 export * from './streams'
+export * from './gathers'
 export * from './topics'
 
 /**
@@ -129,7 +133,8 @@ export class Hub extends EventEmitter {
   readonly info: HubInfo
   /**
    * What the hub can do, by name: `calls`, `queues.memory`, `queues.os`, `queues.disk`, `batches`,
-   * `dead_letters`, `topics`. Without `queues.os` and `queues.disk` it keeps queues in memory only.
+   * `dead_letters`, `topics`, `gather`. Without `queues.os` and `queues.disk` it keeps queues in
+   * memory only.
    */
   readonly capabilities: string[]
   /** See {@link open}. */
@@ -150,6 +155,17 @@ export class Hub extends EventEmitter {
 
   /** Serves a name with `handler`; the promise ends when it is live. */
   serve(name: string, handler: Handler, options?: ServeOptions): Promise<Service>
+
+  /**
+   * Asks every instance of a service that is there now, at most 4,096: `for await (const answer of
+   * hub.gather('prices', 'tea'))`. It ends when all have answered, when `count` have, or at the end
+   * of its time, with what has come; {@link Gather.missing} tells who did not answer. An instance
+   * that is busy is asked when it has room. One that is made while handling a request has no more
+   * time than is left of that.
+   *
+   * Throws `INVALID`, `TOO_LARGE`, `FULL`, `CLOSED` and `CANCELLED`: nothing was sent.
+   */
+  gather(service: string, body: Bytes, options?: GatherOptions): Gather
 
   /** The queue of this name; nothing is sent yet. */
   queue(name: string): Queue
@@ -441,50 +457,6 @@ export class Job implements Message {
  * error it is name and message, cut to as much.
  */
 export type Reason = string | Error
-
-/**
- * Sends and settlements that are done all or not at all, in their order. Made by
- * {@link Hub.batch}. Adding a part copies its bytes; it throws what is wrong with it at once
- * (`INVALID`, `TOO_LARGE`, `CLOSED`), and then the batch is as it was. Only how long a key and
- * headers are is checked when it is submitted.
- */
-export class Batch {
-  private constructor()
-  /** Parts so far. A batch has 1 to 1,024, with at most 8 MiB of bodies, keys and headers. */
-  readonly length: number
-  /** A message for the queue of this name. A queue that is full refuses the batch at once. */
-  send(queue: string, body: Bytes, options?: Properties): this
-  /**
-   * A message for whoever is subscribed to the topic, published only if the batch is done. A
-   * subscriber may lose it like any other. What is stored where the topic is bound is a part of the
-   * batch: a queue that is full refuses it.
-   */
-  publish(topic: string, body: Bytes, options?: Properties): this
-  /** As {@link Job.acknowledge}; for a job of this hub handle, as in all that follow. */
-  acknowledge(job: Job): this
-  /** As {@link Job.reject}. */
-  reject(job: Job, reason?: Reason): this
-  /** As {@link Job.requeue}. */
-  requeue(job: Job, reason?: Reason): this
-  /** As {@link Job.release}. */
-  release(job: Job): this
-  /**
-   * Does all of it; ends with a receipt for each send, in order, when all of it is as safe as the
-   * safest queue among them wants. Queues in memory cannot share a batch with queues on disk.
-   *
-   * | error | what is true |
-   * |---|---|
-   * | `maybeExecuted` is false | nothing was done; its jobs can still be settled |
-   * | `maybeExecuted` is true | all of it was done or nothing; its jobs count as settled |
-   *
-   * `NOT_FOUND`, `FULL`, `NO_SPACE`, `UNSUPPORTED`, `STALE` and `LEASE_LOST` are of the first kind,
-   * and so is `INVALID` for a batch without parts; the text names the part, counted from 0.
-   *
-   * A batch is submitted once, whatever comes of it: after that, submitting it or adding to it is
-   * `STALE`. To try what was refused again, make a new one.
-   */
-  submit(options?: OperationOptions): Promise<Receipt[]>
-}
 
 /**
  * Opens a hub.

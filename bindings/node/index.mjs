@@ -4,6 +4,7 @@ export const {
   Appended,
   Batch,
   Consumer,
+  Gather,
   Hub,
   Job,
   Queue,

@@ -3,7 +3,8 @@
 NODE_DIR := bindings/node
 NODE_BIN := $(NODE_DIR)/node_modules/.bin
 NODE_TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
-NODE_FILES := index.cjs index.mjs index.d.ts errors.d.ts streams.d.ts topics.d.ts package.json lib test
+NODE_FILES := index.cjs index.mjs index.d.ts batches.d.ts errors.d.ts gathers.d.ts streams.d.ts topics.d.ts \
+	package.json lib test
 
 .PHONY: node-build node-addon node-test node-check node-format node-clean
 

@@ -1,5 +1,6 @@
 /// <reference types="node" />
 
+import type { Gather, GatherOptions } from './gathers'
 import type { Bytes, MessageOptions, OperationOptions } from './index'
 
 /**
@@ -28,6 +29,11 @@ export class Topic {
    * `INVALID` is also for a name with an empty segment. Nothing is published twice.
    */
   publish(body: Bytes, options?: MessageOptions): Promise<void>
+  /**
+   * Publishes a message and takes the answers of those who are subscribed in this moment, as
+   * {@link Hub.gather} does those of instances. Without a subscriber it is empty.
+   */
+  gather(body: Bytes, options?: GatherOptions): Gather
 }
 
 /** How topics are subscribed to. */
@@ -80,4 +86,15 @@ export class TopicMessage {
    * What was published while its host was gone is not counted.
    */
   readonly lost: number
+  /** True if whoever published it gathers answers. It may be answered once, or not at all. */
+  readonly wantsReply: boolean
+  /** True if nobody waits for an answer, or no longer. */
+  readonly cancelled: boolean
+  /**
+   * Answers. Throws `INVALID` if nobody gathers answers, `STALE` if it was answered before or
+   * nobody waits any more, `TOO_LARGE`, `CLOSED`.
+   */
+  reply(body: Bytes, properties?: Pick<MessageOptions, 'key' | 'headers' | 'priority'>): void
+  /** Says that it can't be answered: whoever gathers gets `REMOTE` with this text and code (1). */
+  fail(text: string, options?: { code?: number }): void
 }

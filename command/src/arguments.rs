@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, ArgGroup, Args, Parser};
 use humantime::parse_duration;
-use telpher::limits::PEEK_MAX;
+use telpher::limits::{GATHER_ASKED_MAX, PEEK_MAX};
 use telpher::{Name, Pattern};
 
 /// The command line.
@@ -50,6 +50,9 @@ pub enum Subcommand {
     /// End a binding; what it has brought to the queue stays there
     #[command(after_help = UNBIND_EXAMPLES)]
     Unbind(Binding),
+    /// Ask every instance of a service, or every subscriber of a topic, and print what they answer
+    #[command(after_help = GATHER_EXAMPLES)]
+    Gather(Gather),
     /// Verify every checksum of a hub's directory, hosted or not
     #[command(after_help = CHECK_EXAMPLES)]
     Check(Check),
@@ -142,6 +145,20 @@ Examples:
   telpher unbind ./data 'orders.**' audit
 ";
 
+const GATHER_EXAMPLES: &str = "\
+Examples:
+  telpher gather ./data prices tea --timeout 2s
+      Each answer on a line, behind the number of the instance that gives it. Who
+      has not answered in time is told on stderr, and the exit code is 1 if anybody
+      has not, or has failed.
+
+  telpher gather tcp://127.0.0.1:7420 prices tea --count 3
+      The first three.
+
+  telpher gather ./data who.is.there '?' --topic --json
+      Of those who are subscribed to the topic and answer, as lines of JSON.
+";
+
 const CHECK_EXAMPLES: &str = "\
 Examples:
   telpher check ./data
@@ -210,6 +227,38 @@ pub struct Publish {
     /// A header; one or several
     #[arg(long = "header", value_name = "NAME=VALUE", value_parser = header)]
     pub headers: Vec<(String, String)>,
+}
+
+/// What to ask.
+#[derive(Args)]
+pub struct Gather {
+    /// The hub: its directory, tcp://HOST:PORT or unix:///PATH
+    #[arg(value_name = "DIR|URL")]
+    pub hub: String,
+    /// The service, or with --topic the topic
+    #[arg(value_parser = queue)]
+    pub name: Name,
+    /// The body; without one it is read from stdin
+    pub body: Option<String>,
+    /// The name is a topic's: ask those who are subscribed
+    #[arg(long)]
+    pub topic: bool,
+    /// End after so many answers, failures not counted; 0: all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=GATHER_ASKED_MAX as i64))]
+    pub count: u32,
+    /// How long to wait for answers, such as 2s or 500ms
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
+    pub timeout: Duration,
+    /// The message's key
+    #[arg(long)]
+    pub key: Option<String>,
+    /// A header; one or several
+    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = header)]
+    pub headers: Vec<(String, String)>,
+    /// For programs: everything, a line of JSON for each answer
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What to print.

@@ -10,6 +10,7 @@
 
 mod arguments;
 mod check;
+mod gathers;
 mod hub;
 mod log;
 mod message;
@@ -56,6 +57,7 @@ fn run(command: &Subcommand) -> Said {
         Subcommand::Subscribe(options) => topics::subscribe(options),
         Subcommand::Bind(options) => topics::bind(options),
         Subcommand::Unbind(options) => topics::unbind(options),
+        Subcommand::Gather(options) => gathers::run(options),
         Subcommand::Check(options) => check::check(options),
         Subcommand::Backup(options) => check::backup(options),
     }

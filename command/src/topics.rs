@@ -11,7 +11,7 @@ use crate::{Said, message, text};
 
 /// Publishes one message.
 pub fn publish(options: &Publish) -> Said {
-    let message = message_of(options)?;
+    let message = message_of(options.body.as_deref(), options.key.as_deref(), &options.headers)?;
     let hub = live(&options.hub, "publish")?;
     let command = Command::Publish { topic: options.topic.clone(), message };
     ask(&hub, command).map_err(|error| error.to_string())?;
@@ -34,13 +34,18 @@ pub fn unbind(options: &Binding) -> Said {
     Ok((String::new(), true))
 }
 
-fn message_of(options: &Publish) -> Result<Message, String> {
+/// The message that a command line states; without a body there it is read from stdin.
+pub fn message_of(
+    body: Option<&str>,
+    key: Option<&str>,
+    stated: &[(String, String)],
+) -> Result<Message, String> {
     let mut headers = HeadersBuilder::default();
-    for (name, value) in &options.headers {
+    for (name, value) in stated {
         headers.push(name, value.as_bytes()).map_err(|error| error.to_string())?;
     }
-    let body = match &options.body {
-        Some(text) => text.clone().into_bytes(),
+    let body = match body {
+        Some(text) => text.as_bytes().to_vec(),
         None => {
             let mut body = Vec::new();
             let read = std::io::stdin().lock().read_to_end(&mut body);
@@ -49,7 +54,7 @@ fn message_of(options: &Publish) -> Result<Message, String> {
         }
     };
     let mut message = Message::new(body);
-    let key = options.key.clone().unwrap_or_default().into_bytes().into();
+    let key = key.unwrap_or_default().as_bytes().to_vec().into();
     let properties = Properties { key, headers: headers.build(), ..Properties::default() };
     if properties != Properties::default() {
         message.properties = Some(properties.into());

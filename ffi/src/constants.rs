@@ -135,13 +135,18 @@ pub const TELPHER_NO_SPACE: u32 = 30;
 /// May have been executed: never.
 pub const TELPHER_CORRUPT: u32 = 31;
 
+/// Of a gather: the request or its answer was dropped on the way, as a buffer was full or a
+/// connection broke.
+/// May have been executed: as its event says.
+pub const TELPHER_LOST: u32 = 32;
+
 /// What was to be read is not kept any more, or not there yet; the text tells the range.
 /// May have been executed: never.
-pub const TELPHER_OUT_OF_RANGE: u32 = 32;
+pub const TELPHER_OUT_OF_RANGE: u32 = 33;
 
 /// The partition's next offset is another than was expected. Nothing was appended.
 /// May have been executed: never.
-pub const TELPHER_CONFLICT: u32 = 33;
+pub const TELPHER_CONFLICT: u32 = 34;
 
 /// telpher_done: the outcome is fetched by telpher_wait with the id.
 pub const TELPHER_DONE_WAIT: u32 = 0;
@@ -168,7 +173,8 @@ pub const TELPHER_EVENT_DELIVERY: u32 = 3;
 pub const TELPHER_EVENT_REQUEST: u32 = 4;
 
 /// telpher_event: the caller of request `token` no longer waits. The handler may stop, and must
-/// still answer or let go. A program that waits asks telpher_request_cancelled instead.
+/// still answer or let go; a subscriber need not, and can't any more. A program that waits asks
+/// telpher_request_cancelled instead.
 pub const TELPHER_EVENT_WITHDRAWN: u32 = 5;
 
 /// telpher_event: something happened to the hub; `notice` says what.
@@ -177,15 +183,25 @@ pub const TELPHER_EVENT_NOTICE: u32 = 6;
 /// telpher_event: after a TELPHER_FULL, half of what may be in flight is free again.
 pub const TELPHER_EVENT_READY: u32 = 7;
 
-/// telpher_event: a message for a subscriber.
+/// telpher_event: a message for a subscriber; `token` is not 0 if an answer is gathered.
 pub const TELPHER_EVENT_PUBLISHED: u32 = 8;
 
 /// telpher_event: a subscriber was too slow, or its connection broke: `count` messages from
 /// `number` on never come.
 pub const TELPHER_EVENT_GAP: u32 = 9;
 
+/// telpher_event: an answer to a gather, with the `instance` that gave it; if its handler failed,
+/// with `status`, `code` and `detail`.
+pub const TELPHER_EVENT_ANSWER: u32 = 10;
+
+/// telpher_gather_options: every instance of a service is asked.
+pub const TELPHER_GATHER_SERVICE: u32 = 0;
+
+/// telpher_gather_options: every subscriber of a topic is asked.
+pub const TELPHER_GATHER_TOPIC: u32 = 1;
+
 /// telpher_event: a record for a reader.
-pub const TELPHER_EVENT_RECORD: u32 = 10;
+pub const TELPHER_EVENT_RECORD: u32 = 11;
 
 /// A notice: the connection broke, `detail` says why; the handle tries to reach the hub again.
 pub const TELPHER_NOTICE_DISCONNECTED: u32 = 1;

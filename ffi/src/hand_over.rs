@@ -138,16 +138,32 @@ unsafe fn hand_over(mut batch: Batch, room: &Room) -> Result<usize, Error> {
     let count = batch.events.len();
     let size = size_of::<telpher_event>().min(room.stride);
     debug_assert!(size >= EVENT_SIZE_MIN);
+    let is_whole = size == size_of::<telpher_event>();
+    // SAFETY: made of integers, pointers and false.
+    let mut short: telpher_event = unsafe { std::mem::zeroed() };
     for (index, event) in batch.events.iter().enumerate() {
-        let mut seen = fill(event, &mut batch.extra);
+        // SAFETY: there is room for `capacity` events of `stride` bytes; what lies past our own
+        // size is zeroed, too, as it is of a later version.
+        let row = unsafe { room.first.byte_add(index * room.stride) };
+        // SAFETY: as above.
+        unsafe { row.cast::<u8>().write_bytes(0, room.stride) };
+        // SAFETY: as above: a row of our size or more is an event of zeros. Only an older program's
+        // is shorter, and gets as much as it has room for.
+        let seen = if is_whole { unsafe { &mut *row } } else { &mut short };
+        fill(seen, event, &mut batch.extra);
         seen.size = size;
         seen.batch_index = index as u32;
-        // SAFETY: there is room for `capacity` events of `stride` bytes; rows past our own size are
-        // zeroed, as they are of a later version.
-        unsafe {
-            let row = room.first.byte_add(index * room.stride).cast::<u8>();
-            std::ptr::copy_nonoverlapping((&raw const seen).cast(), row, size);
-            row.add(size).write_bytes(0, room.stride - size);
+        if !is_whole {
+            // SAFETY: as above.
+            unsafe {
+                std::ptr::copy_nonoverlapping(
+                    (&raw const short).cast::<u8>(),
+                    row.cast::<u8>(),
+                    size,
+                )
+            };
+            // SAFETY: made of integers, pointers and false.
+            short = unsafe { std::mem::zeroed::<telpher_event>() };
         }
     }
     let id = BATCHES.insert(batch).ok_or_else(|| full("batches of events"))?;

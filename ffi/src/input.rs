@@ -42,7 +42,7 @@ sized! {
     telpher_done telpher_message telpher_open_options telpher_call_options telpher_serve_options
     telpher_failure telpher_declare_options telpher_send_options telpher_receive_options
     telpher_consume_options telpher_settle_options telpher_batch_options
-    telpher_publish_options telpher_subscribe_options
+    telpher_publish_options telpher_subscribe_options telpher_gather_options
     telpher_stream_options telpher_append_options telpher_read_options
 }
 
@@ -134,11 +134,15 @@ thread_local! {
 
 /// The name of a service, queue, topic or stream.
 pub unsafe fn name(pointer: *const c_char, what: &str) -> Result<Name, Error> {
-    // SAFETY: the caller's contract.
-    let text = unsafe { text(pointer, what) }?;
+    if pointer.is_null() {
+        return Err(invalid(format!("{what} is NULL")));
+    }
+    // SAFETY: not NULL, so it is a C string by the caller's contract.
+    let given = unsafe { CStr::from_ptr(pointer) }.to_bytes();
     LAST_NAME.with_borrow_mut(|last| match last {
-        Some(name) if name.as_str() == text => Ok(name.clone()),
-        _ => Ok(last.insert(Name::parse(text)?).clone()),
+        Some(name) if name.as_str().as_bytes() == given => Ok(name.clone()),
+        // SAFETY: as above.
+        _ => Ok(last.insert(Name::parse(unsafe { text(pointer, what) }?)?).clone()),
     })
 }
 

@@ -23,18 +23,19 @@ mod event;
 
 mod service;
 
+mod pointed;
 mod queue;
 
 mod batch;
 
 mod topic;
 
-mod stream;
-
+mod gather;
 mod hand_over;
 mod handle;
 mod input;
 mod output;
 mod output_streams;
 mod start;
+mod stream;
 mod table;

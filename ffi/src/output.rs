@@ -6,7 +6,8 @@ use std::ffi::{CString, c_void};
 use std::ptr;
 
 use telpher::{
-    Delivery, Durability, Error, Event, HubInfo, Message, Name, Notice, Outcome, Overflow,
+    Answer, Delivery, Durability, Error, Event, Gathered, HubInfo, Message, Missing, Name, Notice,
+    Outcome, Overflow,
 };
 use telpher::{QueueInfo, Receipt, What};
 
@@ -28,9 +29,11 @@ pub struct Extra {
     /// Those of a batch each; a list stays where it is while the vector grows.
     receipts: Vec<Vec<telpher_receipt>>,
     pub streams: Streams,
+    /// Those of a gather each.
+    missing: Vec<Vec<telpher_missing>>,
 }
 
-// SAFETY: the pointers in `queues`, `streams` and `topic` lead to what is beside them, which moves
+// SAFETY: the pointers in `queues`, `streams`, `missing` and `topic` lead to what is beside them, which moves
 // with them.
 unsafe impl Send for Extra {}
 
@@ -43,6 +46,7 @@ impl Extra {
         self.hubs.clear();
         self.receipts.clear();
         self.streams.clear();
+        self.missing.clear();
     }
 
     /// The text of a topic; of several events with the very same one there is one.
@@ -72,34 +76,34 @@ pub fn message_of(event: &mut Event) -> Option<&mut Message> {
         What::Request(request) => Some(&mut request.message),
         What::Published(published) => Some(&mut published.message),
         What::Record(record) => Some(&mut record.message),
+        What::Answer(Answer { reply: Ok(message), .. }) => Some(message),
         _ => None,
     }
 }
 
-/// The struct for `event`. It points into `event` and `extra`, and is valid as long as both.
-pub fn fill(event: &Event, extra: &mut Extra) -> telpher_event {
-    // SAFETY: made of integers, pointers and false.
-    let mut seen: telpher_event = unsafe { std::mem::zeroed() };
+/// Fills the struct for `event`, which is all zeros. It points into `event` and `extra`, and is
+/// valid as long as both.
+pub fn fill(seen: &mut telpher_event, event: &Event, extra: &mut Extra) {
     seen.id = event.id;
     seen.user = event.user;
     seen.kind = match &event.what {
         What::Done(Ok(outcome)) => {
-            fill_outcome(&mut seen, outcome, extra);
+            fill_outcome(seen, outcome, extra);
             TELPHER_EVENT_DONE
         }
         What::Done(Err(error)) => {
-            fill_error(&mut seen, error, extra);
+            fill_error(seen, error, extra);
             TELPHER_EVENT_DONE
         }
         // Only a member of a group skips something, and this interface makes none.
         What::Started | What::Skipped { .. } => TELPHER_EVENT_STARTED,
         What::Delivery(delivery) => {
-            fill_delivery(&mut seen, delivery);
+            fill_delivery(seen, delivery);
             TELPHER_EVENT_DELIVERY
         }
         What::Request(request) => {
             seen.token = request.token;
-            fill_message(&mut seen, &request.message);
+            fill_message(seen, &request.message);
             TELPHER_EVENT_REQUEST
         }
         What::Withdrawn { request } => {
@@ -107,14 +111,15 @@ pub fn fill(event: &Event, extra: &mut Extra) -> telpher_event {
             TELPHER_EVENT_WITHDRAWN
         }
         What::Notice(notice) => {
-            fill_notice(&mut seen, notice, extra);
+            fill_notice(seen, notice, extra);
             TELPHER_EVENT_NOTICE
         }
         What::Ready => TELPHER_EVENT_READY,
         What::Published(published) => {
             seen.topic = extra.topic(&published.topic);
             seen.number = published.number;
-            fill_message(&mut seen, &published.message);
+            seen.token = published.asked.map_or(0, |asked| asked.token);
+            fill_message(seen, &published.message);
             TELPHER_EVENT_PUBLISHED
         }
         What::Gap { first, last } => {
@@ -125,11 +130,18 @@ pub fn fill(event: &Event, extra: &mut Extra) -> telpher_event {
         What::Record(record) => {
             (seen.partition, seen.offset) = (record.partition, record.offset);
             seen.time_ms = record.time_ms;
-            fill_message(&mut seen, &record.message);
+            fill_message(seen, &record.message);
             TELPHER_EVENT_RECORD
         }
+        What::Answer(answer) => {
+            seen.instance = answer.instance;
+            match &answer.reply {
+                Ok(message) => fill_message(seen, message),
+                Err(error) => fill_error(seen, error, extra),
+            }
+            TELPHER_EVENT_ANSWER
+        }
     };
-    seen
 }
 
 fn fill_outcome(seen: &mut telpher_event, outcome: &Outcome, extra: &mut Extra) {
@@ -165,8 +177,24 @@ fn fill_outcome(seen: &mut telpher_event, outcome: &Outcome, extra: &mut Extra) 
         Outcome::Streams(streams) => {
             (seen.streams, seen.streams_count) = (extra.stream_list(streams), streams.len());
         }
+        Outcome::Gathered(gathered) => fill_gathered(seen, gathered, extra),
         // No function of this interface asks for these.
         Outcome::Peeked(_) | Outcome::Queues(_) | Outcome::Groups(_) => {}
+    }
+}
+
+fn fill_gathered(seen: &mut telpher_event, gathered: &Gathered, extra: &mut Extra) {
+    (seen.answered, seen.failed) = (gathered.answered, gathered.failed);
+    let one = |one: &Missing| telpher_missing {
+        instance: one.instance,
+        detail: extra.text(one.error.detail()),
+        status: one.error.kind() as telpher_status,
+        maybe_executed: one.error.maybe_executed(),
+    };
+    let missing: Vec<telpher_missing> = gathered.missing.iter().map(one).collect();
+    if !missing.is_empty() {
+        (seen.missing, seen.missing_count) = (missing.as_ptr(), missing.len());
+        extra.missing.push(missing);
     }
 }
 
@@ -283,6 +311,13 @@ mod tests {
     use super::*;
     use telpher::Published;
 
+    fn filled(event: &Event, extra: &mut Extra) -> telpher_event {
+        // SAFETY: made of integers, pointers and false.
+        let mut seen = unsafe { std::mem::zeroed() };
+        fill(&mut seen, event, extra);
+        seen
+    }
+
     fn done(outcome: Outcome) -> Event {
         Event { id: 1, user: 0, what: What::Done(Ok(outcome)) }
     }
@@ -294,7 +329,7 @@ mod tests {
         let batches: Vec<Event> = (0..20)
             .map(|at| done(Outcome::Receipts(vec![receipt(at), receipt(at + 100)])))
             .collect();
-        let seen: Vec<_> = batches.iter().map(|event| fill(event, &mut extra)).collect();
+        let seen: Vec<_> = batches.iter().map(|event| filled(event, &mut extra)).collect();
         for (at, event) in seen.iter().enumerate() {
             assert_eq!(event.receipts_count, 2);
             // SAFETY: `extra` holds them, and there are two.
@@ -303,7 +338,7 @@ mod tests {
             assert_eq!(receipts[1].message_id, at as u64 + 100);
             assert_eq!(receipts[1].durability, TELPHER_DURABILITY_DISK);
         }
-        let none = fill(&done(Outcome::Receipts(Vec::new())), &mut extra);
+        let none = filled(&done(Outcome::Receipts(Vec::new())), &mut extra);
         assert!(none.receipts.is_null() && none.receipts_count == 0);
     }
 
@@ -312,10 +347,10 @@ mod tests {
         let mut extra = Extra::default();
         let (news, other) = (Name::parse("news").unwrap(), Name::parse("news").unwrap());
         let events = [news.clone(), news, Name::parse("more").unwrap(), other].map(|topic| {
-            let published = Published { topic, number: 1, message: Message::new("") };
+            let published = Published { topic, number: 1, message: Message::new(""), asked: None };
             Event { id: 1, user: 0, what: What::Published(published) }
         });
-        let seen: Vec<_> = events.iter().map(|event| fill(event, &mut extra)).collect();
+        let seen: Vec<_> = events.iter().map(|event| filled(event, &mut extra)).collect();
         // SAFETY: `extra` holds them.
         let topic = |at: usize| unsafe { std::ffi::CStr::from_ptr(seen[at].topic) };
         assert_eq!([0, 1, 2, 3].map(topic), [c"news", c"news", c"more", c"news"]);

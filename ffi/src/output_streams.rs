@@ -75,6 +75,13 @@ mod tests {
     use crate::output::fill;
     use telpher::{Event, Outcome, What};
 
+    fn filled(event: &Event, extra: &mut Extra) -> crate::types::telpher_event {
+        // SAFETY: made of integers, pointers and false.
+        let mut seen = unsafe { std::mem::zeroed() };
+        fill(&mut seen, event, extra);
+        seen
+    }
+
     #[test]
     fn listed_streams_stay_where_they_are_while_other_events_are_filled() {
         let mut extra = Extra::default();
@@ -89,7 +96,7 @@ mod tests {
                 Event { id: 1, user: 0, what: What::Done(Ok(Outcome::Streams(streams))) }
             })
             .collect();
-        let seen: Vec<_> = events.iter().map(|event| fill(event, &mut extra)).collect();
+        let seen: Vec<_> = events.iter().map(|event| filled(event, &mut extra)).collect();
         for (at, event) in (0..).zip(&seen) {
             // SAFETY: `extra` holds them, and each list has as many as it says.
             let list = unsafe { std::slice::from_raw_parts(event.streams, event.streams_count) };
@@ -108,6 +115,6 @@ mod tests {
             }
         }
         let none = Event { id: 1, user: 0, what: What::Done(Ok(Outcome::Streams(Vec::new()))) };
-        assert!(fill(&none, &mut extra).streams.is_null());
+        assert!(filled(&none, &mut extra).streams.is_null());
     }
 }

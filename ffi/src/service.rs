@@ -112,7 +112,8 @@ pub unsafe extern "C" fn telpher_serve(
 /// - TELPHER_INVALID, TELPHER_TOO_LARGE: the answer is wrong; the request is still open.
 ///
 /// The ticket may end with:
-/// - TELPHER_STALE: the request was answered before.
+/// - TELPHER_STALE: the request was answered before, or is a PUBLISHED whose answer nobody waits
+///   for any more.
 /// - TELPHER_LEASE_LOST: the request was taken back, or this hub gave none of that token. The
 ///   answer had no effect.
 #[unsafe(no_mangle)]
@@ -156,7 +157,8 @@ unsafe fn failed(failure: *const telpher_failure) -> Result<Error, Error> {
 
 /// Tells whether the caller of a request no longer waits. Any thread, also in a callback.
 ///
-/// - TELPHER_STALE: the request was answered before.
+/// - TELPHER_STALE: the request was answered before, or is a PUBLISHED whose answer nobody waits
+///   for any more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn telpher_request_cancelled(
     hub: telpher_hub,
@@ -174,7 +176,8 @@ pub unsafe extern "C" fn telpher_request_cancelled(
 /// What is left of a request's time, in ms; TELPHER_FOREVER if it has no deadline. Any thread, also
 /// in a callback.
 ///
-/// - TELPHER_STALE: the request was answered before.
+/// - TELPHER_STALE: the request was answered before, or is a PUBLISHED whose answer nobody waits
+///   for any more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn telpher_request_remaining_ms(
     hub: telpher_hub,

@@ -3,9 +3,11 @@
 //! What C fills in holds no Rust enum and no `bool`, so that any bytes are a valid value; all bytes
 //! zero are every default. What C reads may grow at its end only.
 //!
-//! Floor: nothing.
+//! Floor: `pointed`.
 
 use std::ffi::{c_char, c_void};
+
+pub use crate::pointed::*;
 
 /// How a function or an operation ended: TELPHER_OK or the number of an error.
 pub type telpher_status = u32;
@@ -284,6 +286,20 @@ pub struct telpher_publish_options {
     pub timeout_ms: i64,
 }
 
+/// How answers are gathered.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_gather_options {
+    /// sizeof(telpher_gather_options)
+    pub size: usize,
+    /// Time after which it ends with what has come: 0 is the default of 30,000.
+    pub timeout_ms: i64,
+    /// TELPHER_GATHER_SERVICE or _TOPIC: what the name is.
+    pub kind: u32,
+    /// Answers after which it ends, failures not counted, at most 4,096; 0: all.
+    pub count: u32,
+}
+
 /// How messages are subscribed to.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -366,117 +382,6 @@ pub struct telpher_headers {
     _private: [u8; 0],
 }
 
-/// Which hub a handle has reached.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct telpher_hub_info {
-    /// The hub, for ever.
-    pub hub_id: [u8; 16],
-    /// Rises with every host that the hub has had.
-    pub epoch: u64,
-    /// This handle's session.
-    pub session_id: u64,
-    /// True if the hub has no directory: queues are kept in memory only.
-    pub memory_only: bool,
-}
-
-/// A queue's figures, and how it is: each default in its place.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct telpher_queue_info {
-    /// Messages waiting that could be handed out now.
-    pub ready: u64,
-    /// Messages held by consumers.
-    pub held: u64,
-    /// Bytes of bodies, keys and headers, waiting and held.
-    pub bytes: u64,
-    /// Sends waiting for room.
-    pub sends_waiting: u64,
-    /// Consumers, and receives that wait.
-    pub consumers: u64,
-    /// Messages stored since the queue was made, dead letters of other queues included.
-    pub sent: u64,
-    /// Messages acknowledged.
-    pub acknowledged: u64,
-    /// Messages rejected.
-    pub rejected: u64,
-    /// Times that an attempt failed and the message was to be tried again.
-    pub requeued: u64,
-    /// Bound on messages.
-    pub length_max: u64,
-    /// Bound on bytes.
-    pub bytes_max: u64,
-    /// TELPHER_OVERFLOW_WAIT or _REJECT.
-    pub overflow: u32,
-    /// TELPHER_DURABILITY_MEMORY, _OS or _DISK.
-    pub durability: u32,
-    /// Messages that wait for their next attempt.
-    pub delayed: u64,
-    /// Messages whose body on disk was found damaged: never handed out, they count until a purge.
-    pub damaged: u64,
-    /// Messages that went to the dead-letter queue.
-    pub dead_lettered: u64,
-    /// Pause after the first failed attempt, in ms.
-    pub backoff_min_ms: u64,
-    /// Longest pause, in ms.
-    pub backoff_max_ms: u64,
-    /// Time after which an unsettled message is taken back, in ms; 0: never.
-    pub ack_deadline_ms: u64,
-    /// Time after which a waiting message goes to the dead-letter queue, in ms; 0: never.
-    pub ttl_ms: u64,
-    /// Where dead letters go; NULL: nowhere. Valid as long as this struct.
-    pub dead_letter: *const c_char,
-    /// Failed attempts after which a message goes to the dead-letter queue.
-    pub max_attempts: u32,
-    /// Patterns of topics that are bound to it, in order, with a space between two; NULL: none.
-    /// Valid as long as this struct.
-    pub bindings: *const c_char,
-}
-
-/// A partition's figures. Programs walk over arrays of it, so it stays as it is.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct telpher_partition_info {
-    /// The offset of the oldest record that is kept; that of the next one if none is.
-    pub first: u64,
-    /// The offset that the next record gets.
-    pub next: u64,
-    /// Bytes of what is kept.
-    pub bytes: u64,
-}
-
-/// A stream's figures, and how it is: each default in its place. Its pointers are valid as long as
-/// this struct.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct telpher_stream_info {
-    /// What it is called, in a list; NULL in the DONE of telpher_stream_inspect.
-    pub name: *const c_char,
-    /// The figures of each partition, from number 0.
-    pub partitions: *const telpher_partition_info,
-    /// How many partitions there are.
-    pub partitions_count: usize,
-    /// Age from which records are removed, in ms; 0: never for their age.
-    pub age_max_ms: u64,
-    /// Bytes of one partition beyond which its oldest records are removed.
-    pub bytes_max: u64,
-    /// Records of one partition beyond which its oldest are removed; 0: any number.
-    pub records_max: u64,
-    /// TELPHER_DURABILITY_MEMORY, _OS or _DISK.
-    pub durability: u32,
-}
-
-/// What a confirmed send of a batch has reached. Programs walk over arrays of it, so it stays as it
-/// is.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct telpher_receipt {
-    /// The message's id, unique in the hub.
-    pub message_id: u64,
-    /// How safe it is: TELPHER_DURABILITY_MEMORY, _OS or _DISK.
-    pub durability: u32,
-}
-
 /// Something has ended or arrived. What does not belong to its kind is 0.
 ///
 /// Events are handed over in batches (which have nothing to do with telpher_batch_new). Every
@@ -490,9 +395,9 @@ pub struct telpher_event {
     /// `stride`.
     pub size: usize,
     /// TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE, _READY, _PUBLISHED,
-    /// _GAP or _RECORD.
+    /// _GAP, _ANSWER or _RECORD.
     pub kind: u32,
-    /// DONE: how the ticket ended.
+    /// DONE: how the ticket ended. ANSWER: how the handler did.
     pub status: telpher_status,
     /// Which ticket, consumer, service, subscriber or reader; 0 for the handle itself.
     pub id: telpher_id,
@@ -502,11 +407,13 @@ pub struct telpher_event {
     pub batch: u64,
     /// The event's place in its batch.
     pub batch_index: u32,
-    /// DONE of a call: the code that the failing handler gave.
+    /// DONE of a call, ANSWER: the code that the failing handler gave.
     pub code: i32,
     /// A delivery's or request's token, to be settled or answered; also in the DONE of a receive.
+    /// Of a PUBLISHED: 0, or to be answered.
     pub token: u64,
-    /// The body of a reply, delivery, request, published message or record. NULL if it is empty.
+    /// The body of a reply, answer, delivery, request, published message or record. NULL if it is
+    /// empty.
     pub body: *const c_void,
     /// Bytes of `body`.
     pub body_size: usize,
@@ -522,7 +429,7 @@ pub struct telpher_event {
     pub message_id: u64,
     /// DONE of a delete or purge: messages removed. GAP: messages lost.
     pub count: u64,
-    /// A failed DONE: what was wrong; DISCONNECTED: why. Otherwise NULL.
+    /// A failed DONE or ANSWER: what was wrong; DISCONNECTED: why. Otherwise NULL.
     pub detail: *const c_char,
     /// DONE of an inspect: the figures.
     pub queue_info: *const telpher_queue_info,
@@ -540,7 +447,7 @@ pub struct telpher_event {
     pub priority: u32,
     /// True if somebody held the message before.
     pub redelivered: bool,
-    /// A failed DONE: true if the operation may have taken effect.
+    /// A failed DONE or ANSWER: true if the operation may have taken effect.
     pub maybe_executed: bool,
     /// HUB_CHANGED: true if what queues and streams held in memory is gone.
     pub memory_lost: bool,
@@ -554,6 +461,17 @@ pub struct telpher_event {
     pub topic: *const c_char,
     /// PUBLISHED: counts the messages of this subscriber, from 1. GAP: the first that was lost.
     pub number: u64,
+    /// ANSWER: who gives it, a number that an instance or subscriber keeps while it is registered
+    /// with one host.
+    pub instance: u64,
+    /// DONE of a gather: who did not answer, in the order in which they were asked. NULL if nobody.
+    pub missing: *const telpher_missing,
+    /// How many these are.
+    pub missing_count: usize,
+    /// DONE of a gather: answers.
+    pub answered: u32,
+    /// DONE of a gather: answers that say that the handler failed.
+    pub failed: u32,
     /// RECORD, or DONE of an append: counts the records of the partition, from 0.
     pub offset: u64,
     /// RECORD: when it was appended, in ms since 1970 by the hub's clock; never less than of the

@@ -38,6 +38,7 @@ static const struct {
     {TELPHER_INTERNAL, "INTERNAL"},
     {TELPHER_NO_SPACE, "NO_SPACE"},
     {TELPHER_CORRUPT, "CORRUPT"},
+    {TELPHER_LOST, "LOST"},
     {TELPHER_OUT_OF_RANGE, "OUT_OF_RANGE"},
     {TELPHER_CONFLICT, "CONFLICT"},
 };
@@ -69,7 +70,8 @@ TEST(the_numbers_of_each_constant_follow_one_another) {
     CHECK_ROW(TELPHER_EVENT_DONE, TELPHER_EVENT_STARTED, TELPHER_EVENT_DELIVERY,
               TELPHER_EVENT_REQUEST, TELPHER_EVENT_WITHDRAWN, TELPHER_EVENT_NOTICE,
               TELPHER_EVENT_READY, TELPHER_EVENT_PUBLISHED, TELPHER_EVENT_GAP,
-              TELPHER_EVENT_RECORD);
+              TELPHER_EVENT_ANSWER, TELPHER_EVENT_RECORD);
+    CHECK_ROW(TELPHER_GATHER_SERVICE, TELPHER_GATHER_TOPIC);
     CHECK_ROW(TELPHER_NOTICE_DISCONNECTED, TELPHER_NOTICE_RESUMED, TELPHER_NOTICE_HUB_CHANGED);
     CHECK_ROW(TELPHER_DRIVE_LIBRARY, TELPHER_DRIVE_CALLER, TELPHER_DRIVE_INLINE);
     CHECK_ROW(TELPHER_HOST_AUTO, TELPHER_HOST_NEVER, TELPHER_HOST_ALWAYS);
@@ -102,6 +104,7 @@ TEST(a_sized_struct_states_its_size) {
     CHECK_SIZED(telpher_stream_options);
     CHECK_SIZED(telpher_append_options);
     CHECK_SIZED(telpher_read_options);
+    CHECK_SIZED(telpher_gather_options);
     CHECK_SIZED(telpher_event);
     CHECK_SIZED(telpher_counters);
     CHECK_EQUAL(TELPHER_BODY("abc", 3).size, sizeof(telpher_message));
@@ -124,6 +127,8 @@ TEST(an_events_pointers_are_all_null_before_anything_came) {
     CHECK(receipts == NULL && event.receipts_count == 0);
     CHECK(stream == NULL && streams == NULL && event.streams_count == 0);
     CHECK_EQUAL(partition.bytes, 0);
+    const telpher_missing *missing = event.missing;
+    CHECK(missing == NULL && event.missing_count == 0);
     CHECK_EQUAL(trace.flags, 0);
     CHECK_OK(telpher_events_release(&event));
 }
@@ -169,6 +174,7 @@ static void refuses(telpher_hub hub) {
     CHECK_REFUSED(telpher_stream_list(hub, NULL, NULL, &id));
     CHECK_REFUSED(telpher_append(hub, "a", &message, NULL, NULL, &id));
     CHECK_REFUSED(telpher_read(hub, "a", NULL, NULL, &id));
+    CHECK_REFUSED(telpher_gather(hub, "a", &message, NULL, NULL, &id));
     CHECK_REFUSED(telpher_settle(hub, 1, TELPHER_ACKNOWLEDGE, NULL, NULL, NULL));
     CHECK_REFUSED(telpher_extend(hub, 1, 0, NULL, NULL));
     CHECK_OK(telpher_batch_new(&batch));

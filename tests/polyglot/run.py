@@ -1,9 +1,10 @@
 """The polyglot matrix: every language against every other, over every kind of hub.
 
-Each of C, Python, Node and Rust calls a service of each, produces for a consumer of each and
-publishes to a subscriber of each and to a queue that each has bound, over the hub of a directory, a
-Unix socket and TCP: 4 x 4 x 4 x 3 = 192 cells of 200 operations. What every peer must be able to do
-on its command line is written in tests/polyglot/rust/src/main.rs.
+Each of C, Python, Node and Rust calls a service of each, produces for a consumer of each, publishes
+to a subscriber of each and to a queue that each has bound, and gathers answers of two instances of
+each, over the hub of a directory, a Unix socket and TCP: 4 x 4 x 5 x 3 = 240 cells of 200
+operations. What every peer must be able to do on its command line is written in
+tests/polyglot/rust/src/main.rs.
 
 Over a directory the calls need no other program: the peer that serves also hosts the hub. Sockets
 are those of one `telpher serve`. Every process has a time limit, and only processes started here
@@ -159,7 +160,19 @@ async def bound(cell: Cell, url: str) -> None:
         await keeper.ends()
 
 
-KINDS = {"call": call, "queue": queue, "topic": topic, "bound": bound}
+async def gather(cell: Cell, url: str) -> None:
+    """`active` gathers answers of two instances of a service, both in programs of `passive`."""
+    async with peer(*PEERS[cell.passive], "serve", url, cell.name) as one:
+        await one.says("ready")
+        async with peer(*PEERS[cell.passive], "serve", url, cell.name) as other:
+            await other.says("ready")
+            async with peer(*PEERS[cell.active], "gather", url, cell.name, COUNT) as gatherer:
+                await gatherer.ends()
+            await other.ends()
+        await one.ends()
+
+
+KINDS = {"call": call, "queue": queue, "topic": topic, "bound": bound, "gather": gather}
 
 
 def free_port() -> int:
@@ -201,6 +214,7 @@ def show(cells: list[Cell], languages: list[str], failures: dict[Cell, str]) -> 
         "queue": "queues: producer \\ consumer",
         "topic": "topics: publisher \\ subscriber",
         "bound": "bound: publisher \\ consumer",
+        "gather": "gathers: gatherer \\ instances",
     }
     for kind, title in titles.items():
         print(f"\n{title:32}" + "".join(f"{language:>8}" for language in languages))

@@ -57,7 +57,8 @@ class Arrivals {
       reject: (error) => this.#end(error, entry, ended, failed),
       event: (what, at, pages) => {
         if (what === native.STARTED) started()
-        else this.#put(read(at, pages))
+        // Whether somebody still waits for an answer, a message says when it is asked.
+        else if (what !== native.WITHDRAWN) this.#put(read(at, pages))
       },
     }
     this.#slot = start(entry)

@@ -184,6 +184,16 @@ class Core {
     }
   }
 
+  // Ends a gather whose answers nobody wants any more.
+  cancelGather(slot, entry) {
+    if (this.slots[slot] !== entry || this.closed !== undefined) return
+    this.outbox.flush()
+    if (this.outbox.withdraw(slot))
+      this.fail(slot, new TelpherError('CANCELLED', 'it was cancelled'))
+    else this.handle.cancel(slot)
+    this.hold()
+  }
+
   settle(token, verdict, given, options) {
     return new Promise((resolve, reject) => {
       const { timeoutMs } = known(verdict, options, ['timeoutMs'])
@@ -294,6 +304,8 @@ class Core {
         return this.pages.appended(at)
       case native.STREAM_INFO:
         return this.pages.streamInfo(at)
+      case native.GATHERED:
+        return this.pages.gathered(at)
       case native.OPENED:
         return this.pages.hubInfo(at)
       default:

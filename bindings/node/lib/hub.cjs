@@ -8,6 +8,7 @@ const native = require('./native.cjs')
 const { Batch } = require('./batch.cjs')
 const { Core } = require('./core.cjs')
 const { TelpherError, invalid } = require('./error.cjs')
+const { Gather } = require('./gather.cjs')
 const { timeLeft } = require('./nesting.cjs')
 const { choice, flag, known, show, signal, text, time, whole } = require('./options.cjs')
 const { PROPERTY_NAMES } = require('./properties.cjs')
@@ -109,6 +110,11 @@ class Hub extends EventEmitter {
     return serve(this.#core, name, handler, options)
   }
 
+  gather(service, body, options) {
+    const limit = (timeoutMs) => left(timeLeft(time('timeoutMs', timeoutMs)))
+    return new Gather(this.#core, service, false, body, options, limit)
+  }
+
   queue(name) {
     return new Queue(this.#core, text('a name', name))
   }
@@ -147,6 +153,11 @@ class Hub extends EventEmitter {
 }
 Hub.prototype[Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')] = function dispose() {
   return this.close()
+}
+
+// Milliseconds as an option states them.
+function left(ms) {
+  return Number.isNaN(ms) ? undefined : ms
 }
 
 function abortedOpen(aborted) {

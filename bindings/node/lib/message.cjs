@@ -127,6 +127,7 @@ module.exports = {
   NO_BYTES,
   Receipt,
   Request,
+  decodeHeaders,
   durabilities,
   long,
   named,

@@ -7,7 +7,9 @@
 
 const { RECORD_WORDS } = require('./native.cjs')
 const { fromNumber } = require('./error.cjs')
-const { Appended, NO_BYTES, Receipt, durabilities, long } = require('./message.cjs')
+const {
+  Appended, NO_BYTES, Receipt, decodeHeaders, durabilities, long
+} = require('./message.cjs')
 
 const RECORDS_MAX = 256
 const PAGE_SIZE = 16 * 1024
@@ -126,6 +128,33 @@ class Pages {
       )
       return new Receipt(low, high, durability)
     })
+  }
+
+  // An answer to a gather.
+  answer(at) {
+    const words = this.words
+    const instance = long(words[at + 8], words[at + 9])
+    if (this.flag(at)) {
+      const error = fromNumber(words[at + 6], true, words[at + 7] | 0, this.text(at))
+      return { instance, body: undefined, key: NO_BYTES, headers: {}, priority: 0, error }
+    }
+    const { body, key, encoded, priority } = this.message(at)
+    return { instance, body, key, headers: decodeHeaders(encoded), priority, error: undefined }
+  }
+
+  // Who has answered a gather, and who has not.
+  gathered(at) {
+    const body = this.body(at)
+    const word = (from) => body.readUInt32LE(from)
+    const missing = []
+    for (let from = 8; from < body.length;) {
+      const [kind, maybe, size] = [8, 12, 16].map((more) => word(from + more))
+      const detail = body.toString('utf8', from + 20, from + 20 + size)
+      const instance = long(word(from), word(from + 4))
+      missing.push({ instance, error: fromNumber(kind, maybe !== 0, 0, detail) })
+      from += 20 + size
+    }
+    return { answered: word(0), failed: word(4), missing }
   }
 
   error(at) {

@@ -7,18 +7,57 @@
 
 const native = require('./native.cjs')
 const { Arrivals } = require('./arrivals.cjs')
+const { TelpherError, invalid } = require('./error.cjs')
 const { Message } = require('./message.cjs')
-const { known, text, whole, within } = require('./options.cjs')
+const { known, sizeMost, text, whole, within } = require('./options.cjs')
+const { PROPERTY_NAMES } = require('./properties.cjs')
 
 const NAMES = ['buffer', 'timeoutMs', 'signal']
 const WHOLE_MAX = 0xffffffff
 
 class TopicMessage extends Message {
-  constructor(message, topic, number, lost) {
+  #core
+  #token
+  #answered = false
+
+  // `token` names the request if an answer is gathered; else both of its words are 0.
+  constructor(core, message, topic, number, lost, token) {
     super(message.body, message.key, message.encoded, message.priority)
     this.topic = topic
     this.number = number
     this.lost = lost
+    this.#core = core
+    if (token.low !== 0 || token.high !== 0) this.#token = { low: token.low, high: token.high }
+  }
+
+  get wantsReply() {
+    return this.#token !== undefined
+  }
+
+  get cancelled() {
+    return this.#token === undefined || this.#core.remainingMs(this.#token) === 0
+  }
+
+  reply(body, properties) {
+    const given = properties && known('reply', properties, PROPERTY_NAMES)
+    this.#answer(native.REPLY, body, 0, given)
+  }
+
+  fail(why, options) {
+    const { code = 1 } = known('fail', options, ['code'])
+    const most = 0x7fffffff
+    this.#answer(native.REPLY_ERROR, text('the text', why), whole('code', code, -most - 1, most))
+  }
+
+  #answer(kind, body, small, properties) {
+    if (this.#token === undefined) throw invalid('nobody gathers answers to this message')
+    this.#core.check()
+    if (this.#answered) throw new TelpherError('STALE', 'this message has been answered before')
+    if (this.cancelled) throw new TelpherError('STALE', 'nobody waits for the answer any more')
+    const size = sizeMost('reply', body)
+    if (size > native.BODY_SIZE_MAX) within('reply', body, native.BODY_SIZE_MAX)
+    this.#core.reply(kind, this.#token, body, small, properties)
+    this.#answered = true
   }
 }
 
@@ -39,7 +78,8 @@ class Subscriber extends Arrivals {
         const number = pages.number(at)
         const lost = number - last - 1
         last = number
-        return new TopicMessage(pages.message(at), pages.topic(at), number, lost)
+        const [message, topic] = [pages.message(at), pages.topic(at)]
+        return new TopicMessage(core, message, topic, number, lost, pages.token(at))
       },
       letGo: (message, next) => {
         if (next !== undefined) next.lost += message.lost + 1

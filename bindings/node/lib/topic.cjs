@@ -3,6 +3,7 @@
 // A topic of a hub, by name.
 
 const native = require('./native.cjs')
+const { Gather } = require('./gather.cjs')
 const { known, time } = require('./options.cjs')
 const { PROPERTY_NAMES } = require('./properties.cjs')
 
@@ -30,6 +31,10 @@ class Topic {
       const entry = { resolve, reject, unwatch: undefined }
       this.#core.message(native.PUBLISH, this.#name, body, options, timeoutMs, entry)
     })
+  }
+
+  gather(body, options) {
+    return new Gather(this.#core, this.#name, true, body, options, (timeoutMs) => timeoutMs)
   }
 }
 

@@ -32,6 +32,12 @@ pub const SUBSCRIPTION_BUFFER_DEFAULT: u32 = limits::SUBSCRIPTION_BUFFER_DEFAULT
 /// Bytes of bodies that wait for one subscriber.
 #[napi]
 pub const SUBSCRIPTION_BYTES_MAX: u32 = limits::SUBSCRIPTION_BYTES_MAX as u32;
+/// Most that one gather asks.
+#[napi]
+pub const GATHER_ASKED_MAX: u32 = limits::GATHER_ASKED_MAX as u32;
+/// Bytes of answers that wait for one gather.
+#[napi]
+pub const GATHER_BYTES_MAX: u32 = limits::GATHER_BYTES_MAX as u32;
 /// Longest name or pattern, in bytes.
 #[napi]
 pub const NAME_SIZE_MAX: u32 = limits::NAME_SIZE_MAX as u32;

@@ -14,7 +14,7 @@ use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use napi::sys;
-use telpher::{Event, Id, What, limits};
+use telpher::{Error, Event, Id, Kind, What, limits};
 
 /// A thread-safe function; napi allows calling it from any thread until it is released.
 pub(crate) struct Bell(pub(crate) sys::napi_threadsafe_function);
@@ -56,6 +56,8 @@ fn size(event: &Event) -> u64 {
 struct Inner {
     events: VecDeque<Event>,
     published: BTreeMap<Id, Newest>,
+    /// Bytes of answers among the events.
+    answer_bytes: u64,
     bell: Option<Bell>,
     rung: bool,
 }
@@ -70,9 +72,19 @@ impl Inbox {
         Inbox(Mutex::new(Inner { bell: Some(bell), ..Inner::default() }))
     }
 
-    /// Puts an event in, and rings if that was not done yet.
-    pub(crate) fn put(&self, event: Event) {
+    /// Puts an event in, and rings if that was not done yet. Answers for which there is no room are
+    /// lost, and say so.
+    pub(crate) fn put(&self, mut event: Event) {
         let mut inner = self.lock();
+        if let What::Answer(answer) = &mut event.what {
+            let bytes = inner.answer_bytes + answer.size();
+            if bytes > limits::GATHER_BYTES_MAX {
+                let error = Error::new(Kind::Lost, "the program took the answers too slowly");
+                answer.reply = Err(error.executed(true));
+            } else {
+                inner.answer_bytes = bytes;
+            }
+        }
         inner.events.push_back(event);
         ring(&mut inner);
     }
@@ -95,6 +107,7 @@ impl Inbox {
     pub(crate) fn take(&self, events: &mut VecDeque<Event>) {
         let mut inner = self.lock();
         inner.rung = false;
+        inner.answer_bytes = 0;
         events.append(&mut inner.events);
         for (_, mut waiting) in std::mem::take(&mut inner.published) {
             events.append(&mut waiting.events);
@@ -130,7 +143,8 @@ mod tests {
 
     fn published(id: Id, number: u64) -> Event {
         let topic = Name::parse("topic").unwrap();
-        let what = What::Published(Published { topic, number, message: Message::new("") });
+        let what =
+            What::Published(Published { topic, number, message: Message::new(""), asked: None });
         Event { id, user: 0, what }
     }
 

@@ -3,8 +3,8 @@
 //! Floor: layout, telpher.
 
 use telpher::{
-    Appended, Delivery, Error, Event, HubInfo, Message, Name, Notice, Outcome, Overflow, Pattern,
-    Published, QueueInfo, Receipt, Request, What,
+    Answer, Appended, Delivery, Error, Event, Gathered, HubInfo, Message, Missing, Name, Notice,
+    Outcome, Overflow, Pattern, Published, QueueInfo, Receipt, Request, What,
 };
 
 use crate::layout::{self, WORDS, set_double, set_long};
@@ -78,6 +78,10 @@ fn parts<'a>(event: &'a Event, made: &'a [u8]) -> [&'a [u8]; SIZED_PARTS + 1] {
         What::Delivery(delivery) => message_parts(&delivery.message),
         What::Request(request) => message_parts(&request.message),
         What::Record(record) => message_parts(&record.message),
+        What::Answer(Answer { reply: Ok(message), .. }) => message_parts(message),
+        What::Answer(Answer { reply: Err(error), .. }) => {
+            [error.detail().as_bytes(), &[], &[], &[]]
+        }
         What::Published(Published { topic, message, .. }) => {
             let [body, key, headers, _] = message_parts(message);
             [body, key, headers, topic.as_str().as_bytes()]
@@ -107,8 +111,25 @@ fn made(event: &Event) -> Vec<u8> {
             });
             words.flat_map(u32::to_le_bytes).collect()
         }
+        What::Done(Ok(Outcome::Gathered(gathered))) => gathered_bytes(gathered),
         _ => Vec::new(),
     }
+}
+
+fn gathered_bytes(gathered: &Gathered) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut put = |word: u32| bytes.extend(word.to_le_bytes());
+    put(gathered.answered);
+    put(gathered.failed);
+    for Missing { instance, error } in &gathered.missing {
+        let text = error.detail();
+        let words = [*instance as u32, (instance >> 32) as u32, error.kind() as u32];
+        bytes.extend(words.into_iter().flat_map(u32::to_le_bytes));
+        bytes.extend(u32::from(error.maybe_executed()).to_le_bytes());
+        bytes.extend((text.len() as u32).to_le_bytes());
+        bytes.extend(text.as_bytes());
+    }
+    bytes
 }
 
 /// Bytes of a queue's figures.
@@ -159,6 +180,7 @@ fn describe(event: &Event, record: &mut [u32; WORDS]) {
         }
         What::Notice(notice) => notice_of(notice, record),
         What::Ready => layout::READY,
+        What::Answer(answer) => answer_of(answer, record),
     };
 }
 
@@ -186,6 +208,7 @@ fn outcome_of(outcome: &Outcome, record: &mut [u32; WORDS]) -> u32 {
             layout::QUEUE_INFO
         }
         Outcome::Receipts(_) => layout::RECEIPTS,
+        Outcome::Gathered(_) => layout::GATHERED,
         Outcome::Appended(Appended { partition, offset, durability }) => {
             (record[6], record[7]) = (*durability as u32, *partition);
             set_long(record, 8, *offset);
@@ -234,8 +257,22 @@ fn request_of(request: &Request, record: &mut [u32; WORDS]) -> u32 {
 fn published_of(published: &Published, record: &mut [u32; WORDS]) -> u32 {
     record[6] = published.message.priority().into();
     record[7] = published.topic.as_str().len() as u32;
+    set_long(record, 8, published.asked.map_or(0, |asked| asked.token));
     set_double(record, 12, published.number as f64);
     layout::PUBLISHED
+}
+
+fn answer_of(answer: &Answer, record: &mut [u32; WORDS]) -> u32 {
+    match &answer.reply {
+        Ok(message) => record[6] = message.priority().into(),
+        Err(error) => {
+            record[6] = error.kind() as u32;
+            record[7] = error.code().cast_unsigned();
+            record[14] = 1;
+        }
+    }
+    set_long(record, 8, answer.instance);
+    layout::ANSWER
 }
 
 fn notice_of(notice: &Notice, record: &mut [u32; WORDS]) -> u32 {
@@ -293,7 +330,7 @@ mod tests {
         let mut message = Message::new("body");
         message.properties_mut().key = "k".into();
         let topic = Name::parse("a.b").unwrap();
-        let what = What::Published(Published { topic, number: 1 << 33, message });
+        let what = What::Published(Published { topic, number: 1 << 33, message, asked: None });
         page.push(&Event { id: 1, user: 7, what }).unwrap();
         page.finish(0, false);
         let record = &words[WORDS..];

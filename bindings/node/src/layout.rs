@@ -49,8 +49,13 @@
 //! RECORD      small numbers: partition, bytes that count as taken with it; token: offset; number:
 //!             time in ms
 //! RECEIPTS    body: three words for each receipt: message id and durability
+//! GATHER      second small numbers: answers that are enough, 1 for a topic
 //! PUBLISHED   number: the message's; second small number: bytes of the topic, which lie behind the
-//!             headers
+//!             headers; token: 0 if no answer is gathered
+//! ANSWER      token: who gives it; flag: it is a failure, and the body its text, the small numbers
+//!             as of an error
+//! GATHERED    body: answers and failures, then each that is missing: two words of its number, one
+//!             of its kind, 1 if it may have run, bytes of its text, and these
 //! ```
 //!
 //! A part of a batch is a record of kind `SEND`, `PUBLISH` or `SETTLE`. Its word 2 is the size of
@@ -93,29 +98,31 @@ pub const BIND: u32 = 11;
 #[napi]
 pub const UNBIND: u32 = 12;
 #[napi]
-pub const APPEND: u32 = 13;
+pub const GATHER: u32 = 13;
 #[napi]
-pub const DECLARE_STREAM: u32 = 14;
+pub const APPEND: u32 = 14;
 #[napi]
-pub const DELETE_STREAM: u32 = 15;
+pub const DECLARE_STREAM: u32 = 15;
 #[napi]
-pub const INSPECT_STREAM: u32 = 16;
+pub const DELETE_STREAM: u32 = 16;
+#[napi]
+pub const INSPECT_STREAM: u32 = 17;
 /// From here on: what the hub never refuses for want of room, because it makes room. These
 /// overtake operations that wait for room.
 #[napi]
-pub const SERVE: u32 = 17;
+pub const SERVE: u32 = 18;
 #[napi]
-pub const CONSUME: u32 = 18;
+pub const CONSUME: u32 = 19;
 #[napi]
-pub const SUBSCRIBE: u32 = 19;
+pub const SUBSCRIBE: u32 = 20;
 #[napi]
-pub const READ: u32 = 20;
+pub const READ: u32 = 21;
 #[napi]
-pub const SETTLE: u32 = 21;
+pub const SETTLE: u32 = 22;
 #[napi]
-pub const REPLY: u32 = 22;
+pub const REPLY: u32 = 23;
 #[napi]
-pub const REPLY_ERROR: u32 = 23;
+pub const REPLY_ERROR: u32 = 24;
 
 /// Where reading begins.
 #[napi]
@@ -155,27 +162,31 @@ pub const QUEUE_INFO: u32 = 7;
 #[napi]
 pub const RECEIPTS: u32 = 8;
 #[napi]
-pub const APPENDED: u32 = 9;
+pub const GATHERED: u32 = 9;
 #[napi]
-pub const STREAM_INFO: u32 = 10;
+pub const APPENDED: u32 = 10;
 #[napi]
-pub const ERROR: u32 = 11;
+pub const STREAM_INFO: u32 = 11;
 #[napi]
-pub const STARTED: u32 = 12;
+pub const ERROR: u32 = 12;
 #[napi]
-pub const DELIVERY: u32 = 13;
+pub const STARTED: u32 = 13;
 #[napi]
-pub const REQUEST: u32 = 14;
+pub const DELIVERY: u32 = 14;
 #[napi]
-pub const PUBLISHED: u32 = 15;
+pub const REQUEST: u32 = 15;
 #[napi]
-pub const RECORD: u32 = 16;
+pub const PUBLISHED: u32 = 16;
 #[napi]
-pub const WITHDRAWN: u32 = 17;
+pub const RECORD: u32 = 17;
 #[napi]
-pub const NOTICE: u32 = 18;
+pub const WITHDRAWN: u32 = 18;
 #[napi]
-pub const READY: u32 = 19;
+pub const NOTICE: u32 = 19;
+#[napi]
+pub const READY: u32 = 20;
+#[napi]
+pub const ANSWER: u32 = 21;
 
 /// How to submit: bit set of these.
 #[napi]

@@ -9,8 +9,8 @@
 use std::time::Duration;
 
 use telpher::{
-    Command, Durability, Error, Kind, Name, Overflow, Pattern, QueueOptions, Target, Timeout,
-    Verdict, limits,
+    Command, Durability, Error, GatherTo, Kind, Name, Overflow, Pattern, QueueOptions, Target,
+    Timeout, Verdict, limits,
 };
 
 use crate::body::{Body, malformed, message, text};
@@ -57,6 +57,13 @@ pub(crate) fn read(
             Command::Consume { queue: name()?, prefetch: small, ack_deadline_ms: words[8] }
         }
         layout::PUBLISH => Command::Publish { topic: name()?, message: message(words, body)? },
+        layout::GATHER => {
+            let to = match words[9] {
+                0 => GatherTo::Service(name()?),
+                _ => GatherTo::Topic(name()?),
+            };
+            Command::Gather { to, message: message(words, body)?, count: words[8] }
+        }
         layout::SUBSCRIBE => Command::Subscribe { pattern: pattern(words, body)?, buffer: small },
         layout::APPEND => streams::append(words, body, name()?)?,
         layout::DECLARE_STREAM => streams::declare(words, body, name()?)?,

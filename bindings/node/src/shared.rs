@@ -11,7 +11,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use telpher::{Command, Done, Error, Event, Hub, Id, Kind, Name, Timeout, Untaken, Verdict, What};
+use telpher::{
+    Command, Done, Error, Event, Hub, Id, Kind, Name, Published, Timeout, Untaken, Verdict, What,
+};
 
 use crate::body::Body;
 use crate::incoming::Page;
@@ -298,6 +300,7 @@ fn is_orphan(event: &Event, ids: &[Id]) -> bool {
             | What::Request(_)
             | What::Published(_)
             | What::Record(_)
+            | What::Answer(_)
             | What::Started
             | What::Withdrawn { .. }
     );
@@ -315,6 +318,10 @@ fn give_back(hub: &Hub, what: &What) {
         What::Request(request) => {
             let error = Error::new(Kind::Abandoned, "the service has ended");
             Command::Reply { request: request.token, reply: Err(error) }
+        }
+        What::Published(Published { asked: Some(asked), .. }) => {
+            let error = Error::new(Kind::Busy, "not run: the subscriber has stopped");
+            Command::Reply { request: asked.token, reply: Err(error) }
         }
         _ => return,
     };

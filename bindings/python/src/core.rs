@@ -76,6 +76,18 @@ impl Core {
         self.live(py, id).map(|()| registration)
     }
 
+    /// Starts a gather, whose events come from next.
+    fn gather(
+        &self,
+        py: Python<'_>,
+        command: &PyCommand,
+        timeout: Option<f64>,
+    ) -> PyResult<Registration> {
+        let until = Until::new(timeout_in(py, timeout)?);
+        let id = self.submit(py, command, until, true, || Done::Wait)?;
+        Ok(Registration { hub: self.hub.clone(), id })
+    }
+
     /// Starts a reader whose events are asked for with next, the first of them that it is live.
     fn begin(
         &self,

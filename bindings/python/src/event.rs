@@ -4,7 +4,9 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
-use telpher::{Delivery, Event, Message, Outcome, Published, Request, StreamRecord, What};
+use telpher::{
+    Answer, Delivery, Event, Gathered, Message, Outcome, Published, Request, StreamRecord, What,
+};
 
 use crate::convert::body_out;
 use crate::error::instance;
@@ -24,6 +26,7 @@ enum Tag {
     Ready,
     Published,
     Gap,
+    Answer,
     Record,
 }
 
@@ -43,6 +46,7 @@ pub fn event_out(py: Python<'_>, event: Event, zero_copy: bool) -> PyResult<Boun
         What::Published(published) => (Tag::Published, published_out(py, published, zero_copy)?),
         What::Record(record) => (Tag::Record, record_out(py, record, zero_copy)?),
         What::Gap { first, last } => (Tag::Gap, (first, last).into_pyobject(py)?.into_any()),
+        What::Answer(answer) => (Tag::Answer, answer_out(py, answer, zero_copy)?),
     };
     (event.user, tag as u8, value).into_pyobject(py)
 }
@@ -73,6 +77,7 @@ pub fn outcome_out(
         }
         Outcome::Appended(appended) => Bound::new(py, Appended::from(appended))?.into_any(),
         Outcome::Stream(info) => Bound::new(py, StreamInfo::from(*info))?.into_any(),
+        Outcome::Gathered(gathered) => gathered_out(py, gathered)?,
         // No command that Python can make ends so.
         Outcome::Peeked(_) | Outcome::Queues(_) => py.None().into_bound(py),
         Outcome::Streams(_) | Outcome::Groups(_) => py.None().into_bound(py),
@@ -106,16 +111,39 @@ fn delivery_out(py: Python<'_>, delivery: Delivery, zero_copy: bool) -> PyResult
     Ok(fields.into_pyobject(py)?.into_any())
 }
 
-/// `(topic, number, body, key, headers, priority)`
+/// `(instance, body, key, headers, error)`; of a failed one the body is None, of others the error
+fn answer_out(py: Python<'_>, answer: Answer, zero_copy: bool) -> PyResult<Bound<'_, PyAny>> {
+    let nothing = (PyBytes::new(py, b""), PyDict::new(py));
+    let (body, (key, headers), error) = match answer.reply {
+        Ok(message) => {
+            let (body, key, headers) = message_out(py, message, zero_copy)?;
+            (body, (key, headers), py.None().into_bound(py))
+        }
+        Err(error) => (py.None().into_bound(py), nothing, instance(py, &error)?),
+    };
+    Ok((answer.instance, body, key, headers, error).into_pyobject(py)?.into_any())
+}
+
+/// `(answered, failed, [(instance, error), ...])`
+fn gathered_out(py: Python<'_>, gathered: Gathered) -> PyResult<Bound<'_, PyAny>> {
+    let missing = PyList::empty(py);
+    for one in gathered.missing {
+        missing.append((one.instance, instance(py, &one.error)?))?;
+    }
+    Ok((gathered.answered, gathered.failed, missing).into_pyobject(py)?.into_any())
+}
+
+/// `(topic, number, body, key, headers, priority, token)`; the token is 0 if no answer is gathered
 fn published_out(
     py: Python<'_>,
     published: Published,
     zero_copy: bool,
 ) -> PyResult<Bound<'_, PyAny>> {
-    let Published { topic, number, message } = published;
+    let Published { topic, number, message, asked } = published;
+    let token = asked.map_or(0, |asked| asked.token);
     let priority = message.priority();
     let (body, key, headers) = message_out(py, message, zero_copy)?;
-    Ok((topic.as_str(), number, body, key, headers, priority).into_pyobject(py)?.into_any())
+    Ok((topic.as_str(), number, body, key, headers, priority, token).into_pyobject(py)?.into_any())
 }
 
 /// `(partition, offset, time, body, key, headers)`; the time is in seconds of `time.time()`

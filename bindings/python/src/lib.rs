@@ -12,6 +12,7 @@ mod convert;
 mod core;
 mod error;
 mod event;
+mod gather_command;
 mod open;
 mod payload;
 mod queue_command;
@@ -62,6 +63,7 @@ mod _telpher {
         module.add("REASON_SIZE_MAX", telpher::limits::REASON_SIZE_MAX)?;
         module.add("SUBSCRIPTION_BYTES_MAX", telpher::limits::SUBSCRIPTION_BYTES_MAX)?;
         module.add("READ_BUFFER_DEFAULT", telpher::limits::READ_BUFFER_DEFAULT)?;
+        module.add("GATHER_BYTES_MAX", telpher::limits::GATHER_BYTES_MAX)?;
         module.add("KINDS", crate::error::table())
     }
 }

@@ -9,7 +9,7 @@ mod samples;
 use std::fmt::Write;
 
 use bytes::Bytes;
-use telpher_proto::base::Time;
+use telpher_proto::base::{Answer, Time};
 use telpher_proto::wire::{Clock, Frame, FrameKind, Outbox, Whole, decode};
 
 const CLOCK: Clock = Clock { shared: true, now: Time::from_nanos(1_000_000_000) };
@@ -86,6 +86,7 @@ fn a_frame_that_is_cut_or_too_long_is_malformed() {
                 | Frame::Failed { .. }
                 | Frame::Held { .. }
                 | Frame::Answer { reply: Err(_), .. }
+                | Frame::Collected { answer: Answer { reply: Err(_), .. }, .. }
         );
         for size in 5..bytes.len() {
             let cut = bytes.slice(..size);

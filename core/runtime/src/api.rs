@@ -196,22 +196,23 @@ impl Hub {
         shared.check_open()?;
         command.check()?;
         check_span(timeout)?;
-        let is_stream = matches!(
+        let is_registration = matches!(
             command,
             Command::Serve { .. }
                 | Command::Consume { .. }
                 | Command::Subscribe { .. }
                 | Command::Read { .. }
         );
+        let is_stream = is_registration || matches!(command, Command::Gather { .. });
         let deadline = match timeout {
             // A registration is without bound unless a time is stated.
-            Timeout::Default if is_stream => None,
+            Timeout::Default if is_registration => None,
             // An answer that nobody waits for lasts as long as its session.
             Timeout::Default if is_answer(&command) && matches!(done, Done::None) => None,
             Timeout::Never if !may_last(&command) => return Err(needs_a_bound()),
             timeout => timeout.deadline(clock::now()),
         };
-        let counted = if is_stream { None } else { Some(command.size()) };
+        let counted = if is_registration { None } else { Some(command.size()) };
         if let Some(size) = counted
             && let Err(full) = shared.admission.admit(size, is_answer(&command))
         {
@@ -230,6 +231,8 @@ impl Hub {
         match &command {
             Command::Subscribe { buffer, .. } => shared.taken.insert(id, *buffer),
             Command::Read { reading, .. } => shared.taken.insert_reader(id, reading.buffer, pace),
+            // Only their bytes are bounded.
+            Command::Gather { .. } => shared.taken.insert(id, u32::MAX),
             _ => {}
         }
         let ticket = Ticket { id, user, counted, callback, is_stream, is_opening: false };
@@ -237,7 +240,8 @@ impl Hub {
         Ok(id)
     }
 
-    /// Blocks for the outcome of a ticket, or the next event of a consumer, service or subscriber.
+    /// Blocks for the outcome of a ticket, or the next event of a gather, consumer, service or
+    /// subscriber.
     /// Id 0 waits for readiness: until half of what may be in flight is free.
     ///
     /// # Errors
@@ -337,10 +341,10 @@ impl Hub {
         Ok(())
     }
 
-    /// Lets go of an id: a ticket's outcome goes nowhere; a consumer, service or subscriber is
-    /// stopped and its id ends with `Done`. What had arrived for it and was not taken goes back as
-    /// if untouched, or, of a subscriber, is dropped; what was taken stays the program's to settle
-    /// or answer.
+    /// Lets go of an id: a ticket's outcome goes nowhere; a gather is cancelled; a consumer,
+    /// service or subscriber is stopped and its id ends with `Done`. What had arrived for it and
+    /// was not taken goes back as if untouched, or, of a subscriber, is dropped; what was taken
+    /// stays the program's to settle or answer.
     ///
     /// # Errors
     ///
@@ -361,7 +365,8 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// `STALE` if it was answered; `FORKED`.
+    /// `STALE` if it was answered, or is a message of a topic and nobody waits for its answer;
+    /// `FORKED`.
     pub fn request_cancelled(&self, request: u64) -> Result<bool, Error> {
         let open = self.open_request(request)?;
         Ok(open.is_withdrawn || open.deadline.is_some_and(|deadline| deadline <= clock::now()))
@@ -399,8 +404,9 @@ impl Hub {
     }
 
     /// What the hub can do, by name: `calls`, `queues.memory`, `queues.os`, `queues.disk`,
-    /// `batches`, `dead_letters`, `topics`; without `queues.os` and `queues.disk` it keeps queues
-    /// in memory only. Until the hub is reached, this is what every hub at such a URL can.
+    /// `batches`, `dead_letters`, `topics`, `gather`; without `queues.os` and `queues.disk` it
+    /// keeps queues in memory only. Until the hub is reached, this is what every hub at such a URL
+    /// can.
     pub fn capabilities(&self) -> &'static [&'static str] {
         match self.shared().keeps_queues.load(Ordering::SeqCst) {
             true => &[
@@ -411,8 +417,9 @@ impl Hub {
                 "batches",
                 "dead_letters",
                 "topics",
+                "gather",
             ],
-            false => &["calls", "queues.memory", "batches", "dead_letters", "topics"],
+            false => &["calls", "queues.memory", "batches", "dead_letters", "topics", "gather"],
         }
     }
 
@@ -427,6 +434,7 @@ fn may_last(command: &Command) -> bool {
     !matches!(
         command,
         Command::Call { .. }
+            | Command::Gather { .. }
             | Command::Send { .. }
             | Command::Declare { .. }
             | Command::Delete { .. }

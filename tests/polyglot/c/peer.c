@@ -4,6 +4,9 @@
  *     telpher-c-peer serve URL NAME            reverses bodies until its standard input ends
  *     telpher-c-peer produce URL QUEUE COUNT   sends "message-0", "message-1", ..., each confirmed
  *     telpher-c-peer consume URL QUEUE COUNT   acknowledges each of these exactly once
+ *     telpher-c-peer publish URL TOPIC COUNT   publishes the same to TOPIC.0, TOPIC.1, ...
+ *     telpher-c-peer subscribe URL TOPIC COUNT gets these in their order
+ *     telpher-c-peer gather URL NAME COUNT     two instances must reverse the body each time
  *
  * `serve` and `consume` print `ready` when they are live. The exit code tells whether all went
  * well. */
@@ -240,8 +243,34 @@ static void subscribe(const char *topic, unsigned long count) {
     }
 }
 
+static void gather(const char *service, unsigned long count) {
+    uint64_t instances[2] = {0, 0};
+    for (unsigned long at = 0; at < count; at++) {
+        char body[BODY_SIZE];
+        telpher_id id;
+        snprintf(body, sizeof body, "gather-%lu", at);
+        started("gather", telpher_gather(hub, service, &TELPHER_BODY(body, strlen(body)), NULL,
+                                         NULL, &id));
+        for (int answer = 0; answer < 2; answer++) {
+            telpher_event event = next("gather", id);
+            if (event.kind != TELPHER_EVENT_ANSWER) {
+                fail("gather", "it ended before two have answered");
+            }
+            check_reversed(&event, body, strlen(body));
+            instances[answer] = event.instance;
+            telpher_events_release(&event);
+        }
+        telpher_event event = next("gather", id);
+        if (event.kind != TELPHER_EVENT_DONE || event.answered != 2 || event.missing_count != 0 ||
+            instances[0] == instances[1]) {
+            fail("gather", "not each of two instances has answered once");
+        }
+        telpher_events_release(&event);
+    }
+}
+
 static int usage(void) {
-    fprintf(stderr, "usage: telpher-c-peer call|produce|consume|publish|subscribe|bind"
+    fprintf(stderr, "usage: telpher-c-peer call|produce|consume|publish|subscribe|bind|gather"
                     " URL NAME COUNT\n"
                     "       telpher-c-peer serve URL NAME\n");
     return 2;
@@ -268,6 +297,8 @@ int main(int count, char **arguments) {
         bind_topics(arguments[3]);
     } else if (strcmp(arguments[1], "subscribe") == 0) {
         subscribe(arguments[3], number);
+    } else if (strcmp(arguments[1], "gather") == 0) {
+        gather(arguments[3], number);
     } else {
         return usage();
     }

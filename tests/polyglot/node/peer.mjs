@@ -1,5 +1,5 @@
 // Node's part in the polyglot matrix:
-// `peer.mjs call|serve|produce|consume|publish|subscribe|bind URL NAME [COUNT]`.
+// `peer.mjs call|serve|produce|consume|publish|subscribe|bind|gather URL NAME [COUNT]`.
 
 import { once } from "node:events";
 
@@ -8,7 +8,7 @@ import { open } from "../../../bindings/node/index.mjs";
 // Confirmed at once by a caller or producer that does not wait for each.
 const WINDOW = 64;
 
-const roles = { call, serve, produce, consume, publish, subscribe, bind };
+const roles = { call, serve, produce, consume, publish, subscribe, bind, gather };
 
 async function call(hub, name, count) {
   await inWindows(count, async (index) => {
@@ -77,6 +77,26 @@ async function subscribe(hub, topic, count) {
       throw new Error(`expected "${wanted}", got "${found}"`);
   }
   await subscriber.close();
+}
+
+// Each of two instances answers once, and nobody is missing.
+async function gather(hub, name, count) {
+  const instances = new Set();
+  for (let index = 0; index < count; index++) {
+    const body = `gather-${index}`;
+    const wanted = String(Buffer.from(body).reverse());
+    const found = [];
+    const gathering = hub.gather(name, body);
+    for await (const answer of gathering) {
+      instances.add(answer.instance);
+      found.push(String(answer.body));
+    }
+    const missing = gathering.missing.length;
+    if (found.join() !== `${wanted},${wanted}` || missing !== 0)
+      throw new Error(`"${body}" got ${found}, and ${missing} are missing`);
+  }
+  if (instances.size !== 2)
+    throw new Error(`${instances.size} instances answered`);
 }
 
 async function inWindows(count, work) {

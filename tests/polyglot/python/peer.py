@@ -7,6 +7,7 @@ peer.py consume URL QUEUE COUNT    acknowledges each of them, once
 peer.py publish URL TOPIC COUNT    publishes message-0 to TOPIC.0 and so on, each confirmed
 peer.py bind URL NAME COUNT        binds the topics below NAME to the queue NAME
 peer.py subscribe URL TOPIC COUNT  gets them in this order, none lost
+peer.py gather URL NAME COUNT      gathers, and checks that two instances reverse the body each time
 """
 
 import sys
@@ -78,6 +79,20 @@ def subscribe(hub: telpher.Hub, topic: str, count: int) -> None:
                 sys.exit(f"peer: {found} came as message {index}")
 
 
+def gather(hub: telpher.Hub, service: str, count: int) -> None:
+    """Each of two instances answers once, and nobody is missing."""
+    instances = set()
+    for index in range(count):
+        body = b"gather-%d" % index
+        gathering = hub.gather(service, body, timeout=TIMEOUT)
+        answers = list(gathering)
+        instances.update(answer.instance for answer in answers)
+        if [answer.body for answer in answers] != [body[::-1]] * 2 or gathering.missing:
+            sys.exit(f"peer: {body!r} got {answers}, and {gathering.missing} are missing")
+    if len(instances) != 2:
+        sys.exit(f"peer: {len(instances)} instances answered")
+
+
 ROLES = {
     "call": call,
     "produce": produce,
@@ -85,6 +100,7 @@ ROLES = {
     "publish": publish,
     "subscribe": subscribe,
     "bind": bind,
+    "gather": gather,
 }
 
 

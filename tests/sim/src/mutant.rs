@@ -142,6 +142,14 @@ mutants! {
     HandedOverLost = "handed-over-lost";
     /// Recovery forgets what producers have appended.
     AppendMarksLost = "append-marks-lost";
+    /// Some are asked twice by a gather.
+    AskedTwice = "asked-twice";
+    /// Some answers to gathers come twice.
+    AnswerTwice = "answer-twice";
+    /// Some answers to gathers never come.
+    AnswerLost = "answer-lost";
+    /// Who was asked by a gather and did not answer is said not to have been asked.
+    MissingDenied = "missing-denied";
 }
 
 fn settle(delivery: u64, verdict: Verdict) -> Command {
@@ -297,6 +305,7 @@ impl Mischief {
         match (mutant, &mut command) {
             (Mutant::SendTwice, Command::Send { .. })
             | (Mutant::RunTwice, Command::Call { .. })
+            | (Mutant::AskedTwice, Command::Gather { .. })
                 if self.random.chance(20) =>
             {
                 self.hide(command.clone());
@@ -395,6 +404,17 @@ impl Mischief {
             }
             (Mutant::OverrunSilent, What::Done(Err(error))) if error.kind() == Kind::OutOfRange => {
                 vec![Event { what: What::Done(Ok(Outcome::Empty)), ..event }]
+            }
+            (Mutant::AnswerLost, What::Answer(_)) if seldom => Vec::new(),
+            (Mutant::AnswerTwice, What::Answer(answer)) if seldom => {
+                let event = Event { what: What::Answer(answer), ..event };
+                vec![event.clone(), event]
+            }
+            (Mutant::MissingDenied, What::Done(Ok(Outcome::Gathered(mut gathered)))) => {
+                for missing in &mut gathered.missing {
+                    missing.error = Error::new(Kind::Expired, "");
+                }
+                vec![Event { what: What::Done(Ok(Outcome::Gathered(gathered))), ..event }]
             }
             (Mutant::DeliveryLost, What::Delivery(delivery)) if seldom => {
                 self.hide(settle(delivery.token, Verdict::Acknowledge));

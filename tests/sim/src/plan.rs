@@ -68,12 +68,14 @@ pub enum Action {
     DeclareStream,
     /// Asks for a stream's figures.
     InspectStream,
+    /// Asks all instances of a service, or all subscribers of a topic.
+    Gather,
     /// Closes its handle, and opens another one later.
     Close,
 }
 
 /// Every action.
-pub const ACTIONS: [Action; 24] = [
+pub const ACTIONS: [Action; 25] = [
     Action::Call,
     Action::Send,
     Action::Burst,
@@ -97,6 +99,7 @@ pub const ACTIONS: [Action; 24] = [
     Action::Read,
     Action::DeclareStream,
     Action::InspectStream,
+    Action::Gather,
     Action::Close,
 ];
 
@@ -217,7 +220,7 @@ pub struct Plan {
     /// True if messages have priorities.
     pub priorities: bool,
     /// How likely each of [`ACTIONS`] is.
-    pub weights: [u64; 24],
+    pub weights: [u64; 25],
 }
 
 impl Plan {
@@ -356,9 +359,9 @@ fn link_size(random: &mut Random, latency_us: u64) -> usize {
     random.pick(&sizes).expect("two")
 }
 
-fn weights(random: &mut Random) -> [u64; 24] {
+fn weights(random: &mut Random) -> [u64; 25] {
     let mut weights =
-        [25, 40, 6, 14, 5, 4, 2, 3, 1, 1, 6, 4, 3, 3, 10, 2, 2, 12, 3, 10, 3, 1, 1, 1];
+        [25, 40, 6, 14, 5, 4, 2, 3, 1, 1, 6, 4, 3, 3, 10, 2, 2, 12, 3, 10, 3, 1, 1, 8, 1];
     let removes = random.chance(25);
     for (action, weight) in ACTIONS.iter().zip(&mut weights) {
         let rare = matches!(action, Action::Purge | Action::Delete);

@@ -1,6 +1,8 @@
 //! One program: a client, and what its user would know of it.
 
-use telpher_proto::base::{Command, Delivery, Event, Id, Message, Notice, Outcome, Request, Time};
+use telpher_proto::base::{
+    Asked, Command, Delivery, Event, Id, Message, Notice, Outcome, Request, Time,
+};
 use telpher_proto::base::{Error, Kind, Untaken, Verdict, What};
 use telpher_proto::client::{Client, Config};
 
@@ -148,7 +150,18 @@ impl World {
             What::Request(request) => self.asked(slot, &request),
             What::Withdrawn { request } => self.withdrawn(slot, request),
             What::Notice(Notice::HubChanged { .. }) => self.start_again(slot),
-            What::Published(published) => self.published(slot, event.id, published.untaken()),
+            What::Published(published) => {
+                self.published(slot, event.id, published.untaken());
+                if let Some(Asked { token, deadline }) = published.asked {
+                    let message = published.message;
+                    self.asked(slot, &Request { token, deadline, message });
+                }
+            }
+            What::Answer(answer) => {
+                let now = self.programs[slot].clock.shows(self.now);
+                let taken = Untaken { count: 1, bytes: answer.size() };
+                self.clients[slot].taken(now, event.id, taken);
+            }
             _ => {}
         }
     }

@@ -1,7 +1,8 @@
 //! What programs do of their own accord.
 
 use telpher_proto::base::{
-    Command, Durability, HeadersBuilder, Id, Message, Name, Part, Pattern, Target, Verdict,
+    Command, Durability, GatherTo, HeadersBuilder, Id, Message, Name, Part, Pattern, Target,
+    Verdict,
 };
 
 use crate::agenda::Item;
@@ -62,6 +63,7 @@ impl World {
             Action::Read => self.read_stream(slot),
             Action::DeclareStream => self.declare_stream(slot),
             Action::InspectStream => self.inspect_stream(slot),
+            Action::Gather => self.gather(slot),
             Action::Close => self.close(slot),
         }
     }
@@ -203,6 +205,20 @@ impl World {
             self.programs[slot].tickets.retain(|other| *other != id);
             self.programs[slot].subscribers.push(id);
         }
+    }
+
+    /// Asks many.
+    fn gather(&mut self, slot: usize) {
+        let to = if self.random.chance(50) {
+            GatherTo::Service(self.service())
+        } else {
+            let topic = self.random.pick(&TOPICS).expect("there is a topic");
+            GatherTo::Topic(Name::parse(topic).expect("a good name"))
+        };
+        let count = self.random.pick(&[0, 0, 1, 2]).expect("four");
+        let command = Command::Gather { to, message: self.message(), count };
+        let deadline = self.deadline();
+        self.start(slot, command, deadline);
     }
 
     fn about_queue(&mut self, slot: usize, command: impl FnOnce(Name) -> Command) {

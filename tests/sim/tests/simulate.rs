@@ -9,7 +9,7 @@ fn quiet(seed: u64, mutant: Option<Mutant>) -> Report {
 }
 
 /// What the first seeds must meet.
-const WANTED: [&str; 74] = [
+const WANTED: [&str; 89] = [
     "open ok",
     "call ok",
     "call REMOTE",
@@ -72,6 +72,21 @@ const WANTED: [&str; 74] = [
     "read OUT_OF_RANGE",
     "record",
     "inspect stream ok",
+    "gather ok",
+    "gather NO_SERVICE",
+    "gather CANCELLED",
+    "gather HOST_LOST",
+    "answer ok",
+    "answer REMOTE",
+    "answer ABANDONED",
+    "asked subscriber",
+    "missing TIMED_OUT",
+    "missing EXPIRED",
+    "missing CANCELLED",
+    "missing BUSY",
+    "missing NO_SERVICE",
+    "missing ABANDONED",
+    "missing LOST",
     "recovered",
     "power cut",
     "host ended: Clean",

@@ -11,7 +11,8 @@ import ts from 'typescript'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const declared = { values: new Map(), codes: [] }
-for (const name of ['index.d.ts', 'errors.d.ts', 'streams.d.ts', 'topics.d.ts']) {
+const FILES = ['index', 'batches', 'errors', 'gathers', 'streams', 'topics']
+for (const name of FILES.map((file) => `${file}.d.ts`)) {
   const text = readFileSync(path.join(root, name), 'utf8')
   ts.createSourceFile(name, text, ts.ScriptTarget.ES2022, true).forEachChild(declare)
 }

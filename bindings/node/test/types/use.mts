@@ -82,6 +82,14 @@ export function judge(error: unknown): TelpherErrorCode | undefined {
   return error.maybeExecuted ? error.code : codes[error.remoteCode]?.code
 }
 
+export async function gathers(hub: Hub): Promise<number> {
+  for await (const { instance, body, error } of hub.gather('x', 'y', { count: 2, timeoutMs: 5 })) {
+    console.log(instance + 1n, body?.length, error?.code)
+  }
+  const { answered, failed, missing } = await hub.topic('x').gather('y').result()
+  return answered + failed + missing.filter(({ error }) => error.maybeExecuted).length
+}
+
 export async function refused(hub: Hub): Promise<void> {
   // @ts-expect-error a hub is made by open
   new Hub()
@@ -97,6 +105,8 @@ export async function refused(hub: Hub): Promise<void> {
   await (await hub.queue('x').receive()).reject({ timeoutMs: 5 })
   // @ts-expect-error a bound has this name
   hub.subscribe('x', { prefetch: 5 })
+  // @ts-expect-error a count is a number
+  hub.gather('x', '', { count: '2' })
   // @ts-expect-error a message of a topic is not settled
   await (await hub.subscribe('x').receive()).acknowledge()
   // @ts-expect-error where reading begins has one of these forms

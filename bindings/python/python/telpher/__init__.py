@@ -4,8 +4,10 @@ A program opens a hub and has calls, queues, topics and streams: `telpher.open()
 code, `telpher.aio.open()` for asyncio. Every error is a class of its own under `telpher.Error`.
 """
 
+from telpher._answer import Answer, Gathered, Missing
 from telpher._batch import Batch
 from telpher._consumer import Consumer
+from telpher._gather import Gather
 from telpher._hub import Hub
 from telpher._job import Job
 from telpher._message import TopicMessage
@@ -50,6 +52,7 @@ from telpher.errors import (
     Invalid,
     Io,
     LeaseLost,
+    Lost,
     Mismatch,
     NoHost,
     NoService,
@@ -71,6 +74,7 @@ from telpher.errors import (
 __all__ = [
     "LATER",
     "Abandoned",
+    "Answer",
     "Appended",
     "Batch",
     "Busy",
@@ -83,6 +87,8 @@ __all__ = [
     "Expired",
     "Forked",
     "Full",
+    "Gather",
+    "Gathered",
     "HostLost",
     "HostUnresponsive",
     "Hub",
@@ -94,7 +100,9 @@ __all__ = [
     "Io",
     "Job",
     "LeaseLost",
+    "Lost",
     "Mismatch",
+    "Missing",
     "NoHost",
     "NoService",
     "NoSpace",

@@ -12,7 +12,8 @@ NOTICE: Final = 6
 READY: Final = 7
 PUBLISHED: Final = 8
 GAP: Final = 9
-RECORD: Final = 10
+ANSWER: Final = 10
+RECORD: Final = 11
 
 BATCH: Final = 1024
 """Events taken at once."""

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from telpher._batch import Batch
+from telpher._gather import Gather
 from telpher._hub_start import HubStart
 from telpher._leaving import leave
 from telpher._operation import Failed, Operation, Outcomes
@@ -71,6 +72,26 @@ class Hub:
         return Service(
             self, service, handler, Command.serve(service, concurrency, line_max), timeout
         )
+
+    def gather(
+        self,
+        service: str,
+        body: Body = b"",
+        *,
+        count: int = 0,
+        timeout: float | None = None,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+    ) -> Gather:
+        """Ask every instance of `service` that is there now, and iterate over their answers.
+
+        It ends when all have answered, when `count` have (failures not counted; 0: all), or after
+        `timeout` seconds (None: 30), with what has come. An instance that is busy is asked when it
+        has room. Up to 4,096 are asked. Inside a handler, it takes no longer than is left of the
+        request being handled.
+        """
+        command = Command.gather(service, body, count, key, headers)
+        return Gather(self, command, inherited(timeout))
 
     def queue(self, name: str) -> Queue:
         """The queue of this name; nothing is asked of the hub yet."""

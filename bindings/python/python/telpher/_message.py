@@ -1,9 +1,34 @@
 """A message of a topic, as both faces of the package see it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-Fields = tuple[str, int, Any, bytes, dict[str, bytes], int]
+from telpher._options import Body
+from telpher._telpher import Command, Core
+from telpher.errors import Error, Invalid, Stale
+
+Fields = tuple[str, int, Any, bytes, dict[str, bytes], int, int]
+_Fire = Callable[[Command[None]], None]
+
+
+class Asked:
+    """Who is told of the answer to one message."""
+
+    def __init__(self, core: Core, fire: _Fire, token: int) -> None:
+        self.core = core
+        self.token = token
+        self._fire = fire
+        self._open = [True]
+
+    def answer(self, command: Command[None]) -> None:
+        """Answer; `Stale` if that was done before, or nobody waits for it any more."""
+        self.core.request_cancelled(self.token)
+        try:
+            self._open.pop()
+        except IndexError:
+            raise Stale("this message has been answered before") from None
+        self._fire(command)
 
 
 @dataclass(slots=True)
@@ -28,6 +53,39 @@ class TopicMessage:
     """What was published along; of a name that was given twice, the first value."""
     priority: int
     """What the publisher stated, from 0 to 255; it changes nothing about the order."""
+    _asked: Asked | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def wants_reply(self) -> bool:
+        """Whether whoever published it gathers answers. It may be answered once, or not at all."""
+        return self._asked is not None
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody waits for an answer, or no longer."""
+        try:
+            return self._asked is None or self._asked.core.request_cancelled(self._asked.token)
+        except Error:
+            return True
+
+    def reply(self, body: Body = b"") -> None:
+        """Answer, from any thread.
+
+        `Invalid` if nobody gathers answers, `Stale` if it was answered before or nobody waits any
+        more.
+        """
+        asked = self._gathering()
+        asked.answer(Command.reply(asked.token, body))
+
+    def fail(self, text: str, *, code: int = 1) -> None:
+        """Say that it can't be answered: whoever gathers gets `Remote` with this code and text."""
+        asked = self._gathering()
+        asked.answer(Command.fail(asked.token, code, text))
+
+    def _gathering(self) -> Asked:
+        if self._asked is None:
+            raise Invalid("nobody gathers answers to this message")
+        return self._asked
 
 
 class Numbers:
@@ -37,12 +95,15 @@ class Numbers:
     or in the program.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, core: Core, fire: _Fire) -> None:
+        self._core = core
+        self._fire = fire
         self._last = 0
 
     def message(self, fields: Fields) -> TopicMessage:
         """The message that is handed out next."""
-        topic, number, *rest = fields
+        topic, number, body, key, headers, priority, token = fields
         lost = number - self._last - 1
         self._last = number
-        return TopicMessage(topic, number, lost, *rest)
+        asked = Asked(self._core, self._fire, token) if token else None
+        return TopicMessage(topic, number, lost, body, key, headers, priority, asked)

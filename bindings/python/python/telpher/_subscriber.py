@@ -24,11 +24,12 @@ class Subscriber(Incoming[TopicMessage]):
     def __init__(self, hub: "Hub", pattern: str, buffer: int, timeout: float | None) -> None:
         # What is fetched counts as taken, and the hub sends as much again: no more than that.
         command = Command.subscribe(pattern, buffer)
+        core = hub._core
         super().__init__(
             hub,
             command,
             timeout,
-            Numbers().message,
+            Numbers(core, lambda answer: core.fire(answer, True)).message,
             waiting_max=buffer,
             bytes_max=SUBSCRIPTION_BYTES_MAX,
         )

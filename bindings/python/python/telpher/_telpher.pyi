@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from types import GenericAlias
 from typing import Any, Final, Generic, Literal, TypeVar, final
 
+from telpher._answer import GatheredFields
 from telpher._delivery import Fields
 from telpher._options import Body, Options, QueueOptions
 from telpher._record import Reading, StreamOptions
@@ -16,6 +17,7 @@ VERSION: Final[str]
 TIMEOUT_DEFAULT: Final[float]
 REASON_SIZE_MAX: Final[int]
 SUBSCRIPTION_BYTES_MAX: Final[int]
+GATHER_BYTES_MAX: Final[int]
 READ_BUFFER_DEFAULT: Final[int]
 KINDS: Final[list[tuple[str, int, bool | None, str]]]
 
@@ -111,6 +113,24 @@ class Command(Generic[_T]):
     def subscribe(pattern: str, buffer: int) -> Command[None]:
         """Takes what is published to matching topics."""
     @staticmethod
+    def gather(
+        service: str,
+        body: Body,
+        count: int,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+    ) -> Command[GatheredFields]:
+        """Asks every instance of a service."""
+    @staticmethod
+    def gather_topic(
+        topic: str,
+        body: Body,
+        count: int,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+    ) -> Command[GatheredFields]:
+        """Asks every subscriber of a topic."""
+    @staticmethod
     def declare_stream(stream: str, options: StreamOptions) -> Command[None]:
         """Makes a stream, or checks that it is as stated."""
     @staticmethod
@@ -158,6 +178,8 @@ class Core:
         """Starts a consumer, service, subscriber or reader and blocks until it is live."""
     def begin(self, command: Command[None], timeout: float | None) -> Registration:
         """Starts a reader whose events are asked for with next, the first that it is live."""
+    def gather(self, command: Command[GatheredFields], timeout: float | None) -> Registration:
+        """Starts a gather, whose events come from next."""
     def start(self, command: Command[Any], timeout: float | None, user: int, may_wait: bool) -> int:
         """Starts an operation whose events come from poll, with the number `user`."""
     def fire(self, command: Command[None], may_wait: bool) -> None:
@@ -422,6 +444,7 @@ class Stats:
 
 __all__ = [
     "BUILD",
+    "GATHER_BYTES_MAX",
     "KINDS",
     "READ_BUFFER_DEFAULT",
     "REASON_SIZE_MAX",

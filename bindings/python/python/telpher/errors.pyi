@@ -40,6 +40,7 @@ __all__ = [
     "Invalid",
     "Io",
     "LeaseLost",
+    "Lost",
     "Mismatch",
     "NoHost",
     "NoService",
@@ -110,6 +111,10 @@ class Io(Error, OSError):
 class LeaseLost(Error):
     """The delivery or request was taken back before this answer came. The answer had no
     effect."""
+
+class Lost(Error):
+    """Of a gather: the request or its answer was dropped on the way, as a buffer was full or a
+    connection broke."""
 
 class Mismatch(Error):
     """It exists with other options; the text names the difference. Nothing was changed."""

@@ -220,6 +220,17 @@ pub enum Command {
         /// To what.
         target: Target,
     },
+    /// Asks every instance of a service, or every subscriber of a topic: an `Answer` event each,
+    /// then ends with who answered and who did not. Its time limit ends it as well as an answer of
+    /// the last one does.
+    Gather {
+        /// Who is asked.
+        to: GatherTo,
+        /// The request.
+        message: Message,
+        /// Answers, failures not counted, after which it ends, at most 4,096; 0: all.
+        count: u32,
+    },
     /// Changes how many messages a consumer holds at once; 0 pauses it.
     Credit {
         /// The consumer.
@@ -265,6 +276,13 @@ impl Command {
                 check_topic(topic)?;
                 message.check()
             }
+            Command::Gather { to, message, count } => {
+                if let GatherTo::Topic(topic) = to {
+                    check_topic(topic)?;
+                }
+                within("count", (*count).into(), 0, limits::GATHER_ASKED_MAX as u64)?;
+                message.check()
+            }
             Command::Subscribe { buffer, .. } => {
                 within("buffer", (*buffer).into(), 1, limits::SUBSCRIPTION_BUFFER_MAX.into())
             }
@@ -285,7 +303,8 @@ impl Command {
             Command::Call { message, .. }
             | Command::Send { message, .. }
             | Command::Append { message, .. }
-            | Command::Publish { message, .. } => message.size(),
+            | Command::Publish { message, .. }
+            | Command::Gather { message, .. } => message.size(),
             Command::Reply { reply: Ok(message), .. } => message.size(),
             Command::Batch { parts } => parts.iter().map(Part::size).sum(),
             _ => 0,
@@ -298,6 +317,15 @@ impl Command {
 pub enum Target {
     /// A queue.
     Queue(Name),
+}
+
+/// Who is asked by a gather.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GatherTo {
+    /// Every instance of a service.
+    Service(Name),
+    /// Every subscriber that matches a topic.
+    Topic(Name),
 }
 
 /// One part of a batch.

@@ -119,10 +119,13 @@ kinds! {
     NoSpace = 30, "NO_SPACE", Never;
     /// Damage was found on disk; the text names the file and the offset. Nothing of it is used.
     Corrupt = 31, "CORRUPT", Never;
+    /// Of a gather: the request or its answer was dropped on the way, as a buffer was full or a
+    /// connection broke.
+    Lost = 32, "LOST", Depends;
     /// What was to be read is not kept any more, or not there yet; the text tells the range.
-    OutOfRange = 32, "OUT_OF_RANGE", Never;
+    OutOfRange = 33, "OUT_OF_RANGE", Never;
     /// The partition's next offset is another than was expected. Nothing was appended.
-    Conflict = 33, "CONFLICT", Never;
+    Conflict = 34, "CONFLICT", Never;
 }
 
 /// Why an operation could not be started, or how it ended.

@@ -3,6 +3,7 @@
 //! Floor: base.
 
 use super::error::Error;
+use super::gather::{Answer, Gathered};
 use super::message::Message;
 use super::name::Name;
 use super::pattern::Pattern;
@@ -61,6 +62,8 @@ pub enum What {
         /// The request's token.
         request: u64,
     },
+    /// An answer to a gather.
+    Answer(Answer),
     /// Something happened to the hub.
     Notice(Notice),
     /// After a `FULL`: half of what may be in flight is free again.
@@ -98,6 +101,8 @@ pub enum Outcome {
     Streams(Vec<(Name, StreamInfo)>),
     /// The reader groups of a stream.
     Groups(Vec<GroupInfo>),
+    /// Who has answered a gather, and who has not.
+    Gathered(Gathered),
 }
 
 /// Which hub a handle has reached.
@@ -158,6 +163,17 @@ pub struct Published {
     pub number: u64,
     /// The message.
     pub message: Message,
+    /// Somebody gathers answers to it.
+    pub asked: Option<Asked>,
+}
+
+/// A message of a topic may be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Names the request; reply with it, or don't.
+    pub token: u64,
+    /// When nobody waits for the answer any more.
+    pub deadline: Option<Time>,
 }
 
 /// Messages for a subscriber that the program has not taken, or has just taken.

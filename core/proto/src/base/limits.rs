@@ -146,6 +146,22 @@ pub const BINDINGS_PER_QUEUE_MAX: usize = 256;
 /// Copies that the publishes of one batch may store: they go in one record.
 pub const BATCH_COPIES_MAX: usize = BINDINGS_PER_HUB_MAX;
 
+/// Instances or subscribers that one gather asks. Who did not answer fits into one frame.
+pub const GATHER_ASKED_MAX: usize = 4_096;
+
+/// Gathers that one session may have open.
+pub const GATHERS_PER_SESSION_MAX: usize = 1_024;
+
+/// Instances and subscribers that all open gathers of one hub have asked.
+pub const GATHER_PARTS_MAX: usize = 1_048_576;
+
+/// Bytes of answers to one gather that its program has not taken; what comes beyond them is lost.
+pub const GATHER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Bytes of answers to all gathers that a hub keeps until their programs have said that they
+/// arrived; what comes beyond them is lost.
+pub const GATHER_KEPT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
 /// Messages in a queue if it does not say.
 pub const QUEUE_LENGTH_DEFAULT: u64 = 1_000_000;
 

@@ -9,6 +9,7 @@ mod bound;
 pub mod command;
 pub mod error;
 pub mod event;
+pub mod gather;
 pub mod limits;
 pub mod message;
 pub mod name;
@@ -23,13 +24,14 @@ mod stream_record;
 pub mod time;
 pub mod timers;
 
-pub use command::{Command, Part, Reply, Target, Verdict};
+pub use command::{Command, GatherTo, Part, Reply, Target, Verdict};
 pub use error::{Error, Executed, Kind};
 pub use event::{
-    Delivery, Durability, Event, HubInfo, Notice, Outcome, Peeked, Published, QueueInfo, Receipt,
-    Request,
+    Asked, Delivery, Durability, Event, HubInfo, Notice, Outcome, Peeked, Published, QueueInfo,
+    Receipt, Request,
 };
 pub use event::{Id, Untaken, What};
+pub use gather::{Answer, Gathered, Gathering, Missing};
 pub use message::{Headers, HeadersBuilder, Message, Properties, Trace};
 pub use name::Name;
 pub use pattern::Pattern;

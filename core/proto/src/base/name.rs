@@ -31,14 +31,18 @@ impl Name {
                 format!("a name has {} bytes; at most {NAME_SIZE_MAX} are allowed", text.len()),
             ));
         }
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        match text.char_indices().find(|(_, c)| !allowed(*c)) {
-            None => Ok(Name(Arc::from(text))),
-            Some((at, c)) => Err(Error::new(
-                Kind::Invalid,
-                format!("the name {text:?} has {c:?} at byte {at}; allowed are A-Z a-z 0-9 . _ -"),
-            )),
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        if text.bytes().all(is_plain) {
+            return Ok(Name(Arc::from(text)));
         }
+        let (at, c) = text
+            .char_indices()
+            .find(|(_, c)| !u8::try_from(*c).is_ok_and(is_plain))
+            .expect("a byte that is not plain belongs to a character that is not");
+        Err(Error::new(
+            Kind::Invalid,
+            format!("the name {text:?} has {c:?} at byte {at}; allowed are A-Z a-z 0-9 . _ -"),
+        ))
     }
 
     /// True if both are clones of one: then they are equal, and otherwise may be.

@@ -81,10 +81,23 @@ impl fmt::Debug for Pattern {
 ///
 /// `INVALID`.
 pub fn check_topic(name: &Name) -> Result<(), Error> {
-    if name.as_str().split('.').any(str::is_empty) {
+    let bytes = name.as_str().as_bytes();
+    let is_outer = bytes.first() == Some(&b'.') || bytes.last() == Some(&b'.');
+    if is_outer || bytes.windows(2).any(|pair| pair == b"..") {
         return Err(Error::new(Kind::Invalid, format!("the topic {name:?} has an empty segment")));
     }
     Ok(())
+}
+
+/// The segments of a topic's name, in order. There are many names, so this looks at bytes.
+pub(crate) fn segments(topic: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(topic);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let Some(dot) = text.bytes().position(|byte| byte == b'.') else { return rest.take() };
+        rest = Some(&text[dot + 1..]);
+        Some(&text[..dot])
+    })
 }
 
 #[cfg(test)]
@@ -112,7 +125,16 @@ mod tests {
         let long = Pattern::parse(&"x".repeat(256)).unwrap_err();
         assert_eq!(long.kind(), Kind::TooLarge);
         assert!(long.detail().contains("256") && long.detail().contains("255"));
-        assert!(check_topic(&Name::parse("a..b").unwrap()).is_err());
-        check_topic(&Name::parse("a.b").unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_topic_has_no_empty_segment() {
+        for good in ["a", "a.b", "a.b.c-d_e", "-", "_.x"] {
+            check_topic(&Name::parse(good).unwrap()).unwrap();
+        }
+        for bad in [".", "..", ".a", "a.", "a..b", "a.b..", "..a.b"] {
+            let error = check_topic(&Name::parse(bad).unwrap()).unwrap_err();
+            assert!(error.kind() == Kind::Invalid && error.detail().contains(bad), "{bad:?}");
+        }
     }
 }

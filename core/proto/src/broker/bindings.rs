@@ -25,9 +25,14 @@ pub(super) struct Bindings {
 }
 
 impl Bindings {
+    /// True if nothing is bound.
+    pub fn is_empty(&self) -> bool {
+        self.queues.is_empty()
+    }
+
     /// The keys of the queues to which a topic is bound, each once.
     pub fn of(&mut self, topic: &Name) -> Vec<usize> {
-        if self.queues.is_empty() {
+        if self.is_empty() {
             return Vec::new();
         }
         self.found.clear();

@@ -1,4 +1,4 @@
-//! Services and calls.
+//! Calls: requests to services.
 //!
 //! ```text
 //! call -> waiting in line -> running at an instance -> answered
@@ -8,68 +8,52 @@
 //!
 //! Floor: broker.
 
-use std::collections::VecDeque;
-
+use super::gathers::{PartEnd, PartRef};
 use super::sessions::Ticket;
 use super::{Broker, Due, Effect, NameId, SessionKey, Set};
 use crate::base::timers::TimerKey;
-use crate::base::{Error, Kind, Message, Name, Outcome, Reply, Request, Time, limits};
-
-/// An instance of a service, as a program registers it.
-#[derive(Clone, Copy, Debug)]
-pub struct Instance {
-    /// The program's number for it.
-    pub id: u64,
-    /// Requests handled at once.
-    pub concurrency: u32,
-    /// Requests that may wait.
-    pub line_max: u32,
-}
-
-impl Instance {
-    pub(super) fn check(&self) -> Result<(), Error> {
-        for (what, value, least, most) in [
-            ("concurrency", self.concurrency, 1, limits::CONCURRENCY_MAX),
-            ("line_max", self.line_max, 0, limits::LINE_MAX),
-        ] {
-            if !(least..=most).contains(&value) {
-                let detail = format!("{what} is {value}; allowed are {least} to {most}");
-                return Err(Error::new(Kind::Invalid, detail));
-            }
-        }
-        Ok(())
-    }
-}
-
-#[derive(Debug)]
-pub(super) struct Service {
-    name: Name,
-    name_id: NameId,
-    pub instances: usize,
-    /// Instances that can take more, least recently used first.
-    pub ready: VecDeque<usize>,
-    /// Calls that wait; those that have ended since are passed over.
-    line: VecDeque<u64>,
-    waiting: usize,
-    /// Calls that refer to the service.
-    calls: usize,
-    pub line_max: usize,
-}
+use crate::base::{Error, Kind, Message, Outcome, Reply, Request, Time, limits};
 
 #[derive(Debug)]
 pub(super) struct Call {
-    service: usize,
+    pub aim: Aim,
     /// Who waits for the reply, if anybody still does.
-    caller: Option<(SessionKey, u64)>,
-    deadline: Option<Time>,
-    timer: Option<TimerKey>,
+    pub caller: Option<Caller>,
+    pub deadline: Option<Time>,
+    pub timer: Option<TimerKey>,
     /// Kept so that it can be handed out again after a broken connection.
-    message: Message,
-    state: State,
+    pub message: Message,
+    pub state: State,
+}
+
+/// Who is to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// Any instance of the service.
+    Service(usize),
+    /// One instance of the service.
+    Instance(usize),
+    /// One subscriber; of a message that waits for it the call is waiting, too.
+    Subscriber,
+}
+
+impl Aim {
+    pub fn service(self) -> Option<usize> {
+        match self {
+            Aim::Service(service) | Aim::Instance(service) => Some(service),
+            Aim::Subscriber => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Caller {
+    Ticket(SessionKey, u64),
+    Part(PartRef),
 }
 
 #[derive(Debug)]
-enum State {
+pub(super) enum State {
     Waiting,
     Running { session: SessionKey, registration: Option<usize> },
 }
@@ -108,8 +92,8 @@ impl Broker {
         }
         let service = self.service_of(name);
         let call = Call {
-            service,
-            caller: Some(caller),
+            aim: Aim::Service(service),
+            caller: Some(Caller::Ticket(session, ticket)),
             deadline,
             timer: None,
             message: self.kept_request(&message),
@@ -136,7 +120,7 @@ impl Broker {
 
     /// The message as the call keeps it. Few of them may share their read buffers, so that the
     /// usual call costs no copy; of many each has its own, so that none holds on to a large buffer.
-    fn kept_request(&self, message: &Message) -> Message {
+    pub(super) fn kept_request(&self, message: &Message) -> Message {
         match self.calls.len() < limits::CALLS_SHARING_MAX {
             true => message.clone(),
             false => message.to_stored(),
@@ -159,7 +143,7 @@ impl Broker {
             return Err(Error::new(Kind::Busy, detail));
         }
         let service = self.names.service(name).map(|key| &self.services[key]);
-        let Some(service) = service.filter(|s| s.instances > 0 || self.recovering) else {
+        let Some(service) = service.filter(|s| !s.instances.is_empty() || self.recovering) else {
             if self.recovering {
                 return Ok(());
             }
@@ -176,24 +160,6 @@ impl Broker {
         Ok(())
     }
 
-    pub(super) fn service_of(&mut self, name: NameId) -> usize {
-        if let Some(key) = self.names.service(name) {
-            return key;
-        }
-        let key = self.services.insert(Service {
-            name: self.names.name(name).clone(),
-            name_id: name,
-            instances: 0,
-            ready: VecDeque::new(),
-            line: VecDeque::new(),
-            waiting: 0,
-            calls: 0,
-            line_max: limits::LINE_DEFAULT as usize,
-        });
-        self.names.set_service(name, Some(key));
-        key
-    }
-
     /// Hands waiting calls to instances that can take more.
     pub(super) fn dispatch(&mut self, now: Time, service: usize) {
         while let Some(key) = self.next_ready(service) {
@@ -206,19 +172,41 @@ impl Broker {
 
     /// Hands a call to the instance at the front of its service's ready line.
     fn hand_over(&mut self, key: usize, token: u64, message: Message) {
+        let (service, ready) = self.give(key, token, message);
+        self.registrations[key].served_own = false;
+        let instances = &mut self.services[service].ready;
+        instances.pop_front();
+        if ready {
+            instances.push_back(key);
+        }
+    }
+
+    /// Gives a call to an instance; says whether that can take more.
+    pub(super) fn give(&mut self, key: usize, token: u64, message: Message) -> (usize, bool) {
         let registration = &mut self.registrations[key];
         registration.used += 1;
-        registration.ready = registration.used < registration.credit;
+        registration.ready &= registration.used < registration.credit;
         let (session, id, ready) = (registration.session, registration.id, registration.ready);
         self.sessions[session].requests += 1;
         let call = self.calls.get_mut(token).expect("handed over while it waits");
         call.state = State::Running { session, registration: Some(key) };
         let request = Request { token, deadline: call.deadline, message };
         self.effects.push_back(Effect::Request { session, id, request });
-        let instances = &mut self.services[call.service].ready;
-        instances.pop_front();
-        if ready {
-            instances.push_back(key);
+        (call.aim.service().unwrap_or_default(), ready)
+    }
+
+    pub(super) fn takes_request(&self, key: usize) -> bool {
+        let registration = &self.registrations[key];
+        registration.used < registration.credit && self.sessions[registration.session].takes_more()
+    }
+
+    /// A call that was removed no longer takes a slot, or keeps its service.
+    pub(super) fn left_call(&mut self, now: Time, call: &Call) {
+        if let State::Running { registration, .. } = call.state {
+            self.release_use(now, registration);
+        }
+        if let Some(service) = call.aim.service() {
+            self.left_service(service);
         }
     }
 
@@ -277,6 +265,9 @@ impl Broker {
 
     /// The instance has not run the request: it goes to the front of the line again.
     fn decline(&mut self, now: Time, token: u64) {
+        if self.part_missing(now, token, Kind::Busy, false) {
+            return;
+        }
         let Some(call) = self.calls.get_mut(token) else {
             return;
         };
@@ -287,12 +278,15 @@ impl Broker {
             let error = Error::new(Kind::Abandoned, "nobody waits for it");
             return self.finish_call(now, token, Err(error));
         }
+        let Aim::Service(service) = call.aim else {
+            let error = Error::new(Kind::Abandoned, "the handler let go of the request");
+            return self.finish_call(now, token, Err(error));
+        };
         call.state = State::Waiting;
-        let service = call.service;
         self.services[service].line.push_front(token);
         self.services[service].waiting += 1;
         self.release_use(now, registration);
-        if self.services[service].instances == 0 && !self.recovering {
+        if self.services[service].instances.is_empty() && !self.recovering {
             return self.refuse_line(service);
         }
         self.dispatch(now, service);
@@ -306,19 +300,21 @@ impl Broker {
         if let Some(timer) = call.timer {
             self.timers.remove(timer);
         }
-        if let Some((session, ticket)) = call.caller {
-            self.call_result(session, ticket, result);
+        match (call.caller, result) {
+            (None, _) => {}
+            (Some(Caller::Ticket(session, ticket)), result) => {
+                self.call_result(session, ticket, result);
+            }
+            (Some(Caller::Part(part)), Ok(Outcome::Reply(message))) => {
+                self.part_ended(part, PartEnd::Answer(Ok(message)));
+            }
+            (Some(Caller::Part(part)), result) => {
+                let failed = Error::new(Kind::Internal, "no answer came of it");
+                let error = result.err().unwrap_or(failed);
+                self.part_ended(part, PartEnd::Answer(Err(error)));
+            }
         }
-        if let State::Running { registration, .. } = call.state {
-            self.release_use(now, registration);
-        }
-        self.left_service(call.service);
-    }
-
-    /// A call that referred to the service has ended.
-    fn left_service(&mut self, key: usize) {
-        self.services[key].calls -= 1;
-        self.forget_unused_service(key);
+        self.left_call(now, &call);
     }
 
     /// The call's time is over.
@@ -344,6 +340,10 @@ impl Broker {
             Some(Ticket::Call(token)) => {
                 tickets.remove(&ticket);
                 self.caller_left(token);
+            }
+            Some(Ticket::Gather(token)) => {
+                tickets.remove(&ticket);
+                self.drop_gather(token);
             }
             Some(Ticket::Receive(receive)) => {
                 tickets.remove(&ticket);
@@ -371,26 +371,31 @@ impl Broker {
         }
     }
 
-    fn drop_waiting(&mut self, token: u64, error: Option<Error>) {
+    pub(super) fn drop_waiting(&mut self, token: u64, error: Option<Error>) {
         let Some(call) = self.calls.remove(token) else {
             return;
         };
         if let Some(timer) = call.timer {
             self.timers.remove(timer);
         }
-        if let (Some((session, ticket)), Some(error)) = (call.caller, error) {
-            self.call_result(session, ticket, Err(error));
-        }
-        let service = &mut self.services[call.service];
+        self.call_failed(call.caller, error);
+        let Aim::Service(key) = call.aim else { return };
+        let service = &mut self.services[key];
         service.waiting -= 1;
         if service.line.len() > 2 * service.waiting + 64 {
             service.line.retain(|token| self.calls.get(*token).is_some());
         }
-        self.left_service(call.service);
+        self.left_service(key);
+    }
+
+    fn call_failed(&mut self, caller: Option<Caller>, error: Option<Error>) {
+        if let (Some(Caller::Ticket(session, ticket)), Some(error)) = (caller, error) {
+            self.call_result(session, ticket, Err(error));
+        }
     }
 
     /// Ends a running call for its caller; its slot is freed when the handler answers or lets go.
-    fn withdraw(&mut self, token: u64, error: Option<Error>) {
+    pub(super) fn withdraw(&mut self, token: u64, error: Option<Error>) {
         let Some(call) = self.calls.get_mut(token) else {
             return;
         };
@@ -404,13 +409,14 @@ impl Broker {
         {
             self.effects.push_back(Effect::Withdraw { session, request: token });
         }
-        if let (Some((session, ticket)), Some(error)) = (caller, error) {
-            self.call_result(session, ticket, Err(error));
-        }
+        self.call_failed(caller, error);
     }
 
     /// The session that ran the call has ended.
     pub(super) fn handler_left(&mut self, now: Time, token: u64) {
+        if self.part_missing(now, token, Kind::Abandoned, true) {
+            return;
+        }
         let detail = "the session that handled the request ended without an answer";
         self.finish_call(now, token, Err(Error::new(Kind::Abandoned, detail)));
     }
@@ -425,6 +431,11 @@ impl Broker {
                 (true, true) => {}
                 (true, false) => {
                     self.effects.push_back(Effect::Withdraw { session, request: token });
+                }
+                // What was on its way to a subscriber is lost.
+                (false, true) if call.aim == Aim::Subscriber => {
+                    self.sessions[session].requests -= 1;
+                    self.part_missing(now, token, Kind::Lost, false);
                 }
                 (false, true) => {
                     let id = registration.map_or(0, |key| self.registrations[key].id);
@@ -455,41 +466,5 @@ impl Broker {
         let mut running: Vec<u64> = running.map(|(token, _)| token).collect();
         running.sort_unstable();
         running
-    }
-
-    pub(super) fn instance_left(&mut self, key: usize) {
-        let service = &mut self.services[key];
-        service.instances -= 1;
-        if service.instances == 0 && !self.recovering {
-            self.refuse_line(key);
-        }
-    }
-
-    /// The grace time after a change of host is over: who has not come back is not there.
-    pub(super) fn recovered(&mut self) {
-        self.recovering = false;
-        let unserved = self.services.iter().filter(|(_, service)| service.instances == 0);
-        let unserved: Vec<usize> = unserved.map(|(key, _)| key).collect();
-        unserved.into_iter().for_each(|key| self.refuse_line(key));
-        self.spread_all();
-    }
-
-    /// Nobody serves the name: what waits in line is refused.
-    fn refuse_line(&mut self, key: usize) {
-        // One more reference, so that the last refusal does not take the service away.
-        self.services[key].calls += 1;
-        let detail = format!("no instance serves {:?} any more", self.services[key].name);
-        for token in std::mem::take(&mut self.services[key].line) {
-            self.drop_waiting(token, Some(Error::new(Kind::NoService, detail.clone())));
-        }
-        self.left_service(key);
-    }
-
-    fn forget_unused_service(&mut self, key: usize) {
-        let service = &self.services[key];
-        if service.instances == 0 && service.calls == 0 {
-            let service = self.services.remove(key);
-            self.names.set_service(service.name_id, None);
-        }
     }
 }

@@ -8,7 +8,7 @@
 //!      |                                   |--> queue   (lanes of messages, takers, line of sends)
 //!      |                                   |--> subscription (what waits for a slow subscriber)
 //!      |                                   \--> stream  (a reader, at its place in each partition)
-//!      |--tickets--> call, receive
+//!      |--tickets--> call, receive, gather (parts: calls with a receiver of their own)
 //!      |--held-----> delivery                 a change: record -> applied -> told when safe
 //! ```
 //!
@@ -34,9 +34,12 @@ mod calls;
 mod declare;
 mod deliveries;
 mod entries;
+mod gathers;
 mod groups;
+mod kept;
 mod log;
 mod names;
+mod parts;
 mod past;
 mod past_streams;
 mod publishes;
@@ -48,6 +51,7 @@ mod restore;
 mod retention;
 mod returns;
 mod sends;
+mod services;
 mod sessions;
 mod settles;
 mod streams;
@@ -65,12 +69,11 @@ use crate::base::random::Random;
 use crate::base::record::{Place, Position, Room};
 use crate::base::slots::Slots;
 use crate::base::timers::Timers;
-use crate::base::{Cursor, Delivery, Error, Outcome, Published, Request, Time};
+use crate::base::{Answer, Cursor, Delivery, Error, Outcome, Published, Request, Time};
 
 pub use appends::Appending;
 pub use batches::Part;
 pub use bodies::{Fetch, Fetched};
-pub use calls::Instance;
 pub use log::{Logged, Used};
 pub use names::NameId;
 pub use past::{Past, PastMessage};
@@ -78,6 +81,7 @@ pub use publishes::Publishing;
 pub use readers::Opening;
 pub use restore::Restored;
 pub use sends::ChangeRef;
+pub use services::Instance;
 pub use sessions::{Linger, Resumed, SessionId, SessionKey};
 pub use topics::Subscribing;
 
@@ -118,6 +122,15 @@ pub enum Effect {
         result: Result<Outcome, Error>,
         /// The session keeps it until the program says that it arrived.
         counted: bool,
+    },
+    /// An answer to a gather; the session keeps it until the program says that it arrived.
+    Answer {
+        /// Whose gather.
+        session: SessionKey,
+        /// Its ticket.
+        ticket: u64,
+        /// The answer.
+        answer: Answer,
     },
     /// A request for a service.
     Request {
@@ -211,6 +224,7 @@ pub enum Effect {
 #[derive(Debug)]
 enum Due {
     Call(u64),
+    Gather(u64),
     Receive(usize),
     Send(u64),
     Session(SessionKey),
@@ -229,8 +243,11 @@ pub struct Broker {
     names: names::Names,
     sessions: sessions::Sessions,
     registrations: Slab<registrations::Registration>,
-    services: Slab<calls::Service>,
+    services: Slab<services::Service>,
     calls: Slots<calls::Call>,
+    gathers: gathers::Gathers,
+    /// Registrations made so far.
+    registration_count: u64,
     queues: Slab<queues::Queue>,
     queue_ids: Map<u64, usize>,
     delayed: Slab<returns::Delayed>,
@@ -285,6 +302,8 @@ impl Broker {
             registrations: Slab::new(),
             services: Slab::new(),
             calls: Slots::new(config.epoch),
+            gathers: gathers::Gathers::new(config.epoch),
+            registration_count: 0,
             queues: Slab::new(),
             queue_ids: Map::default(),
             delayed: Slab::new(),
@@ -334,6 +353,7 @@ impl Broker {
         while let Some(due) = self.timers.pop(now) {
             match due {
                 Due::Call(token) => self.call_expired(token),
+                Due::Gather(token) => self.gather_due(token),
                 Due::Receive(key) => self.receive_expired(key),
                 Due::Send(token) => self.send_expired(now, token),
                 Due::Session(key) => self.session_expired(now, key),

@@ -2,7 +2,9 @@
 //!
 //! Floor: broker.
 
-use super::{Broker, Effect, NameId, SessionKey, calls, deliveries};
+use std::collections::VecDeque;
+
+use super::{Broker, Effect, NameId, SessionKey, deliveries, services};
 use crate::base::{Error, Kind, Time, limits};
 
 #[derive(Debug)]
@@ -19,6 +21,12 @@ pub(super) struct Registration {
     pub ack_deadline_ms: u32,
     /// It stands in its service's or queue's ready line.
     pub ready: bool,
+    /// What gathers call it: no other registration of this host has the number.
+    pub number: u64,
+    /// Requests of gathers that wait for this instance; those that have ended are passed over.
+    pub own: VecDeque<u64>,
+    /// The last request that it was given was one of these.
+    pub served_own: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,16 +58,16 @@ impl Broker {
         now: Time,
         session: SessionKey,
         name: NameId,
-        instance: calls::Instance,
+        instance: services::Instance,
     ) -> Result<(), Error> {
         instance.check()?;
         if self.is_registered(session, instance.id)? {
             return Ok(());
         }
         let service = self.service_of(name);
-        self.services[service].instances += 1;
         self.services[service].line_max = instance.line_max as usize;
-        self.register(session, instance.id, Role::Service(service), instance.concurrency);
+        let key = self.register(session, instance.id, Role::Service(service), instance.concurrency);
+        self.services[service].instances.push(key);
         self.offer_new(now, session, instance.id);
         Ok(())
     }
@@ -157,9 +165,19 @@ impl Broker {
         role: Role,
         credit: u32,
     ) -> usize {
-        let (used, ack_deadline_ms, ready) = (0, 0, false);
-        let registration = Registration { session, id, role, credit, used, ack_deadline_ms, ready };
-        let key = self.registrations.insert(registration);
+        self.registration_count += 1;
+        let key = self.registrations.insert(Registration {
+            session,
+            id,
+            role,
+            credit,
+            used: 0,
+            ack_deadline_ms: 0,
+            ready: false,
+            number: (self.config.epoch << 32) + self.registration_count,
+            own: VecDeque::new(),
+            served_own: false,
+        });
         self.sessions[session].registrations.insert(id, key);
         key
     }
@@ -178,6 +196,10 @@ impl Broker {
             Role::Reader(reader) => return self.pump_reader(reader),
             Role::Service(_) | Role::Consumer(_) => {}
         }
+        if let Role::Service(service) = registration.role {
+            self.give_own_line(service, key, false);
+        }
+        let registration = &self.registrations[key];
         if registration.ready
             || registration.used >= registration.credit
             || !self.sessions[registration.session].takes_more()
@@ -189,6 +211,7 @@ impl Broker {
             Role::Service(service) => {
                 self.services[service].ready.push_back(key);
                 self.dispatch(now, service);
+                self.give_own_line(service, key, true);
             }
             Role::Consumer(queue) => {
                 self.queues[queue].takers.push_back(deliveries::Taker::Consumer(key));
@@ -223,12 +246,13 @@ impl Broker {
     }
 
     pub(super) fn remove_registration(&mut self, key: usize) {
+        // They may end gathers, and nothing of this registration is to be touched by that.
+        for token in std::mem::take(&mut self.registrations[key].own) {
+            self.part_undelivered(token, Kind::NoService);
+        }
         let registration = self.registrations.remove(key);
         match registration.role {
-            Role::Service(service) => {
-                self.services[service].ready.retain(|ready| *ready != key);
-                self.instance_left(service);
-            }
+            Role::Service(service) => self.instance_left(service, key),
             Role::Consumer(queue) => {
                 let queue = &mut self.queues[queue];
                 queue.consumers -= 1;

@@ -10,9 +10,10 @@ use std::ops::{Index, IndexMut};
 
 use slab::Slab;
 
+use super::kept::Kept;
 use super::log::{Level, SessionRef, Staged};
 use super::sends::ChangeRef;
-use super::{Broker, Due, Effect, Map, Set};
+use super::{Broker, Due, Map, Set};
 use crate::base::record::{AppendedBatch, Process, Receipts, Record, SessionState};
 use crate::base::sequence::Marks;
 use crate::base::timers::TimerKey;
@@ -93,6 +94,7 @@ pub(super) struct Confirmation {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Ticket {
     Call(u64),
+    Gather(u64),
     Receive(usize),
     /// A receive whose message is held.
     Received,
@@ -101,8 +103,6 @@ pub(super) enum Ticket {
     /// An append that waits for the disk.
     Append(u64),
 }
-
-type CallResult = Result<Outcome, Error>;
 
 #[derive(Debug)]
 pub(super) struct Session {
@@ -126,12 +126,14 @@ pub(super) struct Session {
     pub requests: usize,
     /// Sends that wait for room.
     pub sends_waiting: usize,
+    /// Gathers that are open.
+    pub gathers: usize,
     /// Bytes of published messages that its connection is still to be given.
     pub outgoing: u64,
     /// Answers that have arrived.
     pub answered: u64,
-    kept: VecDeque<(u64, CallResult)>,
-    kept_first: u64,
+    pub kept: VecDeque<(u64, Kept)>,
+    pub kept_first: u64,
     /// Tickets, consumers, services and subscribers known here that are open for the resuming
     /// program: it repeats each of them once, perhaps after they have ended here.
     pub repeated: Set<u64>,
@@ -155,6 +157,7 @@ impl Session {
             held: Set::default(),
             requests: 0,
             sends_waiting: 0,
+            gathers: 0,
             outgoing: 0,
             answered: 0,
             kept: VecDeque::new(),
@@ -202,12 +205,20 @@ pub(super) struct Sessions {
     by_id: Map<SessionId, SessionKey>,
     next_id: u64,
     /// Results kept for all of them.
-    kept: usize,
+    pub kept: usize,
+    /// Bytes of answers among these.
+    pub kept_bytes: u64,
 }
 
 impl Sessions {
     pub fn new(epoch: u64) -> Sessions {
-        Sessions { slab: Slab::new(), by_id: Map::default(), next_id: (epoch << 32) + 1, kept: 0 }
+        Sessions {
+            slab: Slab::new(),
+            by_id: Map::default(),
+            next_id: (epoch << 32) + 1,
+            kept: 0,
+            kept_bytes: 0,
+        }
     }
 
     pub fn get_mut(&mut self, session: SessionRef) -> Option<&mut Session> {
@@ -324,9 +335,8 @@ impl Broker {
         session.linked = true;
         session.present = false;
         session.congested = false;
-        for (ticket, result) in &session.kept {
-            let (ticket, result) = (*ticket, result.clone());
-            self.effects.push_back(Effect::Result { session: key, ticket, result, counted: true });
+        for (ticket, kept) in &session.kept {
+            self.effects.push_back(kept.clone().effect(key, *ticket));
         }
         if let Some(timer) = session.grace.take() {
             self.timers.remove(timer);
@@ -357,17 +367,6 @@ impl Broker {
         self.deliver_again(now, key, &deliveries);
         self.request_again(now, key, &requests);
         self.offer_all(now, key);
-    }
-
-    /// Counted results that have arrived.
-    pub fn handle_received(&mut self, key: SessionKey, count: u64) {
-        let session = &mut self.sessions[key];
-        let mut arrived = 0;
-        while session.kept_first < count && session.kept.pop_front().is_some() {
-            session.kept_first += 1;
-            arrived += 1;
-        }
-        self.sessions.kept -= arrived;
     }
 
     /// The session's connection is too slow for what it is sent, or has caught up.
@@ -431,6 +430,7 @@ impl Broker {
         for (_, ticket) in tickets {
             match ticket {
                 Ticket::Call(token) => self.caller_left(token),
+                Ticket::Gather(token) => self.drop_gather(token),
                 Ticket::Receive(receive) => {
                     self.remove_receive(receive);
                 }
@@ -448,33 +448,14 @@ impl Broker {
         self.sessions.by_id.remove(&id);
         let session = self.sessions.slab.remove(key.0);
         self.sessions.kept -= session.kept.len();
-    }
-
-    /// Ends a call's ticket; the result is kept until the program says that it arrived.
-    pub(super) fn call_result(&mut self, key: SessionKey, ticket: u64, result: CallResult) {
-        let may_share = self.sessions.kept < limits::REPLIES_SHARING_MAX;
-        self.sessions.kept += 1;
-        let session = &mut self.sessions[key];
-        session.tickets.remove(&ticket);
-        let kept = match &result {
-            Ok(Outcome::Reply(message)) if !may_share => Ok(Outcome::Reply(message.to_stored())),
-            other => other.clone(),
-        };
-        session.kept.push_back((ticket, kept));
-        if session.linked {
-            self.effects.push_back(Effect::Result { session: key, ticket, result, counted: true });
-        }
+        let bytes: u64 = session.kept.iter().map(|(_, kept)| kept.answer_size()).sum();
+        self.sessions.kept_bytes -= bytes;
     }
 
     /// True if the program repeats a ticket that the hub knows already.
     pub(super) fn is_repeat(&mut self, key: SessionKey, ticket: u64) -> bool {
         let session = &mut self.sessions[key];
         session.repeated.remove(&ticket) || session.tickets.contains_key(&ticket)
-    }
-
-    /// Results kept for the session.
-    pub(super) fn kept_full(&self, key: SessionKey) -> bool {
-        self.sessions[key].kept.len() >= limits::REPLIES_KEPT_MAX
     }
 }
 

@@ -16,7 +16,7 @@ use super::trie::Trie;
 use super::{Broker, Effect, SessionKey};
 use crate::base::command::within;
 use crate::base::pattern::Pattern;
-use crate::base::{Error, Message, Name, Published, Time, Untaken, limits};
+use crate::base::{Asked, Error, Kind, Message, Name, Published, Time, Untaken, limits};
 
 /// Whose messages match a pattern.
 #[derive(Debug)]
@@ -81,21 +81,44 @@ impl Broker {
         // One copy for all that have to wait, so that none keeps a whole read buffer in memory.
         let mut stored = None;
         for key in found.drain(..) {
-            let subscription = &mut self.topics.subscriptions[key];
-            // A stranger may say that it has heard of the last number there is.
-            subscription.number = subscription.number.wrapping_add(1);
-            let number = subscription.number;
-            let is_next = subscription.waiting.is_empty();
-            let topic = topic.clone();
-            if is_next && self.takes_published(key) {
-                let message = message.clone();
-                self.send_published(key, Published { topic, number, message });
-            } else {
-                let message = stored.get_or_insert_with(|| message.to_stored()).clone();
-                self.keep_published(key, Published { topic, number, message });
-            }
+            self.put_published(key, topic, message, None, &mut stored);
         }
         self.topics.found = found;
+    }
+
+    /// Subscriptions that match a topic.
+    pub(super) fn subscriptions_of(&mut self, topic: &Name) -> Vec<usize> {
+        let mut found = Vec::new();
+        self.topics.trie.matches(topic.as_str(), &mut found);
+        found
+    }
+
+    pub(super) fn registration_of(&self, subscription: usize) -> usize {
+        self.topics.subscriptions[subscription].registration
+    }
+
+    /// Gives a message to one subscription; `stored` is the copy for those that have to wait.
+    pub(super) fn put_published(
+        &mut self,
+        key: usize,
+        topic: &Name,
+        message: &Message,
+        asked: Option<Asked>,
+        stored: &mut Option<Message>,
+    ) {
+        let subscription = &mut self.topics.subscriptions[key];
+        // A stranger may say that it has heard of the last number there is.
+        subscription.number = subscription.number.wrapping_add(1);
+        let number = subscription.number;
+        let is_next = subscription.waiting.is_empty();
+        let topic = topic.clone();
+        if is_next && self.takes_published(key) {
+            let message = message.clone();
+            self.send_published(key, Published { topic, number, message, asked });
+        } else {
+            let message = stored.get_or_insert_with(|| message.to_stored()).clone();
+            self.keep_published(key, Published { topic, number, message, asked });
+        }
     }
 
     fn takes_published(&self, key: usize) -> bool {
@@ -110,7 +133,7 @@ impl Broker {
             && session.outgoing <= limits::OUTBOX_SIZE_MAX as u64
     }
 
-    fn send_published(&mut self, key: usize, published: Published) {
+    fn send_published(&mut self, key: usize, mut published: Published) {
         let subscription = &mut self.topics.subscriptions[key];
         let size = published.message.size() as u64;
         subscription.sent_bytes += size;
@@ -119,6 +142,9 @@ impl Broker {
         registration.used += 1;
         let (session, id) = (registration.session, registration.id);
         self.sessions[session].outgoing += size;
+        if let Some(asked) = published.asked {
+            published.asked = self.asked_sent(session, asked);
+        }
         self.effects.push_back(Effect::Publish { session, id, published, is_exact });
     }
 
@@ -135,12 +161,14 @@ impl Broker {
         let topics = &mut self.topics;
         let subscription = &mut topics.subscriptions[key];
         let most = self.registrations[subscription.registration].credit as usize;
+        let mut lost = Vec::new();
         while let Some(oldest) = subscription.waiting.front()
             && (subscription.waiting.len() >= most
                 || subscription.bytes + size > limits::SUBSCRIPTION_BYTES_MAX
                 || topics.bytes + size > limits::TOPIC_BYTES_MAX)
         {
             let freed = oldest.message.size() as u64;
+            lost.extend(oldest.asked);
             subscription.waiting.pop_front();
             subscription.bytes -= freed;
             topics.bytes -= freed;
@@ -150,6 +178,11 @@ impl Broker {
             subscription.bytes += size;
             topics.bytes += size;
             subscription.waiting.push_back(published);
+        } else {
+            lost.extend(published.asked);
+        }
+        for asked in lost {
+            self.part_undelivered(asked.token, Kind::Lost);
         }
     }
 
@@ -208,6 +241,9 @@ impl Broker {
     /// The program has taken some of what had arrived of a subscription or a reader. Unknown ids are passed
     /// over: it may have ended just now.
     pub fn taken(&mut self, now: Time, session: SessionKey, id: u64, taken: Untaken) {
+        if self.answers_taken(session, id, taken.bytes) {
+            return;
+        }
         let Some(key) = self.sessions[session].registrations.get(&id).copied() else { return };
         let registration = &mut self.registrations[key];
         if let Role::Reader(reader) = registration.role {
@@ -237,5 +273,8 @@ impl Broker {
         let subscription = self.topics.subscriptions.remove(key);
         self.topics.bytes -= subscription.bytes;
         self.topics.trie.remove(&subscription.pattern, key);
+        for asked in subscription.waiting.into_iter().filter_map(|published| published.asked) {
+            self.part_undelivered(asked.token, Kind::NoService);
+        }
     }
 }

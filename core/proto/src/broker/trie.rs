@@ -12,7 +12,7 @@
 use slab::Slab;
 
 use super::Map;
-use crate::base::pattern::Pattern;
+use crate::base::pattern::{Pattern, segments};
 
 #[derive(Debug, Default)]
 struct Node {
@@ -104,7 +104,7 @@ impl Trie {
         self.here.clear();
         self.steps += 1;
         Self::reach(&mut self.nodes, self.steps, self.root, &mut self.here);
-        for segment in topic.split('.') {
+        for segment in segments(topic) {
             self.steps += 1;
             for at in self.here.drain(..) {
                 let node = &self.nodes[at];

@@ -12,6 +12,8 @@ pub(super) struct Handling {
     pub service: Id,
     /// The program was told that nobody waits for it any more.
     pub withdrawn: bool,
+    /// It came with a message of a topic, and need not be answered.
+    pub is_published: bool,
 }
 
 /// Tokens of deliveries held, and whether a verdict on each has been given.

@@ -104,8 +104,20 @@ impl Client {
             Frame::Request { id, request } => self.handle_request(now, id, request),
             Frame::Withdraw { request } => self.handle_withdraw(request),
             Frame::Delivery { id, delivery } => self.handle_delivery(now, id, delivery),
-            Frame::Published { id, number, topic, message } => {
-                self.handle_published(now, id, (number, topic, message));
+            Frame::Published { id, number, topic, asked, message } => {
+                let is_taken = self.handle_published(now, id, (number, topic, message), asked);
+                if let (false, Some(asked)) = (is_taken, asked) {
+                    self.decline_published(now, id, asked.token);
+                }
+            }
+            Frame::Collected { ticket, answer } => {
+                self.received += 1;
+                self.received_bytes += answer.size() as usize;
+                self.answer_collected(ticket, answer);
+            }
+            Frame::Gathered { ticket, gathered } => {
+                self.received += 1;
+                self.end_ticket(now, ticket, Ok(Outcome::Gathered(gathered)));
             }
             Frame::Answered { count } => self.answers_arrived(count),
             Frame::Started { id } => self.registration_started(id),
@@ -136,7 +148,8 @@ impl Client {
         if self.requests.contains_key(&request.token) {
             return;
         }
-        self.requests.insert(request.token, Handling { service: id, withdrawn: false });
+        self.requests
+            .insert(request.token, Handling { service: id, withdrawn: false, is_published: false });
         let expired = request.deadline.is_some_and(|deadline| deadline <= now);
         match self.registrations.get(&id).map(|registration| registration.user) {
             Some(user) if !expired => {
@@ -157,7 +170,10 @@ impl Client {
         if std::mem::replace(&mut handling.withdrawn, true) {
             return;
         }
-        let id = handling.service;
+        let (id, is_published) = (handling.service, handling.is_published);
+        if is_published {
+            self.requests.remove(&request);
+        }
         if let Some(registration) = self.registrations.get(&id) {
             let user = registration.user;
             self.events.push_back(Event { id, user, what: What::Withdrawn { request } });

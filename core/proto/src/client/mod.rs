@@ -19,6 +19,7 @@
 //! Floor: imports `base` and `wire`.
 
 mod answers;
+mod gathers;
 mod held;
 mod incoming;
 mod link;
@@ -34,7 +35,9 @@ use foldhash::fast::RandomState;
 
 use crate::base::random::Backoff;
 use crate::base::timers::Timers;
-use crate::base::{Command, Error, Event, HubInfo, Id, Kind, Notice, Outcome, Time, What};
+use crate::base::{
+    Command, Error, Event, HubInfo, Id, Kind, Notice, Outcome, Published, Time, What,
+};
 use crate::wire::{Clock, Frame, Inbox, Outbox};
 
 pub use link::Link;
@@ -187,8 +190,12 @@ impl Client {
     }
 
     /// Lets go of a consumer, service or subscriber: it ends at once. What it was handed stays
-    /// held; what is still on its way goes back. A ticket is not touched.
+    /// held; what is still on its way goes back. A gather is cancelled; another ticket is not
+    /// touched.
     pub fn detach(&mut self, now: Time, id: Id) {
+        if self.is_gather(id) {
+            return self.cancel(now, id);
+        }
         if let Some(registration) = self.registrations.remove(&id) {
             self.push(now, &Frame::Stop { id });
             self.done(id, registration.user, Ok(Outcome::Empty));
@@ -203,6 +210,12 @@ impl Client {
             What::Request(request) if self.requests.contains_key(&request.token) => {
                 let error = Error::new(Kind::Busy, "not run: the instance has stopped");
                 self.answer_own(now, request.token, error);
+            }
+            What::Published(Published { asked: Some(asked), .. })
+                if self.requests.contains_key(&asked.token) =>
+            {
+                let error = Error::new(Kind::Busy, "not run: the subscriber has stopped");
+                self.answer_own(now, asked.token, error);
             }
             _ => {}
         }

@@ -2,11 +2,14 @@
 //!
 //! Floor: client.
 
+use std::collections::hash_map::Entry;
+
 use super::Client;
+use super::held::Handling;
 use super::streams::Reader;
 use crate::base::{
-    Command, Error, Event, Id, Kind, Message, Name, Outcome, Pattern, Published, Time, Untaken,
-    What,
+    Asked, Command, Error, Event, Id, Kind, Message, Name, Outcome, Pattern, Published, Time,
+    Untaken, What,
 };
 use crate::wire::Frame;
 
@@ -120,23 +123,30 @@ impl Client {
         Ok(())
     }
 
-    /// A message for a subscriber. What was published before it and has not come never does.
+    /// A message for a subscriber. What was published before it and has not come never does. False
+    /// if nobody gets it.
     pub(super) fn handle_published(
         &mut self,
         now: Time,
         id: Id,
         (number, topic, message): (u64, Option<Name>, Message),
-    ) {
-        let Some(registration) = self.registrations.get_mut(&id) else { return };
-        let Role::Subscriber(subscriber) = &mut registration.role else { return };
+        asked: Option<Asked>,
+    ) -> bool {
+        let Some(registration) = self.registrations.get_mut(&id) else { return false };
+        let Role::Subscriber(subscriber) = &mut registration.role else { return false };
         let Some(topic) = topic.or_else(|| subscriber.topic.clone()) else {
-            return self.drop_link(now, "the hub published something and named no topic");
+            self.drop_link(now, "the hub published something and named no topic");
+            return true;
         };
         // It has come before.
         if number <= subscriber.received {
-            return;
+            return false;
         }
-        let published = Published { topic, number, message };
+        if let Some(asked) = asked {
+            let handling = Handling { service: id, withdrawn: false, is_published: true };
+            self.requests.insert(asked.token, handling);
+        }
+        let published = Published { topic, number, message, asked };
         let (first, last) = (subscriber.received + 1, number - 1);
         subscriber.received = number;
         subscriber.held.add(published.untaken());
@@ -145,6 +155,16 @@ impl Client {
             self.events.push_back(Event { id, user, what: What::Gap { first, last } });
         }
         self.events.push_back(Event { id, user, what: What::Published(published) });
+        true
+    }
+
+    /// A message that may be answered came for nobody.
+    pub(super) fn decline_published(&mut self, now: Time, id: Id, request: u64) {
+        if let Entry::Vacant(free) = self.requests.entry(request) {
+            free.insert(Handling { service: id, withdrawn: false, is_published: true });
+            let error = Error::new(Kind::Busy, "not run: the subscriber has stopped");
+            self.answer_own(now, request, error);
+        }
     }
 
     pub(super) fn role_mut(&mut self, id: Id) -> Option<&mut Role> {
@@ -153,6 +173,9 @@ impl Client {
 
     /// The program has taken messages of a subscriber, or records of a reader.
     pub fn taken(&mut self, now: Time, id: Id, taken: Untaken) {
+        if self.answers_taken(id, taken.bytes) {
+            return self.push(now, &Frame::Taken { id, taken });
+        }
         let subscriber = match self.role_mut(id) {
             Some(Role::Subscriber(subscriber)) => subscriber,
             Some(Role::Reader(_)) => return self.taken_records(now, id, taken.count),

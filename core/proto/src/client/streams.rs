@@ -104,7 +104,7 @@ impl Reader {
 
 impl Client {
     /// A record is to be appended; its ticket is open.
-    pub(super) fn gather(&mut self, now: Time, id: Id, stream: &Name) {
+    pub(super) fn gather_record(&mut self, now: Time, id: Id, stream: &Name) {
         match self.appends.known.get_mut(stream) {
             Some(Known::Asking(_, waiting)) => waiting.push(id),
             Some(Known::Partitions { .. }) => self.gather_known(id),

@@ -8,18 +8,16 @@ use bytes::Bytes;
 use crate::base::stream::Committing;
 use crate::base::timers::TimerKey;
 use crate::base::{Command, Error, Id, Kind, Name, Outcome, Part, Pattern, Target, Time};
-use crate::base::{Verdict, limits};
-use crate::wire::{
-    Append, BatchPart, Binding, Change, Frame, NameRef, Publishing, Reset, TargetKind,
-};
+use crate::base::{Gathering, Verdict, limits};
+use crate::wire::{Append, BatchPart, Binding, Change, Frame, NameRef, Reset, TargetKind};
 
 /// Tickets from here on are the client's own.
 pub(super) const OWN_TICKET_FIRST: Id = 1 << 63;
 
 #[derive(Debug)]
 pub(super) struct Pending {
-    user: u64,
-    pub command: Command,
+    pub(super) user: u64,
+    pub(super) command: Command,
     started: Time,
     pub deadline: Option<Time>,
     timer: Option<TimerKey>,
@@ -33,7 +31,9 @@ pub(super) struct Pending {
     /// The records of a batch.
     sealed: Option<Box<Sealed>>,
     /// The program has been told its end. The hub's answer tells what has become of deliveries.
-    ended: bool,
+    pub(super) ended: bool,
+    /// Bytes of answers to a gather that the program has taken.
+    pub(super) taken: u64,
 }
 
 /// A batch of records that were appended together.
@@ -60,6 +60,7 @@ impl Pending {
             written: false,
             first_epoch: None,
             sequence: None,
+            taken: 0,
             part_of: None,
             sealed: None,
             ended: false,
@@ -86,6 +87,7 @@ impl Pending {
                 | Command::InspectStream { .. }
                 | Command::ListStreams { .. }
                 | Command::Groups { .. }
+                | Command::Gather { .. }
         )
     }
 }
@@ -104,7 +106,7 @@ impl Client {
             pending.part_of = Some(0);
             pending.timer = deadline.map(|at| self.timers.insert(at, Due::Ticket(id)));
             self.pending.insert(id, pending);
-            return self.gather(now, id, &stream);
+            return self.gather_record(now, id, &stream);
         }
         let written =
             self.is_open() && self.unwritten.is_empty() && self.write(now, id, &mut pending);
@@ -193,6 +195,16 @@ impl Client {
                 let append = Box::new(append);
                 self.outbox.push(&Frame::Append { ticket: id, change, name, append }, clock);
             }
+            Command::Publish { topic, message } => {
+                let deadline = pending.deadline;
+                self.outbox.push_publish((id, &change, topic), (deadline, again), message, clock);
+            }
+            Command::Gather { to, message, count } => {
+                let (to, message) = (to.clone(), message.clone());
+                let (count, taken, deadline) = (*count, pending.taken, pending.deadline);
+                let gathering = Gathering { to, count, taken, deadline, message };
+                self.outbox.push(&Frame::Gather { ticket: id, gathering }, clock);
+            }
             command => {
                 let frame = self.frame(now, id, command, (change, pending.deadline, again));
                 self.outbox.push(&frame, clock);
@@ -274,11 +286,6 @@ impl Client {
             }
             Command::ListStreams { after } => Frame::ListStreams { ticket, after: after.clone() },
             Command::List { after } => Frame::List { ticket, after: after.clone() },
-            Command::Publish { topic, message } => {
-                let (topic, message) = (topic.clone(), message.clone());
-                let publishing = Publishing { topic, deadline, message, again };
-                Frame::Publish { ticket, change, publishing }
-            }
             Command::Bind { pattern, target } => {
                 Frame::Bind { ticket, change, binding: self.binding(now, pattern, target) }
             }
@@ -487,11 +494,12 @@ impl Client {
         self.sequence = 0;
     }
 
-    /// Another host goes on with the session: calls that were written have an unknown end.
+    /// Another host goes on with the session: calls and gathers that were written have an unknown
+    /// end.
     pub(super) fn end_calls(&mut self, now: Time, error: &Error) {
         for id in self.written_tickets() {
             let command = self.pending.get(&id).map(|pending| &pending.command);
-            if matches!(command, Some(Command::Call { .. })) {
+            if matches!(command, Some(Command::Call { .. } | Command::Gather { .. })) {
                 self.give_up(now, id, error);
             }
         }

@@ -29,9 +29,12 @@ impl Hub {
                 }
                 Effect::Publish { session, id, published, is_exact } => {
                     self.broker.handle_given(session, published.message.size() as u64);
-                    let Published { topic, number, message } = published;
+                    let Published { topic, number, message, asked } = published;
                     let topic = Some(topic).filter(|_| !is_exact);
-                    (session, Frame::Published { id, number, topic, message })
+                    (session, Frame::Published { id, number, topic, asked, message })
+                }
+                Effect::Answer { session, ticket, answer } => {
+                    (session, Frame::Collected { ticket, answer })
                 }
                 Effect::Reading { session, id, stream, cursors } => {
                     (session, Frame::Reading { id, stream, cursors })
@@ -67,6 +70,7 @@ pub(super) fn result_frame(ticket: u64, result: Result<Outcome, Error>, counted:
         Ok(Outcome::Streams(streams)) => Frame::Streams { ticket, streams },
         Ok(Outcome::Groups(groups)) => Frame::Groups { ticket, groups },
         Ok(Outcome::Queues(queues)) => Frame::Queues { ticket, queues },
+        Ok(Outcome::Gathered(gathered)) => Frame::Gathered { ticket, gathered },
         Ok(Outcome::Empty | Outcome::Opened(_) | Outcome::Delivery(_)) => Frame::Done { ticket },
     }
 }

@@ -183,6 +183,9 @@ impl Hub {
             Frame::Held { last, what, tokens } => {
                 self.held(now, port, session, (last, what, tokens))?;
             }
+            Frame::Gather { ticket, gathering } => {
+                self.broker.gather(now, (session, ticket), gathering);
+            }
             Frame::Taken { id, taken } => self.broker.taken(now, session, id, taken),
             Frame::InspectStream { .. } | Frame::ListStreams { .. } | Frame::ListGroups { .. } => {
                 return self.look_at_streams(now, port, frame);
@@ -380,12 +383,19 @@ impl Hub {
         let (broker, resumed) = (&mut self.broker, &mut self.connections[port.0].resumed);
         // A program may hold what the hub knows to be over, in any number: nothing is kept of that.
         let tokens = tokens.into_iter();
+        let mut void = Vec::new();
         match what {
             HeldKind::Deliveries => {
                 resumed.deliveries.extend(tokens.filter(|token| broker.holds(session, *token)));
             }
             HeldKind::Requests => {
-                resumed.requests.extend(tokens.filter(|token| broker.handles(session, *token)));
+                for token in tokens {
+                    match broker.handles(session, token) {
+                        true => drop(resumed.requests.insert(token)),
+                        // Nobody waits for it: that was said while the connection was broken.
+                        false => void.push(token),
+                    }
+                }
             }
             HeldKind::Open => {
                 resumed.open.extend(tokens);
@@ -399,6 +409,9 @@ impl Hub {
         if last {
             let resumed = std::mem::take(resumed);
             broker.handle_resumed(now, session, resumed);
+        }
+        for request in void {
+            self.push(now, port, &Frame::Withdraw { request });
         }
         Ok(())
     }

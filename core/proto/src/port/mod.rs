@@ -252,7 +252,9 @@ impl<N: Copy> Port<N> {
             | Frame::Receipts { .. }
             | Frame::Peeked { .. }
             | Frame::Queues { .. }
-            | Frame::Published { .. } => false,
+            | Frame::Published { .. }
+            | Frame::Collected { .. }
+            | Frame::Gathered { .. } => false,
             _ => self.state == State::Open,
         }
     }

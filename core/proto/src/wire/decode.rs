@@ -14,7 +14,7 @@ use crate::base::{
 };
 
 /// Bytes of a message before its key, headers and body.
-const MESSAGE_FIXED_SIZE: usize = 32;
+pub(super) const MESSAGE_FIXED_SIZE: usize = 32;
 
 pub(super) type Decoded<T> = Result<T, Malformed>;
 
@@ -28,6 +28,10 @@ pub fn decode(frame: Whole<'_>, clock: Clock) -> Decoded<Frame> {
     let Some(header) = batch[at..end].first_chunk::<HEADER_SIZE>() else {
         return Err(Malformed::new(format!("a frame of {} bytes", end - at)));
     };
+    if header[4..8] == [FrameKind::Done as u8, 0, 0, 0] && end - at == HEADER_SIZE {
+        // Nothing but a header, and what there is most of.
+        return Ok(Frame::Done { ticket: u64_at(header, 8) });
+    }
     let kind = FrameKind::from_byte(header[4]);
     let kind = kind.ok_or_else(|| Malformed::new("a frame of no known kind"))?;
     let mut reader = Reader { batch, at: at + HEADER_SIZE, end, clock, kind };
@@ -121,6 +125,7 @@ impl Reader<'_> {
             | FrameKind::ListGroups
             | FrameKind::Groups
             | FrameKind::Records => self.streams(id)?,
+            FrameKind::Gather => self.gather(flags, id)?,
             kind if kind.is_change() => self.change(flags, ticket)?,
             _ => self.hub_frame(flags, id)?,
         })
@@ -206,7 +211,9 @@ impl Reader<'_> {
                 Frame::Delivery { id, delivery: self.delivery(redelivered)? }
             }
             FrameKind::Answered => Frame::Answered { count: id },
-            FrameKind::Published => self.published(id)?,
+            FrameKind::Published => self.published(flags, id)?,
+            FrameKind::Collected => self.collected(id)?,
+            FrameKind::Gathered => self.gathered(id)?,
             _ => Frame::Started { id },
         })
     }
@@ -221,7 +228,8 @@ impl Reader<'_> {
             FrameKind::Failed | FrameKind::Bye => 3,
             FrameKind::Held => 7,
             FrameKind::Welcome => 15,
-            FrameKind::Delivery | FrameKind::Publish | FrameKind::Batch => 1,
+            FrameKind::Delivery | FrameKind::Published => 1,
+            FrameKind::Publish | FrameKind::Batch | FrameKind::Gather => 1,
             _ => 0,
         };
         if flags & !known == 0 { Ok(()) } else { self.fail(&format!("has flags {flags:#x}")) }
@@ -390,7 +398,7 @@ impl Reader<'_> {
         Ok(trace)
     }
 
-    fn answer(&mut self) -> Decoded<Result<Message, Error>> {
+    pub(super) fn answer(&mut self) -> Decoded<Result<Message, Error>> {
         let number = self.u32()?;
         let code = i32::from_le_bytes(self.array()?);
         if number == 0 {

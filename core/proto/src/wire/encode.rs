@@ -4,10 +4,11 @@
 
 use bytes::{BufMut, BytesMut};
 
+use super::decode::MESSAGE_FIXED_SIZE;
 use super::frame::{BatchPart, Change, Frame, FrameKind, NameRef};
-use super::{Clock, Outbox};
+use super::{Clock, HEADER_SIZE, Outbox};
 use crate::base::message::cut;
-use crate::base::{Delivery, Error, Message, Receipt, Reply, Time, limits};
+use crate::base::{Delivery, Error, Message, Name, Receipt, Reply, Time, limits};
 
 /// Flags of single frames; every other bit is zero.
 pub(super) mod flag {
@@ -20,6 +21,8 @@ pub(super) mod flag {
     pub const FAILED_MAYBE_EXECUTED: u8 = 1;
     pub const FAILED_COUNTED: u8 = 2;
     pub const DELIVERY_REDELIVERED: u8 = 1;
+    pub const GATHER_TOPIC: u8 = 1;
+    pub const PUBLISHED_ASKED: u8 = 1;
     pub const MESSAGE_TRACE: u8 = 1;
     pub const CHANGE_AGAIN: u8 = 1;
 }
@@ -50,6 +53,19 @@ impl Outbox {
             w.name(name);
             w.message(message, deadline);
         });
+    }
+
+    /// Appends a `Publish` frame, without taking the message. An earlier host may have published
+    /// it, `again`.
+    pub fn push_publish(
+        &mut self,
+        (ticket, change, topic): (u64, &Change, &Name),
+        (deadline, again): (Option<Time>, bool),
+        message: &Message,
+        clock: Clock,
+    ) {
+        let mut writer = Writer { out: &mut self.buffer, clock };
+        writer.publish((ticket, change, topic), (deadline, again), message);
     }
 
     /// Appends an `Answer` frame, without taking the reply.
@@ -117,9 +133,10 @@ impl Writer<'_> {
         body: impl FnOnce(&mut Self),
     ) {
         let start = self.out.len();
-        self.out.put_u32_le(0);
-        self.out.put_slice(&[kind as u8, flags, 0, 0]);
-        self.out.put_u64_le(id);
+        let mut header = [0; HEADER_SIZE];
+        header[4..6].copy_from_slice(&[kind as u8, flags]);
+        header[8..].copy_from_slice(&id.to_le_bytes());
+        self.out.put_slice(&header);
         body(self);
         let size = (self.out.len() - start) as u32;
         self.out[start..start + 4].copy_from_slice(&size.to_le_bytes());
@@ -229,6 +246,7 @@ impl Writer<'_> {
             | Frame::ResetGroup { .. }
             | Frame::DeleteGroup { .. }
             | Frame::Groups { .. } => self.streams(frame),
+            Frame::Gather { .. } => self.gathers(frame),
             other => self.change(other),
         }
     }
@@ -294,9 +312,8 @@ impl Writer<'_> {
                 w.message(&request.message, request.deadline);
             }),
             Frame::Delivery { id, delivery } => self.delivery(*id, delivery),
-            Frame::Published { id, number, topic, message } => {
-                self.published(*id, (*number, topic.as_ref(), message));
-            }
+            Frame::Published { .. } => self.published(frame),
+            Frame::Collected { .. } | Frame::Gathered { .. } => self.gathers(frame),
             other => unreachable!("{other:?} has been written by its caller"),
         }
     }
@@ -307,14 +324,16 @@ impl Writer<'_> {
     }
 
     pub(super) fn message(&mut self, message: &Message, deadline: Option<Time>) {
-        self.out.put_u64_le(self.clock.encode(deadline));
+        let deadline = self.clock.encode(deadline);
         let Some(properties) = &message.properties else {
-            self.out.put_u64_le(0);
-            self.out.put_u32_le(message.body.len() as u32);
-            self.out.put_slice(&[0; 12]);
+            let mut fixed = [0; MESSAGE_FIXED_SIZE];
+            fixed[..8].copy_from_slice(&deadline.to_le_bytes());
+            fixed[16..20].copy_from_slice(&(message.body.len() as u32).to_le_bytes());
+            self.out.put_slice(&fixed);
             self.out.put_slice(&message.body);
             return;
         };
+        self.out.put_u64_le(deadline);
         let headers = properties.headers.encoded();
         self.out.put_u64_le(properties.timestamp_ms);
         self.out.put_u32_le(message.body.len() as u32);
@@ -333,7 +352,7 @@ impl Writer<'_> {
         self.out.put_slice(&message.body);
     }
 
-    fn answer(&mut self, reply: &Reply) {
+    pub(super) fn answer(&mut self, reply: &Reply) {
         match reply {
             Ok(message) => {
                 self.out.put_u64_le(0);

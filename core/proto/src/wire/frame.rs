@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use crate::base::stream::Committing;
 use crate::base::{
-    Appended, Cursor, Delivery, Error, GroupInfo, Message, Name, Pattern, Peeked, QueueInfo,
-    QueueOptions, Reading, Receipt, Request, Start, StreamInfo, StreamOptions, Time, Untaken,
-    Verdict,
+    Answer, Appended, Asked, Cursor, Delivery, Error, Gathered, Gathering, GroupInfo, Message,
+    Name, Pattern, Peeked, QueueInfo, QueueOptions, Reading, Receipt, Request, Start, StreamInfo,
+    StreamOptions, Time, Untaken, Verdict,
 };
 
 pub use crate::base::record::Change;
@@ -109,6 +109,8 @@ frame_kinds! {
     Bind = 0x20;
     /// Ends a binding.
     Unbind = 0x21;
+    /// Asks every instance of a service, or every subscriber of a topic.
+    Gather = 0x22;
     /// The hub's greeting.
     Welcome = 0x81;
     /// The connection ends, and why.
@@ -143,6 +145,10 @@ frame_kinds! {
     Queues = 0x90;
     /// A message for a subscriber.
     Published = 0x91;
+    /// An answer to a gather.
+    Collected = 0xa0;
+    /// A gather is done.
+    Gathered = 0xa1;
     /// Records were appended.
     Appended = 0xb0;
     /// A stream's figures.
@@ -348,6 +354,7 @@ pub enum Frame {
     Read { id: u64, name: NameRef, reading: Reading, stream: u64, held: u64, cursors: Vec<Cursor> },
     Bind { ticket: u64, change: Change, binding: Binding },
     Unbind { ticket: u64, change: Change, binding: Binding },
+    Gather { ticket: u64, gathering: Gathering },
     Goodbye,
     Welcome(Box<Welcome>),
     Bye { error: Error },
@@ -365,7 +372,9 @@ pub enum Frame {
     Receipts { ticket: u64, receipts: Vec<Receipt> },
     Peeked { ticket: u64, messages: Vec<Peeked> },
     Queues { ticket: u64, queues: Vec<(Name, QueueInfo)> },
-    Published { id: u64, number: u64, topic: Option<Name>, message: Message },
+    Published { id: u64, number: u64, topic: Option<Name>, asked: Option<Asked>, message: Message },
+    Collected { ticket: u64, answer: Answer },
+    Gathered { ticket: u64, gathered: Gathered },
     Appended { ticket: u64, appended: Appended },
     Stream { ticket: u64, info: Box<StreamInfo> },
     Streams { ticket: u64, streams: Vec<(Name, StreamInfo)> },

@@ -14,6 +14,7 @@
 mod decode;
 mod encode;
 mod frame;
+mod gathers;
 mod greeting;
 mod inbox;
 mod outbox;

@@ -119,9 +119,11 @@ impl Reader<'_> {
         if size == 0 {
             return Ok(None);
         }
-        let text = self.sized_text(size, limits::NAME_SIZE_MAX)?;
         let malformed = |error: crate::base::Error| super::Malformed::new(error.detail());
-        Name::parse(&text).map(Some).map_err(malformed)
+        match std::str::from_utf8(self.bytes(size)?) {
+            Ok(text) => Name::parse(text).map(Some).map_err(malformed),
+            Err(_) => self.fail("has a name that is not UTF-8"),
+        }
     }
 
     pub(super) fn queue(&mut self) -> Decoded<QueueInfo> {

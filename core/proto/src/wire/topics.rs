@@ -5,19 +5,16 @@
 use bytes::BufMut;
 
 use super::decode::{Decoded, Reader};
-use super::encode::Writer;
+use super::encode::{Writer, flag};
 use super::frame::{Binding, Change, Frame, FrameKind, Publishing, TargetKind};
-use crate::base::{Message, Name, Pattern, Untaken, limits};
+use crate::base::{Asked, Message, Name, Pattern, Time, Untaken, limits};
 
 impl Writer<'_> {
     pub(super) fn topics(&mut self, frame: &Frame) {
         match frame {
             Frame::Publish { ticket, change, publishing } => {
                 let Publishing { topic, deadline, message, again } = publishing;
-                self.flagged(FrameKind::Publish, *again, (*ticket, change), |w| {
-                    w.short_name(Some(topic));
-                    w.message(message, *deadline);
-                });
+                self.publish((*ticket, change, topic), (*deadline, *again), message);
             }
             Frame::Bind { ticket, change, binding } => {
                 self.binding(FrameKind::Bind, (*ticket, change), binding);
@@ -43,6 +40,18 @@ impl Writer<'_> {
         }
     }
 
+    pub(super) fn publish(
+        &mut self,
+        (ticket, change, topic): (u64, &Change, &Name),
+        (deadline, again): (Option<Time>, bool),
+        message: &Message,
+    ) {
+        self.flagged(FrameKind::Publish, again, (ticket, change), |w| {
+            w.short_name(Some(topic));
+            w.message(message, deadline);
+        });
+    }
+
     fn binding(&mut self, kind: FrameKind, change: (u64, &Change), binding: &Binding) {
         self.flagged(kind, false, change, |w| {
             w.out.put_u64_le(binding.kind as u64);
@@ -51,15 +60,16 @@ impl Writer<'_> {
         });
     }
 
-    pub(super) fn published(
-        &mut self,
-        id: u64,
-        (number, topic, message): (u64, Option<&Name>, &Message),
-    ) {
-        self.frame(FrameKind::Published, 0, id, |w| {
-            w.out.put_u64_le(number);
-            w.short_name(topic);
-            w.message(message, None);
+    pub(super) fn published(&mut self, frame: &Frame) {
+        let Frame::Published { id, number, topic, asked, message } = frame else { return };
+        let flags = if asked.is_some() { flag::PUBLISHED_ASKED } else { 0 };
+        self.frame(FrameKind::Published, flags, *id, |w| {
+            w.out.put_u64_le(*number);
+            w.short_name(topic.as_ref());
+            if let Some(asked) = asked {
+                w.out.put_u64_le(asked.token);
+            }
+            w.message(message, asked.and_then(|asked| asked.deadline));
         });
     }
 }
@@ -93,9 +103,15 @@ impl Reader<'_> {
         Ok(Binding { kind, name: self.name_ref()?, pattern: self.pattern()? })
     }
 
-    pub(super) fn published(&mut self, id: u64) -> Decoded<Frame> {
+    pub(super) fn published(&mut self, flags: u8, id: u64) -> Decoded<Frame> {
         let (number, topic) = (self.u64()?, self.short_name()?);
-        Ok(Frame::Published { id, number, topic, message: self.message()?.0 })
+        let token = match flags & flag::PUBLISHED_ASKED {
+            0 => None,
+            _ => Some(self.u64()?),
+        };
+        let (message, deadline) = self.message()?;
+        let asked = token.map(|token| Asked { token, deadline });
+        Ok(Frame::Published { id, number, topic, asked, message })
     }
 
     pub(super) fn topic(&mut self) -> Decoded<Name> {

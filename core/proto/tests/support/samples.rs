@@ -3,9 +3,10 @@
 use telpher_proto::base::batch::BatchBuilder;
 use telpher_proto::base::stream::{Committing, GroupInfo, GroupPlace};
 use telpher_proto::base::{
-    Appended, Cursor, Delivery, Durability, Error, HeadersBuilder, Kind, Message, Name, Overflow,
-    PartitionInfo, Pattern, Peeked, Properties, QueueInfo, QueueOptions, Reading, Receipt, Request,
-    Start, StreamInfo, StreamOptions, Time, Trace, Untaken, Verdict,
+    Answer, Appended, Asked, Cursor, Delivery, Durability, Error, GatherTo, Gathered, Gathering,
+    HeadersBuilder, Kind, Message, Missing, Name, Overflow, PartitionInfo, Pattern, Peeked,
+    Properties, QueueInfo, QueueOptions, Reading, Receipt, Request, Start, StreamInfo,
+    StreamOptions, Time, Trace, Untaken, Verdict,
 };
 use telpher_proto::wire::{
     Append, BatchPart, Binding, Change, Frame, HeldKind, Hello, NameRef, Publishing, Reset,
@@ -35,6 +36,7 @@ pub fn samples() -> Vec<(&'static str, Frame)> {
     let mut samples = said_by_programs();
     samples.extend(changes());
     samples.extend(said_by_hubs());
+    samples.extend(gathers());
     samples.extend(of_streams());
     samples.extend(of_groups());
     samples
@@ -278,8 +280,40 @@ fn said_by_hubs() -> Vec<(&'static str, Frame)> {
                 id: 49,
                 number: 54,
                 topic: Name::parse("orders.eu").ok(),
+                asked: None,
                 message: full_message(),
             },
+        ),
+    ]
+}
+
+/// Frames of gathers.
+fn gathers() -> Vec<(&'static str, Frame)> {
+    let deadline = Some(Time::from_nanos(2_000_000_000));
+    let gather = |ticket, to| {
+        let gathering = Gathering { to, count: 3, taken: 57, deadline, message: plain() };
+        Frame::Gather { ticket, gathering }
+    };
+    let collected = |reply| Frame::Collected { ticket: 55, answer: Answer { instance: 58, reply } };
+    let missing = vec![Missing::new(59, Kind::TimedOut, true), Missing::new(60, Kind::Lost, false)];
+    vec![
+        ("gather", gather(55, GatherTo::Service(Name::parse("prices").unwrap()))),
+        ("gather_topic", gather(56, GatherTo::Topic(Name::parse("orders.eu").unwrap()))),
+        (
+            "published_asked",
+            Frame::Published {
+                id: 49,
+                number: 55,
+                topic: Name::parse("orders.eu").ok(),
+                asked: Some(Asked { token: 61, deadline }),
+                message: plain(),
+            },
+        ),
+        ("collected", collected(Ok(full_message()))),
+        ("collected_failure", collected(Err(Error::remote(7, "no stock")))),
+        (
+            "gathered",
+            Frame::Gathered { ticket: 55, gathered: Gathered { answered: 1, failed: 1, missing } },
         ),
     ]
 }

@@ -67,7 +67,12 @@ impl Admission {
 
     /// Counts an operation out.
     pub(crate) fn release(&self, size: usize) {
-        self.both.fetch_sub(joined(size), Ordering::SeqCst);
+        self.release_all(1, size);
+    }
+
+    /// Counts several operations out, with all their bytes.
+    pub(crate) fn release_all(&self, count: u64, size: usize) {
+        self.both.fetch_sub(count * joined(0) + size as u64, Ordering::SeqCst);
     }
 
     /// True if half is free.
@@ -141,6 +146,8 @@ mod tests {
         admission.release(10);
         assert!(admission.take_ready());
         assert!(!admission.take_ready());
+        admission.release_all(2, 20);
+        assert_eq!((admission.stats().in_flight, admission.stats().in_flight_bytes), (0, 0));
     }
 
     #[test]

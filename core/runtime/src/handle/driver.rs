@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use bytes::BytesMut;
 use foldhash::HashSet;
 use slab::Slab;
-use telpher_proto::base::{Event, Id, Time, What};
+use telpher_proto::base::{Event, Id, Published, Time, What};
 use telpher_proto::client::Client;
 
 use super::dispatch::{Connection, Target};
@@ -277,8 +277,12 @@ impl Driver {
             self.cut_short(&unseen);
         }
         for event in unseen {
-            if let What::Request(request) = &event.what {
-                self.shared.requests.lock().remove(request.token);
+            match &event.what {
+                What::Request(request) => self.shared.requests.lock().remove(request.token),
+                What::Published(Published { asked: Some(asked), .. }) => {
+                    self.shared.requests.lock().remove(asked.token);
+                }
+                _ => {}
             }
             self.client.give_back(now, &event.what);
         }
@@ -314,7 +318,7 @@ impl Driver {
         }
         self.route_all();
         self.is_closing = true;
-        let streams = self.tickets.iter().filter(|(_, ticket)| ticket.is_stream);
+        let streams = self.tickets.iter().filter(|(_, ticket)| ticket.is_registration());
         let streams: Vec<Id> = streams.map(|(_, ticket)| ticket.id).collect();
         for id in streams {
             self.client.detach(now, id);

@@ -1,8 +1,9 @@
 //! Events that the program takes by polling.
 //!
-//! Two lines: what ends something, and what arrives. The first always goes before the second, and
-//! always fits, since what may be in flight is bounded; the second is bounded by credit. The end of
-//! a consumer, service, subscriber or reader goes behind what has arrived for it.
+//! Two lines: what ends something, answers to gathers before it, and what arrives. The first always
+//! goes before the second, and always fits, since what may be in flight is bounded; the second is
+//! bounded by credit. The end of a consumer, service, subscriber or reader goes behind what has
+//! arrived for it.
 //!
 //! Floor: sync, descriptors, handle/outcomes.
 
@@ -33,13 +34,25 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn push(&mut self, handover: Handover, wake: &mut Vec<Arc<Parker>>) {
+        self.add(handover);
+        self.announce(wake);
+    }
+
+    /// Adds one of several; `announce` after the last.
+    pub(crate) fn add(&mut self, handover: Handover) {
         // What counts as in flight has nothing that arrives before its end.
         let has_arrivals = handover.counted.is_none() && !self.deliveries.is_empty();
         match handover.event.what {
             What::Done(_) if has_arrivals => self.deliveries.push_back(handover),
-            What::Done(_) | What::Ready | What::Notice(_) => self.completions.push_back(handover),
+            What::Done(_) | What::Answer(_) | What::Ready | What::Notice(_) => {
+                self.completions.push_back(handover)
+            }
             _ => self.deliveries.push_back(handover),
         }
+    }
+
+    /// Says that there are new events; `wake` gets who waits for them.
+    pub(crate) fn announce(&mut self, wake: &mut Vec<Arc<Parker>>) {
         wake.append(&mut self.waiters);
         self.update_signal();
     }
@@ -55,10 +68,11 @@ impl Events {
         let lines = self.completions.len().min(count);
         let first = self.completions.drain(..lines);
         let second = self.deliveries.drain(..count - lines);
-        for handover in first.chain(second) {
+        events.reserve(count);
+        first.chain(second).for_each(|handover| {
             handover.counted.into_iter().for_each(&mut free);
             events.push(handover.event);
-        }
+        });
         self.update_signal();
         count
     }

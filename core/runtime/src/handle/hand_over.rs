@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use telpher_proto::base::{Error, Event, Id, What};
+use telpher_proto::base::{Error, Event, Id, Published, What};
 
 use super::driver::Driver;
 use super::inbox::{Callback, Destination};
@@ -115,7 +115,7 @@ impl Driver {
             if ticket.is_stream {
                 self.shared.taken.remove(ticket.id);
             }
-            if self.is_closing && ticket.is_stream && result.is_ok() {
+            if self.is_closing && ticket.is_registration() && result.is_ok() {
                 // It was stopped for the handle's end, not for its own.
                 *result = Err(closed());
             }
@@ -165,7 +165,10 @@ impl Driver {
         let mut requests = self.shared.requests.lock();
         for handover in concerned {
             match &handover.event.what {
-                What::Request(request) => requests.insert(request.token, request.deadline),
+                What::Request(request) => requests.insert(request.token, request.deadline, false),
+                What::Published(Published { asked: Some(asked), .. }) => {
+                    requests.insert(asked.token, asked.deadline, true);
+                }
                 What::Withdrawn { request } => requests.withdraw(*request),
                 _ => {}
             }
@@ -193,9 +196,12 @@ impl Driver {
                 Destination::None => freed.extend(handover.counted),
                 _ => {
                     let events = events.get_or_insert_with(|| shared.events.lock());
-                    events.push(handover, wake);
+                    events.add(handover);
                 }
             }
+        }
+        if let Some(events) = &mut events {
+            events.announce(wake);
         }
         drop((outcomes, events));
         for size in freed.drain(..) {
@@ -238,8 +244,9 @@ impl Driver {
         if let Some(ticket) = ticket {
             return ticket.callback.take();
         }
-        // Its end is in this batch, too, and has the callback; more may come before that.
-        let end = self.outgoing.calls.iter_mut().rfind(|call| call.handover.event.id == id);
+        // Its end is in this batch, too, and has the callback.
+        let mut later = self.outgoing.calls.iter_mut();
+        let end = later.rfind(|call| call.handover.event.id == id);
         end.and_then(|call| call.callback.take())
     }
 
@@ -284,7 +291,11 @@ impl Driver {
 }
 
 fn is_about_request(what: &What) -> bool {
-    matches!(what, What::Request(_) | What::Withdrawn { .. })
+    match what {
+        What::Request(_) | What::Withdrawn { .. } => true,
+        What::Published(published) => published.asked.is_some(),
+        _ => false,
+    }
 }
 
 fn note_failure(shared: &Shared, id: Id, error: &Error) {

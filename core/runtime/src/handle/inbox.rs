@@ -43,10 +43,17 @@ pub(crate) struct Ticket {
     /// Bytes counted as in flight; `None` if it is not counted.
     pub(crate) counted: Option<usize>,
     pub(crate) callback: Option<Callback>,
-    /// A consumer, service or subscriber.
+    /// A consumer, service, subscriber or gather: more than one event comes.
     pub(crate) is_stream: bool,
     /// That of the handle's own opening.
     pub(crate) is_opening: bool,
+}
+
+impl Ticket {
+    /// A consumer, service or subscriber: it lasts until it is stopped.
+    pub(crate) fn is_registration(&self) -> bool {
+        self.is_stream && self.counted.is_none()
+    }
 }
 
 /// One wish.

@@ -10,6 +10,8 @@ pub(crate) struct Open {
     pub(crate) deadline: Option<Time>,
     /// Its caller no longer waits.
     pub(crate) is_withdrawn: bool,
+    /// It came with a message of a topic: it need not be answered, so its withdrawal ends it.
+    is_published: bool,
 }
 
 /// The open requests of one handle, by token.
@@ -19,13 +21,15 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    pub(crate) fn insert(&mut self, token: u64, deadline: Option<Time>) {
-        self.open.insert(token, Open { deadline, is_withdrawn: false });
+    pub(crate) fn insert(&mut self, token: u64, deadline: Option<Time>, is_published: bool) {
+        self.open.insert(token, Open { deadline, is_withdrawn: false, is_published });
     }
 
     pub(crate) fn withdraw(&mut self, token: u64) {
-        if let Some(open) = self.open.get_mut(&token) {
-            open.is_withdrawn = true;
+        let Some(open) = self.open.get_mut(&token) else { return };
+        open.is_withdrawn = true;
+        if open.is_published {
+            self.open.remove(&token);
         }
     }
 

@@ -1,5 +1,5 @@
-//! What the program has taken of what its subscribers and readers got: told to the hub in large steps, so that
-//! it sends more.
+//! What the program has taken of what its subscribers, readers and gathers got: told to the hub in
+//! large steps, so that it sends more.
 //!
 //! Floor: sync.
 
@@ -71,6 +71,7 @@ impl Taken {
         let mut published = events.iter().filter_map(|event| match &event.what {
             What::Published(published) => Some((event.id, published.untaken())),
             What::Record(record) => Some((event.id, record.untaken())),
+            What::Answer(answer) => Some((event.id, Untaken { count: 1, bytes: answer.size() })),
             _ => None,
         });
         let Some(first) = published.next() else { return };

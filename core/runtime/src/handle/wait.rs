@@ -213,7 +213,8 @@ impl Shared {
         parker: Option<&Arc<Parker>>,
     ) -> (usize, bool) {
         let mut queue = self.events.lock();
-        let count = queue.take(events, capacity, |size| self.admission.release(size));
+        let (mut ended, mut bytes) = (0, 0);
+        let count = queue.take(events, capacity, |size| (ended, bytes) = (ended + 1, bytes + size));
         let woken = queue.take_woken();
         if let (0, false, Some(parker)) = (count, woken, parker) {
             queue.leave(parker);
@@ -221,6 +222,7 @@ impl Shared {
         }
         drop(queue);
         if count > 0 {
+            self.admission.release_all(ended, bytes);
             self.announce_room();
             self.note_taken(&events[events.len() - count..]);
         }

@@ -17,6 +17,7 @@
 //!
 //! Floor: api.
 
+mod gather;
 mod queue;
 mod service;
 mod stream;
@@ -28,6 +29,7 @@ use telpher_proto::base::{
     Command, Error, Event, Id, Kind, Message, Name, Outcome, Receipt, Timeout, What,
 };
 
+pub use gather::Gather;
 pub use queue::{Consumer, Job, Queue};
 pub use service::{Service, ServiceRequest};
 pub use stream::{Reader, Stream};
@@ -216,8 +218,12 @@ fn unexpected(outcome: &Outcome) -> Error {
 fn outcome(event: Event) -> Result<Outcome, Error> {
     match event.what {
         What::Done(result) => result,
-        other => Err(Error::new(Kind::Internal, format!("a ticket brought {other:?}"))),
+        other => Err(strange(&other)),
     }
+}
+
+fn strange(what: &What) -> Error {
+    Error::new(Kind::Internal, format!("a ticket brought {what:?}"))
 }
 
 /// Starts a consumer, service or subscriber, and waits until it is live.

@@ -5,17 +5,18 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use telpher_proto::base::{
-    Command, Error, Id, Message, Name, Pattern, Published, Timeout, What, limits,
+    Asked, Command, Error, Id, Kind, Message, Name, Pattern, Published, Reply, Timeout, What,
+    limits,
 };
 
 use super::{Pending, next, start_stream};
-use crate::api::Hub;
+use crate::api::{Done, Hub};
 
 /// A topic of a hub, by its dotted name.
 #[derive(Clone, Debug)]
 pub struct Topic {
-    hub: Hub,
-    name: Name,
+    pub(super) hub: Hub,
+    pub(super) name: Name,
 }
 
 impl Topic {
@@ -59,6 +60,50 @@ pub struct TopicMessage {
     pub lost: u64,
     /// The message.
     pub message: Message,
+    /// Who is told of an answer, if somebody gathers them.
+    asked: Option<(Hub, Asked)>,
+}
+
+impl TopicMessage {
+    /// True if whoever published it gathers answers. It may be answered once, or not at all.
+    pub fn wants_reply(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// Answers, if that is wanted.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID` if nobody gathers answers; `STALE` if it was answered before, or nobody waits any
+    /// more; `TOO_LARGE`; `CLOSED`.
+    pub fn reply(&self, message: impl Into<Message>) -> Result<(), Error> {
+        self.answer(Ok(message.into()))
+    }
+
+    /// Says that it can't be answered: whoever gathers gets `REMOTE` with this code and text.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TopicMessage::reply`].
+    pub fn fail(&self, code: i32, text: &str) -> Result<(), Error> {
+        self.answer(Err(Error::remote(code, text)))
+    }
+
+    /// True if nobody waits for an answer, or no longer.
+    pub fn is_cancelled(&self) -> bool {
+        let Some((hub, asked)) = &self.asked else { return true };
+        hub.request_cancelled(asked.token).unwrap_or(true)
+    }
+
+    fn answer(&self, reply: Reply) -> Result<(), Error> {
+        let Some((hub, asked)) = &self.asked else {
+            return Err(Error::new(Kind::Invalid, "nobody gathers answers to this message"));
+        };
+        // It says at once whether somebody waits.
+        hub.request_cancelled(asked.token)?;
+        let command = Command::Reply { request: asked.token, reply };
+        hub.start(command, Timeout::Default, Done::None).map(|_| ())
+    }
 }
 
 /// Messages of matching topics, as they come. Iterating waits for the next; several threads may do
@@ -91,9 +136,10 @@ impl Subscriber {
             }
             _ => None,
         })?;
-        Ok(next.map(|Published { topic, number, message }| {
+        Ok(next.map(|Published { topic, number, message, asked }| {
             let lost = self.lost.swap(0, Ordering::Relaxed);
-            TopicMessage { topic, number, lost, message }
+            let asked = asked.map(|asked| (self.hub.clone(), asked));
+            TopicMessage { topic, number, lost, message, asked }
         }))
     }
 }

@@ -1,15 +1,16 @@
 //! The Rust peer of the polyglot matrix.
 //!
-//! Every language has one, with the same seven roles and the same command line, so that each can be
+//! Every language has one, with the same eight roles and the same command line, so that each can be
 //! set against each: `call URL NAME COUNT`, `serve URL NAME`, `produce URL QUEUE COUNT`,
 //! `consume URL QUEUE COUNT`, `publish URL TOPIC COUNT`, `subscribe URL TOPIC COUNT`,
-//! `bind URL NAME COUNT`. A service answers with the request's bytes reversed; a producer sends
-//! `message-0`, `message-1` and so on. A publisher publishes the same to `TOPIC.0`, `TOPIC.1` and
-//! so on; a subscriber to `TOPIC.*` gets them in this order, and `bind` binds `NAME.*` to the queue
-//! `NAME`. `serve`, `consume` and `subscribe` print `ready` when they are live; `serve`
-//! runs until its standard input closes. Exit code 0 means that everything was as expected.
+//! `bind URL NAME COUNT` and `gather URL NAME COUNT`, which wants two instances to answer each
+//! time. A service answers with the request's bytes reversed; a producer sends `message-0`,
+//! `message-1` and so on. A publisher publishes the same to `TOPIC.0`, `TOPIC.1` and so on; a
+//! subscriber to `TOPIC.*` gets them in this order, and `bind` binds `NAME.*` to the queue `NAME`.
+//! `serve`, `consume` and `subscribe` print `ready` when they are live; `serve` runs until its
+//! standard input closes. Exit code 0 means that everything was as expected.
 //!
-//! This one has an eighth role for the sake of all: `keep URL QUEUE` declares a queue in memory and
+//! This one has a ninth role for the sake of all: `keep URL QUEUE` declares a queue in memory and
 //! keeps the hub open until its standard input closes.
 #![forbid(unsafe_code)]
 
@@ -48,7 +49,7 @@ fn run(arguments: &[&str]) -> Result<(), Failure> {
             (*role, url, name, count.parse().map_err(|_| format!("{count} is no count"))?)
         }
         _ => {
-            let roles = "call|serve|produce|consume|publish|subscribe|bind|keep";
+            let roles = "call|serve|produce|consume|publish|subscribe|bind|gather|keep";
             return Err(format!("usage: {roles} URL NAME [COUNT]"));
         }
     };
@@ -62,6 +63,7 @@ fn run(arguments: &[&str]) -> Result<(), Failure> {
         "publish" => publish(&hub, &name, count)?,
         "subscribe" => subscribe(&hub, &name, count)?,
         "bind" => bind(&hub, name)?,
+        "gather" => gather(&hub, &name, count)?,
         "keep" => keep(&hub, name)?,
         _ => return Err(format!("{role} is no role")),
     }
@@ -115,6 +117,32 @@ fn call(hub: &Hub, service: &Name, count: usize) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Each of two instances answers once, and nobody is missing.
+fn gather(hub: &Hub, service: &Name, count: usize) -> Result<(), Failure> {
+    let mut instances = HashSet::new();
+    for index in 0..count {
+        let body = format!("gather-{index}");
+        let expected: Vec<u8> = body.bytes().rev().collect();
+        let mut gathering = hub.gather(service.as_str(), body, TIMEOUT).map_err(text)?;
+        for answer in &mut gathering {
+            let answer = answer.map_err(text)?;
+            let reply = answer.reply.map_err(text)?;
+            if reply.body[..] != expected[..] {
+                return Err(format!("gather {index} was answered with {:?}", reply.body));
+            }
+            instances.insert(answer.instance);
+        }
+        let end = gathering.result().map_err(text)?;
+        if end.answered != 2 || !end.missing.is_empty() {
+            return Err(format!("gather {index} ended with {end:?}"));
+        }
+    }
+    match instances.len() {
+        2 => Ok(()),
+        other => Err(format!("{other} instances answered")),
+    }
 }
 
 fn serve(hub: &Hub, service: Name) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use telpher_proto::base::message::TOPIC_HEADER;
 use telpher_proto::base::{Command, Delivery, Error, Id, Name, Outcome, Target, Time};
 
 use super::letters::without_headers;
-use super::topics::{Publication, Topics, is_match};
+use super::topics::{Publication, Topics, Way, is_match};
 use super::{Moment, Start, Verdict, ensure, number};
 use crate::agenda::Who;
 use crate::plan::is_bound_queue;
@@ -89,6 +89,7 @@ impl Bindings {
             && topic == Some(published.topic.as_str().as_bytes());
         ensure(is_same, || format!("this is not what was published: {published:?}"))?;
         ensure(published.done != Some(false), || "it is said not to be published".into())?;
+        ensure(published.way != Way::Gather, || "a gather is stored nowhere".into())?;
         ensure(self.may_be_bound(published, queue), || "its topic was not bound".into())?;
         let id = *self.stored.entry((queue.clone(), number)).or_insert(delivery.message_id);
         ensure(id == delivery.message_id, || format!("it is stored twice, first as {id:#x}"))
@@ -132,7 +133,8 @@ impl Bindings {
     /// All that was left in these queues has been taken.
     pub(super) fn finish(&self, topics: &Topics) -> Verdict {
         let queues: BTreeSet<&Name> = self.changes.values().map(|change| &change.queue).collect();
-        for (number, published) in topics.publications() {
+        let stored = topics.publications().filter(|(_, published)| published.way != Way::Gather);
+        for (number, published) in stored {
             let (Some(true), Some(ended)) = (published.done, published.ended) else { continue };
             for queue in queues.iter().filter(|queue| is_bound_queue(queue)) {
                 let is_stored = self.stored.contains_key(&((*queue).clone(), *number));

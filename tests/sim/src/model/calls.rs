@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use telpher_proto::base::{Command, Error, Id, Kind, Message, Name, Notice, Outcome, Reply};
+use telpher_proto::base::{
+    Answer, Command, Error, GatherTo, Id, Kind, Message, Name, Notice, Outcome, Reply,
+};
 use telpher_proto::base::{Request, Time};
 
+use super::gathers::Gathering;
 use super::{Context, Moment, Start, Verdict, ensure, number};
 use crate::agenda::Who;
 
@@ -19,6 +22,8 @@ struct Call {
     runs: u32,
     refused: Option<Kind>,
     reply: Option<Reply>,
+    /// It is a gather.
+    gather: Option<Gathering>,
 }
 
 #[derive(Debug)]
@@ -51,7 +56,14 @@ pub struct Calls {
 impl Calls {
     pub(super) fn start(&mut self, start: &Start, command: &Command) {
         match command {
-            Command::Call { service, message } => self.call(start, service, message),
+            Command::Call { service, message } => self.call(start, service, message, None),
+            Command::Gather {
+                to: GatherTo::Service(name) | GatherTo::Topic(name),
+                message,
+                ..
+            } => {
+                self.call(start, name, message, Some(Gathering::default()));
+            }
             Command::Serve { service, concurrency, .. } => {
                 let instance = Instance {
                     service: service.clone(),
@@ -67,7 +79,13 @@ impl Calls {
         }
     }
 
-    fn call(&mut self, start: &Start, service: &Name, message: &Message) {
+    fn call(
+        &mut self,
+        start: &Start,
+        service: &Name,
+        message: &Message,
+        gather: Option<Gathering>,
+    ) {
         let call = Call {
             caller: start.who,
             service: service.clone(),
@@ -77,6 +95,7 @@ impl Calls {
             runs: 0,
             refused: None,
             reply: None,
+            gather,
         };
         self.calls.insert(number(&message.body).expect("programs number what they say"), call);
     }
@@ -88,6 +107,7 @@ impl Calls {
             && let Some(call) = self.calls.get_mut(&running.call)
         {
             call.reply = Some(reply.clone());
+            call.gather.iter_mut().for_each(|gather| gather.reply(reply));
         }
         if let Some(instance) = self.instances.get_mut(&(who, running.service)) {
             instance.running.remove(&token);
@@ -115,7 +135,10 @@ impl Calls {
         ensure(call.message == request.message, || format!("what was asked is {call:?}"))?;
         ensure(call.service == *service, || format!("{} was asked", call.service))?;
         call.runs += 1;
-        ensure(call.runs == 1, || "a handler has run for it before".into())?;
+        match &mut call.gather {
+            Some(gather) => gather.ask(at.who, id)?,
+            None => ensure(call.runs == 1, || "a handler has run for it before".into())?,
+        }
         ensure(call.refused.is_none(), || format!("its caller was told {:?}", call.refused))?;
         let near = sessions.local(call.caller) && sessions.local(at.who);
         in_time(at.now, call.deadline, request.deadline, near)?;
@@ -135,6 +158,31 @@ impl Calls {
         ensure(count <= instance.concurrency as usize, || {
             format!("it handles {count} at once and said {}", instance.concurrency)
         })
+    }
+
+    /// A subscriber may answer what was published.
+    pub(super) fn asked(&mut self, at: Moment, id: Id, token: u64, message: &Message) -> Verdict {
+        let number = number(&message.body).ok_or("nobody asked this")?;
+        let call = self.calls.get_mut(&number).ok_or("nobody asked this")?;
+        let gather = call.gather.as_mut().ok_or("nobody gathers answers to this")?;
+        gather.ask(at.who, id)?;
+        call.runs += 1;
+        let running = Running {
+            call: number,
+            service: id,
+            answered: None,
+            accepted: false,
+            withdrawn: false,
+        };
+        let before = self.requests.insert((at.who, token), running);
+        ensure(before.is_none(), || "this token was used before".into())
+    }
+
+    /// An answer to a gather.
+    pub(super) fn collected(&mut self, message: &Message, answer: &Answer) -> Verdict {
+        let number = number(&message.body).expect("programs number what they say");
+        let gather = self.calls.get_mut(&number).and_then(|call| call.gather.as_mut());
+        gather.ok_or("nobody gathers this")?.answer(answer)
     }
 
     /// The request of a handler was taken back.
@@ -159,6 +207,15 @@ impl Calls {
         let who = context.at.who;
         match command {
             Command::Call { message, .. } => self.end_call(context, message, result),
+            Command::Gather { message, count, .. } => {
+                self.end_call(context, message, result)?;
+                let number = number(&message.body).expect("programs number what they say");
+                let gather = self.calls.get_mut(&number).and_then(|call| call.gather.as_mut());
+                match (gather, result) {
+                    (Some(gather), Ok(Outcome::Gathered(end))) => gather.end(end, *count),
+                    _ => Ok(()),
+                }
+            }
             Command::Reply { request, .. } => self.end_reply(who, *request, result.is_ok()),
             _ => {
                 self.instances.remove(&(who, id));

@@ -13,6 +13,7 @@
 //! calls     a handler runs at most once, and the answer is its answer
 //! streams   what is at an offset stays there and is the same for all; what was confirmed is there
 //!           once; a reader gets each offset once, in order, or hears why not
+//! gathers   each is asked at most once, every answer comes once, and the summary adds up
 //! topics    what a subscriber hears was published, once, in order, with no hole untold
 //! bindings  what is published is once wherever its topic is bound
 //! ```
@@ -24,6 +25,7 @@ mod calls;
 mod deliveries;
 mod eras;
 mod fate;
+mod gathers;
 mod holds;
 mod letters;
 mod queues;
@@ -37,7 +39,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use telpher_proto::base::{Command, Error, Event, Id, Name, Notice, Outcome, QueueInfo, Time};
-use telpher_proto::base::{Durability, What};
+use telpher_proto::base::{Durability, Published, What};
 
 use crate::agenda::Who;
 use crate::plan::{Plan, is_bound_queue};
@@ -202,6 +204,13 @@ impl Model {
         }
         let command = self.tickets.live(at.who, event)?.clone();
         if let Command::Subscribe { .. } = command {
+            if let What::Withdrawn { request } = event.what {
+                return self.calls.withdrawn(at, request);
+            }
+            if let What::Published(Published { asked: Some(asked), message, .. }) = &event.what {
+                *self.counts.entry("asked subscriber".into()).or_default() += 1;
+                self.calls.asked(at, event.id, asked.token, message)?;
+            }
             if let What::Published(_) | What::Gap { .. } = event.what {
                 let what = if let What::Gap { .. } = event.what { "gap" } else { "published" };
                 *self.counts.entry(what.into()).or_default() += 1;
@@ -229,6 +238,11 @@ impl Model {
                 *self.counts.entry("request".into()).or_default() += 1;
                 let context = Context { at, sessions: &self.sessions, eras: &self.eras };
                 self.calls.request(&context, event.id, service, request)
+            }
+            (What::Answer(answer), Command::Gather { message, .. }) => {
+                let how = answer.reply.as_ref().map_or_else(|e| e.kind().name(), |_| "ok");
+                *self.counts.entry(format!("answer {how}")).or_default() += 1;
+                self.calls.collected(message, answer)
             }
             (What::Withdrawn { request }, Command::Serve { .. }) => {
                 *self.counts.entry("withdrawn".into()).or_default() += 1;
@@ -311,6 +325,16 @@ impl Model {
             | Command::DeclareStream { .. }
             | Command::InspectStream { .. } => {
                 self.streams.end(&context, id, (&command, started), result)
+            }
+            Command::Gather { .. } => {
+                if let Ok(Outcome::Gathered(end)) = result {
+                    for missing in &end.missing {
+                        let how = format!("missing {}", missing.error.kind().name());
+                        *self.counts.entry(how).or_default() += 1;
+                    }
+                }
+                self.calls.end(&context, id, &command, result)?;
+                self.topics.end(at, id, result, epoch)
             }
             Command::Publish { .. } | Command::Subscribe { .. } => {
                 self.topics.end(at, id, result, epoch)

@@ -64,6 +64,7 @@ pub fn command_name(command: &Command) -> &'static str {
         Command::DeleteGroup { .. } => "delete group",
         Command::Bind { .. } => "bind",
         Command::Unbind { .. } => "unbind",
+        Command::Gather { .. } => "gather",
     }
 }
 
@@ -173,6 +174,7 @@ fn fits(ticket: &Ticket, outcome: &Outcome) -> bool {
     let Some(command) = &ticket.command else { return matches!(outcome, Outcome::Opened(_)) };
     match command {
         Command::Call { .. } => matches!(outcome, Outcome::Reply(_)),
+        Command::Gather { .. } => matches!(outcome, Outcome::Gathered(_)),
         Command::Send { .. } => matches!(outcome, Outcome::Receipt(_)),
         Command::Receive { .. } => matches!(outcome, Outcome::Delivery(_)),
         Command::Delete { .. } | Command::Purge { .. } => matches!(outcome, Outcome::Count(_)),
@@ -200,15 +202,14 @@ fn known(ticket: &Ticket, error: &Error) -> Verdict {
 
 fn belongs(command: &Command, kind: Kind) -> bool {
     use Command::{Append, DeclareStream, InspectStream, Read};
-    use Command::{Batch, Bind, Call, Consume, Credit, Declare, Delete, Extend, Inspect, Peek};
-    use Command::{Publish, Purge, Receive, Reply, Send, Settle, Unbind};
+    use Command::{Batch, Bind, Call, Consume, Credit, Declare, Delete, Extend, Gather, Inspect};
+    use Command::{Peek, Publish, Purge, Receive, Reply, Send, Settle, Unbind};
     match kind {
         Kind::Closed | Kind::Cancelled | Kind::HostLost | Kind::HostUnresponsive => true,
         Kind::NoHost | Kind::Expired => true,
         Kind::Indeterminate => matches!(command, Publish { .. } | Batch { .. }),
-        Kind::NoService | Kind::Busy | Kind::TimedOut | Kind::Remote | Kind::Abandoned => {
-            matches!(command, Call { .. })
-        }
+        Kind::NoService | Kind::Busy => matches!(command, Call { .. } | Gather { .. }),
+        Kind::TimedOut | Kind::Remote | Kind::Abandoned => matches!(command, Call { .. }),
         Kind::LeaseLost => {
             matches!(command, Settle { .. } | Reply { .. } | Batch { .. } | Extend { .. })
         }

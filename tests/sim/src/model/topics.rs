@@ -3,12 +3,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use telpher_proto::base::{Command, Error, Event, Id, Message, Name, Notice, Outcome, Part};
-use telpher_proto::base::{Published, Time, What};
+use telpher_proto::base::{
+    Command, Error, Event, GatherTo, Id, Message, Name, Notice, Outcome, Part, Published,
+};
+use telpher_proto::base::{Time, What};
 
 use super::{Moment, Start, Verdict, ensure, number};
 use crate::agenda::Who;
 use crate::plan::TIGHT;
+
+/// How a message is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Alone,
+    InBatch,
+    /// To ask whoever is subscribed; it is stored nowhere.
+    Gather,
+}
 
 #[derive(Debug)]
 pub(super) struct Publication {
@@ -22,7 +33,8 @@ pub(super) struct Publication {
     /// Others of its publisher may overtake it: it may have waited for room, or for its batch, or
     /// have been refused and tried anew over another connection.
     is_loose: bool,
-    is_batch: bool,
+    /// How it was published.
+    pub way: Way,
     /// The host that its publisher knew.
     epoch: u64,
 }
@@ -55,14 +67,17 @@ impl Topics {
         match command {
             Command::Publish { topic, message } => {
                 let is_loose = topic.as_str() == TIGHT;
-                self.publish(start, (topic, message), (is_loose, false), epoch);
+                self.publish(start, (topic, message), (is_loose, Way::Alone), epoch);
             }
             Command::Batch { parts } => {
                 for part in parts {
                     if let Part::Publish { topic, message } = part {
-                        self.publish(start, (topic, message), (true, true), epoch);
+                        self.publish(start, (topic, message), (true, Way::InBatch), epoch);
                     }
                 }
+            }
+            Command::Gather { to: GatherTo::Topic(topic), message, .. } => {
+                self.publish(start, (topic, message), (false, Way::Gather), epoch);
             }
             Command::Subscribe { pattern, .. } => {
                 let subscription = Subscription {
@@ -82,7 +97,7 @@ impl Topics {
         &mut self,
         start: &Start,
         (topic, message): (&Name, &Message),
-        (is_loose, is_batch): (bool, bool),
+        (is_loose, way): (bool, Way),
         epoch: u64,
     ) {
         let number = number(&message.body).expect("programs number what they say");
@@ -95,7 +110,7 @@ impl Topics {
             done: None,
             ended: None,
             is_loose,
-            is_batch,
+            way,
             epoch,
         };
         self.publications.insert(number, publication);
@@ -133,7 +148,7 @@ impl Topics {
         publication.done = match result {
             Ok(_) => Some(true),
             // A batch may have been done by a host that took all of it along but what was heard.
-            Err(_) if publication.is_batch && publication.epoch != epoch => None,
+            Err(_) if publication.way == Way::InBatch && publication.epoch != epoch => None,
             Err(error) if !error.maybe_executed() => Some(false),
             Err(_) => None,
         };
@@ -203,12 +218,16 @@ fn hear(
     let topic: Vec<&str> = published.topic.as_str().split('.').collect();
     ensure(matches(&pattern, &topic), || format!("it is subscribed to {}", subscription.pattern))?;
     ensure(subscription.heard.insert(number), || "it has come before".into())?;
+    // On disk, one topic may wait for room where it is bound, and another or a gather not.
+    let is_in_line = |other: &Publication| {
+        let is_gather = |one: &Publication| one.way == Way::Gather;
+        let is_alike =
+            other.topic == publication.topic && is_gather(other) == is_gather(publication);
+        other.by == publication.by && (!is_on_disk || is_alike)
+    };
     let by_same = |other: &&u64| {
         let other = &publications[*other];
-        // On disk, one topic may wait for room where it is bound, and another not.
-        let is_comparable = !is_on_disk || other.topic == publication.topic;
-        let is_loose = other.is_loose || publication.is_loose;
-        other.by == publication.by && is_comparable && !is_loose
+        is_in_line(other) && !other.is_loose && !publication.is_loose
     };
     let later = subscription.heard.range(number + 1..).find(by_same);
     ensure(later.is_none(), || format!("{later:?} of the same publisher came before it"))?;
@@ -216,9 +235,8 @@ fn hear(
     // What its publisher was told is done, and who came before it, must have come, or be lost.
     let missed = publications.range(..number).filter(|(other, earlier)| {
         let topic: Vec<&str> = earlier.topic.as_str().split('.').collect();
-        earlier.by == publication.by
+        is_in_line(earlier)
             && !earlier.is_loose
-            && (!is_on_disk || earlier.topic == publication.topic)
             && earlier.started > since
             && earlier.done == Some(true)
             && matches(&pattern, &topic)

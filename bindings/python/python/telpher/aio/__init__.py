@@ -6,6 +6,7 @@ that loop, except `Request.reply`, which any thread may call.
 
 from telpher.aio._batch import Batch
 from telpher.aio._consumer import Consumer
+from telpher.aio._gather import Gather
 from telpher.aio._hub import Hub
 from telpher.aio._job import Job
 from telpher.aio._open import open
@@ -19,6 +20,7 @@ from telpher.aio._topic import Topic
 __all__ = [
     "Batch",
     "Consumer",
+    "Gather",
     "Hub",
     "Job",
     "Queue",

@@ -9,6 +9,7 @@ from telpher._options import Body
 from telpher._request import Request, inherited
 from telpher._telpher import Command, HubInfo, Stats
 from telpher.aio._batch import Batch
+from telpher.aio._gather import Gather
 from telpher.aio._leaving import close_turner, leave
 from telpher.aio._opening import Opening
 from telpher.aio._queue import Queue
@@ -73,6 +74,26 @@ class Hub:
             return made
 
         return Opening(begin)
+
+    def gather(
+        self,
+        service: str,
+        body: Body = b"",
+        *,
+        count: int = 0,
+        timeout: float | None = None,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+    ) -> Gather:
+        """Ask every instance of `service` that is there, and iterate over their answers.
+
+        It ends when all have answered, when `count` have (failures not counted; 0: all), or after
+        `timeout` seconds (None: 30), with what has come. An instance that is busy is asked when it
+        has room. Up to 4,096 are asked. Inside a handler, it takes no longer than is left of the
+        request being handled.
+        """
+        command = Command.gather(service, body, count, key, headers)
+        return Gather(self._starter, command, inherited(timeout))
 
     def queue(self, name: str) -> Queue:
         """The queue of this name; nothing is asked of the hub yet."""

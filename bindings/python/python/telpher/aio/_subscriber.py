@@ -36,7 +36,7 @@ class _Inbox(Inbox):
 
 
 def _size(fields: Fields) -> int:
-    _, _, body, key, headers, _ = fields
+    _, _, body, key, headers, _, _ = fields
     return len(body) + len(key) + sum(len(name) + len(value) for name, value in headers.items())
 
 
@@ -51,4 +51,5 @@ class Subscriber(Incoming[TopicMessage]):
 
     def __init__(self, starter: Starter, pattern: str, buffer: int, timeout: float | None) -> None:
         command = Command.subscribe(pattern, buffer)
-        super().__init__(starter, command, timeout, Numbers().message, _Inbox(starter, buffer))
+        make = Numbers(starter.turner.core, starter.fire).message
+        super().__init__(starter, command, timeout, make, _Inbox(starter, buffer))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from telpher._options import Body
 from telpher._telpher import Command
+from telpher.aio._gather import Gather
 from telpher.aio._starter import Starter
 
 
@@ -38,3 +39,20 @@ class Topic:
         """
         command = Command.publish(self.name, body, key, headers, priority)
         return self._starter.start(command, timeout)
+
+    def gather(
+        self,
+        body: Body,
+        *,
+        count: int = 0,
+        timeout: float | None = None,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+    ) -> Gather:
+        """Publish a message, and iterate over the answers of those who are subscribed now.
+
+        It ends when all have answered, when `count` have (failures not counted; 0: all), or after
+        `timeout` seconds (None: 30), with what has come. Without a subscriber it is empty.
+        """
+        command = Command.gather_topic(self.name, body, count, key, headers)
+        return Gather(self._starter, command, timeout)

@@ -55,8 +55,8 @@ class Turner:
         self.send_soon(is_alone=len(self._outcomes.futures) == 1)
         return future
 
-    def register(self, command: Command[None], timeout: float | None, sink: Sink) -> int:
-        """Start a consumer, service or subscriber whose events `sink` takes; its id."""
+    def register(self, command: Command[Any], timeout: float | None, sink: Sink) -> int:
+        """Start a consumer, service, subscriber or gather whose events `sink` takes; its id."""
         number = next(self._numbers)
         ticket = self.core.start(command, timeout, number, False)
         self._outcomes.sinks[number] = sink
