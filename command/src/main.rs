@@ -8,14 +8,18 @@
 //! Floor: names the crate `telpher` only.
 #![forbid(unsafe_code)]
 
+mod append;
 mod arguments;
+mod arguments_streams;
 mod check;
 mod hub;
 mod log;
 mod message;
 mod peek;
 mod queues;
+mod read;
 mod serve;
+mod streams;
 mod text;
 mod topics;
 
@@ -54,6 +58,11 @@ fn run(command: &Subcommand) -> Said {
         Subcommand::Purge(options) => queues::purge(options),
         Subcommand::Publish(options) => topics::publish(options),
         Subcommand::Subscribe(options) => topics::subscribe(options),
+        Subcommand::Streams(options) => streams::list(options),
+        Subcommand::DeclareStream(options) => streams::declare(options),
+        Subcommand::DeleteStream(options) => streams::delete(options),
+        Subcommand::Append(options) => append::run(options),
+        Subcommand::Read(options) => read::run(options),
         Subcommand::Check(options) => check::check(options),
         Subcommand::Backup(options) => check::backup(options),
     }

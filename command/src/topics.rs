@@ -1,9 +1,9 @@
 //! `telpher publish` and `subscribe`.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 
 use serde_json::{Map, json};
-use telpher::{Command, HeadersBuilder, Hub, Message, Properties, Timeout, TopicMessage};
+use telpher::{Command, Hub, Timeout, TopicMessage};
 
 use crate::arguments::{Publish, Subscribe};
 use crate::hub::{ask, live};
@@ -11,34 +11,12 @@ use crate::{Said, message, text};
 
 /// Publishes one message.
 pub fn publish(options: &Publish) -> Said {
-    let message = message_of(options)?;
+    let Publish { body, key, headers, .. } = options;
+    let message = message::of(body.as_deref(), key.as_deref(), headers)?;
     let hub = live(&options.hub, "publish")?;
     let command = Command::Publish { topic: options.topic.clone(), message };
     ask(&hub, command).map_err(|error| error.to_string())?;
     Ok((String::new(), true))
-}
-
-fn message_of(options: &Publish) -> Result<Message, String> {
-    let mut headers = HeadersBuilder::default();
-    for (name, value) in &options.headers {
-        headers.push(name, value.as_bytes()).map_err(|error| error.to_string())?;
-    }
-    let body = match &options.body {
-        Some(text) => text.clone().into_bytes(),
-        None => {
-            let mut body = Vec::new();
-            let read = std::io::stdin().lock().read_to_end(&mut body);
-            read.map_err(|error| format!("cannot read the body from stdin: {error}"))?;
-            body
-        }
-    };
-    let mut message = Message::new(body);
-    let key = options.key.clone().unwrap_or_default().into_bytes().into();
-    let properties = Properties { key, headers: headers.build(), ..Properties::default() };
-    if properties != Properties::default() {
-        message.properties = Some(properties.into());
-    }
-    Ok(message)
 }
 
 /// Prints messages as they come, until there were enough of them.
