@@ -110,10 +110,11 @@ impl Lines<'_> {
 /// The next line, without its end; no more of it is taken in than a record may have.
 fn next_line(from: &mut impl BufRead) -> Result<Option<Vec<u8>>, String> {
     let mut line = Vec::new();
-    let most = BODY_SIZE_MAX as u64 + 1;
-    let read = from.take(most + 1).read_until(b'\n', &mut line);
+    // One byte for its end, and one to see that it is too long.
+    let read = from.take(BODY_SIZE_MAX as u64 + 2).read_until(b'\n', &mut line);
     let size = read.map_err(|error| format!("cannot read from stdin: {error}"))?;
-    if line.pop_if(|byte| *byte == b'\n').is_none() && size as u64 > BODY_SIZE_MAX as u64 {
+    line.pop_if(|byte| *byte == b'\n');
+    if line.len() > BODY_SIZE_MAX {
         return Err(format!(
             "TOO_LARGE: a line has over {BODY_SIZE_MAX} bytes, the most a body has"
         ));
@@ -138,6 +139,7 @@ mod tests {
         largest.push(b'\n');
         assert_eq!(next_line(&mut &largest[..]).unwrap().unwrap().len(), BODY_SIZE_MAX);
         largest.insert(0, b'x');
-        assert!(next_line(&mut &largest[..]).unwrap_err().contains("8388608"));
+        let refused = next_line(&mut &largest[..]).map(|_| "taken").unwrap_err();
+        assert!(refused.contains("8388608"));
     }
 }

@@ -69,9 +69,13 @@ fn unwritten(error: std::io::Error) -> Ended {
     }
 }
 
+/// The last moment that can be written as a time, in ms since 1970.
+const TIME_MAX_MS: u64 = 253_402_300_799_999;
+
 /// `partition:offset  time  [key]  body`.
 fn shown(record: &StreamRecord) -> String {
-    let at = UNIX_EPOCH + Duration::from_millis(record.time_ms);
+    // A hub whose clock is beyond the year 9999 is not believed.
+    let at = UNIX_EPOCH + Duration::from_millis(record.time_ms.min(TIME_MAX_MS));
     let time = humantime::format_rfc3339_millis(at);
     let mut line = format!("{}:{}  {time}  ", record.partition, record.offset);
     let properties = record.message.properties.as_ref();
