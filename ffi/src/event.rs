@@ -48,8 +48,8 @@ pub unsafe extern "C" fn telpher_poll(
 }
 
 /// Blocks for the outcome of a ticket, or the next event of a consumer, service, subscriber or
-/// reader, up to `timeout_ms` (0: 30,000). `event->size` is set by the caller. An id of 0 waits for readiness
-/// after a TELPHER_FULL. The id must have been started with TELPHER_DONE_WAIT.
+/// reader, up to `timeout_ms` (0: 30,000). `event->size` is set by the caller. An id of 0 waits for
+/// readiness after a TELPHER_FULL. The id must have been started with TELPHER_DONE_WAIT.
 ///
 /// TELPHER_OK says that an event came: how the operation ended is `event->status`. Release the
 /// event with telpher_events_release.
@@ -113,11 +113,11 @@ pub extern "C" fn telpher_cancel(hub: telpher_hub, id: telpher_id) -> telpher_st
     guard(|| Call::enter(hub)?.hub().cancel(id))
 }
 
-/// Lets go of an id. A ticket goes on, and its outcome goes nowhere. A consumer, service, subscriber
-/// or reader stops: what was still on its way to it goes back, what it was handed is still to be
-/// settled or answered, and its id ends with DONE at its destination. Published messages that a
-/// subscriber has not taken are dropped, and so are records of a reader, which stay in the stream.
-/// Any thread, also in a callback.
+/// Lets go of an id. A ticket goes on, and its outcome goes nowhere. A consumer, service,
+/// subscriber or reader stops: what was still on its way to it goes back, what it was handed is
+/// still to be settled or answered, and its id ends with DONE at its destination. Published
+/// messages that a subscriber has not taken are dropped, and so are records of a reader, which stay
+/// in the stream. Any thread, also in a callback.
 ///
 /// - TELPHER_STALE: it has ended.
 #[unsafe(no_mangle)]

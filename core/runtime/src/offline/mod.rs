@@ -1,8 +1,8 @@
 //! Looking at a hub's directory from outside: without becoming its host, and without changing it.
 //!
 //! [`check`] and [`backup`] work beside a live host, too. [`queues`], [`streams`] and [`peek`] show
-//! what the journal says, so they are for a directory that nobody hosts ([`host`] tells); with a host, its
-//! own answers are newer.
+//! what the journal says, so they are for a directory that nobody hosts ([`host`] tells); with a
+//! host, its own answers are newer.
 //!
 //! ```text
 //! list segments -> read each once, oldest first -> again, if a host did something meanwhile
@@ -134,8 +134,8 @@ pub fn queues(path: &Path) -> Result<Vec<(Name, QueueInfo)>, Error> {
     Ok(found.past.queues())
 }
 
-/// The streams of a directory that nobody hosts, by name, with their figures. What streams in memory
-/// held counts only if the last host has ended by itself.
+/// The streams of a directory that nobody hosts, by name, with their figures. What streams in
+/// memory held counts only if the last host has ended by itself.
 ///
 /// # Errors
 ///
