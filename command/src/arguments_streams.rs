@@ -23,11 +23,12 @@ Examples:
 pub const DECLARE_EXAMPLES: &str = "\
 Examples:
   telpher declare-stream ./data events
-      One partition that keeps 1 GiB: beyond that its oldest records are removed.
+      One partition that keeps 1 GiB: beyond that its oldest records go.
 
   telpher declare-stream ./data events --partitions 8 --age-max 7d
-      Records with the same key are in one partition, in order. What is older than a
-      week is removed. The hub must be hosted by a program, or by telpher serve.
+      Records with the same key are in one partition, in order. What is older
+      than a week is removed. The hub must be hosted by a program, or by
+      telpher serve.
 ";
 
 pub const DELETE_EXAMPLES: &str = "\
@@ -38,8 +39,8 @@ Examples:
 pub const APPEND_EXAMPLES: &str = "\
 Examples:
   telpher append ./data events '{\"id\": 7}' --key customer-7
-      Says where the record is: its partition and offset. The hub must be hosted by
-      a program, or by telpher serve.
+      Says where the record is: its partition and offset. The hub must be hosted
+      by a program, or by telpher serve.
 
   telpher append ./data events < picture.png
       Without a body on the command line it is read from stdin, as one record.
@@ -57,8 +58,8 @@ Examples:
       Those of the last ten minutes, and then what is appended, until Ctrl-C.
 
   telpher read ./data events --from 2026-11-26T08:00:00Z --json
-      From a moment on (UTC), each record with all of its properties as a line of
-      JSON.
+      From a moment on (UTC), each record with all of its properties as a line
+      of JSON.
 
   telpher read ./data events --partition 3 --from 1200 --count 1
       One record, by its offset.
@@ -99,16 +100,16 @@ pub struct DeclareStream {
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(PARTITIONS_MAX)))]
     pub partitions: u32,
-    /// How safe a record is when its append is confirmed; without it, as safe as the hub can
+    /// How safe a confirmed record is; by default as safe as the hub can
     #[arg(long, value_name = "LEVEL")]
     pub durability: Option<Level>,
     /// Age from which records are removed, such as 7d or 12h
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub age_max: Option<Duration>,
-    /// Bytes of a partition beyond which its oldest records are removed, such as 500MiB
+    /// Bytes of a partition beyond which its oldest go, such as 500MiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub bytes_max: Option<u64>,
-    /// Records of a partition beyond which its oldest are removed
+    /// Records of a partition beyond which its oldest go
     #[arg(long, value_name = "N")]
     pub records_max: Option<u64>,
 }
@@ -142,16 +143,16 @@ pub struct Append {
     pub to: OneStream,
     /// The body; without one it is read from stdin
     pub body: Option<String>,
-    /// The record's key: those with the same one are in one partition, in order
+    /// The key: all of its records are in one partition
     #[arg(long)]
     pub key: Option<String>,
     /// A header; one or several
     #[arg(long = "header", value_name = "NAME=VALUE", value_parser = crate::arguments::header)]
     pub headers: Vec<(String, String)>,
-    /// The partition; without one it is the key's, or without a key any
+    /// The partition; by default the key's, or any
     #[arg(long, value_name = "N")]
     pub partition: Option<u32>,
-    /// Append only if this is the offset that the partition's next record gets
+    /// Append only if this is the partition's next offset
     #[arg(long, value_name = "OFFSET")]
     pub expect: Option<u64>,
     /// Append each line of stdin as a record, as it comes
@@ -168,13 +169,14 @@ pub struct Read {
     /// Of which.
     #[command(flatten)]
     pub of: OneStream,
-    /// beginning, end, an offset, a time (2026-11-26T08:00:00Z), or how long ago (10m)
+    /// beginning, end, an offset, a time, or how long ago
     #[arg(long, value_name = "WHERE", default_value = "beginning", value_parser = start)]
+    #[arg(hide_default_value = true)]
     pub from: Start,
     /// Only this partition
     #[arg(long, value_name = "N")]
     pub partition: Option<u32>,
-    /// Go on with what is appended, instead of ending where the stream ends
+    /// Go on with what is appended, until Ctrl-C
     #[arg(long)]
     pub follow: bool,
     /// End after so many records
