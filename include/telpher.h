@@ -309,8 +309,8 @@
 // Reading begins at the offset `start_at`: that of a record, or the one that the next gets.
 #define TELPHER_START_OFFSET 2
 
-// Reading begins at the oldest record that was appended at `start_at` or later, in ms since 1970 by
-// the hub's clock. Records that were appended together have one time, and are read together.
+// Reading begins at the oldest record that was appended at `start_at` or later, in ms since 1970
+// by the hub's clock. Records that were appended together have one time, and are read together.
 #define TELPHER_START_TIME 3
 
 // A timeout_ms: without bound.
@@ -838,7 +838,8 @@ typedef struct telpher_stream_options {
     uint32_t partitions;
     // TELPHER_DURABILITY_DEFAULT, _MEMORY, _OS or _DISK.
     uint32_t durability;
-    // Age from which records are removed, in ms, at most 1,000,000,000,000; 0: never for their age.
+    // Age from which records are removed, in ms, at most 1,000,000,000,000; 0: never for their
+    // age.
     uint64_t age_max_ms;
     // Bytes of one partition beyond which its oldest records are removed; 0 is the default of 64
     // MiB in memory and 1 GiB on disk. At most 1 GiB in memory, at most 1 TiB on disk.
@@ -993,8 +994,8 @@ telpher_status telpher_poll(telpher_hub hub,
                             int64_t timeout_ms);
 
 // Blocks for the outcome of a ticket, or the next event of a consumer, service, subscriber or
-// reader, up to `timeout_ms` (0: 30,000). `event->size` is set by the caller. An id of 0 waits for readiness
-// after a TELPHER_FULL. The id must have been started with TELPHER_DONE_WAIT.
+// reader, up to `timeout_ms` (0: 30,000). `event->size` is set by the caller. An id of 0 waits for
+// readiness after a TELPHER_FULL. The id must have been started with TELPHER_DONE_WAIT.
 //
 // TELPHER_OK says that an event came: how the operation ended is `event->status`. Release the
 // event with telpher_events_release.
@@ -1483,8 +1484,8 @@ telpher_status telpher_gather(telpher_hub hub,
 //
 // The ticket may end with:
 // - TELPHER_MISMATCH: the stream exists with other options; `detail` names the difference.
-// - TELPHER_UNSUPPORTED: the hub has no such durability: a hub without a directory keeps streams in
-//   memory only.
+// - TELPHER_UNSUPPORTED: the hub has no such durability: a hub without a directory keeps streams
+//   in memory only.
 // - TELPHER_FULL: the hub has 100,000 streams, or 100,000 partitions of streams; none was made.
 // - TELPHER_NO_SPACE: there is no room on disk for a stream; none was made.
 telpher_status telpher_stream_declare(telpher_hub hub,
@@ -1524,12 +1525,12 @@ telpher_status telpher_stream_list(telpher_hub hub,
                                    const struct telpher_done *done,
                                    telpher_id *id_out);
 
-// Starts to append a record to a stream. Never blocks. The ticket ends with DONE when the record is
-// as safe as the stream's durability says: `partition`, `offset` and `durability` tell. Records with
-// the same key are in one partition, in the order in which they were started; those with neither key
-// nor a stated partition may be in any. What is started while other records of its partition are on
-// their way goes together with what follows. `options` NULL: every default. Any thread, also in a
-// callback.
+// Starts to append a record to a stream. Never blocks. The ticket ends with DONE when the record
+// is as safe as the stream's durability says: `partition`, `offset` and `durability` tell. Records
+// with the same key are in one partition, in the order in which they were started; those with
+// neither key nor a stated partition may be in any. What is started while other records of its
+// partition are on their way goes together with what follows. `options` NULL: every default. Any
+// thread, also in a callback.
 //
 // Of these errors nothing was sent:
 // - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong.
@@ -1543,8 +1544,8 @@ telpher_status telpher_stream_list(telpher_hub hub,
 // - TELPHER_TOO_LARGE: it is larger than a partition of this stream may be; nothing was appended.
 // - TELPHER_MISMATCH: the stream was deleted and made anew with other partitions; nothing was
 //   appended, and the next append will find that out by itself.
-// - TELPHER_FULL: all that the hub keeps in memory is at its limit, or the disk was behind until the
-//   deadline; nothing was appended.
+// - TELPHER_FULL: all that the hub keeps in memory is at its limit, or the disk was behind until
+//   the deadline; nothing was appended.
 // - TELPHER_EXPIRED: the time ran out before the hub could do it; nothing was appended.
 // - TELPHER_NO_SPACE: the stream is on a disk that is full; nothing was appended.
 // - TELPHER_UNKNOWN_PRODUCER, TELPHER_HOST_LOST, TELPHER_HOST_UNRESPONSIVE, TELPHER_CLOSED: it may
@@ -1573,8 +1574,8 @@ telpher_status telpher_append(telpher_hub hub,
 // It may end with:
 // - TELPHER_NOT_FOUND: no stream has this name, or it was deleted.
 // - TELPHER_INVALID: the stream has no such partition.
-// - TELPHER_OUT_OF_RANGE: the offset where it was to begin is not kept, or the stream's limits have
-//   taken what was to be read next; `detail` tells which offsets the partition has.
+// - TELPHER_OUT_OF_RANGE: the offset where it was to begin is not kept, or the stream's limits
+//   have taken what was to be read next; `detail` tells which offsets the partition has.
 // - TELPHER_CORRUPT: the hub's disk does not give what was appended; `detail` tells which offsets.
 // - TELPHER_FULL: the session has as many consumers, services, subscribers and readers as it may:
 //   4,096.

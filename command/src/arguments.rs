@@ -8,6 +8,8 @@ use humantime::parse_duration;
 use telpher::limits::{GATHER_ASKED_MAX, PEEK_MAX};
 use telpher::{Name, Pattern};
 
+use crate::arguments_streams::{self as streams, Append, DeclareStream, OneStream, Read, Streams};
+
 /// The command line.
 #[derive(Parser)]
 #[command(name = "telpher", version, about = "Messaging as a library: the hub as a program")]
@@ -53,6 +55,21 @@ pub enum Subcommand {
     /// Ask every instance of a service, or every subscriber of a topic, and print what they answer
     #[command(after_help = GATHER_EXAMPLES)]
     Gather(Gather),
+    /// List the streams of a hub, or the partitions of one of them
+    #[command(after_help = streams::STREAMS_EXAMPLES)]
+    Streams(Streams),
+    /// Make a stream, or check that it is as stated
+    #[command(after_help = streams::DECLARE_EXAMPLES)]
+    DeclareStream(DeclareStream),
+    /// Remove a stream with all of its records, for good
+    #[command(after_help = streams::DELETE_EXAMPLES)]
+    DeleteStream(OneStream),
+    /// Append a record to a stream, or each line of stdin as one
+    #[command(after_help = streams::APPEND_EXAMPLES)]
+    Append(Append),
+    /// Print the records of a stream
+    #[command(after_help = streams::READ_EXAMPLES)]
+    Read(Read),
     /// Verify every checksum of a hub's directory, hosted or not
     #[command(after_help = CHECK_EXAMPLES)]
     Check(Check),
@@ -354,7 +371,7 @@ fn pattern(text: &str) -> Result<Pattern, String> {
     Pattern::parse(text).map_err(|error| error.detail().to_owned())
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
+pub fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("a header is like NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }

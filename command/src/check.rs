@@ -55,6 +55,11 @@ fn described(report: &Report, path: &Path) -> String {
         let messages = count(report.messages, "message");
         let queues = count(report.queues, "queue");
         rows.push(("content", format!("{queues} with {messages}, {}", size(report.bytes))));
+        if report.streams > 0 {
+            let streams = count(report.streams, "stream");
+            let records = count(report.stream_records, "record");
+            rows.push(("", format!("{streams} with {records}, {}", size(report.stream_bytes))));
+        }
     }
     if let Some(torn) = report.torn.as_ref().filter(|_| report.host.is_none()) {
         rows.push(("torn tail", place(torn, path)));
@@ -122,5 +127,8 @@ fn as_json(report: &Report) -> Value {
         "queues": known(report.queues),
         "messages": known(report.messages),
         "bytes": known(report.bytes),
+        "streams": known(report.streams),
+        "stream_records": known(report.stream_records),
+        "stream_bytes": known(report.stream_bytes),
     })
 }

@@ -7,13 +7,13 @@ use telpher::{Answer, Gathered, Kind};
 
 use crate::arguments::Gather;
 use crate::hub::live;
-use crate::topics::message_of;
+use crate::message;
 use crate::{Said, message, text};
 
 /// Prints answers as they come, and then who did not answer. All is well if everybody has, or as
 /// many as were wanted.
 pub fn run(options: &Gather) -> Said {
-    let message = message_of(options.body.as_deref(), options.key.as_deref(), &options.headers)?;
+    let message = message::of(options.body.as_deref(), options.key.as_deref(), &options.headers)?;
     let hub = live(&options.hub, "gather")?;
     let told = |error: telpher::Error| error.to_string();
     let name = options.name.as_str();

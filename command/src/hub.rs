@@ -98,6 +98,9 @@ pub fn unexpected(what: &str) -> Error {
 /// The error, with what the command line can do about it.
 pub fn explain(error: &Error, hub: &str) -> String {
     match error.kind() {
+        Kind::NotFound if error.detail().contains("stream") => {
+            format!("{error}; telpher streams {hub} lists those there are")
+        }
         Kind::NotFound => format!("{error}; telpher queues {hub} lists those there are"),
         Kind::Corrupt => format!("{error}; telpher check {hub} says more"),
         _ => error.to_string(),

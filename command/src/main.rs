@@ -8,7 +8,9 @@
 //! Floor: names the crate `telpher` only.
 #![forbid(unsafe_code)]
 
+mod append;
 mod arguments;
+mod arguments_streams;
 mod check;
 mod gathers;
 mod hub;
@@ -16,7 +18,9 @@ mod log;
 mod message;
 mod peek;
 mod queues;
+mod read;
 mod serve;
+mod streams;
 mod text;
 mod topics;
 
@@ -58,6 +62,11 @@ fn run(command: &Subcommand) -> Said {
         Subcommand::Bind(options) => topics::bind(options),
         Subcommand::Unbind(options) => topics::unbind(options),
         Subcommand::Gather(options) => gathers::run(options),
+        Subcommand::Streams(options) => streams::list(options),
+        Subcommand::DeclareStream(options) => streams::declare(options),
+        Subcommand::DeleteStream(options) => streams::delete(options),
+        Subcommand::Append(options) => append::run(options),
+        Subcommand::Read(options) => read::run(options),
         Subcommand::Check(options) => check::check(options),
         Subcommand::Backup(options) => check::backup(options),
     }

@@ -1,9 +1,49 @@
-//! A message as JSON.
+//! A message as the command line states it, and as JSON.
+
+use std::io::Read;
 
 use serde_json::{Map, Value, json};
-use telpher::Message;
+use telpher::{Bytes, HeadersBuilder, Message, Properties};
 
 use crate::text;
+
+/// A message of what was stated; a body that was not is read from stdin.
+pub fn of(
+    body: Option<&str>,
+    key: Option<&str>,
+    headers: &[(String, String)],
+) -> Result<Message, String> {
+    let properties = properties(key, headers)?;
+    let body = match body {
+        Some(text) => text.as_bytes().to_vec(),
+        None => {
+            let mut body = Vec::new();
+            let read = std::io::stdin().lock().read_to_end(&mut body);
+            read.map_err(|error| format!("cannot read the body from stdin: {error}"))?;
+            body
+        }
+    };
+    Ok(with(body, properties))
+}
+
+/// What a message has beside its body.
+pub fn properties(key: Option<&str>, headers: &[(String, String)]) -> Result<Properties, String> {
+    let mut built = HeadersBuilder::default();
+    for (name, value) in headers {
+        built.push(name, value.as_bytes()).map_err(|error| error.to_string())?;
+    }
+    let key = Bytes::copy_from_slice(key.unwrap_or_default().as_bytes());
+    Ok(Properties { key, headers: built.build(), ..Properties::default() })
+}
+
+/// A message of both.
+pub fn with(body: Vec<u8>, properties: Properties) -> Message {
+    let mut message = Message::new(body);
+    if properties != Properties::default() {
+        message.properties = Some(properties.into());
+    }
+    message
+}
 
 /// Adds what a message consists of.
 pub fn describe(message: &Message, object: &mut Map<String, Value>) {

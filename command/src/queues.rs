@@ -152,7 +152,7 @@ fn dead_letters(info: &QueueInfo) -> String {
     }
 }
 
-fn or_none(ms: u64, none: &str) -> String {
+pub fn or_none(ms: u64, none: &str) -> String {
     if ms == 0 { none.to_owned() } else { span(ms) }
 }
 
@@ -161,7 +161,7 @@ fn span(ms: u64) -> String {
 }
 
 /// Where a confirmed message is.
-fn safe(durability: Durability) -> &'static str {
+pub fn safe(durability: Durability) -> &'static str {
     match durability {
         Durability::Memory => "memory",
         Durability::Os => "os",

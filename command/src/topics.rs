@@ -1,9 +1,9 @@
 //! `telpher publish`, `subscribe`, `bind` and `unbind`.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 
 use serde_json::{Map, json};
-use telpher::{Command, HeadersBuilder, Hub, Message, Properties, Target, Timeout, TopicMessage};
+use telpher::{Command, Hub, Target, Timeout, TopicMessage};
 
 use crate::arguments::{Binding, Publish, Subscribe};
 use crate::hub::{ask, live};
@@ -11,7 +11,8 @@ use crate::{Said, message, text};
 
 /// Publishes one message.
 pub fn publish(options: &Publish) -> Said {
-    let message = message_of(options.body.as_deref(), options.key.as_deref(), &options.headers)?;
+    let Publish { body, key, headers, .. } = options;
+    let message = message::of(body.as_deref(), key.as_deref(), headers)?;
     let hub = live(&options.hub, "publish")?;
     let command = Command::Publish { topic: options.topic.clone(), message };
     ask(&hub, command).map_err(|error| error.to_string())?;
@@ -32,34 +33,6 @@ pub fn unbind(options: &Binding) -> Said {
     let (pattern, target) = (options.pattern.clone(), Target::Queue(options.queue.clone()));
     ask(&hub, Command::Unbind { pattern, target }).map_err(|error| error.to_string())?;
     Ok((String::new(), true))
-}
-
-/// The message that a command line states; without a body there it is read from stdin.
-pub fn message_of(
-    body: Option<&str>,
-    key: Option<&str>,
-    stated: &[(String, String)],
-) -> Result<Message, String> {
-    let mut headers = HeadersBuilder::default();
-    for (name, value) in stated {
-        headers.push(name, value.as_bytes()).map_err(|error| error.to_string())?;
-    }
-    let body = match body {
-        Some(text) => text.as_bytes().to_vec(),
-        None => {
-            let mut body = Vec::new();
-            let read = std::io::stdin().lock().read_to_end(&mut body);
-            read.map_err(|error| format!("cannot read the body from stdin: {error}"))?;
-            body
-        }
-    };
-    let mut message = Message::new(body);
-    let key = key.unwrap_or_default().as_bytes().to_vec().into();
-    let properties = Properties { key, headers: headers.build(), ..Properties::default() };
-    if properties != Properties::default() {
-        message.properties = Some(properties.into());
-    }
-    Ok(message)
 }
 
 /// Prints messages as they come, until there were enough of them.

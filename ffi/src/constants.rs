@@ -277,8 +277,8 @@ pub const TELPHER_START_END: u32 = 1;
 /// Reading begins at the offset `start_at`: that of a record, or the one that the next gets.
 pub const TELPHER_START_OFFSET: u32 = 2;
 
-/// Reading begins at the oldest record that was appended at `start_at` or later, in ms since 1970 by
-/// the hub's clock. Records that were appended together have one time, and are read together.
+/// Reading begins at the oldest record that was appended at `start_at` or later, in ms since 1970
+/// by the hub's clock. Records that were appended together have one time, and are read together.
 pub const TELPHER_START_TIME: u32 = 3;
 
 /// A timeout_ms: without bound.

@@ -48,8 +48,8 @@ pub unsafe extern "C" fn telpher_poll(
 }
 
 /// Blocks for the outcome of a ticket, or the next event of a consumer, service, subscriber or
-/// reader, up to `timeout_ms` (0: 30,000). `event->size` is set by the caller. An id of 0 waits for readiness
-/// after a TELPHER_FULL. The id must have been started with TELPHER_DONE_WAIT.
+/// reader, up to `timeout_ms` (0: 30,000). `event->size` is set by the caller. An id of 0 waits for
+/// readiness after a TELPHER_FULL. The id must have been started with TELPHER_DONE_WAIT.
 ///
 /// TELPHER_OK says that an event came: how the operation ended is `event->status`. Release the
 /// event with telpher_events_release.

@@ -14,6 +14,7 @@
 
 pub mod constants;
 pub mod types;
+pub mod types_streams;
 
 mod status;
 

@@ -99,36 +99,3 @@ pub struct telpher_missing {
     /// True if it may have handled the request.
     pub maybe_executed: bool,
 }
-
-/// A partition's figures. Programs walk over arrays of it, so it stays as it is.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct telpher_partition_info {
-    /// The offset of the oldest record that is kept; that of the next one if none is.
-    pub first: u64,
-    /// The offset that the next record gets.
-    pub next: u64,
-    /// Bytes of what is kept.
-    pub bytes: u64,
-}
-
-/// A stream's figures, and how it is: each default in its place. Its pointers are valid as long as
-/// this struct.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct telpher_stream_info {
-    /// What it is called, in a list; NULL in the DONE of telpher_stream_inspect.
-    pub name: *const c_char,
-    /// The figures of each partition, from number 0.
-    pub partitions: *const telpher_partition_info,
-    /// How many partitions there are.
-    pub partitions_count: usize,
-    /// Age from which records are removed, in ms; 0: never for their age.
-    pub age_max_ms: u64,
-    /// Bytes of one partition beyond which its oldest records are removed.
-    pub bytes_max: u64,
-    /// Records of one partition beyond which its oldest are removed; 0: any number.
-    pub records_max: u64,
-    /// TELPHER_DURABILITY_MEMORY, _OS or _DISK.
-    pub durability: u32,
-}

@@ -21,8 +21,8 @@ use crate::types::*;
 ///
 /// The ticket may end with:
 /// - TELPHER_MISMATCH: the stream exists with other options; `detail` names the difference.
-/// - TELPHER_UNSUPPORTED: the hub has no such durability: a hub without a directory keeps streams in
-///   memory only.
+/// - TELPHER_UNSUPPORTED: the hub has no such durability: a hub without a directory keeps streams
+///   in memory only.
 /// - TELPHER_FULL: the hub has 100,000 streams, or 100,000 partitions of streams; none was made.
 /// - TELPHER_NO_SPACE: there is no room on disk for a stream; none was made.
 #[unsafe(no_mangle)]
@@ -122,12 +122,12 @@ pub unsafe extern "C" fn telpher_stream_list(
     })
 }
 
-/// Starts to append a record to a stream. Never blocks. The ticket ends with DONE when the record is
-/// as safe as the stream's durability says: `partition`, `offset` and `durability` tell. Records with
-/// the same key are in one partition, in the order in which they were started; those with neither key
-/// nor a stated partition may be in any. What is started while other records of its partition are on
-/// their way goes together with what follows. `options` NULL: every default. Any thread, also in a
-/// callback.
+/// Starts to append a record to a stream. Never blocks. The ticket ends with DONE when the record
+/// is as safe as the stream's durability says: `partition`, `offset` and `durability` tell. Records
+/// with the same key are in one partition, in the order in which they were started; those with
+/// neither key nor a stated partition may be in any. What is started while other records of its
+/// partition are on their way goes together with what follows. `options` NULL: every default. Any
+/// thread, also in a callback.
 ///
 /// Of these errors nothing was sent:
 /// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong.
@@ -141,8 +141,8 @@ pub unsafe extern "C" fn telpher_stream_list(
 /// - TELPHER_TOO_LARGE: it is larger than a partition of this stream may be; nothing was appended.
 /// - TELPHER_MISMATCH: the stream was deleted and made anew with other partitions; nothing was
 ///   appended, and the next append will find that out by itself.
-/// - TELPHER_FULL: all that the hub keeps in memory is at its limit, or the disk was behind until the
-///   deadline; nothing was appended.
+/// - TELPHER_FULL: all that the hub keeps in memory is at its limit, or the disk was behind until
+///   the deadline; nothing was appended.
 /// - TELPHER_EXPIRED: the time ran out before the hub could do it; nothing was appended.
 /// - TELPHER_NO_SPACE: the stream is on a disk that is full; nothing was appended.
 /// - TELPHER_UNKNOWN_PRODUCER, TELPHER_HOST_LOST, TELPHER_HOST_UNRESPONSIVE, TELPHER_CLOSED: it may
@@ -186,8 +186,8 @@ pub unsafe extern "C" fn telpher_append(
 /// It may end with:
 /// - TELPHER_NOT_FOUND: no stream has this name, or it was deleted.
 /// - TELPHER_INVALID: the stream has no such partition.
-/// - TELPHER_OUT_OF_RANGE: the offset where it was to begin is not kept, or the stream's limits have
-///   taken what was to be read next; `detail` tells which offsets the partition has.
+/// - TELPHER_OUT_OF_RANGE: the offset where it was to begin is not kept, or the stream's limits
+///   have taken what was to be read next; `detail` tells which offsets the partition has.
 /// - TELPHER_CORRUPT: the hub's disk does not give what was appended; `detail` tells which offsets.
 /// - TELPHER_FULL: the session has as many consumers, services, subscribers and readers as it may:
 ///   4,096.

@@ -8,6 +8,7 @@
 use std::ffi::{c_char, c_void};
 
 pub use crate::pointed::*;
+pub use crate::types_streams::*;
 
 /// How a function or an operation ended: TELPHER_OK or the number of an error.
 pub type telpher_status = u32;
@@ -310,70 +311,6 @@ pub struct telpher_subscribe_options {
     pub timeout_ms: i64,
     /// Messages on their way to the program, 1 to 65,536; as many more wait in the hub. 0 is the
     /// default of 1,024.
-    pub buffer: u32,
-}
-
-/// How a stream is.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct telpher_stream_options {
-    /// sizeof(telpher_stream_options)
-    pub size: usize,
-    /// Time for the declaration: 0 is the default of 30,000.
-    pub timeout_ms: i64,
-    /// Parts that keep an order each, 1 to 1,024; 0 is the default of 1.
-    pub partitions: u32,
-    /// TELPHER_DURABILITY_DEFAULT, _MEMORY, _OS or _DISK.
-    pub durability: u32,
-    /// Age from which records are removed, in ms, at most 1,000,000,000,000; 0: never for their age.
-    pub age_max_ms: u64,
-    /// Bytes of one partition beyond which its oldest records are removed; 0 is the default of 64
-    /// MiB in memory and 1 GiB on disk. At most 1 GiB in memory, at most 1 TiB on disk.
-    pub bytes_max: u64,
-    /// Records of one partition beyond which its oldest are removed; 0: any number. What was
-    /// appended together is removed together: up to a batch more may be kept.
-    pub records_max: u64,
-}
-
-/// How a record is appended.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct telpher_append_options {
-    /// sizeof(telpher_append_options)
-    pub size: usize,
-    /// Time until it is confirmed: 0 is the default of 30,000.
-    pub timeout_ms: i64,
-    /// 1: to `partition`. 0: to the key's, or without a key to any.
-    pub has_partition: u32,
-    /// With `has_partition`: which, 0 to 1,023 and below the number that the stream has.
-    pub partition: u32,
-    /// 1: only if `expect` is the offset that the partition's next record gets.
-    pub has_expect: u32,
-    /// With `has_expect`: that offset.
-    pub expect: u64,
-}
-
-/// How a stream is read.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct telpher_read_options {
-    /// sizeof(telpher_read_options)
-    pub size: usize,
-    /// Time until the reader must be live: 0 and TELPHER_FOREVER are without bound.
-    pub timeout_ms: i64,
-    /// 1: `partition` only. 0: all of them.
-    pub has_partition: u32,
-    /// With `has_partition`: which, 0 to 1,023 and below the number that the stream has.
-    pub partition: u32,
-    /// Where reading begins: TELPHER_START_BEGINNING, _END, _OFFSET or _TIME.
-    pub start: u32,
-    /// 1: goes on with what is appended later. 0: ends where the stream ended when reading began.
-    pub follow: u32,
-    /// With TELPHER_START_OFFSET an offset, with TELPHER_START_TIME a time in ms since 1970;
-    /// otherwise 0.
-    pub start_at: u64,
-    /// Bytes of records that may be on their way to the program, at most 67,108,864; 0 is the
-    /// default of 1,048,576.
     pub buffer: u32,
 }
 

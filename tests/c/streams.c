@@ -195,7 +195,7 @@ TEST(a_key_has_one_partition_and_one_can_be_stated_and_read_alone) {
             CHECK_EQUAL(event.partition, own);
             CHECK_EQUAL(event.offset, kinds[1]);
         }
-        kinds[event.kind == TELPHER_EVENT_STARTED ? 0 : event.kind == TELPHER_EVENT_RECORD ? 1 : 2]++;
+        kinds[event.kind == TELPHER_EVENT_RECORD ? 1 : event.kind == TELPHER_EVENT_DONE ? 2 : 0]++;
         CHECK_OK(telpher_events_release(&event));
     }
     CHECK(kinds[0] == 1 && kinds[1] == 6);
@@ -415,85 +415,6 @@ TEST(callbacks_take_what_is_appended_in_order_however_small_the_buffer) {
     }
     CHECK_EQUAL(taker.wrong, 0);
     pthread_mutex_unlock(&taker.lock);
-    CHECK_OK(telpher_close(hub, 0));
-}
-
-#define CHECK_DECLARE_REFUSED(option, value, words)                                            \
-    do {                                                                                       \
-        telpher_stream_options wrong = TELPHER_SIZED(telpher_stream_options);                  \
-        wrong.option = value;                                                                  \
-        CHECK_STATUS(telpher_stream_declare(hub, "log", &wrong, NULL, &id), TELPHER_INVALID);  \
-        CHECK_LAST_ERROR(words);                                                               \
-        CHECK_EQUAL(id, 0);                                                                    \
-    } while (0)
-
-#define CHECK_APPEND_REFUSED(option, value, words)                                             \
-    do {                                                                                       \
-        telpher_append_options wrong = TELPHER_SIZED(telpher_append_options);                  \
-        wrong.option = value;                                                                  \
-        CHECK_STATUS(telpher_append(hub, "log", &TEXT("x"), &wrong, NULL, &id),                \
-                     TELPHER_INVALID);                                                         \
-        CHECK_LAST_ERROR(words);                                                               \
-    } while (0)
-
-#define CHECK_READ_REFUSED(option, value, words)                                               \
-    do {                                                                                       \
-        telpher_read_options wrong = TELPHER_SIZED(telpher_read_options);                      \
-        wrong.option = value;                                                                  \
-        CHECK_STATUS(telpher_read(hub, "log", &wrong, NULL, &id), TELPHER_INVALID);            \
-        CHECK_LAST_ERROR(words);                                                               \
-    } while (0)
-
-TEST(a_wrong_option_of_a_stream_is_refused_with_limit_and_value) {
-    telpher_hub hub = open_memory();
-    telpher_id id = 7;
-    CHECK_DECLARE_REFUSED(partitions, 1025, "partitions is 1025; allowed are 0 to 1024");
-    CHECK_DECLARE_REFUSED(durability, 9, "durability is 9; allowed are 0, 1, 2, 3");
-    CHECK_DECLARE_REFUSED(age_max_ms, 1000000000001, "age_max_ms is 1000000000001");
-    CHECK_DECLARE_REFUSED(bytes_max, 1099511627777, "allowed are 0 to 1099511627776");
-    CHECK_APPEND_REFUSED(partition, 3, "partition is 3, but has_partition is 0");
-    CHECK_APPEND_REFUSED(has_partition, 2, "has_partition is 2; allowed are 0, 1");
-    CHECK_APPEND_REFUSED(expect, 3, "expect is 3, but has_expect is 0");
-    CHECK_APPEND_REFUSED(has_expect, 2, "has_expect is 2; allowed are 0, 1");
-    CHECK_READ_REFUSED(partition, 3, "partition is 3, but has_partition is 0");
-    CHECK_READ_REFUSED(start, 4, "start is 4; allowed are 0, 1, 2, 3");
-    CHECK_READ_REFUSED(start_at, 5, "start_at is 5, but start is 0");
-    CHECK_READ_REFUSED(follow, 2, "follow is 2; allowed are 0, 1");
-    CHECK_READ_REFUSED(buffer, 67108865, "buffer is 67108865; allowed are 0 to 67108864");
-    telpher_append_options beyond = TELPHER_SIZED(telpher_append_options);
-    beyond.has_partition = 1;
-    beyond.partition = 1024;
-    CHECK_STATUS(telpher_append(hub, "log", &TEXT("x"), &beyond, NULL, &id), TELPHER_INVALID);
-    CHECK_LAST_ERROR("partition is 1024; allowed are 0 to 1023");
-    CHECK_STATUS(telpher_read(hub, "log", NULL, NULL, NULL), TELPHER_INVALID);
-    CHECK_STATUS(telpher_stream_declare(hub, "a/b", NULL, NULL, &id), TELPHER_INVALID);
-    CHECK_STATUS(telpher_append(hub, NULL, &TEXT("x"), NULL, NULL, &id), TELPHER_INVALID);
-    CHECK_LAST_ERROR("stream is NULL");
-    CHECK_STATUS(telpher_append(hub, "log", NULL, NULL, NULL, &id), TELPHER_INVALID);
-    CHECK_STATUS(telpher_stream_list(hub, "a/b", NULL, &id), TELPHER_INVALID);
-    CHECK_OK(telpher_close(hub, 0));
-}
-
-TEST(a_partition_that_a_stream_does_not_have_and_a_vague_expectation_end_as_invalid) {
-    telpher_hub hub = open_memory();
-    telpher_append_options to = TELPHER_SIZED(telpher_append_options);
-    telpher_read_options from = TELPHER_SIZED(telpher_read_options);
-    telpher_id id;
-    declare_stream(hub, "log", 2, 0);
-    to.has_partition = from.has_partition = 1;
-    to.partition = from.partition = 2;
-    CHECK_OK(telpher_append(hub, "log", &TEXT("x"), &to, NULL, &id));
-    expect_words(hub, id, TELPHER_INVALID, "partition is 2; the stream \"log\" has 2, from 0");
-    CHECK_OK(telpher_read(hub, "log", &from, NULL, &id));
-    expect_words(hub, id, TELPHER_INVALID, "partition is 2; the stream \"log\" has 2, from 0");
-    to = TELPHER_SIZED(telpher_append_options);
-    to.has_expect = 1;
-    CHECK_OK(telpher_append(hub, "log", &TEXT("x"), &to, NULL, &id));
-    expect_words(hub, id, TELPHER_INVALID, "the stream \"log\" has 2 partitions");
-    telpher_stream_options on_disk = TELPHER_SIZED(telpher_stream_options);
-    on_disk.durability = TELPHER_DURABILITY_DISK;
-    CHECK_OK(telpher_stream_declare(hub, "other", &on_disk, NULL, &id));
-    expect_words(hub, id, TELPHER_UNSUPPORTED, "durability disk is not supported");
     CHECK_OK(telpher_close(hub, 0));
 }
 

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::Past;
-use crate::base::Durability;
 use crate::base::batch::BatchHeader;
 use crate::base::record::{
     AppendedBatch, AppendedPart, GroupState, KeptBatch, Mark, PartitionState, Place, Placed,
     Record, StreamParts, StreamState,
 };
+use crate::base::{Durability, Name, PartitionInfo, StreamInfo};
 
 /// A stream as it was.
 #[derive(Debug, Default)]
@@ -25,7 +25,35 @@ pub(super) struct PastStream {
     pub batches: BTreeMap<(u32, u64), (KeptBatch, Option<Bytes>)>,
 }
 
+impl Past {
+    /// Every stream and its figures, by name.
+    pub fn streams(&self) -> Vec<(Name, StreamInfo)> {
+        let figures = |stream: &PastStream| stream.figures(self.is_closed);
+        let mut all: Vec<_> = self.streams.values().filter_map(figures).collect();
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        all
+    }
+}
+
 impl PastStream {
+    /// As a next host would begin with it; `None` while nothing has said how it is.
+    fn figures(&self, is_closed: bool) -> Option<(Name, StreamInfo)> {
+        let state = self.state.as_ref()?;
+        let is_lost = self.is_memory() && !is_closed;
+        let partition = |(number, state): (u32, &PartitionState)| {
+            let kept = self.batches.range((number, 0)..=(number, u64::MAX));
+            let bytes = kept.map(|(_, (batch, _))| u64::from(batch.size)).sum();
+            let PartitionState { first, next, .. } = *state;
+            match is_lost {
+                true => PartitionInfo { first: next, next, bytes: 0 },
+                false => PartitionInfo { first, next, bytes },
+            }
+        };
+        let partitions = (0..).zip(&state.partitions).map(partition).collect();
+        let options = state.options.clone();
+        Some((state.name.clone(), StreamInfo { options, partitions }))
+    }
+
     fn durability(&self) -> Durability {
         let options = self.state.as_ref().map(|state| &state.options);
         options.and_then(|options| options.durability).unwrap_or(Durability::Disk)

@@ -1,8 +1,8 @@
 //! Looking at a hub's directory from outside: without becoming its host, and without changing it.
 //!
-//! [`check`] and [`backup`] work beside a live host, too. [`queues`] and [`peek`] show what the
-//! journal says, so they are for a directory that nobody hosts ([`host`] tells); with a host, its
-//! own answers are newer.
+//! [`check`] and [`backup`] work beside a live host, too. [`queues`], [`streams`] and [`peek`] show
+//! what the journal says, so they are for a directory that nobody hosts ([`host`] tells); with a
+//! host, its own answers are newer.
 //!
 //! ```text
 //! list segments -> read each once, oldest first -> again, if a host did something meanwhile
@@ -18,7 +18,7 @@ mod scan;
 use std::path::Path;
 
 use telpher_proto::base::record::{Place, Record};
-use telpher_proto::base::{Error, Kind, Name, Peeked, QueueInfo, limits};
+use telpher_proto::base::{Error, Kind, Name, Peeked, QueueInfo, StreamInfo, limits};
 use telpher_proto::broker::PastMessage;
 use telpher_proto::journal;
 
@@ -52,9 +52,15 @@ pub struct Report {
     pub messages: u64,
     /// Bytes of their bodies, keys and headers.
     pub bytes: u64,
-    /// What queues in memory held was written down when the last host ended.
+    /// Streams.
+    pub streams: u64,
+    /// Offsets from the oldest record that is kept to the newest, of all partitions together.
+    pub stream_records: u64,
+    /// Bytes of what streams keep.
+    pub stream_bytes: u64,
+    /// What queues and streams in memory held was written down when the last host ended.
     pub is_closed: bool,
-    /// The first damage, if there is any. Records, queues and messages are unknown then.
+    /// The first damage, if there is any. Records, queues, messages and streams are unknown then.
     pub damage: Option<Damage>,
 }
 
@@ -126,6 +132,18 @@ pub fn queues(path: &Path) -> Result<Vec<(Name, QueueInfo)>, Error> {
     let directory = Directory::look(path)?;
     let found = patiently(|| Found::scan(&directory)).map_err(|f| f.into_error(&directory))?;
     Ok(found.past.queues())
+}
+
+/// The streams of a directory that nobody hosts, by name, with their figures. What streams in
+/// memory held counts only if the last host has ended by itself.
+///
+/// # Errors
+///
+/// Those of [`queues`].
+pub fn streams(path: &Path) -> Result<Vec<(Name, StreamInfo)>, Error> {
+    let directory = Directory::look(path)?;
+    let found = patiently(|| Found::scan(&directory)).map_err(|f| f.into_error(&directory))?;
+    Ok(found.past.streams())
 }
 
 /// Messages of a queue that wait, in the order in which they would be handed out: at most `count`,

@@ -138,6 +138,12 @@ impl Found {
         report.queues = queues.len() as u64;
         report.messages = queues.iter().map(|(_, info)| info.ready + info.held).sum();
         report.bytes = queues.iter().map(|(_, info)| info.bytes).sum();
+        let streams = self.past.streams();
+        let partitions = || streams.iter().flat_map(|(_, info)| &info.partitions);
+        report.streams = streams.len() as u64;
+        report.stream_records =
+            partitions().map(|partition| partition.next - partition.first).sum();
+        report.stream_bytes = partitions().map(|partition| partition.bytes).sum();
         report.is_closed = self.past.is_closed();
     }
 }

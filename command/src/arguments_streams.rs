@@ -1,0 +1,262 @@
+//! What can be said on the command line of streams.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::{Args, ValueEnum};
+use humantime::{parse_duration, parse_rfc3339_weak};
+use telpher::limits::PARTITIONS_MAX;
+use telpher::{Durability, Name, Start};
+
+pub const STREAMS_EXAMPLES: &str = "\
+Examples:
+  telpher streams ./data
+      Of the process that hosts the directory; with none, what its journal says.
+      Looking never makes this process the host, and changes nothing.
+
+  telpher streams ./data events
+      How the stream is, and which offsets each of its partitions has.
+
+  telpher streams tcp://127.0.0.1:7420 --json
+      Of a hub that is served there, for a program to read.
+";
+
+pub const DECLARE_EXAMPLES: &str = "\
+Examples:
+  telpher declare-stream ./data events
+      One partition that keeps 1 GiB: beyond that its oldest records go.
+
+  telpher declare-stream ./data events --partitions 8 --age-max 7d
+      Records with the same key are in one partition, in order. What is older
+      than a week is removed. The hub must be hosted by a program, or by
+      telpher serve.
+";
+
+pub const DELETE_EXAMPLES: &str = "\
+Examples:
+  telpher delete-stream ./data events
+";
+
+pub const APPEND_EXAMPLES: &str = "\
+Examples:
+  telpher append ./data events '{\"id\": 7}' --key customer-7
+      Says where the record is: its partition and offset. The hub must be hosted
+      by a program, or by telpher serve.
+
+  telpher append ./data events < picture.png
+      Without a body on the command line it is read from stdin, as one record.
+
+  tail -f app.log | telpher append ./data log --lines
+      A record for each line of stdin, as it comes.
+";
+
+pub const READ_EXAMPLES: &str = "\
+Examples:
+  telpher read ./data events
+      All records, from the oldest: partition and offset, time, key, body.
+
+  telpher read ./data events --from 10m --follow
+      Those of the last ten minutes, and then what is appended, until Ctrl-C.
+
+  telpher read ./data events --from 2026-11-26T08:00:00Z --json
+      From a moment on (UTC), each record with all of its properties as a line
+      of JSON.
+
+  telpher read ./data events --partition 3 --from 1200 --count 1
+      One record, by its offset.
+";
+
+/// Which hub, and which of its streams.
+#[derive(Args)]
+pub struct Streams {
+    /// The hub: its directory, tcp://HOST:PORT or unix:///PATH
+    #[arg(value_name = "DIR|URL")]
+    pub hub: String,
+    /// Only this stream, with each of its partitions
+    #[arg(value_parser = name)]
+    pub stream: Option<Name>,
+    /// For programs: everything, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which stream of which hub.
+#[derive(Args)]
+pub struct OneStream {
+    /// The hub: its directory, tcp://HOST:PORT or unix:///PATH
+    #[arg(value_name = "DIR|URL")]
+    pub hub: String,
+    /// The stream
+    #[arg(value_parser = name)]
+    pub stream: Name,
+}
+
+/// How a stream shall be.
+#[derive(Args)]
+pub struct DeclareStream {
+    /// Which.
+    #[command(flatten)]
+    pub of: OneStream,
+    /// Parts that keep an order each
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(PARTITIONS_MAX)))]
+    pub partitions: u32,
+    /// How safe a confirmed record is; by default as safe as the hub can
+    #[arg(long, value_name = "LEVEL")]
+    pub durability: Option<Level>,
+    /// Age from which records are removed, such as 7d or 12h
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub age_max: Option<Duration>,
+    /// Bytes of a partition beyond which its oldest go, such as 500MiB
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub bytes_max: Option<u64>,
+    /// Records of a partition beyond which its oldest go
+    #[arg(long, value_name = "N")]
+    pub records_max: Option<u64>,
+}
+
+/// How safe records are.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Level {
+    /// They last as long as the host
+    Memory,
+    /// They survive the programs
+    Os,
+    /// They survive the machine
+    Disk,
+}
+
+impl From<Level> for Durability {
+    fn from(level: Level) -> Durability {
+        match level {
+            Level::Memory => Durability::Memory,
+            Level::Os => Durability::Os,
+            Level::Disk => Durability::Disk,
+        }
+    }
+}
+
+/// What to append.
+#[derive(Args)]
+pub struct Append {
+    /// To which.
+    #[command(flatten)]
+    pub to: OneStream,
+    /// The body; without one it is read from stdin
+    pub body: Option<String>,
+    /// The key: all of its records are in one partition
+    #[arg(long)]
+    pub key: Option<String>,
+    /// A header; one or several
+    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = crate::arguments::header)]
+    pub headers: Vec<(String, String)>,
+    /// The partition; by default the key's, or any
+    #[arg(long, value_name = "N")]
+    pub partition: Option<u32>,
+    /// Append only if this is the partition's next offset
+    #[arg(long, value_name = "OFFSET")]
+    pub expect: Option<u64>,
+    /// Append each line of stdin as a record, as it comes
+    #[arg(long, conflicts_with_all = ["body", "expect"])]
+    pub lines: bool,
+    /// For programs: everything, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to read.
+#[derive(Args)]
+pub struct Read {
+    /// Of which.
+    #[command(flatten)]
+    pub of: OneStream,
+    /// beginning, end, an offset, a time, or how long ago
+    #[arg(long, value_name = "WHERE", default_value = "beginning", value_parser = start)]
+    #[arg(hide_default_value = true)]
+    pub from: Start,
+    /// Only this partition
+    #[arg(long, value_name = "N")]
+    pub partition: Option<u32>,
+    /// Go on with what is appended, until Ctrl-C
+    #[arg(long)]
+    pub follow: bool,
+    /// End after so many records
+    #[arg(long, value_name = "N")]
+    pub count: Option<u64>,
+    /// For programs: everything, a line of JSON for each record
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn name(text: &str) -> Result<Name, String> {
+    Name::parse(text).map_err(|error| error.detail().to_owned())
+}
+
+/// Where reading begins.
+fn start(text: &str) -> Result<Start, String> {
+    let ms_since_1970 = |time: SystemTime| {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Start::Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    };
+    if let Ok(offset) = text.parse() {
+        return Ok(Start::Offset(offset));
+    }
+    match text {
+        "beginning" => Ok(Start::Beginning),
+        "end" => Ok(Start::End),
+        text => match (parse_duration(text), parse_rfc3339_weak(text)) {
+            (Ok(ago), _) => {
+                Ok(ms_since_1970(SystemTime::now().checked_sub(ago).unwrap_or(UNIX_EPOCH)))
+            }
+            (_, Ok(time)) => Ok(ms_since_1970(time)),
+            _ => Err("it is beginning, end, an offset such as 1200, a time such as \
+                2026-11-26T08:00:00Z, or how long ago, such as 10m"
+                .into()),
+        },
+    }
+}
+
+/// A size: bytes, or with a unit.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return Err("a size is like 1000000, 512KiB, 500MiB, 2GiB or 1TiB".into()),
+    };
+    let number: u64 = number.parse().map_err(|_| "a size begins with a number".to_owned())?;
+    number.checked_mul(factor).ok_or_else(|| "that is more than any disk has".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_begins_at_a_place_an_offset_a_time_or_so_long_ago() {
+        assert_eq!(start("beginning"), Ok(Start::Beginning));
+        assert_eq!(start("end"), Ok(Start::End));
+        assert_eq!(start("1200"), Ok(Start::Offset(1200)));
+        assert_eq!(start("1970-01-01T00:00:01.5Z"), Ok(Start::Time(1_500)));
+        assert_eq!(start("1970-01-02 00:00:00"), Ok(Start::Time(86_400_000)));
+        assert!(matches!(start("10m"), Ok(Start::Time(time_ms)) if time_ms > 1_000_000_000_000));
+        for bad in ["", "-1", "middle", "10 parsecs", "99999999999999999999"] {
+            assert!(start(bad).unwrap_err().contains("10m"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_size_may_have_a_unit() {
+        assert_eq!(size("1000"), Ok(1_000));
+        assert_eq!(
+            (size("2KiB"), size("3 MiB"), size("1TiB")),
+            (Ok(2_048), Ok(3 << 20), Ok(1 << 40))
+        );
+        for bad in ["", "MiB", "1MB", "-1", "99999999999GiB", "9999999999999TiB"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+}

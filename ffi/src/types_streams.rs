@@ -1,0 +1,103 @@
+//! The structs of streams, as those of `types`.
+//!
+//! Floor: nothing.
+
+use std::ffi::c_char;
+
+/// How a stream is.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_stream_options {
+    /// sizeof(telpher_stream_options)
+    pub size: usize,
+    /// Time for the declaration: 0 is the default of 30,000.
+    pub timeout_ms: i64,
+    /// Parts that keep an order each, 1 to 1,024; 0 is the default of 1.
+    pub partitions: u32,
+    /// TELPHER_DURABILITY_DEFAULT, _MEMORY, _OS or _DISK.
+    pub durability: u32,
+    /// Age from which records are removed, in ms, at most 1,000,000,000,000; 0: never for their
+    /// age.
+    pub age_max_ms: u64,
+    /// Bytes of one partition beyond which its oldest records are removed; 0 is the default of 64
+    /// MiB in memory and 1 GiB on disk. At most 1 GiB in memory, at most 1 TiB on disk.
+    pub bytes_max: u64,
+    /// Records of one partition beyond which its oldest are removed; 0: any number. What was
+    /// appended together is removed together: up to a batch more may be kept.
+    pub records_max: u64,
+}
+
+/// How a record is appended.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_append_options {
+    /// sizeof(telpher_append_options)
+    pub size: usize,
+    /// Time until it is confirmed: 0 is the default of 30,000.
+    pub timeout_ms: i64,
+    /// 1: to `partition`. 0: to the key's, or without a key to any.
+    pub has_partition: u32,
+    /// With `has_partition`: which, 0 to 1,023 and below the number that the stream has.
+    pub partition: u32,
+    /// 1: only if `expect` is the offset that the partition's next record gets.
+    pub has_expect: u32,
+    /// With `has_expect`: that offset.
+    pub expect: u64,
+}
+
+/// How a stream is read.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_read_options {
+    /// sizeof(telpher_read_options)
+    pub size: usize,
+    /// Time until the reader must be live: 0 and TELPHER_FOREVER are without bound.
+    pub timeout_ms: i64,
+    /// 1: `partition` only. 0: all of them.
+    pub has_partition: u32,
+    /// With `has_partition`: which, 0 to 1,023 and below the number that the stream has.
+    pub partition: u32,
+    /// Where reading begins: TELPHER_START_BEGINNING, _END, _OFFSET or _TIME.
+    pub start: u32,
+    /// 1: goes on with what is appended later. 0: ends where the stream ended when reading began.
+    pub follow: u32,
+    /// With TELPHER_START_OFFSET an offset, with TELPHER_START_TIME a time in ms since 1970;
+    /// otherwise 0.
+    pub start_at: u64,
+    /// Bytes of records that may be on their way to the program, at most 67,108,864; 0 is the
+    /// default of 1,048,576.
+    pub buffer: u32,
+}
+
+/// A partition's figures. Programs walk over arrays of it, so it stays as it is.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_partition_info {
+    /// The offset of the oldest record that is kept; that of the next one if none is.
+    pub first: u64,
+    /// The offset that the next record gets.
+    pub next: u64,
+    /// Bytes of what is kept.
+    pub bytes: u64,
+}
+
+/// A stream's figures, and how it is: each default in its place. Its pointers are valid as long as
+/// this struct.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_stream_info {
+    /// What it is called, in a list; NULL in the DONE of telpher_stream_inspect.
+    pub name: *const c_char,
+    /// The figures of each partition, from number 0.
+    pub partitions: *const telpher_partition_info,
+    /// How many partitions there are.
+    pub partitions_count: usize,
+    /// Age from which records are removed, in ms; 0: never for their age.
+    pub age_max_ms: u64,
+    /// Bytes of one partition beyond which its oldest records are removed.
+    pub bytes_max: u64,
+    /// Records of one partition beyond which its oldest are removed; 0: any number.
+    pub records_max: u64,
+    /// TELPHER_DURABILITY_MEMORY, _OS or _DISK.
+    pub durability: u32,
+}
