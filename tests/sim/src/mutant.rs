@@ -7,7 +7,7 @@ use telpher_proto::base::record::{Record, Settled};
 use telpher_proto::base::{
     Appended, Command, Durability, Error, Event, Id, Kind, Message, Outcome, Part, Receipt,
 };
-use telpher_proto::base::{Verdict, What};
+use telpher_proto::base::{StreamOptions, Verdict, What};
 
 use crate::model::Start;
 use crate::plan::Plan;
@@ -199,6 +199,13 @@ impl Mischief {
     /// Sees to it that the bug has an occasion.
     pub fn prepare(&mut self, plan: &mut Plan) {
         self.level = plan.streams[0].durability();
+        if self.is(Mutant::HandedOverLost) && plan.directory {
+            plan.faults_ms[6] = 500;
+            for stream in &mut plan.streams {
+                let durability = Some(Durability::Memory);
+                stream.options = StreamOptions { durability, ..StreamOptions::default() };
+            }
+        }
         if self.is(Mutant::AppendUnstored) {
             plan.streams.truncate(1);
         }
@@ -352,6 +359,9 @@ impl Mischief {
     pub fn event(&mut self, slot: usize, event: Event) -> Vec<Event> {
         let Some(mutant) = self.mutant else { return vec![event] };
         let seldom = self.random.chance(20);
+        if (Mutant::OffsetWrong..=Mutant::OverrunSilent).contains(&mutant) {
+            return self.stream_event(slot, event, (mutant, seldom));
+        }
         match (mutant, event.what) {
             (Mutant::EndLost, What::Done(_)) if seldom => Vec::new(),
             (Mutant::EndTwice, What::Done(result)) if seldom => {
@@ -362,22 +372,6 @@ impl Mischief {
             (Mutant::PublishedTwice, What::Published(published)) if seldom => {
                 let event = Event { what: What::Published(published), ..event };
                 vec![event.clone(), event]
-            }
-            (Mutant::RecordLost, What::Record(_)) if seldom => Vec::new(),
-            (Mutant::RecordTwice, What::Record(record)) if seldom => {
-                let event = Event { what: What::Record(record), ..event };
-                vec![event.clone(), event]
-            }
-            (Mutant::RecordsSwapped, What::Record(record)) => {
-                let event = Event { what: What::Record(record), ..event };
-                self.swap(slot, event, seldom)
-            }
-            (Mutant::OffsetWrong, What::Done(Ok(Outcome::Appended(appended)))) if seldom => {
-                let further = Appended { offset: appended.offset + 1, ..appended };
-                vec![Event { what: What::Done(Ok(Outcome::Appended(further))), ..event }]
-            }
-            (Mutant::OverrunSilent, What::Done(Err(error))) if error.kind() == Kind::OutOfRange => {
-                vec![Event { what: What::Done(Ok(Outcome::Empty)), ..event }]
             }
             (Mutant::DeliveryLost, What::Delivery(delivery)) if seldom => {
                 self.hide(settle(delivery.token, Verdict::Acknowledge));
@@ -398,6 +392,34 @@ impl Mischief {
             (Mutant::RunningDenied, What::Done(Err(error))) if error.kind() == Kind::TimedOut => {
                 let error = Error::new(Kind::Expired, "");
                 vec![Event { what: What::Done(Err(error)), ..event }]
+            }
+            (_, what) => vec![Event { what, ..event }],
+        }
+    }
+
+    /// The same for bugs of streams.
+    fn stream_event(
+        &mut self,
+        slot: usize,
+        event: Event,
+        (mutant, seldom): (Mutant, bool),
+    ) -> Vec<Event> {
+        match (mutant, event.what) {
+            (Mutant::RecordLost, What::Record(_)) if seldom => Vec::new(),
+            (Mutant::RecordTwice, What::Record(record)) if seldom => {
+                let event = Event { what: What::Record(record), ..event };
+                vec![event.clone(), event]
+            }
+            (Mutant::RecordsSwapped, What::Record(record)) => {
+                let event = Event { what: What::Record(record), ..event };
+                self.swap(slot, event, seldom)
+            }
+            (Mutant::OffsetWrong, What::Done(Ok(Outcome::Appended(appended)))) if seldom => {
+                let further = Appended { offset: appended.offset + 1, ..appended };
+                vec![Event { what: What::Done(Ok(Outcome::Appended(further))), ..event }]
+            }
+            (Mutant::OverrunSilent, What::Done(Err(error))) if error.kind() == Kind::OutOfRange => {
+                vec![Event { what: What::Done(Ok(Outcome::Empty)), ..event }]
             }
             (_, what) => vec![Event { what, ..event }],
         }

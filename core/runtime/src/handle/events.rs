@@ -1,8 +1,8 @@
 //! Events that the program takes by polling.
 //!
 //! Two lines: what ends something, and what arrives. The first always goes before the second, and
-//! always fits, since what may be in flight is bounded; the second is bounded by credit. Only the end
-//! of a reader goes behind the records that came before it.
+//! always fits, since what may be in flight is bounded; the second is bounded by credit. Only the
+//! end of a reader goes behind the records that came before it.
 //!
 //! Floor: sync, descriptors, handle/outcomes.
 
