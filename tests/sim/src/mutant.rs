@@ -284,6 +284,9 @@ impl Mischief {
     /// What a program starts passes here; `None` if it never reaches its client.
     pub fn command(&mut self, start: &Start, mut command: Command) -> Option<Command> {
         let Some(mutant) = self.mutant else { return Some(command) };
+        if mutant >= Mutant::AppendTwice {
+            return self.stream_command(start, command, mutant);
+        }
         match (mutant, &mut command) {
             (Mutant::SendTwice, Command::Send { .. })
             | (Mutant::RunTwice, Command::Call { .. })
@@ -305,6 +308,36 @@ impl Mischief {
                 self.untold.push((start.who.slot, event));
                 return None;
             }
+            (Mutant::AcknowledgementForgotten, Command::Settle { verdict, .. })
+                if *verdict == Verdict::Acknowledge =>
+            {
+                *verdict = Verdict::Release;
+            }
+            (Mutant::ReleaseTakes, Command::Settle { verdict, .. })
+                if *verdict == Verdict::Release =>
+            {
+                *verdict = Verdict::Acknowledge;
+            }
+            (Mutant::PartLost, Command::Batch { parts }) if parts.len() > 1 => {
+                if matches!(parts.last(), Some(Part::Settle { .. })) {
+                    parts.pop();
+                }
+            }
+            (Mutant::MoreAtOnce, Command::Serve { concurrency, .. }) => *concurrency += 1,
+            (Mutant::QueueTooLong, Command::Declare { options, .. }) => options.length_max *= 2,
+            _ => {}
+        }
+        Some(command)
+    }
+
+    /// The same for bugs of streams.
+    fn stream_command(
+        &mut self,
+        start: &Start,
+        mut command: Command,
+        mutant: Mutant,
+    ) -> Option<Command> {
+        match (mutant, &mut command) {
             (Mutant::AppendTwice, Command::Append { expect: None, .. })
                 if self.random.chance(20) =>
             {
@@ -327,23 +360,6 @@ impl Mischief {
             (Mutant::KeepsLess, Command::DeclareStream { options, .. }) => {
                 options.records_max = options.records_max.div_ceil(2).max(1);
             }
-            (Mutant::AcknowledgementForgotten, Command::Settle { verdict, .. })
-                if *verdict == Verdict::Acknowledge =>
-            {
-                *verdict = Verdict::Release;
-            }
-            (Mutant::ReleaseTakes, Command::Settle { verdict, .. })
-                if *verdict == Verdict::Release =>
-            {
-                *verdict = Verdict::Acknowledge;
-            }
-            (Mutant::PartLost, Command::Batch { parts }) if parts.len() > 1 => {
-                if matches!(parts.last(), Some(Part::Settle { .. })) {
-                    parts.pop();
-                }
-            }
-            (Mutant::MoreAtOnce, Command::Serve { concurrency, .. }) => *concurrency += 1,
-            (Mutant::QueueTooLong, Command::Declare { options, .. }) => options.length_max *= 2,
             _ => {}
         }
         Some(command)
