@@ -7,7 +7,6 @@ use telpher::{Answer, Gathered, Kind};
 
 use crate::arguments::Gather;
 use crate::hub::live;
-use crate::message;
 use crate::{Said, message, text};
 
 /// Prints answers as they come, and then who did not answer. All is well if everybody has, or as

@@ -176,8 +176,8 @@ impl Hub {
     }
 
     /// The program has taken records of a reader that was started by [`Hub::start_paced`]: so many,
-    /// with so many bytes by [`crate::StreamRecord::untaken`]. The hub is told in steps, and sends more.
-    /// For an id that has ended it does nothing.
+    /// with so many bytes by [`crate::StreamRecord::untaken`]. The hub is told in steps, and sends
+    /// more. For an id that has ended it does nothing.
     pub fn taken(&self, id: Id, taken: Untaken) {
         let shared = self.shared();
         if shared.check_open().is_ok() {

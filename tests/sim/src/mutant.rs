@@ -7,7 +7,7 @@ use telpher_proto::base::record::{Mark, Record, Settled};
 use telpher_proto::base::{
     Appended, Command, Durability, Error, Event, Id, Kind, Message, Outcome, Part, Receipt,
 };
-use telpher_proto::base::{Verdict, What};
+use telpher_proto::base::{StreamOptions, Verdict, What};
 
 use crate::model::Start;
 use crate::plan::Plan;
@@ -213,6 +213,13 @@ impl Mischief {
     /// Sees to it that the bug has an occasion.
     pub fn prepare(&mut self, plan: &mut Plan) {
         self.level = plan.streams[0].durability();
+        if self.is(Mutant::HandedOverLost) && plan.directory {
+            plan.faults_ms[6] = 500;
+            for stream in &mut plan.streams {
+                let durability = Some(Durability::Memory);
+                stream.options = StreamOptions { durability, ..StreamOptions::default() };
+            }
+        }
         if self.is(Mutant::AppendUnstored) {
             plan.streams.truncate(1);
         }
@@ -302,6 +309,9 @@ impl Mischief {
     /// What a program starts passes here; `None` if it never reaches its client.
     pub fn command(&mut self, start: &Start, mut command: Command) -> Option<Command> {
         let Some(mutant) = self.mutant else { return Some(command) };
+        if mutant >= Mutant::AppendTwice {
+            return self.stream_command(start, command, mutant);
+        }
         match (mutant, &mut command) {
             (Mutant::SendTwice, Command::Send { .. })
             | (Mutant::RunTwice, Command::Call { .. })
@@ -323,28 +333,6 @@ impl Mischief {
                 let event = Event { id: start.id, user: start.user, what };
                 self.untold.push((start.who.slot, event));
                 return None;
-            }
-            (Mutant::AppendTwice, Command::Append { expect: None, .. })
-                if self.random.chance(20) =>
-            {
-                self.hide(command.clone());
-            }
-            (Mutant::AppendUnstored, Command::Append { partition, expect: None, .. })
-                if self.random.chance(10) =>
-            {
-                // Where nobody else is yet.
-                let (partition, offset) = (partition.unwrap_or(0), 1_000_000 + start.id);
-                let durability = self.level;
-                let appended = Appended { partition, offset, durability };
-                let what = What::Done(Ok(Outcome::Appended(appended)));
-                let event = Event { id: start.id, user: start.user, what };
-                self.untold.push((start.who.slot, event));
-                return None;
-            }
-            (Mutant::ExpectIgnored, Command::Append { expect, .. }) => *expect = None,
-            (Mutant::FollowStops, Command::Read { reading, .. }) => reading.follow = false,
-            (Mutant::KeepsLess, Command::DeclareStream { options, .. }) => {
-                options.records_max = options.records_max.div_ceil(2).max(1);
             }
             (Mutant::AcknowledgementForgotten, Command::Settle { verdict, .. })
                 if *verdict == Verdict::Acknowledge =>
@@ -368,6 +356,41 @@ impl Mischief {
         Some(command)
     }
 
+    /// The same for bugs of streams.
+    fn stream_command(
+        &mut self,
+        start: &Start,
+        mut command: Command,
+        mutant: Mutant,
+    ) -> Option<Command> {
+        match (mutant, &mut command) {
+            (Mutant::AppendTwice, Command::Append { expect: None, .. })
+                if self.random.chance(20) =>
+            {
+                self.hide(command.clone());
+            }
+            (Mutant::AppendUnstored, Command::Append { partition, expect: None, .. })
+                if self.random.chance(10) =>
+            {
+                // Where nobody else is yet.
+                let (partition, offset) = (partition.unwrap_or(0), 1_000_000 + start.id);
+                let durability = self.level;
+                let appended = Appended { partition, offset, durability };
+                let what = What::Done(Ok(Outcome::Appended(appended)));
+                let event = Event { id: start.id, user: start.user, what };
+                self.untold.push((start.who.slot, event));
+                return None;
+            }
+            (Mutant::ExpectIgnored, Command::Append { expect, .. }) => *expect = None,
+            (Mutant::FollowStops, Command::Read { reading, .. }) => reading.follow = false,
+            (Mutant::KeepsLess, Command::DeclareStream { options, .. }) => {
+                options.records_max = options.records_max.div_ceil(2).max(1);
+            }
+            _ => {}
+        }
+        Some(command)
+    }
+
     /// An event that no machine has told.
     pub fn made_up(&mut self, slot: usize) -> Option<Event> {
         let place = self.untold.iter().position(|(of, _)| *of == slot)?;
@@ -378,6 +401,9 @@ impl Mischief {
     pub fn event(&mut self, slot: usize, event: Event) -> Vec<Event> {
         let Some(mutant) = self.mutant else { return vec![event] };
         let seldom = self.random.chance(20);
+        if (Mutant::OffsetWrong..=Mutant::OverrunSilent).contains(&mutant) {
+            return self.stream_event(slot, event, (mutant, seldom));
+        }
         match (mutant, event.what) {
             (Mutant::EndLost, What::Done(_)) if seldom => Vec::new(),
             (Mutant::EndTwice, What::Done(result)) if seldom => {
@@ -388,22 +414,6 @@ impl Mischief {
             (Mutant::PublishedTwice, What::Published(published)) if seldom => {
                 let event = Event { what: What::Published(published), ..event };
                 vec![event.clone(), event]
-            }
-            (Mutant::RecordLost, What::Record(_)) if seldom => Vec::new(),
-            (Mutant::RecordTwice, What::Record(record)) if seldom => {
-                let event = Event { what: What::Record(record), ..event };
-                vec![event.clone(), event]
-            }
-            (Mutant::RecordsSwapped, What::Record(record)) => {
-                let event = Event { what: What::Record(record), ..event };
-                self.swap(slot, event, seldom)
-            }
-            (Mutant::OffsetWrong, What::Done(Ok(Outcome::Appended(appended)))) if seldom => {
-                let further = Appended { offset: appended.offset + 1, ..appended };
-                vec![Event { what: What::Done(Ok(Outcome::Appended(further))), ..event }]
-            }
-            (Mutant::OverrunSilent, What::Done(Err(error))) if error.kind() == Kind::OutOfRange => {
-                vec![Event { what: What::Done(Ok(Outcome::Empty)), ..event }]
             }
             (Mutant::AnswerLost, What::Answer(_)) if seldom => Vec::new(),
             (Mutant::AnswerTwice, What::Answer(answer)) if seldom => {
@@ -435,6 +445,34 @@ impl Mischief {
             (Mutant::RunningDenied, What::Done(Err(error))) if error.kind() == Kind::TimedOut => {
                 let error = Error::new(Kind::Expired, "");
                 vec![Event { what: What::Done(Err(error)), ..event }]
+            }
+            (_, what) => vec![Event { what, ..event }],
+        }
+    }
+
+    /// The same for bugs of streams.
+    fn stream_event(
+        &mut self,
+        slot: usize,
+        event: Event,
+        (mutant, seldom): (Mutant, bool),
+    ) -> Vec<Event> {
+        match (mutant, event.what) {
+            (Mutant::RecordLost, What::Record(_)) if seldom => Vec::new(),
+            (Mutant::RecordTwice, What::Record(record)) if seldom => {
+                let event = Event { what: What::Record(record), ..event };
+                vec![event.clone(), event]
+            }
+            (Mutant::RecordsSwapped, What::Record(record)) => {
+                let event = Event { what: What::Record(record), ..event };
+                self.swap(slot, event, seldom)
+            }
+            (Mutant::OffsetWrong, What::Done(Ok(Outcome::Appended(appended)))) if seldom => {
+                let further = Appended { offset: appended.offset + 1, ..appended };
+                vec![Event { what: What::Done(Ok(Outcome::Appended(further))), ..event }]
+            }
+            (Mutant::OverrunSilent, What::Done(Err(error))) if error.kind() == Kind::OutOfRange => {
+                vec![Event { what: What::Done(Ok(Outcome::Empty)), ..event }]
             }
             (_, what) => vec![Event { what, ..event }],
         }

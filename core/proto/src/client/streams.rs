@@ -256,8 +256,8 @@ impl Client {
         true
     }
 
-    /// The stream is not as it was known: what was gathered for it waits until that was asked again,
-    /// in its order.
+    /// The stream is not as it was known: what was gathered for it waits until that was asked
+    /// again, in its order.
     fn ask_again(&mut self, now: Time, stream: &Name) {
         self.appends.known.remove(stream);
         let mut gathered = Vec::new();

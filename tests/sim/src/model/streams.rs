@@ -1,6 +1,6 @@
-//! What becomes of each record: what is at an offset stays there and is the same for everybody, what
-//! was confirmed is there once, at the offset that was told, and each producer's records are in its
-//! order. What a reader gets is in `readers`.
+//! What becomes of each record: what is at an offset stays there and is the same for everybody,
+//! what was confirmed is there once, at the offset that was told, and each producer's records are
+//! in its order. What a reader gets is in `readers`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -86,8 +86,8 @@ pub struct Streams {
     /// When, and in which era, a stream was said to be there.
     declared: BTreeMap<Name, Vec<(Time, u64)>>,
     pub(super) readers: BTreeMap<(Who, Id), Reader>,
-    /// Who has heard of an append that the stream is not there: what has no key and was not sent yet
-    /// then goes to another partition, behind what is there already.
+    /// Who has heard of an append that the stream is not there: what has no key and was not sent
+    /// yet then goes to another partition, behind what is there already.
     missed: BTreeSet<(Who, Name)>,
     /// The last reader that has ended.
     pub(super) ended: Option<((Who, Id), Reader)>,
