@@ -5,8 +5,9 @@
 
 BENCH_BUILD := build/bench
 BENCH_C_FLAGS := -std=gnu11 -O2 -Wall -Wextra -Wpedantic -Werror
-BENCH_C := $(addprefix $(BENCH_BUILD)/,limit_call limit_relay limit_disk nats jetstream redis)
-BENCH_TELPHER := $(addprefix $(BENCH_BUILD)/,telpher durable)
+BENCH_C := $(addprefix $(BENCH_BUILD)/,limit_call limit_relay limit_disk nats jetstream redis \
+    redis_stream jetstream_stream)
+BENCH_TELPHER := $(addprefix $(BENCH_BUILD)/,telpher durable streams)
 BENCH_OPTIONS ?=
 
 .PHONY: bench-full bench-peers bench-libraries bench-telpher
@@ -20,7 +21,7 @@ bench-full:
 bench-peers:
 	cd bench && $(PYTHON) -m harness.peers
 
-$(BENCH_C): $(BENCH_BUILD)/%: bench/c/%.c bench/c/common.h bench/c/nats.h
+$(BENCH_C): $(BENCH_BUILD)/%: bench/c/%.c bench/c/common.h bench/c/nats.h bench/c/jetstream.h
 	@mkdir -p $(BENCH_BUILD)
 	$(CC) $(BENCH_C_FLAGS) $< -o $@
 

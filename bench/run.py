@@ -20,6 +20,7 @@ from harness.rows_durable_python import durable_python
 from harness.rows_language import languages
 from harness.rows_memory import memory
 from harness.rows_queue import queues
+from harness.rows_stream import streams
 from harness.rows_takeover import Takeover, takeover
 from harness.rows_topic import topics
 
@@ -50,6 +51,7 @@ def comparisons(wanted: argparse.Namespace, folder: str, kept: str) -> list:
     why = disk.refused(kept)
     if why is None:
         kept_ones = durable(places(), kept, folder) + durable_python(places(), kept)
+        kept_ones += streams(places(), kept)
         for comparison in kept_ones:
             comparison.on_disk = True
         found += kept_ones

@@ -7,37 +7,14 @@
  * syncs what it confirms is said in its settings. The consumer is durable, messages are pushed to
  * it, and each is acknowledged.
  */
-#include "nats.h"
+#include "jetstream.h"
 
 static const char *const stream =
     "{\"name\":\"bench\",\"subjects\":[\"bench.work\"],\"retention\":\"workqueue\","
     "\"storage\":\"file\",\"max_consumers\":-1,\"max_msgs\":-1,\"max_bytes\":-1,\"max_age\":0,"
     "\"num_replicas\":1}";
 
-static char inbox[32]; /* where this process is answered */
 static const char *const subscription = "SUB bench.delivery 2\r\n";
-
-static void publish(struct link *link, const char *subject, const char *reply, const char *body,
-                    size_t size) {
-    char *line = link_room(link, 256 + size);
-    int head = snprintf(line, 256, "PUB %s %s %zu\r\n", subject, reply, size);
-    memcpy(line + head, body, size);
-    memcpy(line + head + size, "\r\n", 2);
-    link->out_size = (size_t)(line + head + size + 2 - link->out);
-}
-
-/* Waits for the answer to a request of JetStream's; an error ends the program. */
-static void request(struct link *link, const char *subject, const char *body) {
-    struct message message;
-    int pongs = 0;
-    publish(link, subject, inbox, body, strlen(body));
-    link_flush(link);
-    while (!message_next(link, &message, &pongs)) {
-        if (link_fill(link) == 0) fail("closed");
-    }
-    message.body[message.body_size] = 0;
-    if (strstr(message.body, "\"error\"") != NULL) fail(message.body);
-}
 
 static void produce(struct link *link, uint64_t count, uint64_t window) {
     struct report report;
@@ -101,12 +78,8 @@ static void consume(struct link *link, uint64_t count, uint64_t window) {
 
 int main(int argc, char **argv) {
     if (argc < 5) fail("produce|consume ADDRESS COUNT WINDOW");
-    char hello[64];
-    snprintf(inbox, sizeof inbox, "_INBOX.bench.%d", (int)getpid());
-    snprintf(hello, sizeof hello, "SUB %s 1\r\n", inbox);
-    struct link *link = join(argv[2], hello);
+    struct link *link = join_jetstream(argv[2]);
     uint64_t count = (uint64_t)atoll(argv[3]), window = (uint64_t)atoll(argv[4]);
-    await_pong(link);
     if (strcmp(argv[1], "produce") == 0) produce(link, count, window);
     if (strcmp(argv[1], "consume") == 0) consume(link, count, window);
     return 0;

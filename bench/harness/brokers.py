@@ -18,23 +18,29 @@ def telpher(folder: str) -> tuple[Server, str]:
     return Server([peers.COMMAND, "serve", directory, "--listen", url], "listening on"), url
 
 
-def redis(folder: str) -> tuple[Server, str]:
-    """Redis, which writes and syncs its log before it answers what one turn has read."""
+def redis(folder: str, sync: str = "always") -> tuple[Server, str]:
+    """Redis, which writes and syncs its log before it answers what one turn has read.
+
+    With `sync` `everysec` it syncs once a second, and answers what it has written.
+    """
     port = free_port()
     command = [peers.program("redis-server") or "redis-server", "--port", str(port),
                "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes",
-               "--appendfsync", "always", "--dir", tempfile.mkdtemp(dir=folder)]
+               "--appendfsync", sync, "--dir", tempfile.mkdtemp(dir=folder)]
     return Server(command, "Ready to accept connections"), f"tcp:127.0.0.1:{port}"
 
 
-def jetstream(folder: str) -> tuple[Server, str]:
-    """nats-server with JetStream, which syncs each message; the version that Debian has can't."""
+def jetstream(folder: str, sync: str = "always") -> tuple[Server, str]:
+    """nats-server with JetStream, which syncs each message; the version that Debian has can't.
+
+    `sync` may also be a time, after which it syncs what it has confirmed before.
+    """
     port = free_port()
     store = tempfile.mkdtemp(dir=folder)
     settings = Path(store) / "nats.conf"
     settings.write_text(
         f'host: "127.0.0.1"\nport: {port}\nmax_pending: 512MB\n'
-        f'jetstream {{ store_dir: "{store}", sync_interval: always }}\n')
+        f'jetstream {{ store_dir: "{store}", sync_interval: {sync} }}\n')
     return Server([str(NATS_SYNCING), "-c", str(settings)], "Server is ready"), \
         f"tcp:127.0.0.1:{port}"
 
