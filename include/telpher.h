@@ -1025,10 +1025,10 @@ telpher_status telpher_events_release(const struct telpher_event *event);
 telpher_status telpher_cancel(telpher_hub hub, telpher_id id);
 
 // Lets go of an id. A ticket goes on, and its outcome goes nowhere. A gather is cancelled, and its
-// id ends with DONE. A consumer, service, subscriber or reader stops: what was still on its way to
-// it goes back, what it was handed is still to be settled or answered, and its id ends with DONE at
-// its destination. Published messages that a subscriber has not taken are dropped, and so are
-// records of a reader, which stay in the stream. Any thread, also in a callback.
+// id ends with DONE. A consumer, service, subscriber or reader stops: what was still on its way
+// to it goes back, what it was handed is still to be settled or answered, and its id ends with
+// DONE at its destination. Published messages that a subscriber has not taken are dropped, and so
+// are records of a reader, which stay in the stream. Any thread, also in a callback.
 //
 // - TELPHER_STALE: it has ended.
 telpher_status telpher_detach(telpher_hub hub, telpher_id id);

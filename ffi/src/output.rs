@@ -33,8 +33,8 @@ pub struct Extra {
     missing: Vec<Vec<telpher_missing>>,
 }
 
-// SAFETY: the pointers in `queues`, `streams`, `missing` and `topic` lead to what is beside them, which moves
-// with them.
+// SAFETY: the pointers in `queues`, `streams`, `missing` and `topic` lead to what is beside them,
+// which moves along.
 unsafe impl Send for Extra {}
 
 impl Extra {

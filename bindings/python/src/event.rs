@@ -148,7 +148,7 @@ fn published_out(
 
 /// `(partition, offset, time, body, key, headers)`; the time is in seconds of `time.time()`
 fn record_out(py: Python<'_>, record: StreamRecord, zero_copy: bool) -> PyResult<Bound<'_, PyAny>> {
-    let StreamRecord { partition, offset, time_ms, message } = record;
+    let StreamRecord { partition, offset, time_ms, message, .. } = record;
     let (body, key, headers) = message_out(py, message, zero_copy)?;
     let time = time_ms as f64 / 1000.0;
     Ok((partition, offset, time, body, key, headers).into_pyobject(py)?.into_any())

@@ -64,6 +64,7 @@ impl Reads {
             partition: partition_in(py, self.partition)?,
             start: self.start(py)?,
             follow: self.follow,
+            group: None,
             buffer: whole(py, "buffer", self.buffer, buffer_range)? as u32,
         })
     }

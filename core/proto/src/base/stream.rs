@@ -73,8 +73,8 @@ pub enum Start {
     End,
     /// At this record, or at the next to be appended.
     Offset(u64),
-    /// At the oldest record that was appended at this time or later, by the hub's clock, in ms since
-    /// 1970.
+    /// At the oldest record that was appended at this time or later, by the hub's clock, in ms
+    /// since 1970.
     Time(u64),
 }
 

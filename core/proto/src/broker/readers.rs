@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! reader: a cursor per partition; in turns: the batch there is in memory -> sent
-//!                                           on disk                      -> read, then sent
-//!                                           not there yet                -> waits, or is at its end
+//!                                           on disk            -> read, then sent
+//!                                           not there yet      -> waits, or is at its end
 //! ```
-//! As much as fits into the program's buffer is on its way; the program tells what it has taken. Over
-//! a new connection it states where it is.
+//! As much as fits into the program's buffer is on its way; the program tells what it has taken.
+//! Over a new connection it states where it is.
 //!
 //! Floor: broker.
 
@@ -437,7 +437,8 @@ pub(super) fn begin(
 
 fn out_of_range(offset: u64, number: u32, partition: &Partition) -> Error {
     let detail = format!(
-        "offset {offset} is not kept: partition {number} has {} up to {}, where the next record goes",
+        "offset {offset} is not kept: partition {number} has {} up to {}, where the next record \
+         goes",
         partition.first, partition.visible
     );
     Error::new(Kind::OutOfRange, detail)

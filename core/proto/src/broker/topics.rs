@@ -238,8 +238,8 @@ impl Broker {
         Ok(())
     }
 
-    /// The program has taken some of what had arrived of a subscription or a reader. Unknown ids are passed
-    /// over: it may have ended just now.
+    /// The program has taken some of what had arrived of a subscription, reader or gather. Unknown
+    /// ids are passed over: it may have ended just now.
     pub fn taken(&mut self, now: Time, session: SessionKey, id: u64, taken: Untaken) {
         if self.answers_taken(session, id, taken.bytes) {
             return;

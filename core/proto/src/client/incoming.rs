@@ -67,6 +67,33 @@ impl Client {
                     self.registration_finished(ticket);
                 }
             }
+            Frame::Request { id, request } => self.handle_request(now, id, request),
+            Frame::Withdraw { request } => self.handle_withdraw(request),
+            Frame::Delivery { id, delivery } => self.handle_delivery(now, id, delivery),
+            Frame::Published { id, number, topic, asked, message } => {
+                let is_taken = self.handle_published(now, id, (number, topic, message), asked);
+                if let (false, Some(asked)) = (is_taken, asked) {
+                    self.decline_published(now, id, asked.token);
+                }
+            }
+            Frame::Collected { ticket, answer } => {
+                self.received += 1;
+                self.received_bytes += answer.size() as usize;
+                self.answer_collected(ticket, answer);
+            }
+            Frame::Gathered { ticket, gathered } => {
+                self.received += 1;
+                self.end_ticket(now, ticket, Ok(Outcome::Gathered(gathered)));
+            }
+            Frame::Answered { count } => self.answers_arrived(count),
+            Frame::Started { id } => self.registration_started(id),
+            outcome => self.handle_outcome(now, outcome),
+        }
+    }
+
+    /// A ticket has ended well, or there is something for a reader.
+    fn handle_outcome(&mut self, now: Time, frame: Frame) {
+        match frame {
             Frame::Appended { ticket, appended } => {
                 self.end_ticket(now, ticket, Ok(Outcome::Appended(appended)));
             }
@@ -101,26 +128,6 @@ impl Client {
             Frame::Queues { ticket, queues } => {
                 self.end_ticket(now, ticket, Ok(Outcome::Queues(queues)));
             }
-            Frame::Request { id, request } => self.handle_request(now, id, request),
-            Frame::Withdraw { request } => self.handle_withdraw(request),
-            Frame::Delivery { id, delivery } => self.handle_delivery(now, id, delivery),
-            Frame::Published { id, number, topic, asked, message } => {
-                let is_taken = self.handle_published(now, id, (number, topic, message), asked);
-                if let (false, Some(asked)) = (is_taken, asked) {
-                    self.decline_published(now, id, asked.token);
-                }
-            }
-            Frame::Collected { ticket, answer } => {
-                self.received += 1;
-                self.received_bytes += answer.size() as usize;
-                self.answer_collected(ticket, answer);
-            }
-            Frame::Gathered { ticket, gathered } => {
-                self.received += 1;
-                self.end_ticket(now, ticket, Ok(Outcome::Gathered(gathered)));
-            }
-            Frame::Answered { count } => self.answers_arrived(count),
-            Frame::Started { id } => self.registration_started(id),
             _ => self.drop_link(now, "the hub sent a frame that only programs send"),
         }
     }

@@ -19,6 +19,7 @@
 //! Floor: imports `base` and `wire`.
 
 mod answers;
+mod frames;
 mod gathers;
 mod held;
 mod incoming;

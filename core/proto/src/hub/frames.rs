@@ -162,16 +162,15 @@ impl Hub {
             }
             Frame::Inspect { ticket, name } => {
                 let result = self.broker.inspect(self.name(port, name)?);
-                let frame = super::effects::result_frame(ticket, result, false);
-                self.push(now, port, &frame);
+                self.push(now, port, &super::effects::result_frame(ticket, result, false));
             }
             Frame::Peek { ticket, name, count } => {
                 let name = self.name(port, name)?;
                 self.broker.peek(session, ticket, name, count);
             }
             Frame::List { ticket, after } => {
-                let queues = self.broker.list(after.as_ref());
-                self.push(now, port, &super::effects::result_frame(ticket, Ok(queues), false));
+                let queues = Ok(self.broker.list(after.as_ref()));
+                self.push(now, port, &super::effects::result_frame(ticket, queues, false));
             }
             Frame::Extend { ticket, delivery, ms } => {
                 let result = self.broker.extend(now, session, delivery, ms);
@@ -181,7 +180,7 @@ impl Hub {
             Frame::Stop { id } => self.broker.stop(session, id),
             Frame::Open { name_ref, name } => self.open_name(now, port, name_ref, &name)?,
             Frame::Held { last, what, tokens } => {
-                self.held(now, port, session, (last, what, tokens))?;
+                return self.held(now, port, session, (last, what, tokens));
             }
             Frame::Gather { ticket, gathering } => {
                 self.broker.gather(now, (session, ticket), gathering);
@@ -190,14 +189,7 @@ impl Hub {
             Frame::InspectStream { .. } | Frame::ListStreams { .. } | Frame::ListGroups { .. } => {
                 return self.look_at_streams(now, port, frame);
             }
-            Frame::Serve { .. }
-            | Frame::Read { .. }
-            | Frame::Consume { .. }
-            | Frame::Subscribe { .. }
-            | Frame::Credit { .. } => {
-                return self.register(now, port, session, frame);
-            }
-            frame => return self.change(now, port, session, frame),
+            frame => return self.register(now, port, session, frame),
         }
         Ok(())
     }
@@ -230,7 +222,7 @@ impl Hub {
                 (id, self.broker.read(session, name, opening))
             }
             Frame::Credit { id, prefetch } => (id, self.broker.credit(now, session, id, prefetch)),
-            _ => return Ok(()),
+            frame => return self.change(now, port, session, frame),
         };
         if let Err(error) = done {
             self.push(now, port, &Frame::Failed { id, counted: false, error });

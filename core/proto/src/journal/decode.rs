@@ -68,6 +68,17 @@ impl Reader {
                 let messages = (0..count).map(|_| self.listed()).collect::<Option<_>>()?;
                 Record::Listed { queue, messages }
             }
+            20 => Record::Bound { change: self.change()?, binding: self.binding()? },
+            21 => Record::Unbound { change: self.change()?, binding: self.binding()? },
+            22 => Record::Published { change: self.change()?, copies: self.copies()? },
+            23 | 40 => self.batch(kind)?,
+            kind => return self.of_stream(kind),
+        })
+    }
+
+    /// A record about streams.
+    fn of_stream(&mut self, kind: u8) -> Option<Record> {
+        Some(match kind {
             32 => Record::Stream { change: self.change()?, state: Box::new(self.stream()?) },
             33 => Record::StreamGone { change: self.change()?, stream: self.u64()? },
             34 => {
@@ -95,10 +106,6 @@ impl Reader {
                 group: self.u64()?,
             },
             39 => Record::Placed { change: self.change()?, placed: self.placed()? },
-            20 => Record::Bound { change: self.change()?, binding: self.binding()? },
-            21 => Record::Unbound { change: self.change()?, binding: self.binding()? },
-            22 => Record::Published { change: self.change()?, copies: self.copies()? },
-            23 | 40 => self.batch(kind)?,
             _ => return None,
         })
     }

@@ -115,16 +115,7 @@ impl Reader<'_> {
             }
             FrameKind::List => Frame::List { ticket, after: self.short_name()? },
             FrameKind::Subscribe | FrameKind::Taken => self.topics(id)?,
-            FrameKind::InspectStream
-            | FrameKind::ListStreams
-            | FrameKind::Read
-            | FrameKind::Appended
-            | FrameKind::Stream
-            | FrameKind::Streams
-            | FrameKind::Reading
-            | FrameKind::ListGroups
-            | FrameKind::Groups
-            | FrameKind::Records => self.streams(id)?,
+            kind if kind.is_about_streams() => self.streams(id)?,
             FrameKind::Gather => self.gather(flags, id)?,
             kind if kind.is_change() => self.change(flags, ticket)?,
             _ => self.hub_frame(flags, id)?,

@@ -230,22 +230,6 @@ impl Writer<'_> {
             | Frame::Taken { .. }
             | Frame::Bind { .. }
             | Frame::Unbind { .. } => self.topics(frame),
-            Frame::DeclareStream { .. }
-            | Frame::DeleteStream { .. }
-            | Frame::InspectStream { .. }
-            | Frame::ListStreams { .. }
-            | Frame::Append { .. }
-            | Frame::Read { .. }
-            | Frame::Appended { .. }
-            | Frame::Stream { .. }
-            | Frame::Streams { .. }
-            | Frame::Reading { .. }
-            | Frame::Records { .. }
-            | Frame::Commit { .. }
-            | Frame::ListGroups { .. }
-            | Frame::ResetGroup { .. }
-            | Frame::DeleteGroup { .. }
-            | Frame::Groups { .. } => self.streams(frame),
             Frame::Gather { .. } => self.gathers(frame),
             other => self.change(other),
         }
@@ -314,7 +298,7 @@ impl Writer<'_> {
             Frame::Delivery { id, delivery } => self.delivery(*id, delivery),
             Frame::Published { .. } => self.published(frame),
             Frame::Collected { .. } | Frame::Gathered { .. } => self.gathers(frame),
-            other => unreachable!("{other:?} has been written by its caller"),
+            of_stream => self.streams(of_stream),
         }
     }
 

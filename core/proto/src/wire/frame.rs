@@ -164,6 +164,14 @@ frame_kinds! {
 }
 
 impl FrameKind {
+    /// True if it is about streams, and changes nothing.
+    pub const fn is_about_streams(self) -> bool {
+        use FrameKind::{Appended, Groups, InspectStream, ListGroups, ListStreams, Read, Reading};
+        use FrameKind::{Records, Stream, Streams};
+        let is_answer = matches!(self, Appended | Stream | Streams | Groups | Reading | Records);
+        is_answer || matches!(self, InspectStream | ListStreams | ListGroups | Read)
+    }
+
     /// True if it carries a producer's sequence.
     pub const fn is_change(self) -> bool {
         use FrameKind::{Append, Batch, Bind, Commit, Declare, DeclareStream, Delete, DeleteGroup};

@@ -102,8 +102,8 @@ impl Stream {
         self.run(Command::Groups { stream: self.name.clone() })
     }
 
-    /// Puts a group to another place, in one partition or in all of them. What its members have read
-    /// before and commit later is refused as `LEASE_LOST`.
+    /// Puts a group to another place, in one partition or in all of them. What its members have
+    /// read before and commit later is refused as `LEASE_LOST`.
     ///
     /// # Errors
     ///

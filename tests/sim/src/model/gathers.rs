@@ -1,9 +1,9 @@
 //! Of a gather: each is asked at most once, each answer comes once and is the handler's, and the
 //! summary adds up, also with who has run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use telpher_proto::base::{Answer, Gathered, Id, Reply};
+use telpher_proto::base::{Answer, Error, Gathered, Id, Outcome, Reply};
 
 use super::{Verdict, ensure};
 use crate::agenda::Who;
@@ -62,5 +62,13 @@ impl Gathering {
         self.run_max = Some(most);
         let asked = self.asked.len();
         ensure(asked <= most, || format!("{asked} were asked, and {most} are said to be"))
+    }
+}
+
+/// Counts who did not answer, by why.
+pub(super) fn count_missing(counts: &mut BTreeMap<String, u64>, result: &Result<Outcome, Error>) {
+    let Ok(Outcome::Gathered(end)) = result else { return };
+    for missing in &end.missing {
+        *counts.entry(format!("missing {}", missing.error.kind().name())).or_default() += 1;
     }
 }

@@ -204,18 +204,7 @@ impl Model {
         }
         let command = self.tickets.live(at.who, event)?.clone();
         if let Command::Subscribe { .. } = command {
-            if let What::Withdrawn { request } = event.what {
-                return self.calls.withdrawn(at, request);
-            }
-            if let What::Published(Published { asked: Some(asked), message, .. }) = &event.what {
-                *self.counts.entry("asked subscriber".into()).or_default() += 1;
-                self.calls.asked(at, event.id, asked.token, message)?;
-            }
-            if let What::Published(_) | What::Gap { .. } = event.what {
-                let what = if let What::Gap { .. } = event.what { "gap" } else { "published" };
-                *self.counts.entry(what.into()).or_default() += 1;
-            }
-            return self.topics.take(at, event);
+            return self.take_published(at, event);
         }
         if let Command::Read { .. } = command {
             if let What::Record(_) = event.what {
@@ -250,6 +239,21 @@ impl Model {
             }
             _ => Err(format!("this does not come for {command:?}")),
         }
+    }
+
+    fn take_published(&mut self, at: Moment, event: &Event) -> Verdict {
+        if let What::Withdrawn { request } = event.what {
+            return self.calls.withdrawn(at, request);
+        }
+        if let What::Published(Published { asked: Some(asked), message, .. }) = &event.what {
+            *self.counts.entry("asked subscriber".into()).or_default() += 1;
+            self.calls.asked(at, event.id, asked.token, message)?;
+        }
+        if let What::Published(_) | What::Gap { .. } = event.what {
+            let what = if let What::Gap { .. } = event.what { "gap" } else { "published" };
+            *self.counts.entry(what.into()).or_default() += 1;
+        }
+        self.topics.take(at, event)
     }
 
     fn notice(&mut self, at: Moment, notice: &Notice) -> Verdict {
@@ -327,12 +331,7 @@ impl Model {
                 self.streams.end(&context, id, (&command, started), result)
             }
             Command::Gather { .. } => {
-                if let Ok(Outcome::Gathered(end)) = result {
-                    for missing in &end.missing {
-                        let how = format!("missing {}", missing.error.kind().name());
-                        *self.counts.entry(how).or_default() += 1;
-                    }
-                }
+                gathers::count_missing(&mut self.counts, result);
                 self.calls.end(&context, id, &command, result)?;
                 self.topics.end(at, id, result, epoch)
             }
