@@ -9,8 +9,8 @@ use support::bindings::*;
 use support::*;
 use telpher_proto::base::message::TOPIC_HEADER;
 use telpher_proto::base::{
-    Command, Durability, HeadersBuilder, Kind, Message, Outcome, Overflow, Part, QueueOptions,
-    Verdict, limits,
+    Command, Durability, GatherTo, HeadersBuilder, Kind, Message, Outcome, Overflow, Part,
+    QueueOptions, Verdict, limits,
 };
 
 #[test]
@@ -27,6 +27,20 @@ fn what_is_published_to_a_bound_topic_is_stored_once_for_each_queue_that_it_matc
         assert_eq!(drain(&mut world, program, "audit"), ["orders.eu.new x", "orders x"]);
         assert_eq!(drain(&mut world, program, "eu"), ["orders.eu.new x"]);
         assert_eq!(heard(&world, listener, live), ["x", "x", "x"]);
+    }
+}
+
+#[test]
+fn what_a_gather_asks_of_a_topic_is_heard_and_stored_nowhere() {
+    for mut world in [World::in_memory(), World::new()] {
+        let (program, listener) = (world.program(), world.program());
+        bound(&mut world, program, "**", "audit", QueueOptions::default());
+        let live = subscribe(&mut world, listener, "*.eu");
+        let (to, message) = (GatherTo::Topic(name("orders.eu")), Message::new("who?"));
+        world.run(program, Command::Gather { to, message, count: 0 });
+        run(&mut world, program, publish("orders.eu", "new"));
+        assert_eq!(heard(&world, listener, live), ["who?", "new"]);
+        assert_eq!(drain(&mut world, program, "audit"), ["orders.eu new"]);
     }
 }
 
