@@ -22,6 +22,8 @@ from telpher._telpher import BUILD as __build__
 from telpher._telpher import VERSION as __version__
 from telpher._telpher import (
     Appended,
+    GroupInfo,
+    GroupPlace,
     HubInfo,
     Notice,
     PartitionInfo,
@@ -83,6 +85,8 @@ __all__ = [
     "Expired",
     "Forked",
     "Full",
+    "GroupInfo",
+    "GroupPlace",
     "HostLost",
     "HostUnresponsive",
     "Hub",

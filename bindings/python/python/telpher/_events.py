@@ -13,6 +13,7 @@ READY: Final = 7
 PUBLISHED: Final = 8
 GAP: Final = 9
 RECORD: Final = 10
+SKIPPED: Final = 11
 
 BATCH: Final = 1024
 """Events taken at once."""
