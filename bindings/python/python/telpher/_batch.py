@@ -37,8 +37,7 @@ class Batch(Parts):
         of it was done, the error names the part, every job can still be settled, and it may be
         submitted again. Among the reasons: `NotFound`; `Full`, also where a send would wait;
         `LeaseLost` and `Stale` for a job; `Conflict` for an append and `LeaseLost` for a commit;
-        `Unsupported` if it joins what is in memory with what is on disk;
-        `NoSpace`.
+        `Unsupported` if it joins what is in memory with what is on disk; `NoSpace`.
         """
         command = self._begin(timeout)
         try:

@@ -2,10 +2,13 @@
 
 from telpher._record import Fields, Record
 from telpher._telpher import Command, Core
+from telpher.errors import Invalid
 
 
 class Member:
     """A reader, which may be a member of a group."""
+
+    _is_member: bool
 
     def _core_of(self) -> Core:
         """The handle through which it reads."""
@@ -19,6 +22,8 @@ class Member:
         """Say that the group has done its work up to this record."""
         if not isinstance(record, Record):
             raise TypeError(f"only a record can be committed, not {record!r}")
+        if not self._is_member:  # The hub has forgotten a reader that is at its end.
+            raise Invalid("the reader is in no group, so it has no place to commit")
         place = record.partition, record._generation, record.offset
         return Command.commit(self._number(), place)
 

@@ -37,6 +37,7 @@ class Reader(Incoming[Record], Member):
 
     def __init__(self, hub: "Hub", name: str, reading: Reading, timeout: float | None) -> None:
         self._follows = reading["follow"]
+        self._is_member = reading["group"] is not None
         self._is_complete = self._is_closed = False
         self._skips = Skips()
         command = Command.read(name, reading)

@@ -32,8 +32,8 @@ class Batch(Parts):
         of it was done, the error names the part, every job can still be settled, and it may be
         submitted again. Among the reasons: `NotFound`; `Full`, also where a send would wait;
         `LeaseLost` and `Stale` for a job; `Conflict` for an append and `LeaseLost` for a commit;
-        `Unsupported` if it joins what is in memory with what is on disk;
-        `NoSpace`. If it is cancelled, it may have been carried out or not.
+        `Unsupported` if it joins what is in memory with what is on disk; `NoSpace`. If it is
+        cancelled, it may have been carried out or not.
         """
         command = self._begin(timeout)
         try:

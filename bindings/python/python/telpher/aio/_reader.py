@@ -103,6 +103,7 @@ class Reader(Incoming[Record], Member):
         self, starter: Starter, name: str, reading: Reading, timeout: float | None
     ) -> None:
         self._follows = reading["follow"]
+        self._is_member = reading["group"] is not None
         command = Command.read(name, reading)
         inbox = _Inbox(starter, reading["buffer"])
         super().__init__(starter, command, timeout, _as_it_is, inbox)
