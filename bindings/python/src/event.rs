@@ -10,6 +10,7 @@ use telpher::{
 
 use crate::convert::body_out;
 use crate::error::instance;
+use crate::group_info::GroupInfo;
 use crate::stream_info::{Appended, StreamInfo};
 use crate::types::{HubInfo, Notice, Receipt, durability};
 
@@ -28,6 +29,7 @@ enum Tag {
     Gap,
     Answer,
     Record,
+    Skipped,
 }
 
 /// The event as `(user, tag, value)`.
@@ -35,8 +37,6 @@ pub fn event_out(py: Python<'_>, event: Event, zero_copy: bool) -> PyResult<Boun
     let (tag, value) = match event.what {
         What::Done(Ok(outcome)) => (Tag::Done, outcome_out(py, outcome, zero_copy)?),
         What::Done(Err(error)) => (Tag::Failed, instance(py, &error)?),
-        // Only a member of a group skips something, and this package makes none.
-        What::Skipped { .. } => (Tag::Started, py.None().into_bound(py)),
         What::Started => (Tag::Started, py.None().into_bound(py)),
         What::Delivery(delivery) => (Tag::Delivery, delivery_out(py, delivery, zero_copy)?),
         What::Request(request) => (Tag::Request, request_out(py, request, zero_copy)?),
@@ -45,6 +45,9 @@ pub fn event_out(py: Python<'_>, event: Event, zero_copy: bool) -> PyResult<Boun
         What::Ready => (Tag::Ready, py.None().into_bound(py)),
         What::Published(published) => (Tag::Published, published_out(py, published, zero_copy)?),
         What::Record(record) => (Tag::Record, record_out(py, record, zero_copy)?),
+        What::Skipped { partition, first, last } => {
+            (Tag::Skipped, (partition, first, last).into_pyobject(py)?.into_any())
+        }
         What::Gap { first, last } => (Tag::Gap, (first, last).into_pyobject(py)?.into_any()),
         What::Answer(answer) => (Tag::Answer, answer_out(py, answer, zero_copy)?),
     };
@@ -78,9 +81,11 @@ pub fn outcome_out(
         Outcome::Appended(appended) => Bound::new(py, Appended::from(appended))?.into_any(),
         Outcome::Stream(info) => Bound::new(py, StreamInfo::from(*info))?.into_any(),
         Outcome::Gathered(gathered) => gathered_out(py, gathered)?,
+        Outcome::Groups(groups) => {
+            PyList::new(py, groups.into_iter().map(GroupInfo::from))?.into_any()
+        }
         // No command that Python can make ends so.
-        Outcome::Peeked(_) | Outcome::Queues(_) => py.None().into_bound(py),
-        Outcome::Streams(_) | Outcome::Groups(_) => py.None().into_bound(py),
+        Outcome::Peeked(_) | Outcome::Queues(_) | Outcome::Streams(_) => py.None().into_bound(py),
     })
 }
 
@@ -146,12 +151,14 @@ fn published_out(
     Ok((topic.as_str(), number, body, key, headers, priority, token).into_pyobject(py)?.into_any())
 }
 
-/// `(partition, offset, time, body, key, headers)`; the time is in seconds of `time.time()`
+/// `(partition, offset, time, body, key, headers, generation)`; the time is in seconds of
+/// `time.time()`
 fn record_out(py: Python<'_>, record: StreamRecord, zero_copy: bool) -> PyResult<Bound<'_, PyAny>> {
-    let StreamRecord { partition, offset, time_ms, message, .. } = record;
+    let StreamRecord { partition, offset, time_ms, generation, message } = record;
     let (body, key, headers) = message_out(py, message, zero_copy)?;
     let time = time_ms as f64 / 1000.0;
-    Ok((partition, offset, time, body, key, headers).into_pyobject(py)?.into_any())
+    let fields = (partition, offset, time, body, key, headers, generation);
+    Ok(fields.into_pyobject(py)?.into_any())
 }
 
 /// `(token, deadline, body, key, headers)`; the deadline is in seconds of `time.monotonic()`

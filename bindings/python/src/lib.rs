@@ -13,6 +13,8 @@ mod core;
 mod error;
 mod event;
 mod gather_command;
+mod group_command;
+mod group_info;
 mod open;
 mod payload;
 mod queue_command;
@@ -37,6 +39,8 @@ mod _telpher {
     use crate::command::PyCommand;
     #[pymodule_export]
     use crate::core::Core;
+    #[pymodule_export]
+    use crate::group_info::{GroupInfo, GroupPlace};
     #[pymodule_export]
     use crate::payload::Payload;
     #[pymodule_export]

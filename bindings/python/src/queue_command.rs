@@ -97,12 +97,13 @@ impl PyCommand {
         checked(py, Command::Extend { delivery, ms })
     }
 
-    /// Sends, settlements and publishes, all or none of them.
+    /// Sends, settlements, publishes, appends and commits, all or none of them.
     #[staticmethod]
     fn batch(py: Python<'_>, parts: Vec<PyRef<'_, PyCommand>>) -> PyResult<PyCommand> {
         let parts: Option<Vec<_>> = parts.iter().map(|part| part_of(&part.0)).collect();
         let no_part = || {
-            refuse(py, Kind::Invalid, "only sends, settlements and publishes can be parts".into())
+            let text = "only sends, settlements, publishes, appends and commits can be parts";
+            refuse(py, Kind::Invalid, text.to_owned())
         };
         checked(py, Command::Batch { parts: parts.ok_or_else(no_part)? })
     }
@@ -123,6 +124,12 @@ fn part_of(command: &Command) -> Option<Part> {
             Some(Part::Settle { delivery, verdict, reason })
         }
         Command::Publish { topic, message } => Some(Part::Publish { topic, message }),
+        Command::Append { stream, message, partition, expect } => {
+            Some(Part::Append { stream, message, partition, expect })
+        }
+        Command::Commit { reader, partition, generation, next } => {
+            Some(Part::Commit { reader, partition, generation, next })
+        }
         _ => None,
     }
 }

@@ -5,7 +5,7 @@
 use pyo3::prelude::*;
 use telpher::{Kind, Reading, Start, StreamOptions, limits};
 
-use crate::convert::{choice, span_ms_in, whole};
+use crate::convert::{choice, name_in, span_ms_in, whole};
 use crate::error::refuse;
 use crate::stream_command::partition_in;
 use crate::types::DURABILITIES;
@@ -53,6 +53,7 @@ pub struct Reads {
     time: Option<f64>,
     partition: Option<i128>,
     follow: bool,
+    group: Option<String>,
     buffer: i128,
 }
 
@@ -62,26 +63,30 @@ impl Reads {
         let buffer_range = (1, limits::READ_BUFFER_MAX.into());
         Ok(Reading {
             partition: partition_in(py, self.partition)?,
-            start: self.start(py)?,
+            start: start_in(py, (self.start, self.offset, self.time))?,
             follow: self.follow,
-            group: None,
+            group: self.group.map(|group| name_in(py, &group)).transpose()?,
             buffer: whole(py, "buffer", self.buffer, buffer_range)? as u32,
         })
     }
+}
 
-    fn start(&self, py: Python<'_>) -> PyResult<Start> {
-        let starts = [("beginning", Start::Beginning), ("end", Start::End)];
-        match (&self.start, self.offset, self.time) {
-            (None, None, None) => Ok(Start::Beginning),
-            (Some(start), None, None) => choice(py, "start", start, &starts),
-            (None, Some(offset), None) => {
-                Ok(Start::Offset(whole(py, "offset", offset, (0, u64::MAX))?))
-            }
-            (None, None, Some(time)) => time_in(py, time),
-            _ => {
-                let text = "reading begins at one place: start, offset and time exclude each other";
-                Err(refuse(py, Kind::Invalid, text.to_owned()))
-            }
+/// A start, an offset and a time, of which at most one is stated.
+pub type Place = (Option<String>, Option<i128>, Option<f64>);
+
+/// Where reading begins.
+pub fn start_in(py: Python<'_>, place: Place) -> PyResult<Start> {
+    let starts = [("beginning", Start::Beginning), ("end", Start::End)];
+    match place {
+        (None, None, None) => Ok(Start::Beginning),
+        (Some(start), None, None) => choice(py, "start", &start, &starts),
+        (None, Some(offset), None) => {
+            Ok(Start::Offset(whole(py, "offset", offset, (0, u64::MAX))?))
+        }
+        (None, None, Some(time)) => time_in(py, time),
+        _ => {
+            let text = "reading begins at one place: start, offset and time exclude each other";
+            Err(refuse(py, Kind::Invalid, text.to_owned()))
         }
     }
 }

@@ -24,6 +24,8 @@ from telpher._telpher import BUILD as __build__
 from telpher._telpher import VERSION as __version__
 from telpher._telpher import (
     Appended,
+    GroupInfo,
+    GroupPlace,
     HubInfo,
     Notice,
     PartitionInfo,
@@ -89,6 +91,8 @@ __all__ = [
     "Full",
     "Gather",
     "Gathered",
+    "GroupInfo",
+    "GroupPlace",
     "HostLost",
     "HostUnresponsive",
     "Hub",

@@ -1,4 +1,4 @@
-"""Several sends and settlements that are done all or not at all, in the blocking face."""
+"""Several changes that are done all or not at all, in the blocking face."""
 
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 class Batch(Parts):
-    """Sends and settlements that are done all or not at all; made by `Hub.batch`.
+    """Several changes that are done all or not at all; made by `Hub.batch`.
+
+    They are sends, settlements, publishes, appends to streams and commits of reader groups.
 
     `with hub.batch() as batch:` submits it at the end of the block, if it has any parts, and waits;
     `receipts` says then what its sends have reached. A block that ends by an exception submits
@@ -29,13 +31,13 @@ class Batch(Parts):
         return BatchStart(self)
 
     def submit(self, *, timeout: float | None = None) -> list[Receipt]:
-        """Carry it out, and wait until it is as safe as the safest of its queues promises.
+        """Carry it out, and wait until it is as safe as its safest queue or stream promises.
 
         1 to 1,024 parts, with at most 8 MiB of bodies, keys and headers. If it is refused, nothing
         of it was done, the error names the part, every job can still be settled, and it may be
         submitted again. Among the reasons: `NotFound`; `Full`, also where a send would wait;
-        `LeaseLost` and `Stale` for a job; `Unsupported` if it joins queues in memory with others;
-        `NoSpace`.
+        `LeaseLost` and `Stale` for a job; `Conflict` for an append and `LeaseLost` for a commit;
+        `Unsupported` if it joins what is in memory with what is on disk; `NoSpace`.
         """
         command = self._begin(timeout)
         try:

@@ -14,6 +14,7 @@ PUBLISHED: Final = 8
 GAP: Final = 9
 ANSWER: Final = 10
 RECORD: Final = 11
+SKIPPED: Final = 12
 
 BATCH: Final = 1024
 """Events taken at once."""

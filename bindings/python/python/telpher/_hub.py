@@ -119,7 +119,7 @@ class Hub:
         return Stream(self, name)
 
     def batch(self, *, timeout: float | None = None) -> Batch:
-        """Sends and settlements that are done all or not at all.
+        """Several changes that are done all or not at all.
 
         `with hub.batch() as batch:` submits it at the end of the block, and waits for it at most
         `timeout` seconds (None: 30).

@@ -56,6 +56,7 @@ class Incoming(Generic[T]):
                     _, tag, value = self._waiting.popleft()
                     if tag == self._arrival:
                         return self._make(value)
+                    self._note(tag, value)
                     continue
                 if self._ended is not None:
                     raise self._ended
@@ -63,6 +64,9 @@ class Incoming(Generic[T]):
                 self._fetch(left)
         finally:
             self._fetching.release()
+
+    def _note(self, tag: int, value: Any) -> None:
+        """Hear of what is not handed out, in its turn."""
 
     def _fetch(self, timeout: float) -> None:
         waiting = self._waiting

@@ -11,16 +11,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from telpher._delivery import Delivery
+from telpher._member import Member
 from telpher._options import Body
+from telpher._record import Record
 from telpher._telpher import Command, Core, Receipt, check_timeout
 from telpher.errors import Error, Invalid, Stale
 
 
 class Parts:
-    """Sends, settlements and publishes, done all or not at all. It is for one thread."""
+    """Sends, settlements, publishes, appends and commits, done all or not at all.
+
+    It is for one thread.
+    """
 
     receipts: list[Receipt]
-    """Once it has been carried out: what each of its sends has reached, in their order."""
+    """Once it has been carried out: what each of its sends has reached, in their order. Nothing is
+    told of what it has published and appended.
+    """
 
     def __init__(self, core: Core, timeout: float | None) -> None:
         _check(timeout)
@@ -61,6 +68,36 @@ class Parts:
         there is a part of the batch: a queue without room refuses it (`Full`).
         """
         self._add(Command.publish(topic, body, key, headers, priority))
+
+    def append(
+        self,
+        stream: str,
+        body: Body,
+        *,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+        partition: int | None = None,
+        expect: int | None = None,
+    ) -> None:
+        """Add: append a record to `stream`, as `Stream.append` does.
+
+        Where it is, is not told. With `expect`, a partition or key must be stated; another next
+        offset refuses the batch (`Conflict`), counting what the batch appends before. A disk that
+        is behind refuses it, too (`Full`).
+        """
+        self._add(Command.append(stream, body, key, headers, (partition, expect)))
+
+    def commit(self, reader: Member, record: Record) -> None:
+        """Add: the group of `reader` has done its work up to `record`, as `Reader.commit` says it.
+
+        So what is sent and appended for a record happens once, whoever crashes: all of it with the
+        commit, or nothing. `LeaseLost` refuses the batch.
+        """
+        if not isinstance(reader, Member):
+            raise TypeError(f"only a reader commits, not {reader!r}")
+        if reader._core_of() is not self._core:
+            raise Invalid("the reader reads through another hub than the one of the batch")
+        self._add(reader._commit(record))
 
     def acknowledge(self, job: Delivery) -> None:
         """Add: `job` is done."""

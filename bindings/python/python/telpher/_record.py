@@ -1,6 +1,6 @@
 """A record of a stream, and how streams are declared and read, for both faces of the package."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
@@ -9,7 +9,7 @@ from telpher._telpher import READ_BUFFER_DEFAULT
 from telpher.errors import Invalid
 
 Start = Literal["beginning", "end"]
-Fields = tuple[int, int, float, Any, bytes, dict[str, bytes]]
+Fields = tuple[int, int, float, Any, bytes, dict[str, bytes], int]
 
 
 @dataclass(slots=True)
@@ -32,11 +32,11 @@ class Record:
     """Which records belong together, and so are in one partition; empty if none was given."""
     headers: dict[str, bytes]
     """What was appended along; of a name that was given twice, the first value."""
-
-
-def record(fields: Fields) -> Record:
-    """The record that is handed out next."""
-    return Record(*fields)
+    skipped: int = 0
+    """How many records right before it in the partition never come: the stream's limits have taken
+    them before the group read them. Always 0 for a reader that is in no group.
+    """
+    _generation: int = field(default=0, repr=False, compare=False)
 
 
 class StreamOptions(TypedDict):
@@ -57,6 +57,7 @@ class Reading(TypedDict):
     time: float | None
     partition: int | None
     follow: bool
+    group: str | None
     buffer: int
 
 
@@ -67,15 +68,17 @@ def reading(
     time: float | datetime | None,
     partition: int | None,
     follow: bool,
+    group: str | None,
     buffer: int | None,
 ) -> Reading:
     """What is read, as the native half takes it."""
     return Reading(
         start=start,
         offset=offset,
-        time=_seconds(time),
+        time=seconds(time),
         partition=partition,
-        follow=follow,
+        follow=follow or group is not None,
+        group=group,
         buffer=READ_BUFFER_DEFAULT if buffer is None else buffer,
     )
 
@@ -85,7 +88,8 @@ def waiting_bytes_max(buffer: int) -> int:
     return max(buffer // 4, 1)
 
 
-def _seconds(time: float | datetime | None) -> float | None:
+def seconds(time: float | datetime | None) -> float | None:
+    """A time as seconds since 1970."""
     if not isinstance(time, datetime):
         return time
     if time.utcoffset() is None:

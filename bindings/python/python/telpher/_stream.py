@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from telpher._options import Body, Durability
 from telpher._reader import Reader
-from telpher._record import Start, StreamOptions, reading
+from telpher._record import Start, StreamOptions, reading, seconds
 from telpher._stream_start import StreamStart
-from telpher._telpher import Appended, Command, StreamInfo
+from telpher._telpher import Appended, Command, GroupInfo, StreamInfo
 
 if TYPE_CHECKING:
     from telpher._hub import Hub
@@ -101,6 +101,7 @@ class Stream:
         time: float | datetime | None = None,
         partition: int | None = None,
         follow: bool = False,
+        group: str | None = None,
         buffer: int | None = None,
         timeout: float | None = None,
     ) -> Reader:
@@ -115,12 +116,17 @@ class Stream:
           since 1970, as `Record.time` has them, or a datetime with a time zone.
 
         It reads one `partition` (0 to 1,023), or all. With `follow` it goes on with what is
-        appended later, else it ends where the stream ended when it began. `buffer` bytes of records
-        (1 to 64 MiB; None: 1 MiB) may be on their way, and a quarter as many wait in the
-        iterator; a larger record comes alone.
+        appended later, else it ends where the stream ended when it began. With `group` it is a
+        member of that group, which is made if it is new, and then begins there: the partitions are
+        spread over the members, each goes on where the group has committed, and it follows; no
+        partition can be stated then.
+
+        `buffer` bytes of records (1 to 64 MiB; None: 1 MiB) may be on their way, and a quarter as
+        many wait in the iterator; a larger record comes alone.
 
         `NotFound`: there is no such stream. `OutOfRange`: `offset` is not kept any more, or not
-        there yet; the text tells the range. `Invalid`: the stream has no such partition.
+        there yet; the text tells the range. `Invalid`: the stream has no such partition, or one is
+        stated together with a group. `Full`: the stream has as many groups as it may.
         """
         wanted = reading(
             start=start,
@@ -128,9 +134,43 @@ class Stream:
             time=time,
             partition=partition,
             follow=follow,
+            group=group,
             buffer=buffer,
         )
         return Reader(self._hub, self.name, wanted, timeout)
+
+    def groups(self, *, timeout: float | None = None) -> list[GroupInfo]:
+        """The stream's reader groups, and how far each has come.
+
+        `NotFound`: there is no such stream.
+        """
+        return self._hub._core.run(Command.groups(self.name), timeout)
+
+    def reset_group(
+        self,
+        group: str,
+        *,
+        partition: int | None = None,
+        start: Start | None = None,
+        offset: int | None = None,
+        time: float | datetime | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Put a group to another place, in one `partition` or in all of them.
+
+        `start`, `offset` or `time` say where, as for `read`; without any, it is the beginning.
+        What its members have read before and commit later is `LeaseLost`.
+
+        `NotFound`: there is no such stream or group. `OutOfRange`: `offset` is not kept any more,
+        or not there yet. `Invalid`: the stream has no such partition.
+        """
+        place = start, offset, seconds(time)
+        command = Command.reset_group(self.name, group, partition, place)
+        return self._hub._core.run(command, timeout)
+
+    def delete_group(self, group: str, *, timeout: float | None = None) -> None:
+        """Remove a group with its places; its readers end as `NotFound`."""
+        return self._hub._core.run(Command.delete_group(self.name, group), timeout)
 
     def inspect(self, *, timeout: float | None = None) -> StreamInfo:
         """The stream's figures. `NotFound`: there is no such stream."""

@@ -1,12 +1,13 @@
 """Operations of a stream, started and not waited for, in the blocking face."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from telpher._operation import Operation
 from telpher._options import Body, Durability
-from telpher._record import StreamOptions
-from telpher._telpher import Appended, Command, StreamInfo
+from telpher._record import Start, StreamOptions, seconds
+from telpher._telpher import Appended, Command, GroupInfo, StreamInfo
 
 if TYPE_CHECKING:
     from telpher._hub import Hub
@@ -58,6 +59,29 @@ class StreamStart:
         place = partition, expect
         command = Command.append(self._name, body, key, headers, place)
         return self._hub._started(command, timeout)
+
+    def groups(self, *, timeout: float | None = None) -> Operation[list[GroupInfo]]:
+        """Start to ask for the stream's reader groups."""
+        return self._hub._started(Command.groups(self._name), timeout)
+
+    def reset_group(
+        self,
+        group: str,
+        *,
+        partition: int | None = None,
+        start: Start | None = None,
+        offset: int | None = None,
+        time: float | datetime | None = None,
+        timeout: float | None = None,
+    ) -> Operation[None]:
+        """Start to put a group to another place."""
+        place = start, offset, seconds(time)
+        command = Command.reset_group(self._name, group, partition, place)
+        return self._hub._started(command, timeout)
+
+    def delete_group(self, group: str, *, timeout: float | None = None) -> Operation[None]:
+        """Start to remove a group."""
+        return self._hub._started(Command.delete_group(self._name, group), timeout)
 
     def inspect(self, *, timeout: float | None = None) -> Operation[StreamInfo]:
         """Start to ask for the stream's figures."""

@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, Literal, TypeVar, final
 from telpher._answer import GatheredFields
 from telpher._delivery import Fields
 from telpher._options import Body, Options, QueueOptions
-from telpher._record import Reading, StreamOptions
+from telpher._record import Reading, Start, StreamOptions
 
 _T = TypeVar("_T")
 
@@ -90,7 +90,7 @@ class Command(Generic[_T]):
         """Moves the end of a delivery's time: this long from now, or its whole time again."""
     @staticmethod
     def batch(parts: Sequence[Command[Any]]) -> Command[list[Receipt]]:
-        """Sends and settlements, all or none of them."""
+        """Sends, settlements, publishes, appends and commits, all or none of them."""
     @staticmethod
     def credit(consumer: int, prefetch: int) -> Command[None]:
         """Changes how many messages a consumer holds at once; 0 pauses it."""
@@ -153,6 +153,25 @@ class Command(Generic[_T]):
     @staticmethod
     def read(stream: str, options: Reading) -> Command[None]:
         """Reads records of a stream."""
+    @staticmethod
+    def commit(reader: int, place: tuple[int, int, int]) -> Command[None]:
+        """Says that a reader's group has done its work up to a record: `place` is the record's
+        partition, generation and offset.
+        """
+    @staticmethod
+    def groups(stream: str) -> Command[list[GroupInfo]]:
+        """Asks for a stream's reader groups."""
+    @staticmethod
+    def reset_group(
+        stream: str,
+        group: str,
+        partition: int | None,
+        place: tuple[Start | None, int | None, float | None],
+    ) -> Command[None]:
+        """Puts a reader group to another place: `place` is a start, an offset or a time."""
+    @staticmethod
+    def delete_group(stream: str, group: str) -> Command[None]:
+        """Removes a reader group with its places."""
     @property
     def concurrency(self) -> int:
         """Requests that a service handles at once; 0 for every other command."""
@@ -377,6 +396,40 @@ class StreamInfo:
     __hash__: None  # type: ignore[assignment]
 
 @final
+class GroupPlace:
+    """How far a reader group has come in one partition."""
+
+    @property
+    def next(self) -> int:
+        """The next offset: what is below is committed."""
+    @property
+    def lag(self) -> int:
+        """Records that it has still before it."""
+    @property
+    def is_read(self) -> bool:
+        """True if a member reads it now."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
+class GroupInfo:
+    """A reader group's figures."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+    @property
+    def members(self) -> int:
+        """Readers that are members now."""
+    @property
+    def places(self) -> tuple[GroupPlace, ...]:
+        """How far it has come in each partition."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
 class HubInfo:
     """Which hub a handle has reached."""
 
@@ -454,6 +507,8 @@ __all__ = [
     "Appended",
     "Command",
     "Core",
+    "GroupInfo",
+    "GroupPlace",
     "HubInfo",
     "Notice",
     "PartitionInfo",

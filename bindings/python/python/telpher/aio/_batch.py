@@ -1,4 +1,4 @@
-"""Several sends and settlements that are done all or not at all, in the asyncio face."""
+"""Several changes that are done all or not at all, in the asyncio face."""
 
 import asyncio
 from functools import partial
@@ -12,7 +12,9 @@ from telpher.aio._starter import Starter
 
 
 class Batch(Parts):
-    """Sends and settlements that are done all or not at all; made by `Hub.batch`.
+    """Several changes that are done all or not at all; made by `Hub.batch`.
+
+    They are sends, settlements, publishes, appends to streams and commits of reader groups.
 
     `async with hub.batch() as batch:` submits it at the end of the block, if it has any parts, and
     waits; `receipts` says then what its sends have reached. A block that ends by an exception
@@ -24,13 +26,14 @@ class Batch(Parts):
         self._starter = starter
 
     def submit(self, *, timeout: float | None = None) -> asyncio.Future[list[Receipt]]:
-        """Carry it out; it ends when that is as safe as the safest of its queues promises.
+        """Carry it out; it ends when that is as safe as its safest queue or stream promises.
 
         1 to 1,024 parts, with at most 8 MiB of bodies, keys and headers. If it is refused, nothing
         of it was done, the error names the part, every job can still be settled, and it may be
         submitted again. Among the reasons: `NotFound`; `Full`, also where a send would wait;
-        `LeaseLost` and `Stale` for a job; `Unsupported` if it joins queues in memory with others;
-        `NoSpace`. If it is cancelled, it may have been carried out or not.
+        `LeaseLost` and `Stale` for a job; `Conflict` for an append and `LeaseLost` for a commit;
+        `Unsupported` if it joins what is in memory with what is on disk; `NoSpace`. If it is
+        cancelled, it may have been carried out or not.
         """
         command = self._begin(timeout)
         try:

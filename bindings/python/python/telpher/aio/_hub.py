@@ -122,7 +122,7 @@ class Hub:
         return Stream(self._starter, name)
 
     def batch(self, *, timeout: float | None = None) -> Batch:
-        """Sends and settlements that are done all or not at all.
+        """Several changes that are done all or not at all.
 
         `async with hub.batch() as batch:` submits it at the end of the block; it must be done
         within `timeout` seconds (None: 30).

@@ -4,9 +4,10 @@ import asyncio
 from collections import deque
 from typing import Any
 
-from telpher._events import BATCH, FAILED, RECORD
-from telpher._record import Reading, Record, record, waiting_bytes_max
-from telpher._telpher import Command, Registration
+from telpher._events import BATCH, FAILED, RECORD, SKIPPED
+from telpher._member import Member, Skips
+from telpher._record import Fields, Reading, Record, waiting_bytes_max
+from telpher._telpher import Command, Core, Registration
 from telpher.aio._incoming import Inbox, Incoming
 from telpher.aio._starter import Starter
 from telpher.errors import Closed, Error
@@ -21,10 +22,19 @@ class _Inbox(Inbox):
         self._turner = starter.turner
         self._registration: Registration | None = None
         self._bounds = (BATCH, waiting_bytes_max(buffer))
+        self._skips = Skips()
 
     def begin(self, command: Command[None], timeout: float | None) -> int:
         self._registration = self._turner.begin(command, timeout, self)
         return self._registration.id
+
+    def take(self, tag: int, value: Any) -> None:
+        if tag == SKIPPED:
+            self._skips.skip(value)
+        super().take(tag, value)
+
+    def add(self, value: Fields) -> None:
+        super().add(self._skips.record(value))
 
     def look(self) -> None:
         """Fetch, if somebody waits for it."""
@@ -65,7 +75,11 @@ class _Inbox(Inbox):
             self._turner.send_soon()  # The hub hears that there is room.
 
 
-class Reader(Incoming[Record]):
+def _as_it_is(record: Record) -> Record:
+    return record
+
+
+class Reader(Incoming[Record], Member):
     """An asynchronous iterator over records of a stream; made by `Stream.read`.
 
     It starts when it is entered or first asked for a record, and is live in the hub then. It goes
@@ -77,6 +91,10 @@ class Reader(Incoming[Record]):
     that came before it: `OutOfRange` if the stream's limits have removed what was to be read next;
     `NotFound` if the stream was deleted; `Corrupt` for damage on disk. If its hub is closed, a loop
     with `follow` ends, and one without gets `Closed`: it has not read everything.
+
+    A member of a group goes on where the group has committed, so what was not committed comes again
+    to whoever has the partition next. It is not `OutOfRange`: what the limits have removed is
+    passed over, and `Record.skipped` says how much. A deleted group is `NotFound`.
     """
 
     _inbox: _Inbox
@@ -85,9 +103,10 @@ class Reader(Incoming[Record]):
         self, starter: Starter, name: str, reading: Reading, timeout: float | None
     ) -> None:
         self._follows = reading["follow"]
+        self._is_member = reading["group"] is not None
         command = Command.read(name, reading)
         inbox = _Inbox(starter, reading["buffer"])
-        super().__init__(starter, command, timeout, record, inbox)
+        super().__init__(starter, command, timeout, _as_it_is, inbox)
 
     async def receive(self) -> Record:
         """The next record. A time limit: `async with asyncio.timeout(…)`."""
@@ -95,9 +114,27 @@ class Reader(Incoming[Record]):
             await asyncio.sleep(0)  # Others have their turn, however much there is to be read.
         return await super().receive()
 
+    def commit(self, record: Record, *, timeout: float | None = None) -> asyncio.Future[None]:
+        """Say that the group has done its work up to `record`.
+
+        All before it in its partition is included. It ends when that is as safe as the stream
+        promises. A place never goes back.
+
+        `LeaseLost`: another member has the partition by now, or the group was reset, or the reader
+        is closed; nothing has changed. `Invalid`: the reader is in no group. Within `timeout`
+        seconds (None: 30).
+        """
+        return self._starter.start(self._commit(record), timeout)
+
     async def close(self) -> None:
         """Stop reading; what was not handed out stays in the stream."""
         self._stop()
+
+    def _core_of(self) -> Core:
+        return self._starter.turner.core
+
+    def _number(self) -> int:
+        return self._id
 
     def _register(self) -> None:
         self._id = self._inbox.begin(self._command, self._timeout)
