@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from telpher._answer import Answer, Gathered, GatheredFields, Missing, gathered
-from telpher._events import ANSWER, BATCH, DONE, FAILED
+from telpher._events import ANSWER, ANY_BYTES, BATCH, DONE, FAILED
 from telpher._telpher import Command
 from telpher.errors import Error
 
@@ -57,7 +57,9 @@ class Gather:
         with self._fetching:
             while self._ended is None:
                 if not self._waiting:
-                    self._hub._core.next(self._ticket.id, self._waiting, BATCH, math.inf)
+                    self._hub._core.next(
+                        self._ticket.id, self._waiting, (BATCH, ANY_BYTES), math.inf
+                    )
                 _, tag, value = self._waiting.popleft()
                 if tag == ANSWER:
                     return Answer(*value)
