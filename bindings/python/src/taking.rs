@@ -4,7 +4,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyList;
-use telpher::{Event, Hub, Id, What};
+use telpher::{Error, Event, Hub, Id, Kind, What};
 
 use crate::convert::timeout_in;
 use crate::core::Core;
@@ -61,6 +61,9 @@ impl Core {
         let events = self.patiently(py, until, |hub, left| {
             let mut events = Vec::new();
             hub.poll(&mut events, capacity, left)?;
+            if events.is_empty() && !until.is_over() {
+                return Err(Error::new(Kind::Pending, "nothing has come yet"));
+            }
             Ok(events)
         })?;
         self.list(py, events)

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use telpher::{Timeout, limits};
 
+/// Long enough to cost nothing, short enough for somebody who has pressed Ctrl-C.
+const SLICE: Duration = Duration::from_millis(250);
+
 /// A time limit that counts from when it was made.
 #[derive(Clone, Copy)]
 pub struct Until(Option<Instant>);
@@ -26,6 +29,15 @@ impl Until {
         match self.0 {
             None => Timeout::Never,
             Some(end) => Timeout::After(end.saturating_duration_since(Instant::now())),
+        }
+    }
+
+    /// What is left, and no more than a thread waits before it looks whether a signal has come that
+    /// did not end its wait: one that came just before, or that another thread has caught.
+    pub fn slice(&self) -> Timeout {
+        match self.left() {
+            Timeout::After(left) => Timeout::After(left.min(SLICE)),
+            _ => Timeout::After(SLICE),
         }
     }
 

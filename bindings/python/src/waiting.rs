@@ -18,7 +18,7 @@ use crate::until::Until;
 const BREAK_OFF_TIME: Duration = Duration::from_secs(1);
 
 impl Core {
-    /// Repeats `attempt` with the time that is left, each time a signal has ended it.
+    /// Repeats `attempt` until its time is over, each time a signal may have come.
     pub fn patiently<T: Send>(
         &self,
         py: Python<'_>,
@@ -26,8 +26,11 @@ impl Core {
         attempt: impl Fn(&Hub, Timeout) -> Result<T, Error> + Sync,
     ) -> PyResult<T> {
         loop {
-            match py.detach(|| attempt(&self.hub, until.left())) {
+            match py.detach(|| attempt(&self.hub, until.slice())) {
                 Err(error) if error.kind() == Kind::Interrupted => py.check_signals()?,
+                Err(error) if error.kind() == Kind::Pending && !until.is_over() => {
+                    py.check_signals()?;
+                }
                 ended => return ended.map_err(|error| raise(py, &error)),
             }
         }
@@ -50,8 +53,11 @@ impl Core {
             if until.is_over() {
                 return Err(raise(py, &full));
             }
-            match py.detach(|| self.hub.wait(0, until.left())) {
+            match py.detach(|| self.hub.wait(0, until.slice())) {
                 Err(error) if error.kind() == Kind::Interrupted => py.check_signals()?,
+                Err(error) if error.kind() == Kind::Pending && !until.is_over() => {
+                    py.check_signals()?;
+                }
                 Err(error) if error.kind() == Kind::Pending => return Err(raise(py, &full)),
                 ready => drop(ready.map_err(|error| raise(py, &error))?),
             }

@@ -56,6 +56,24 @@ def test_ctrl_c_ends_the_wait_at_once(script, wait: str) -> None:
     assert (code, out.strip()) == (0, "goes on"), err
 
 
+def test_a_signal_that_another_thread_has_caught_reaches_the_one_that_waits(script) -> None:
+    running = script("""
+        import signal, threading, telpher
+        hub = telpher.open("mem://interrupted")
+        queue = hub.queue("work")
+        queue.declare()
+        signal.signal(signal.SIGUSR1, lambda *_: queue.start.send(b"from the handler"))
+        threading.Thread(target=signal.pause, daemon=True).start()
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+        print("ready", flush=True)
+        print(queue.receive(timeout=20).body.decode(), flush=True)
+    """)
+    assert running.reads() == "ready"
+    wait_until_asleep(running.process.pid)
+    running.process.send_signal(signal.SIGUSR1)
+    assert running.ends()[:2] == (0, "from the handler\n")
+
+
 def test_a_signal_handler_that_raises_nothing_lets_the_wait_go_on(script) -> None:
     running = script("""
         import signal, telpher
