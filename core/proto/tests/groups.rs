@@ -303,3 +303,24 @@ fn more_members_than_partitions_wait_for_their_turn() {
     // What the first had was not committed, so it comes once more.
     assert_eq!(all, 4 + 4 + 1);
 }
+
+#[test]
+fn a_member_hears_of_its_partitions_only_when_the_next_host_would_know_of_them() {
+    let (mut world, program) = world();
+    fill(&mut world, program, 1);
+    world.disk.is_paused = true;
+    let reader = join(&mut world, program);
+    assert!(records(&world, program, reader).is_empty(), "what it got is not written yet");
+    world.change_host();
+    world.disk.is_paused = false;
+    world.pass(6_000);
+    let all = records(&world, program, reader);
+    assert_eq!(all.len(), 4);
+    world.change_host();
+    for record in &all {
+        let id = commit(&mut world, program, reader, record);
+        world.pass(100);
+        assert!(world.outcome(program, id).is_ok(), "it has what it had");
+    }
+    assert_eq!(places(&mut world, program), [(1, 0); 4]);
+}

@@ -40,6 +40,16 @@ pub(super) struct GroupAt {
     owner: Option<usize>,
 }
 
+/// A partition that a member has got. It hears of it when that is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Assigned {
+    stream: StreamRef,
+    group: u64,
+    partition: u32,
+    generation: u64,
+    pub member: usize,
+}
+
 /// A place that may be committed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Committable {
@@ -235,12 +245,33 @@ impl Broker {
             let place = &mut group.places[free];
             place.owner = Some(member);
             place.state.generation += 1;
-            let state = place.state;
-            self.write_place(Level::Written, None, (stream, id, free as u32));
-            self.streams.readers[member].add_cursor(free as u32, state);
-            changed.push(member);
+            let (partition, generation) = (free as u32, place.state.generation);
+            self.write_place(Level::Written, None, (stream, id, partition));
+            let assigned = Assigned { stream, group: id, partition, generation, member };
+            let is_told = match self.is_stream_journaled(stream.key) {
+                true => self.stage_assigned(assigned),
+                false => self.assign(assigned),
+            };
+            if is_told {
+                changed.push(member);
+            }
             given = true;
         }
+    }
+
+    /// A member reads a partition from now on, if that is still its own.
+    pub(super) fn assign(&mut self, assigned: Assigned) -> bool {
+        let Assigned { stream, group, partition, generation, member } = assigned;
+        let Some(group) = self.streams.at(stream).and_then(|found| found.group(group)) else {
+            return false;
+        };
+        let place = &group.places[partition as usize];
+        if place.owner != Some(member) || place.state.generation != generation {
+            return false;
+        }
+        let state = place.state;
+        self.streams.readers[member].add_cursor(partition, state);
+        true
     }
 
     /// A new host has waited long enough for the members of before.

@@ -12,6 +12,7 @@
 
 use std::collections::VecDeque;
 
+use super::groups::Assigned;
 use super::queues::{Entry, QueueRef};
 use super::sessions::{Confirmation, Marked};
 use super::streams::BatchRef;
@@ -52,6 +53,8 @@ pub(super) enum Staged {
     Welcome(SessionRef),
     /// What a batch has published is to be given to whoever is subscribed.
     Spread(Box<(Name, Message)>),
+    /// A member of a group is to read a partition.
+    Assign(Assigned),
 }
 
 /// A record on its way to the journal.
@@ -207,12 +210,30 @@ impl Broker {
         self.log.queue(level).push_back((position, staged));
     }
 
+    /// Tells a member what it has got, as soon as that is written: the next host would give the same
+    /// generation to it or to another one. False if it waits for that.
+    pub(super) fn stage_assigned(&mut self, assigned: Assigned) -> bool {
+        let position = self.log.position;
+        if self.log.has_reached(Level::Written, position) {
+            return self.assign(assigned);
+        }
+        self.log.queue(Level::Written).push_back((position, Staged::Assign(assigned)));
+        false
+    }
+
     fn commit(&mut self, now: Time, staged: Staged) {
         match staged {
             Staged::Confirm(confirmation) => self.confirm(confirmation),
             Staged::Arrive(queue, entry) => self.arrive(now, queue, entry),
             Staged::Visible(batch, end) => self.become_visible(now, batch, end),
             Staged::Deliver(token) => self.send_delivery(now, token),
+            Staged::Assign(assigned) => {
+                let key = assigned.member;
+                if self.assign(assigned) {
+                    self.tell_reading(key);
+                    self.pump_reader(key);
+                }
+            }
             Staged::Spread(published) => self.spread(&published.0, &published.1),
             Staged::Welcome(session) => {
                 let key = session.key;
