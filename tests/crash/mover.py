@@ -8,9 +8,9 @@ whatever was killed when.
 import random
 
 import telpher
-from programs import HERE, PYTHON, Failed, Program, World
+from programs import HERE, PATIENCE_S, PYTHON, Failed, Program, World
 
-RECORDS = 2_000
+ROUND = 200
 PARTITIONS = 3
 MOVERS = 2
 KILLS = 20
@@ -25,15 +25,12 @@ def start(world: World, number: int) -> Program:
     return mover
 
 
-def fill(world: World) -> None:
-    """The stream and the queue, and what is to be moved."""
-    with telpher.open(world.hub) as hub:
-        stream = hub.stream("in")
-        stream.declare(partitions=PARTITIONS)
-        hub.queue("out").declare()
-        started = [stream.start.append(b"%d" % number) for number in range(RECORDS)]
-        for append in started:
-            append.result()
+def fill(hub: telpher.Hub, first: int) -> None:
+    """More of what is to be moved."""
+    stream = hub.stream("in")
+    started = [stream.start.append(b"%d" % (first + number)) for number in range(ROUND)]
+    for append in started:
+        append.result(timeout=PATIENCE_S)
 
 
 def lag(hub: telpher.Hub) -> int:
@@ -41,23 +38,26 @@ def lag(hub: telpher.Hub) -> int:
     try:
         groups = hub.stream("in").groups(timeout=0.2)
     except telpher.Error:
-        return RECORDS
+        return ROUND
     return sum(place.lag for group in groups for place in group.places)
 
 
 def moved_exactly_once(world: World) -> None:
     """Every record is in the queue once."""
-    fill(world)
+    with telpher.open(world.hub) as hub:
+        hub.stream("in").declare(partitions=PARTITIONS)
+        hub.queue("out").declare()
     dice = random.Random()
     movers = [start(world, number) for number in range(MOVERS)]
     with telpher.open(world.hub, host="never") as hub:
         for kill in range(KILLS):
             victim = dice.choice(movers)
-            target = victim.words.get("moved", 0) + dice.randint(0, MOVED_MAX)
+            target = victim.words.get("moved", 0) + dice.randint(1, MOVED_MAX)
 
             def is_time(victim: Program = victim, target: int = target) -> bool:
                 return victim.words.get("moved", 0) >= target or lag(hub) == 0
 
+            fill(hub, kill * ROUND)
             world.until(is_time, "the mover moves some more, or nothing is left")
             victim.kill()
             world.forget(victim)
@@ -65,9 +65,9 @@ def moved_exactly_once(world: World) -> None:
             movers.append(start(world, MOVERS + kill))
         world.until(lambda: lag(hub) == 0, "all is moved", 60)
         bodies = sorted(int(bytes(job.body)) for job in take(hub))
-    if bodies != list(range(RECORDS)):
+    if bodies != list(range(KILLS * ROUND)):
         twice = len(bodies) - len(set(bodies))
-        raise Failed(f"{len(set(bodies))} of {RECORDS} records were moved, {twice} of them twice")
+        raise Failed(f"{len(set(bodies))} of {KILLS * ROUND} were moved, {twice} of them twice")
 
 
 def take(hub: telpher.Hub) -> list[telpher.Job]:

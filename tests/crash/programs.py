@@ -61,6 +61,8 @@ class Program:
         for line in self.popen.stdout:
             self.world.history.add(self.process, line)
             words = line.split(b" ")
+            if len(words) < 2:
+                continue  # The last line of one that was killed may be cut.
             word = words[1].strip()
             with self.world.changed:
                 name = word.decode()
