@@ -45,16 +45,14 @@ pub(crate) fn read(
     now_ms: f64,
 ) -> Result<Operation, Error> {
     let name = || names.get(words[2] as usize).cloned().ok_or_else(|| malformed("unknown name"));
-    let small = words[7];
+    let (small, second) = (words[7], words[8]);
     let command = match words[0] {
         layout::CALL => Command::Call { service: name()?, message: message(words, body)? },
         layout::SEND => Command::Send { queue: name()?, message: message(words, body)? },
         layout::RECEIVE => Command::Receive { queue: name()? },
-        layout::SERVE => {
-            Command::Serve { service: name()?, concurrency: small, line_max: words[8] }
-        }
+        layout::SERVE => Command::Serve { service: name()?, concurrency: small, line_max: second },
         layout::CONSUME => {
-            Command::Consume { queue: name()?, prefetch: small, ack_deadline_ms: words[8] }
+            Command::Consume { queue: name()?, prefetch: small, ack_deadline_ms: second }
         }
         layout::PUBLISH => Command::Publish { topic: name()?, message: message(words, body)? },
         layout::GATHER => {
@@ -62,7 +60,7 @@ pub(crate) fn read(
                 0 => GatherTo::Service(name()?),
                 _ => GatherTo::Topic(name()?),
             };
-            Command::Gather { to, message: message(words, body)?, count: words[8] }
+            Command::Gather { to, message: message(words, body)?, count: second }
         }
         layout::SUBSCRIBE => Command::Subscribe { pattern: pattern(words, body)?, buffer: small },
         layout::APPEND => streams::append(words, body, name()?)?,
@@ -74,12 +72,10 @@ pub(crate) fn read(
         layout::DELETE => Command::Delete { queue: name()? },
         layout::PURGE => Command::Purge { queue: name()? },
         layout::BIND => {
-            let (pattern, target) = (pattern(words, body)?, Target::Queue(name()?));
-            Command::Bind { pattern, target }
+            Command::Bind { pattern: pattern(words, body)?, target: Target::Queue(name()?) }
         }
         layout::UNBIND => {
-            let (pattern, target) = (pattern(words, body)?, Target::Queue(name()?));
-            Command::Unbind { pattern, target }
+            Command::Unbind { pattern: pattern(words, body)?, target: Target::Queue(name()?) }
         }
         layout::INSPECT => Command::Inspect { queue: name()? },
         layout::EXTEND => Command::Extend { delivery: long(words, 10), ms: small.into() },

@@ -13,10 +13,12 @@ import telpher
 
 
 def say(*words: object) -> None:
+    """Print a line with the time before it."""
     print(time.monotonic_ns() // 1000, *words, flush=True)
 
 
 def main() -> None:
+    """Move what comes, until killed."""
     hub_path, _ = sys.argv[1:]
     with telpher.open(hub_path) as hub:
         reader = hub.stream("in").read(group="movers", follow=True)

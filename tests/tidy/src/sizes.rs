@@ -11,8 +11,10 @@ pub const FILE_LINES_MAX: usize = 500;
 pub const FUNCTION_LINES_MAX: usize = 60;
 
 /// Files that may be longer, each with its reason. An entry that is no longer needed is a finding.
-pub const LONG_FILES: &[(&str, &str)] =
-    &[("include/telpher.h", "one header is the promise; it is generated")];
+pub const LONG_FILES: &[(&str, &str)] = &[
+    ("include/telpher.h", "one header is the promise; it is generated"),
+    ("bindings/python/python/telpher/_telpher.pyi", "one native module has one stub"),
+];
 
 /// Files that are generated, so that their lines are not a person's.
 const GENERATED: &[&str] = &["include/telpher.h"];

@@ -210,8 +210,8 @@ impl Broker {
         self.log.queue(level).push_back((position, staged));
     }
 
-    /// Tells a member what it has got, as soon as that is written: the next host would give the same
-    /// generation to it or to another one. False if it waits for that.
+    /// Tells a member what it has got, as soon as that is written: the next host would give the
+    /// same generation to it or to another one. False if it waits for that.
     pub(super) fn stage_assigned(&mut self, assigned: Assigned) -> bool {
         let position = self.log.position;
         if self.log.has_reached(Level::Written, position) {
