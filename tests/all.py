@@ -11,6 +11,7 @@ that no part can be lost. All parts run even if one fails; the exit code tells w
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -123,6 +124,8 @@ def main() -> int:
     if unknown:
         print(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}", file=sys.stderr)
         return 2
+    # A shell that starts this in the background has it ignored, and tests press Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     results = [run(name) for name in sys.argv[1:] or PARTS]
     print()
     for result in results:
