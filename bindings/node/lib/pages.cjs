@@ -7,9 +7,7 @@
 
 const { RECORD_WORDS } = require('./native.cjs')
 const { fromNumber } = require('./error.cjs')
-const {
-  Appended, NO_BYTES, Receipt, decodeHeaders, durabilities, long
-} = require('./message.cjs')
+const { Appended, NO_BYTES, Receipt, decodeHeaders, durabilities, long } = require('./message.cjs')
 
 const RECORDS_MAX = 256
 const PAGE_SIZE = 16 * 1024
