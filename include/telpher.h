@@ -966,9 +966,9 @@ telpher_status telpher_flush(telpher_hub hub);
 telpher_status telpher_wake(telpher_hub hub);
 
 // What the hub can do, as names with a space between: of a directory `"calls queues.memory
-// queues.os queues.disk batches dead_letters topics gather"`; where queues are kept in memory
-// only, without `queues.os` and `queues.disk`. Until the hub is reached, it is what every hub at
-// such a URL can. The text is never freed. Any thread.
+// queues.os queues.disk batches dead_letters topics bindings gather streams"`; where queues are
+// kept in memory only, without `queues.os` and `queues.disk`. Until the hub is reached, it is what
+// every hub at such a URL can. The text is never freed. Any thread.
 telpher_status telpher_capabilities(telpher_hub hub, const char **names_out);
 
 // Reads a handle's counters into `*counters`, whose `size` the caller has set. Any thread.

@@ -133,8 +133,8 @@ export class Hub extends EventEmitter {
   readonly info: HubInfo
   /**
    * What the hub can do, by name: `calls`, `queues.memory`, `queues.os`, `queues.disk`, `batches`,
-   * `dead_letters`, `topics`, `gather`. Without `queues.os` and `queues.disk` it keeps queues in
-   * memory only.
+   * `dead_letters`, `topics`, `bindings`, `gather`, `streams`. Without `queues.os` and
+   * `queues.disk` it keeps queues and streams in memory only.
    */
   readonly capabilities: string[]
   /** See {@link open}. */

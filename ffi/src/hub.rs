@@ -141,9 +141,9 @@ pub extern "C" fn telpher_wake(hub: telpher_hub) -> telpher_status {
 }
 
 /// What the hub can do, as names with a space between: of a directory `"calls queues.memory
-/// queues.os queues.disk batches dead_letters topics gather"`; where queues are kept in memory
-/// only, without `queues.os` and `queues.disk`. Until the hub is reached, it is what every hub at
-/// such a URL can. The text is never freed. Any thread.
+/// queues.os queues.disk batches dead_letters topics bindings gather streams"`; where queues are
+/// kept in memory only, without `queues.os` and `queues.disk`. Until the hub is reached, it is what
+/// every hub at such a URL can. The text is never freed. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn telpher_capabilities(
     hub: telpher_hub,

@@ -34,8 +34,9 @@ TEST(a_hub_says_whether_it_has_a_directory_and_what_it_can_do) {
     snprintf(directory, sizeof directory, "%s", fresh_directory());
     const char *const urls[] = {directory, "mem://says-whether"};
     const char *const able[] = {
-        "calls queues.memory queues.os queues.disk batches dead_letters topics gather",
-        "calls queues.memory batches dead_letters topics gather",
+        "calls queues.memory queues.os queues.disk batches dead_letters topics bindings gather "
+        "streams",
+        "calls queues.memory batches dead_letters topics bindings gather streams",
     };
     for (int at = 0; at < 2; at++) {
         telpher_hub hub;

@@ -247,7 +247,8 @@ test('a hub tells what it is and what it can do', async (t) => {
   assert.match(hub.info.hubId, /^[0-9a-f]{32}$/)
   assert.equal(typeof hub.info.sessionId, 'bigint')
   assert.equal(hub.info.memoryOnly, true)
-  const able = ['calls', 'queues.memory', 'batches', 'dead_letters', 'topics', 'gather']
+  const able = ['calls', 'queues.memory', 'batches', 'dead_letters', 'topics', 'bindings']
+  able.push('gather', 'streams')
   assert.deepEqual(hub.capabilities, able)
   await hub.serve('echo', (request) => request.body)
   await hub.call('echo', '')

@@ -14,7 +14,8 @@ from telpher._telpher import Command
 
 def test_a_hub_tells_about_itself(hub: telpher.Hub, url: str) -> None:
     assert len(hub.info.hub_id) == 32 and hub.info.session_id
-    in_memory = {"calls", "queues.memory", "batches", "dead_letters", "topics", "gather"}
+    in_memory = {"calls", "queues.memory", "batches", "dead_letters", "topics", "bindings"}
+    in_memory |= {"gather", "streams"}
     assert hub.capabilities == in_memory
     assert hub.stats().connects == 1
     assert telpher.__build__ in ("release", "debug")

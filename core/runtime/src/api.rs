@@ -404,9 +404,9 @@ impl Hub {
     }
 
     /// What the hub can do, by name: `calls`, `queues.memory`, `queues.os`, `queues.disk`,
-    /// `batches`, `dead_letters`, `topics`, `gather`; without `queues.os` and `queues.disk` it
-    /// keeps queues in memory only. Until the hub is reached, this is what every hub at such a URL
-    /// can.
+    /// `batches`, `dead_letters`, `topics`, `bindings`, `gather`, `streams`; without
+    /// `queues.os` and `queues.disk` it keeps queues and streams in memory only. Until the hub is
+    /// reached, this is what every hub at such a URL can.
     pub fn capabilities(&self) -> &'static [&'static str] {
         match self.shared().keeps_queues.load(Ordering::SeqCst) {
             true => &[
@@ -417,9 +417,20 @@ impl Hub {
                 "batches",
                 "dead_letters",
                 "topics",
+                "bindings",
                 "gather",
+                "streams",
             ],
-            false => &["calls", "queues.memory", "batches", "dead_letters", "topics", "gather"],
+            false => &[
+                "calls",
+                "queues.memory",
+                "batches",
+                "dead_letters",
+                "topics",
+                "bindings",
+                "gather",
+                "streams",
+            ],
         }
     }
 
@@ -452,6 +463,10 @@ fn may_last(command: &Command) -> bool {
             | Command::InspectStream { .. }
             | Command::ListStreams { .. }
             | Command::Append { .. }
+            | Command::Commit { .. }
+            | Command::Groups { .. }
+            | Command::ResetGroup { .. }
+            | Command::DeleteGroup { .. }
     )
 }
 
