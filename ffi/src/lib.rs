@@ -31,6 +31,8 @@ mod topic;
 
 mod stream;
 
+mod group;
+
 mod hand_over;
 mod handle;
 mod input;

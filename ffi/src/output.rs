@@ -91,8 +91,12 @@ pub fn fill(event: &Event, extra: &mut Extra) -> telpher_event {
             fill_error(&mut seen, error, extra);
             TELPHER_EVENT_DONE
         }
-        // Only a member of a group skips something, and this interface makes none.
-        What::Started | What::Skipped { .. } => TELPHER_EVENT_STARTED,
+        What::Started => TELPHER_EVENT_STARTED,
+        What::Skipped { partition, first, last } => {
+            seen.partition = *partition;
+            (seen.offset, seen.offset_last) = (*first, *last);
+            TELPHER_EVENT_SKIPPED
+        }
         What::Delivery(delivery) => {
             fill_delivery(&mut seen, delivery);
             TELPHER_EVENT_DELIVERY
@@ -124,7 +128,7 @@ pub fn fill(event: &Event, extra: &mut Extra) -> telpher_event {
         }
         What::Record(record) => {
             (seen.partition, seen.offset) = (record.partition, record.offset);
-            seen.time_ms = record.time_ms;
+            (seen.time_ms, seen.generation) = (record.time_ms, record.generation);
             fill_message(&mut seen, &record.message);
             TELPHER_EVENT_RECORD
         }
@@ -165,8 +169,11 @@ fn fill_outcome(seen: &mut telpher_event, outcome: &Outcome, extra: &mut Extra) 
         Outcome::Streams(streams) => {
             (seen.streams, seen.streams_count) = (extra.stream_list(streams), streams.len());
         }
+        Outcome::Groups(groups) => {
+            (seen.groups, seen.groups_count) = (extra.group_list(groups), groups.len());
+        }
         // No function of this interface asks for these.
-        Outcome::Peeked(_) | Outcome::Queues(_) | Outcome::Groups(_) => {}
+        Outcome::Peeked(_) | Outcome::Queues(_) => {}
     }
 }
 

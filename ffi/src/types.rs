@@ -359,6 +359,28 @@ pub struct telpher_read_options {
     /// Bytes of records that may be on their way to the program, at most 67,108,864; 0 is the
     /// default of 1,048,576.
     pub buffer: u32,
+    /// The reader group of which the reader is a member; it follows, and reads no stated
+    /// `partition`. NULL: none.
+    pub group: *const c_char,
+}
+
+/// Where a reader group is put.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_group_reset_options {
+    /// sizeof(telpher_group_reset_options)
+    pub size: usize,
+    /// 0 is the handle's default.
+    pub timeout_ms: i64,
+    /// 1: `partition` only. 0: all of them.
+    pub has_partition: u32,
+    /// With `has_partition`: which, 0 to 1,023 and below the number that the stream has.
+    pub partition: u32,
+    /// With TELPHER_START_OFFSET an offset, with TELPHER_START_TIME a time in ms since 1970;
+    /// otherwise 0.
+    pub start_at: u64,
+    /// Where the group goes on: TELPHER_START_BEGINNING, _END, _OFFSET or _TIME.
+    pub start: u32,
 }
 
 /// A message's headers; see telpher_header_get.
@@ -466,6 +488,34 @@ pub struct telpher_stream_info {
     pub durability: u32,
 }
 
+/// How far a reader group has come in one partition. Programs walk over arrays of it, so it stays as
+/// it is.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_group_place {
+    /// The next offset: what is below is committed.
+    pub next: u64,
+    /// Records that the group has still before it.
+    pub lag: u64,
+    /// True if a member reads the partition now.
+    pub is_read: bool,
+}
+
+/// A reader group's figures. Lists point to each, so that it can grow: the library makes this
+/// struct.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_group_info {
+    /// What it is called.
+    pub name: *const c_char,
+    /// The place in each partition, from number 0.
+    pub places: *const telpher_group_place,
+    /// How many partitions there are.
+    pub places_count: usize,
+    /// Readers that are members now.
+    pub members: u32,
+}
+
 /// What a confirmed send of a batch has reached. Programs walk over arrays of it, so it stays as it
 /// is.
 #[repr(C)]
@@ -490,7 +540,7 @@ pub struct telpher_event {
     /// `stride`.
     pub size: usize,
     /// TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE, _READY, _PUBLISHED,
-    /// _GAP or _RECORD.
+    /// _GAP, _RECORD or _SKIPPED.
     pub kind: u32,
     /// DONE: how the ticket ended.
     pub status: telpher_status,
@@ -555,11 +605,12 @@ pub struct telpher_event {
     /// PUBLISHED: counts the messages of this subscriber, from 1. GAP: the first that was lost.
     pub number: u64,
     /// RECORD, or DONE of an append: counts the records of the partition, from 0.
+    /// SKIPPED: the first that never comes.
     pub offset: u64,
     /// RECORD: when it was appended, in ms since 1970 by the hub's clock; never less than of the
     /// record before it.
     pub time_ms: u64,
-    /// RECORD, or DONE of an append: the part of the stream that it is in.
+    /// RECORD, SKIPPED, or DONE of an append: the part of the stream that it is in.
     pub partition: u32,
     /// DONE of telpher_stream_inspect: the figures.
     pub stream_info: *const telpher_stream_info,
@@ -567,6 +618,14 @@ pub struct telpher_event {
     pub streams: *const *const telpher_stream_info,
     /// How many streams there are.
     pub streams_count: usize,
+    /// RECORD of a member of a group: what it is committed with (telpher_commit).
+    pub generation: u64,
+    /// SKIPPED: the last offset that never comes.
+    pub offset_last: u64,
+    /// DONE of telpher_group_list: pointers to the figures of each group. NULL if there are none.
+    pub groups: *const *const telpher_group_info,
+    /// How many groups there are.
+    pub groups_count: usize,
 }
 
 /// Counters of one handle, since it was opened.
