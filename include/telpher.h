@@ -235,6 +235,10 @@
 // telpher_event: a record for a reader.
 #define TELPHER_EVENT_RECORD 11
 
+// telpher_event: the stream's limits have taken records before the reader's group read them: those
+// of `partition` from `offset` to `offset_last` never come.
+#define TELPHER_EVENT_SKIPPED 12
+
 // A notice: the connection broke, `detail` says why; the handle tries to reach the hub again.
 #define TELPHER_NOTICE_DISCONNECTED 1
 
@@ -454,6 +458,30 @@ typedef struct telpher_stream_info {
     uint32_t durability;
 } telpher_stream_info;
 
+// How far a reader group has come in one partition. Programs walk over arrays of it, so it stays as
+// it is.
+typedef struct telpher_group_place {
+    // The next offset: what is below is committed.
+    uint64_t next;
+    // Records that the group has still before it.
+    uint64_t lag;
+    // True if a member reads the partition now.
+    bool is_read;
+} telpher_group_place;
+
+// A reader group's figures. Lists point to each, so that it can grow: the library makes this
+// struct.
+typedef struct telpher_group_info {
+    // What it is called.
+    const char *name;
+    // The place in each partition, from number 0.
+    const struct telpher_group_place *places;
+    // How many partitions there are.
+    size_t places_count;
+    // Readers that are members now.
+    uint32_t members;
+} telpher_group_info;
+
 // Something has ended or arrived. What does not belong to its kind is 0.
 //
 // Events are handed over in batches (which have nothing to do with telpher_batch_new). Every
@@ -465,7 +493,7 @@ typedef struct telpher_event {
     // `stride`.
     size_t size;
     // TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE, _READY, _PUBLISHED,
-    // _GAP, _ANSWER or _RECORD.
+    // _GAP, _ANSWER, _RECORD or _SKIPPED.
     uint32_t kind;
     // DONE: how the ticket ended. ANSWER: how the handler did.
     telpher_status status;
@@ -543,11 +571,12 @@ typedef struct telpher_event {
     // DONE of a gather: answers that say that the handler failed.
     uint32_t failed;
     // RECORD, or DONE of an append: counts the records of the partition, from 0.
+    // SKIPPED: the first that never comes.
     uint64_t offset;
     // RECORD: when it was appended, in ms since 1970 by the hub's clock; never less than of the
     // record before it.
     uint64_t time_ms;
-    // RECORD, or DONE of an append: the part of the stream that it is in.
+    // RECORD, SKIPPED, or DONE of an append: the part of the stream that it is in.
     uint32_t partition;
     // DONE of telpher_stream_inspect: the figures.
     const struct telpher_stream_info *stream_info;
@@ -555,6 +584,14 @@ typedef struct telpher_event {
     const struct telpher_stream_info *const *streams;
     // How many streams there are.
     size_t streams_count;
+    // RECORD of a member of a group: what it is committed with (telpher_commit).
+    uint64_t generation;
+    // SKIPPED: the last offset that never comes.
+    uint64_t offset_last;
+    // DONE of telpher_group_list: pointers to the figures of each group. NULL if there are none.
+    const struct telpher_group_info *const *groups;
+    // How many groups there are.
+    size_t groups_count;
 } telpher_event;
 
 // Takes an outcome, on the thread that drives the handle, with no lock held. The event is valid
@@ -789,6 +826,22 @@ typedef struct telpher_settle_options {
 // Names a batch of telpher_batch_new; never 0, never used again.
 typedef uint64_t telpher_batch;
 
+// How a record is appended.
+typedef struct telpher_append_options {
+    // sizeof(telpher_append_options)
+    size_t size;
+    // Time until it is confirmed: 0 is the default of 30,000.
+    int64_t timeout_ms;
+    // 1: to `partition`. 0: to the key's, or without a key to any.
+    uint32_t has_partition;
+    // With `has_partition`: which, 0 to 1,023 and below the number that the stream has.
+    uint32_t partition;
+    // 1: only if `expect` is the offset that the partition's next record gets.
+    uint32_t has_expect;
+    // With `has_expect`: that offset.
+    uint64_t expect;
+} telpher_append_options;
+
 // How a batch is submitted.
 typedef struct telpher_batch_options {
     // sizeof(telpher_batch_options)
@@ -828,6 +881,23 @@ typedef struct telpher_gather_options {
     uint32_t count;
 } telpher_gather_options;
 
+// Where a reader group is put.
+typedef struct telpher_group_reset_options {
+    // sizeof(telpher_group_reset_options)
+    size_t size;
+    // 0 is the handle's default.
+    int64_t timeout_ms;
+    // 1: `partition` only. 0: all of them.
+    uint32_t has_partition;
+    // With `has_partition`: which, 0 to 1,023 and below the number that the stream has.
+    uint32_t partition;
+    // With TELPHER_START_OFFSET an offset, with TELPHER_START_TIME a time in ms since 1970;
+    // otherwise 0.
+    uint64_t start_at;
+    // Where the group goes on: TELPHER_START_BEGINNING, _END, _OFFSET or _TIME.
+    uint32_t start;
+} telpher_group_reset_options;
+
 // How a stream is.
 typedef struct telpher_stream_options {
     // sizeof(telpher_stream_options)
@@ -849,22 +919,6 @@ typedef struct telpher_stream_options {
     uint64_t records_max;
 } telpher_stream_options;
 
-// How a record is appended.
-typedef struct telpher_append_options {
-    // sizeof(telpher_append_options)
-    size_t size;
-    // Time until it is confirmed: 0 is the default of 30,000.
-    int64_t timeout_ms;
-    // 1: to `partition`. 0: to the key's, or without a key to any.
-    uint32_t has_partition;
-    // With `has_partition`: which, 0 to 1,023 and below the number that the stream has.
-    uint32_t partition;
-    // 1: only if `expect` is the offset that the partition's next record gets.
-    uint32_t has_expect;
-    // With `has_expect`: that offset.
-    uint64_t expect;
-} telpher_append_options;
-
 // How a stream is read.
 typedef struct telpher_read_options {
     // sizeof(telpher_read_options)
@@ -885,6 +939,9 @@ typedef struct telpher_read_options {
     // Bytes of records that may be on their way to the program, at most 67,108,864; 0 is the
     // default of 1,048,576.
     uint32_t buffer;
+    // The reader group of which the reader is a member; it follows, and reads no stated
+    // `partition`. NULL: none.
+    const char *group;
 } telpher_read_options;
 
 #ifdef __cplusplus
@@ -1325,11 +1382,37 @@ telpher_status telpher_batch_publish(telpher_batch batch,
                                      const char *topic,
                                      const struct telpher_message *message);
 
+// Puts an append at the end of a batch; nothing is appended yet. `message` and `options` as for
+// telpher_append, but that a part has no `timeout_ms` of its own, and `expect` goes with a stated
+// partition or a key. Nothing is told of where the record is. A batch has at most 1,024 parts, and
+// 8 MiB of bodies, keys and headers. Any thread; of several at once, each adds its part.
+//
+// Of these errors the batch is as it was, and a body that was handed over is released:
+// - TELPHER_INVALID: an argument is wrong, or the batch has 1,024 parts.
+// - TELPHER_TOO_LARGE: a part of the message is over its limit, or the batch would be.
+// - TELPHER_STALE: the batch was freed.
+telpher_status telpher_batch_append(telpher_batch batch,
+                                    const char *stream,
+                                    const struct telpher_message *message,
+                                    const struct telpher_append_options *options);
+
+// Puts a commit at the end of a batch, as telpher_commit says it; nothing is committed yet. A batch
+// has at most 1,024 parts. Any thread; of several at once, each adds its part.
+//
+// Of these errors the batch is as it was:
+// - TELPHER_INVALID: the batch has 1,024 parts.
+// - TELPHER_STALE: the batch was freed.
+telpher_status telpher_batch_commit(telpher_batch batch,
+                                    telpher_id reader,
+                                    uint32_t partition,
+                                    uint64_t generation,
+                                    uint64_t next);
+
 // Starts all that is in a batch as one operation: everything in it happens, or nothing. Never
 // blocks. `options` NULL: every default. Any thread, also in a callback.
 //
 // On TELPHER_OK the batch is empty, to be filled again or freed. The ticket ends with DONE when
-// everything is as safe as the strongest durability among its queues says: `receipts` has one
+// everything is as safe as the strongest durability among its queues and streams says: `receipts` has one
 // receipt for each send, in the order in which they were put in.
 //
 // Of these errors nothing was started and the batch is as it was, so it may be submitted again:
@@ -1339,11 +1422,13 @@ telpher_status telpher_batch_publish(telpher_batch batch,
 //
 // The ticket may end with one of these: nothing in it happened, and what it was to settle is still
 // held. A part at fault is named in `detail`, counted from 0: `"part 3 of the batch: ..."`.
-// - TELPHER_NOT_FOUND: no queue has this name.
+// - TELPHER_NOT_FOUND: no queue or stream has this name.
 // - TELPHER_FULL: a queue, also one to which a topic is bound, has no room. It refuses at once,
 //   also with TELPHER_OVERFLOW_WAIT.
 // - TELPHER_STALE: a delivery was settled before, or twice in this batch.
-// - TELPHER_LEASE_LOST: a delivery was taken back.
+// - TELPHER_LEASE_LOST: a delivery was taken back, or a partition that is committed has gone to
+//   another member.
+// - TELPHER_CONFLICT: another offset is next than an append expects.
 // - TELPHER_UNSUPPORTED: a queue in memory and one that is not; they have no common commit.
 // - TELPHER_NO_SPACE: a queue is on a disk that is full.
 // - TELPHER_EXPIRED: it could not be sent in time.
@@ -1475,6 +1560,64 @@ telpher_status telpher_gather(telpher_hub hub,
                               const struct telpher_done *done,
                               telpher_id *id_out);
 
+// Starts to say that the group of a reader has done its work in a partition up to `next`, the
+// offset behind that of the last record done. `reader` is the id of a telpher_read with `group`,
+// `partition` and `generation` are those of the RECORD. The ticket ends with DONE when the place is
+// as safe as the stream's durability says. A place never goes back: one that the group has passed
+// changes nothing. Never blocks. Any thread, also in a callback.
+//
+// The ticket may end with:
+// - TELPHER_LEASE_LOST: another member has the partition by now, or the group was put elsewhere;
+//   nothing was committed.
+// - TELPHER_INVALID: the reader is in no group, or there is no such place; nothing was committed.
+// - TELPHER_STALE: `reader` has ended; nothing was committed.
+// - TELPHER_NO_SPACE: the stream is on a disk that is full; nothing was committed.
+telpher_status telpher_commit(telpher_hub hub,
+                              telpher_id reader,
+                              uint32_t partition,
+                              uint64_t generation,
+                              uint64_t next,
+                              const struct telpher_done *done,
+                              telpher_id *id_out);
+
+// Starts to list the reader groups of a stream, in the order of their names; DONE carries
+// `groups_count` of them. Never blocks. Any thread, also in a callback.
+//
+// The ticket may end with:
+// - TELPHER_NOT_FOUND: no stream has this name.
+telpher_status telpher_group_list(telpher_hub hub,
+                                  const char *stream,
+                                  const struct telpher_done *done,
+                                  telpher_id *id_out);
+
+// Starts to put a reader group to another place, in one partition or in all of them. Its members
+// go on there by themselves; what they have read before and commit later is refused with
+// TELPHER_LEASE_LOST. `options` NULL: all partitions, to the beginning. Never blocks. Any thread,
+// also in a callback.
+//
+// The ticket may end with:
+// - TELPHER_NOT_FOUND: no stream has this name, or it has no such group.
+// - TELPHER_OUT_OF_RANGE: the offset is not kept; nothing was changed.
+// - TELPHER_INVALID: the stream has no such partition; nothing was changed.
+// - TELPHER_NO_SPACE: the stream is on a disk that is full; nothing was changed.
+telpher_status telpher_group_reset(telpher_hub hub,
+                                   const char *stream,
+                                   const char *group,
+                                   const struct telpher_group_reset_options *options,
+                                   const struct telpher_done *done,
+                                   telpher_id *id_out);
+
+// Starts to remove a reader group with its places. Its readers get DONE with TELPHER_NOT_FOUND.
+// Never blocks. Any thread, also in a callback.
+//
+// The ticket may end with:
+// - TELPHER_NOT_FOUND: no stream has this name, or it has no such group.
+telpher_status telpher_group_delete(telpher_hub hub,
+                                    const char *stream,
+                                    const char *group,
+                                    const struct telpher_done *done,
+                                    telpher_id *id_out);
+
 // Starts to make a stream, or to check that it is as stated. A stream is a log in partitions:
 // records are appended at one end, each reader has a place of its own, and what the stream's
 // limits do not keep is removed at the other end, read or not. Never blocks. `options` NULL: every
@@ -1569,16 +1712,22 @@ telpher_status telpher_append(telpher_hub hub,
 // limits may take what it has not read. It goes on by itself when the connection breaks or another
 // host takes over; no record comes twice, and none is left out.
 //
+// With `group` the reader is a member of that reader group, which is made if it is new and then
+// begins at `start`. The partitions are spread over the members; each goes on where the group has
+// committed (telpher_commit), and follows. Records that were read and not committed come again, to
+// whoever has the partition next. If the stream's limits take records that the group has not read,
+// a TELPHER_EVENT_SKIPPED tells which, and it goes on behind them.
+//
 // - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong, or nobody would see the records.
 //
 // It may end with:
-// - TELPHER_NOT_FOUND: no stream has this name, or it was deleted.
+// - TELPHER_NOT_FOUND: no stream has this name, or it was deleted, or its group was.
 // - TELPHER_INVALID: the stream has no such partition.
 // - TELPHER_OUT_OF_RANGE: the offset where it was to begin is not kept, or the stream's limits
 //   have taken what was to be read next; `detail` tells which offsets the partition has.
 // - TELPHER_CORRUPT: the hub's disk does not give what was appended; `detail` tells which offsets.
 // - TELPHER_FULL: the session has as many consumers, services, subscribers and readers as it may:
-//   4,096.
+//   4,096; or the stream has 1,024 groups, and this would be another one.
 telpher_status telpher_read(telpher_hub hub,
                             const char *stream,
                             const struct telpher_read_options *options,

@@ -18,6 +18,7 @@ use crate::input::{self, Out, invalid};
 use crate::queue;
 use crate::start::Start;
 use crate::status::guard;
+use crate::stream::stated;
 use crate::table::{Missing, Table};
 use crate::types::*;
 
@@ -142,6 +143,62 @@ pub unsafe extern "C" fn telpher_batch_publish(
     })
 }
 
+/// Puts an append at the end of a batch; nothing is appended yet. `message` and `options` as for
+/// telpher_append, but that a part has no `timeout_ms` of its own, and `expect` goes with a stated
+/// partition or a key. Nothing is told of where the record is. A batch has at most 1,024 parts, and
+/// 8 MiB of bodies, keys and headers. Any thread; of several at once, each adds its part.
+///
+/// Of these errors the batch is as it was, and a body that was handed over is released:
+/// - TELPHER_INVALID: an argument is wrong, or the batch has 1,024 parts.
+/// - TELPHER_TOO_LARGE: a part of the message is over its limit, or the batch would be.
+/// - TELPHER_STALE: the batch was freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn telpher_batch_append(
+    batch: telpher_batch,
+    stream: *const c_char,
+    message: *const telpher_message,
+    options: *const telpher_append_options,
+) -> telpher_status {
+    guard(|| {
+        // SAFETY: the caller keeps the header's contract; each helper refuses NULL itself.
+        let (message, stream, options) = unsafe {
+            let message = input::message(message)?;
+            (message, input::name(stream, "stream")?, input::options(options)?)
+        };
+        message.check()?;
+        let ms = options.timeout_ms;
+        if ms != 0 {
+            return Err(invalid(format!("timeout_ms is {ms}; a part of a batch has none, so 0")));
+        }
+        let partition = stated("partition", options.partition, options.has_partition)?;
+        let most = limits::PARTITIONS_MAX - 1;
+        if options.partition > most {
+            let detail = format!("partition is {}; allowed are 0 to {most}", options.partition);
+            return Err(invalid(detail));
+        }
+        let expect = stated("expect", options.expect, options.has_expect)?;
+        let size = message.size();
+        add(batch, Part::Append { stream, message, partition, expect }, size)
+    })
+}
+
+/// Puts a commit at the end of a batch, as telpher_commit says it; nothing is committed yet. A batch
+/// has at most 1,024 parts. Any thread; of several at once, each adds its part.
+///
+/// Of these errors the batch is as it was:
+/// - TELPHER_INVALID: the batch has 1,024 parts.
+/// - TELPHER_STALE: the batch was freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn telpher_batch_commit(
+    batch: telpher_batch,
+    reader: telpher_id,
+    partition: u32,
+    generation: u64,
+    next: u64,
+) -> telpher_status {
+    guard(|| add(batch, Part::Commit { reader, partition, generation, next }, 0))
+}
+
 fn add(id: telpher_batch, part: Part, size: usize) -> Result<(), Error> {
     // What is not taken out of here is dropped when the lock is free.
     let mut part = Some(part);
@@ -172,7 +229,7 @@ fn add(id: telpher_batch, part: Part, size: usize) -> Result<(), Error> {
 /// blocks. `options` NULL: every default. Any thread, also in a callback.
 ///
 /// On TELPHER_OK the batch is empty, to be filled again or freed. The ticket ends with DONE when
-/// everything is as safe as the strongest durability among its queues says: `receipts` has one
+/// everything is as safe as the strongest durability among its queues and streams says: `receipts` has one
 /// receipt for each send, in the order in which they were put in.
 ///
 /// Of these errors nothing was started and the batch is as it was, so it may be submitted again:
@@ -182,11 +239,13 @@ fn add(id: telpher_batch, part: Part, size: usize) -> Result<(), Error> {
 ///
 /// The ticket may end with one of these: nothing in it happened, and what it was to settle is still
 /// held. A part at fault is named in `detail`, counted from 0: `"part 3 of the batch: ..."`.
-/// - TELPHER_NOT_FOUND: no queue has this name.
+/// - TELPHER_NOT_FOUND: no queue or stream has this name.
 /// - TELPHER_FULL: a queue, also one to which a topic is bound, has no room. It refuses at once,
 ///   also with TELPHER_OVERFLOW_WAIT.
 /// - TELPHER_STALE: a delivery was settled before, or twice in this batch.
-/// - TELPHER_LEASE_LOST: a delivery was taken back.
+/// - TELPHER_LEASE_LOST: a delivery was taken back, or a partition that is committed has gone to
+///   another member.
+/// - TELPHER_CONFLICT: another offset is next than an append expects.
 /// - TELPHER_UNSUPPORTED: a queue in memory and one that is not; they have no common commit.
 /// - TELPHER_NO_SPACE: a queue is on a disk that is full.
 /// - TELPHER_EXPIRED: it could not be sent in time.

@@ -203,6 +203,10 @@ pub const TELPHER_GATHER_TOPIC: u32 = 1;
 /// telpher_event: a record for a reader.
 pub const TELPHER_EVENT_RECORD: u32 = 11;
 
+/// telpher_event: the stream's limits have taken records before the reader's group read them: those
+/// of `partition` from `offset` to `offset_last` never come.
+pub const TELPHER_EVENT_SKIPPED: u32 = 12;
+
 /// A notice: the connection broke, `detail` says why; the handle tries to reach the hub again.
 pub const TELPHER_NOTICE_DISCONNECTED: u32 = 1;
 

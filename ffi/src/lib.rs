@@ -32,6 +32,7 @@ mod batch;
 mod topic;
 
 mod gather;
+mod group;
 mod hand_over;
 mod handle;
 mod input;

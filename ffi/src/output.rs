@@ -95,8 +95,7 @@ pub fn fill(seen: &mut telpher_event, event: &Event, extra: &mut Extra) {
             fill_error(seen, error, extra);
             TELPHER_EVENT_DONE
         }
-        // Only a member of a group skips something, and this interface makes none.
-        What::Started | What::Skipped { .. } => TELPHER_EVENT_STARTED,
+        What::Started => TELPHER_EVENT_STARTED,
         What::Delivery(delivery) => {
             fill_delivery(seen, delivery);
             TELPHER_EVENT_DELIVERY
@@ -122,6 +121,13 @@ pub fn fill(seen: &mut telpher_event, event: &Event, extra: &mut Extra) {
             fill_message(seen, &published.message);
             TELPHER_EVENT_PUBLISHED
         }
+        arrival => fill_arrival(seen, arrival, extra),
+    };
+}
+
+/// The same for what comes of topics, gathers and streams; returns the event's kind.
+fn fill_arrival(seen: &mut telpher_event, what: &What, extra: &mut Extra) -> u32 {
+    match what {
         What::Gap { first, last } => {
             seen.number = *first;
             seen.count = last - first + 1;
@@ -129,9 +135,14 @@ pub fn fill(seen: &mut telpher_event, event: &Event, extra: &mut Extra) {
         }
         What::Record(record) => {
             (seen.partition, seen.offset) = (record.partition, record.offset);
-            seen.time_ms = record.time_ms;
+            (seen.time_ms, seen.generation) = (record.time_ms, record.generation);
             fill_message(seen, &record.message);
             TELPHER_EVENT_RECORD
+        }
+        What::Skipped { partition, first, last } => {
+            seen.partition = *partition;
+            (seen.offset, seen.offset_last) = (*first, *last);
+            TELPHER_EVENT_SKIPPED
         }
         What::Answer(answer) => {
             seen.instance = answer.instance;
@@ -141,7 +152,8 @@ pub fn fill(seen: &mut telpher_event, event: &Event, extra: &mut Extra) {
             }
             TELPHER_EVENT_ANSWER
         }
-    };
+        other => unreachable!("{other:?} has been filled in by its caller"),
+    }
 }
 
 fn fill_outcome(seen: &mut telpher_event, outcome: &Outcome, extra: &mut Extra) {
@@ -178,8 +190,11 @@ fn fill_outcome(seen: &mut telpher_event, outcome: &Outcome, extra: &mut Extra) 
             (seen.streams, seen.streams_count) = (extra.stream_list(streams), streams.len());
         }
         Outcome::Gathered(gathered) => fill_gathered(seen, gathered, extra),
+        Outcome::Groups(groups) => {
+            (seen.groups, seen.groups_count) = (extra.group_list(groups), groups.len());
+        }
         // No function of this interface asks for these.
-        Outcome::Peeked(_) | Outcome::Queues(_) | Outcome::Groups(_) => {}
+        Outcome::Peeked(_) | Outcome::Queues(_) => {}
     }
 }
 

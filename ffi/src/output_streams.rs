@@ -4,7 +4,7 @@
 
 use std::ptr;
 
-use telpher::{Durability, Name, PartitionInfo, StreamInfo};
+use telpher::{Durability, GroupInfo, GroupPlace, Name, PartitionInfo, StreamInfo};
 
 use crate::output::{Extra, durability};
 use crate::types::*;
@@ -17,11 +17,17 @@ pub struct Streams {
     #[expect(clippy::vec_box, reason = "C points to them while the vector grows")]
     infos: Vec<Box<telpher_stream_info>>,
     lists: Vec<Vec<*const telpher_stream_info>>,
+    places: Vec<Vec<telpher_group_place>>,
+    groups: Vec<Vec<telpher_group_info>>,
+    group_lists: Vec<Vec<*const telpher_group_info>>,
 }
 
 impl Streams {
     /// Drops everything, for other events.
     pub fn clear(&mut self) {
+        self.group_lists.clear();
+        self.groups.clear();
+        self.places.clear();
         self.lists.clear();
         self.infos.clear();
         self.partitions.clear();
@@ -60,6 +66,32 @@ impl Extra {
         self.streams.lists.push(list);
         self.streams.lists.last().map_or(ptr::null(), |list| list.as_ptr())
     }
+
+    /// The figures of a stream's reader groups; NULL if there are none.
+    pub fn group_list(&mut self, groups: &[GroupInfo]) -> *const *const telpher_group_info {
+        if groups.is_empty() {
+            return ptr::null();
+        }
+        let infos: Vec<_> = groups.iter().map(|group| self.group(group)).collect();
+        let list: Vec<*const telpher_group_info> = infos.iter().map(ptr::from_ref).collect();
+        let pointer = list.as_ptr();
+        self.streams.groups.push(infos);
+        self.streams.group_lists.push(list);
+        pointer
+    }
+
+    fn group(&mut self, group: &GroupInfo) -> telpher_group_info {
+        let name = self.text(group.name.as_str());
+        let places: Vec<_> = group.places.iter().map(group_place).collect();
+        let (pointer, places_count) = (places.as_ptr(), places.len());
+        self.streams.places.push(places);
+        telpher_group_info { name, places: pointer, places_count, members: group.members }
+    }
+}
+
+fn group_place(place: &GroupPlace) -> telpher_group_place {
+    let GroupPlace { next, lag, is_read } = *place;
+    telpher_group_place { next, lag, is_read }
 }
 
 fn partition_info(info: &PartitionInfo) -> telpher_partition_info {

@@ -82,7 +82,8 @@ pub unsafe extern "C" fn telpher_stream_inspect(
     unsafe { on_stream(hub, stream, done, id_out, |stream| Command::InspectStream { stream }) }
 }
 
-unsafe fn on_stream(
+/// Starts what needs no more than a stream's name.
+pub unsafe fn on_stream(
     hub: telpher_hub,
     stream: *const c_char,
     done: *const telpher_done,
@@ -181,16 +182,22 @@ pub unsafe extern "C" fn telpher_append(
 /// limits may take what it has not read. It goes on by itself when the connection breaks or another
 /// host takes over; no record comes twice, and none is left out.
 ///
+/// With `group` the reader is a member of that reader group, which is made if it is new and then
+/// begins at `start`. The partitions are spread over the members; each goes on where the group has
+/// committed (telpher_commit), and follows. Records that were read and not committed come again, to
+/// whoever has the partition next. If the stream's limits take records that the group has not read,
+/// a TELPHER_EVENT_SKIPPED tells which, and it goes on behind them.
+///
 /// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong, or nobody would see the records.
 ///
 /// It may end with:
-/// - TELPHER_NOT_FOUND: no stream has this name, or it was deleted.
+/// - TELPHER_NOT_FOUND: no stream has this name, or it was deleted, or its group was.
 /// - TELPHER_INVALID: the stream has no such partition.
 /// - TELPHER_OUT_OF_RANGE: the offset where it was to begin is not kept, or the stream's limits
 ///   have taken what was to be read next; `detail` tells which offsets the partition has.
 /// - TELPHER_CORRUPT: the hub's disk does not give what was appended; `detail` tells which offsets.
 /// - TELPHER_FULL: the session has as many consumers, services, subscribers and readers as it may:
-///   4,096.
+///   4,096; or the stream has 1,024 groups, and this would be another one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn telpher_read(
     hub: telpher_hub,
@@ -205,11 +212,16 @@ pub unsafe extern "C" fn telpher_read(
             let start = Start::watched(hub, done, id_out)?;
             (start, input::name(stream, "stream")?, input::options(options)?)
         };
+        let group = match options.group.is_null() {
+            true => None,
+            // SAFETY: not NULL, so it is a C string by the caller's contract.
+            false => Some(unsafe { input::name(options.group, "group") }?),
+        };
         let reading = Reading {
             partition: stated("partition", options.partition, options.has_partition)?,
-            start: place(&options)?,
-            follow: flag("follow", options.follow)?,
-            group: None,
+            start: place(options.start, options.start_at)?,
+            follow: flag("follow", options.follow)? || group.is_some(),
+            group,
             buffer: options.buffer,
         };
         start.go(Command::Read { stream, reading }, options.timeout_ms)
@@ -217,7 +229,7 @@ pub unsafe extern "C" fn telpher_read(
 }
 
 /// What was stated, if it was; a value that would be ignored is refused.
-fn stated<T: Copy + Default + PartialEq + std::fmt::Display>(
+pub fn stated<T: Copy + Default + PartialEq + std::fmt::Display>(
     what: &str,
     value: T,
     has: u32,
@@ -230,18 +242,17 @@ fn stated<T: Copy + Default + PartialEq + std::fmt::Display>(
 }
 
 /// Where reading begins.
-fn place(options: &telpher_read_options) -> Result<Place, Error> {
-    let at = options.start_at;
+pub fn place(start: u32, at: u64) -> Result<Place, Error> {
     let starts = [
         (TELPHER_START_BEGINNING, Place::Beginning),
         (TELPHER_START_END, Place::End),
         (TELPHER_START_OFFSET, Place::Offset(at)),
         (TELPHER_START_TIME, Place::Time(at)),
     ];
-    match one_of("start", options.start, &starts)? {
+    match one_of("start", start, &starts)? {
         Place::Beginning | Place::End if at != 0 => {
-            Err(invalid(format!("start_at is {at}, but start is {}", options.start)))
+            Err(invalid(format!("start_at is {at}, but start is {start}")))
         }
-        start => Ok(start),
+        place => Ok(place),
     }
 }

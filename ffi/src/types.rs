@@ -332,7 +332,7 @@ pub struct telpher_event {
     /// `stride`.
     pub size: usize,
     /// TELPHER_EVENT_DONE, _STARTED, _DELIVERY, _REQUEST, _WITHDRAWN, _NOTICE, _READY, _PUBLISHED,
-    /// _GAP, _ANSWER or _RECORD.
+    /// _GAP, _ANSWER, _RECORD or _SKIPPED.
     pub kind: u32,
     /// DONE: how the ticket ended. ANSWER: how the handler did.
     pub status: telpher_status,
@@ -410,11 +410,12 @@ pub struct telpher_event {
     /// DONE of a gather: answers that say that the handler failed.
     pub failed: u32,
     /// RECORD, or DONE of an append: counts the records of the partition, from 0.
+    /// SKIPPED: the first that never comes.
     pub offset: u64,
     /// RECORD: when it was appended, in ms since 1970 by the hub's clock; never less than of the
     /// record before it.
     pub time_ms: u64,
-    /// RECORD, or DONE of an append: the part of the stream that it is in.
+    /// RECORD, SKIPPED, or DONE of an append: the part of the stream that it is in.
     pub partition: u32,
     /// DONE of telpher_stream_inspect: the figures.
     pub stream_info: *const telpher_stream_info,
@@ -422,6 +423,14 @@ pub struct telpher_event {
     pub streams: *const *const telpher_stream_info,
     /// How many streams there are.
     pub streams_count: usize,
+    /// RECORD of a member of a group: what it is committed with (telpher_commit).
+    pub generation: u64,
+    /// SKIPPED: the last offset that never comes.
+    pub offset_last: u64,
+    /// DONE of telpher_group_list: pointers to the figures of each group. NULL if there are none.
+    pub groups: *const *const telpher_group_info,
+    /// How many groups there are.
+    pub groups_count: usize,
 }
 
 /// Counters of one handle, since it was opened.

@@ -67,6 +67,9 @@ pub struct telpher_read_options {
     /// Bytes of records that may be on their way to the program, at most 67,108,864; 0 is the
     /// default of 1,048,576.
     pub buffer: u32,
+    /// The reader group of which the reader is a member; it follows, and reads no stated
+    /// `partition`. NULL: none.
+    pub group: *const c_char,
 }
 
 /// A partition's figures. Programs walk over arrays of it, so it stays as it is.
@@ -100,4 +103,51 @@ pub struct telpher_stream_info {
     pub records_max: u64,
     /// TELPHER_DURABILITY_MEMORY, _OS or _DISK.
     pub durability: u32,
+}
+
+/// Where a reader group is put.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_group_reset_options {
+    /// sizeof(telpher_group_reset_options)
+    pub size: usize,
+    /// 0 is the handle's default.
+    pub timeout_ms: i64,
+    /// 1: `partition` only. 0: all of them.
+    pub has_partition: u32,
+    /// With `has_partition`: which, 0 to 1,023 and below the number that the stream has.
+    pub partition: u32,
+    /// With TELPHER_START_OFFSET an offset, with TELPHER_START_TIME a time in ms since 1970;
+    /// otherwise 0.
+    pub start_at: u64,
+    /// Where the group goes on: TELPHER_START_BEGINNING, _END, _OFFSET or _TIME.
+    pub start: u32,
+}
+
+/// How far a reader group has come in one partition. Programs walk over arrays of it, so it stays as
+/// it is.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_group_place {
+    /// The next offset: what is below is committed.
+    pub next: u64,
+    /// Records that the group has still before it.
+    pub lag: u64,
+    /// True if a member reads the partition now.
+    pub is_read: bool,
+}
+
+/// A reader group's figures. Lists point to each, so that it can grow: the library makes this
+/// struct.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_group_info {
+    /// What it is called.
+    pub name: *const c_char,
+    /// The place in each partition, from number 0.
+    pub places: *const telpher_group_place,
+    /// How many partitions there are.
+    pub places_count: usize,
+    /// Readers that are members now.
+    pub members: u32,
 }

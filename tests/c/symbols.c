@@ -70,7 +70,7 @@ TEST(the_numbers_of_each_constant_follow_one_another) {
     CHECK_ROW(TELPHER_EVENT_DONE, TELPHER_EVENT_STARTED, TELPHER_EVENT_DELIVERY,
               TELPHER_EVENT_REQUEST, TELPHER_EVENT_WITHDRAWN, TELPHER_EVENT_NOTICE,
               TELPHER_EVENT_READY, TELPHER_EVENT_PUBLISHED, TELPHER_EVENT_GAP,
-              TELPHER_EVENT_ANSWER, TELPHER_EVENT_RECORD);
+              TELPHER_EVENT_ANSWER, TELPHER_EVENT_RECORD, TELPHER_EVENT_SKIPPED);
     CHECK_ROW(TELPHER_GATHER_SERVICE, TELPHER_GATHER_TOPIC);
     CHECK_ROW(TELPHER_NOTICE_DISCONNECTED, TELPHER_NOTICE_RESUMED, TELPHER_NOTICE_HUB_CHANGED);
     CHECK_ROW(TELPHER_DRIVE_LIBRARY, TELPHER_DRIVE_CALLER, TELPHER_DRIVE_INLINE);
@@ -105,6 +105,7 @@ TEST(a_sized_struct_states_its_size) {
     CHECK_SIZED(telpher_append_options);
     CHECK_SIZED(telpher_read_options);
     CHECK_SIZED(telpher_gather_options);
+    CHECK_SIZED(telpher_group_reset_options);
     CHECK_SIZED(telpher_event);
     CHECK_SIZED(telpher_counters);
     CHECK_EQUAL(TELPHER_BODY("abc", 3).size, sizeof(telpher_message));
@@ -120,6 +121,8 @@ TEST(an_events_pointers_are_all_null_before_anything_came) {
     const telpher_stream_info *stream = event.stream_info;
     const telpher_stream_info *const *streams = event.streams;
     const telpher_partition_info partition = {0, 0, 0};
+    const telpher_group_info *const *groups = event.groups;
+    const telpher_group_place place = {0, 0, false};
     telpher_trace trace = event.trace;
     telpher_done_fn done = NULL;
     telpher_release_fn release = NULL;
@@ -129,6 +132,7 @@ TEST(an_events_pointers_are_all_null_before_anything_came) {
     CHECK_EQUAL(partition.bytes, 0);
     const telpher_missing *missing = event.missing;
     CHECK(missing == NULL && event.missing_count == 0);
+    CHECK(groups == NULL && event.groups_count == 0 && place.lag == 0);
     CHECK_EQUAL(trace.flags, 0);
     CHECK_OK(telpher_events_release(&event));
 }
@@ -139,6 +143,21 @@ TEST(an_events_pointers_are_all_null_before_anything_came) {
         CHECK_STATUS(call, TELPHER_INVALID);  \
         CHECK_LAST_ERROR("hub is");           \
     } while (0)
+
+static void refuses_streams(telpher_hub hub) {
+    telpher_message message = TEXT("x");
+    telpher_id id;
+    CHECK_REFUSED(telpher_stream_declare(hub, "a", NULL, NULL, &id));
+    CHECK_REFUSED(telpher_stream_delete(hub, "a", NULL, &id));
+    CHECK_REFUSED(telpher_stream_inspect(hub, "a", NULL, &id));
+    CHECK_REFUSED(telpher_stream_list(hub, NULL, NULL, &id));
+    CHECK_REFUSED(telpher_append(hub, "a", &message, NULL, NULL, &id));
+    CHECK_REFUSED(telpher_read(hub, "a", NULL, NULL, &id));
+    CHECK_REFUSED(telpher_commit(hub, 1, 0, 1, 1, NULL, NULL));
+    CHECK_REFUSED(telpher_group_list(hub, "a", NULL, &id));
+    CHECK_REFUSED(telpher_group_reset(hub, "a", "b", NULL, NULL, &id));
+    CHECK_REFUSED(telpher_group_delete(hub, "a", "b", NULL, &id));
+}
 
 static void refuses(telpher_hub hub) {
     telpher_event event = TELPHER_SIZED(telpher_event);
@@ -168,19 +187,16 @@ static void refuses(telpher_hub hub) {
     CHECK_REFUSED(telpher_subscribe(hub, "a", NULL, NULL, &id));
     CHECK_REFUSED(telpher_bind(hub, "a.*", "b", NULL, &id));
     CHECK_REFUSED(telpher_unbind(hub, "a.*", "b", NULL, &id));
-    CHECK_REFUSED(telpher_stream_declare(hub, "a", NULL, NULL, &id));
-    CHECK_REFUSED(telpher_stream_delete(hub, "a", NULL, &id));
-    CHECK_REFUSED(telpher_stream_inspect(hub, "a", NULL, &id));
-    CHECK_REFUSED(telpher_stream_list(hub, NULL, NULL, &id));
-    CHECK_REFUSED(telpher_append(hub, "a", &message, NULL, NULL, &id));
-    CHECK_REFUSED(telpher_read(hub, "a", NULL, NULL, &id));
     CHECK_REFUSED(telpher_gather(hub, "a", &message, NULL, NULL, &id));
+    refuses_streams(hub);
     CHECK_REFUSED(telpher_settle(hub, 1, TELPHER_ACKNOWLEDGE, NULL, NULL, NULL));
     CHECK_REFUSED(telpher_extend(hub, 1, 0, NULL, NULL));
     CHECK_OK(telpher_batch_new(&batch));
     CHECK_OK(telpher_batch_send(batch, "a", &message));
     CHECK_OK(telpher_batch_settle(batch, 1, TELPHER_RELEASE, NULL));
     CHECK_OK(telpher_batch_publish(batch, "a", &message));
+    CHECK_OK(telpher_batch_append(batch, "a", &message, NULL));
+    CHECK_OK(telpher_batch_commit(batch, 1, 0, 1, 1));
     CHECK_REFUSED(telpher_batch_submit(hub, batch, NULL, NULL, NULL));
     CHECK_OK(telpher_batch_free(batch));
     CHECK_REFUSED(telpher_credit(hub, 1, 1, NULL, NULL));
