@@ -139,6 +139,14 @@ TEST(an_events_pointers_are_all_null_before_anything_came) {
         CHECK_LAST_ERROR("hub is");           \
     } while (0)
 
+static void refuses_groups(telpher_hub hub) {
+    telpher_id id = 7;
+    CHECK_REFUSED(telpher_commit(hub, 1, 0, 1, 1, NULL, NULL));
+    CHECK_REFUSED(telpher_group_list(hub, "a", NULL, &id));
+    CHECK_REFUSED(telpher_group_reset(hub, "a", "b", NULL, NULL, &id));
+    CHECK_REFUSED(telpher_group_delete(hub, "a", "b", NULL, &id));
+}
+
 static void refuses(telpher_hub hub) {
     telpher_event event = TELPHER_SIZED(telpher_event);
     telpher_counters counters = TELPHER_SIZED(telpher_counters);
@@ -173,10 +181,6 @@ static void refuses(telpher_hub hub) {
     CHECK_REFUSED(telpher_stream_list(hub, NULL, NULL, &id));
     CHECK_REFUSED(telpher_append(hub, "a", &message, NULL, NULL, &id));
     CHECK_REFUSED(telpher_read(hub, "a", NULL, NULL, &id));
-    CHECK_REFUSED(telpher_commit(hub, 1, 0, 1, 1, NULL, NULL));
-    CHECK_REFUSED(telpher_group_list(hub, "a", NULL, &id));
-    CHECK_REFUSED(telpher_group_reset(hub, "a", "b", NULL, NULL, &id));
-    CHECK_REFUSED(telpher_group_delete(hub, "a", "b", NULL, &id));
     CHECK_REFUSED(telpher_settle(hub, 1, TELPHER_ACKNOWLEDGE, NULL, NULL, NULL));
     CHECK_REFUSED(telpher_extend(hub, 1, 0, NULL, NULL));
     CHECK_OK(telpher_batch_new(&batch));
@@ -206,6 +210,9 @@ TEST(a_null_or_foreign_handle_is_refused_by_every_function) {
     refuses(0);
     refuses(UINT64_MAX);
     refuses(0x1234567);
+    refuses_groups(0);
+    refuses_groups(UINT64_MAX);
+    refuses_groups(0x1234567);
 }
 
 TEST(what_belongs_to_no_handle_refuses_what_it_does_not_know) {
