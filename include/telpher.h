@@ -428,8 +428,8 @@ typedef struct telpher_stream_info {
     uint32_t durability;
 } telpher_stream_info;
 
-// How far a reader group has come in one partition. Programs walk over arrays of it, so it stays as
-// it is.
+// How far a reader group has come in one partition. Programs walk over arrays of it, so it stays
+// as it is.
 typedef struct telpher_group_place {
     // The next offset: what is below is committed.
     uint64_t next;
@@ -1591,8 +1591,8 @@ telpher_status telpher_read(telpher_hub hub,
 // Starts to say that the group of a reader has done its work in a partition up to `next`, the
 // offset behind that of the last record done. `reader` is the id of a telpher_read with `group`,
 // `partition` and `generation` are those of the RECORD. The ticket ends with DONE when the place
-// is as safe as the stream's durability says. A place never goes back: one that the group has passed
-// changes nothing. Never blocks. Any thread, also in a callback.
+// is as safe as the stream's durability says. A place never goes back: one that the group has
+// passed changes nothing. Never blocks. Any thread, also in a callback.
 //
 // The ticket may end with:
 // - TELPHER_LEASE_LOST: another member has the partition by now, or the group was put elsewhere;
