@@ -458,8 +458,8 @@ typedef struct telpher_stream_info {
     uint32_t durability;
 } telpher_stream_info;
 
-// How far a reader group has come in one partition. Programs walk over arrays of it, so it stays as
-// it is.
+// How far a reader group has come in one partition. Programs walk over arrays of it, so it stays
+// as it is.
 typedef struct telpher_group_place {
     // The next offset: what is below is committed.
     uint64_t next;
@@ -1396,8 +1396,8 @@ telpher_status telpher_batch_append(telpher_batch batch,
                                     const struct telpher_message *message,
                                     const struct telpher_append_options *options);
 
-// Puts a commit at the end of a batch, as telpher_commit says it; nothing is committed yet. A batch
-// has at most 1,024 parts. Any thread; of several at once, each adds its part.
+// Puts a commit at the end of a batch, as telpher_commit says it; nothing is committed yet. A
+// batch has at most 1,024 parts. Any thread; of several at once, each adds its part.
 //
 // Of these errors the batch is as it was:
 // - TELPHER_INVALID: the batch has 1,024 parts.
@@ -1412,8 +1412,8 @@ telpher_status telpher_batch_commit(telpher_batch batch,
 // blocks. `options` NULL: every default. Any thread, also in a callback.
 //
 // On TELPHER_OK the batch is empty, to be filled again or freed. The ticket ends with DONE when
-// everything is as safe as the strongest durability among its queues and streams says: `receipts` has one
-// receipt for each send, in the order in which they were put in.
+// everything is as safe as the strongest durability among its queues and streams says: `receipts`
+// has one receipt for each send, in the order in which they were put in.
 //
 // Of these errors nothing was started and the batch is as it was, so it may be submitted again:
 // - TELPHER_INVALID: an argument is wrong, or the batch is empty.
@@ -1562,9 +1562,9 @@ telpher_status telpher_gather(telpher_hub hub,
 
 // Starts to say that the group of a reader has done its work in a partition up to `next`, the
 // offset behind that of the last record done. `reader` is the id of a telpher_read with `group`,
-// `partition` and `generation` are those of the RECORD. The ticket ends with DONE when the place is
-// as safe as the stream's durability says. A place never goes back: one that the group has passed
-// changes nothing. Never blocks. Any thread, also in a callback.
+// `partition` and `generation` are those of the RECORD. The ticket ends with DONE when the place
+// is as safe as the stream's durability says. A place never goes back: one that the group has
+// passed changes nothing. Never blocks. Any thread, also in a callback.
 //
 // The ticket may end with:
 // - TELPHER_LEASE_LOST: another member has the partition by now, or the group was put elsewhere;

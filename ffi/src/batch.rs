@@ -182,8 +182,8 @@ pub unsafe extern "C" fn telpher_batch_append(
     })
 }
 
-/// Puts a commit at the end of a batch, as telpher_commit says it; nothing is committed yet. A batch
-/// has at most 1,024 parts. Any thread; of several at once, each adds its part.
+/// Puts a commit at the end of a batch, as telpher_commit says it; nothing is committed yet. A
+/// batch has at most 1,024 parts. Any thread; of several at once, each adds its part.
 ///
 /// Of these errors the batch is as it was:
 /// - TELPHER_INVALID: the batch has 1,024 parts.
@@ -229,8 +229,8 @@ fn add(id: telpher_batch, part: Part, size: usize) -> Result<(), Error> {
 /// blocks. `options` NULL: every default. Any thread, also in a callback.
 ///
 /// On TELPHER_OK the batch is empty, to be filled again or freed. The ticket ends with DONE when
-/// everything is as safe as the strongest durability among its queues and streams says: `receipts` has one
-/// receipt for each send, in the order in which they were put in.
+/// everything is as safe as the strongest durability among its queues and streams says: `receipts`
+/// has one receipt for each send, in the order in which they were put in.
 ///
 /// Of these errors nothing was started and the batch is as it was, so it may be submitted again:
 /// - TELPHER_INVALID: an argument is wrong, or the batch is empty.

@@ -14,9 +14,9 @@ use crate::types::*;
 
 /// Starts to say that the group of a reader has done its work in a partition up to `next`, the
 /// offset behind that of the last record done. `reader` is the id of a telpher_read with `group`,
-/// `partition` and `generation` are those of the RECORD. The ticket ends with DONE when the place is
-/// as safe as the stream's durability says. A place never goes back: one that the group has passed
-/// changes nothing. Never blocks. Any thread, also in a callback.
+/// `partition` and `generation` are those of the RECORD. The ticket ends with DONE when the place
+/// is as safe as the stream's durability says. A place never goes back: one that the group has
+/// passed changes nothing. Never blocks. Any thread, also in a callback.
 ///
 /// The ticket may end with:
 /// - TELPHER_LEASE_LOST: another member has the partition by now, or the group was put elsewhere;

@@ -124,8 +124,8 @@ pub struct telpher_group_reset_options {
     pub start: u32,
 }
 
-/// How far a reader group has come in one partition. Programs walk over arrays of it, so it stays as
-/// it is.
+/// How far a reader group has come in one partition. Programs walk over arrays of it, so it stays
+/// as it is.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct telpher_group_place {
