@@ -112,6 +112,14 @@ mutants! {
     GapUntold = "gap-untold";
     /// Some messages come to a subscriber twice.
     PublishedTwice = "published-twice";
+    /// Some are asked twice by a gather.
+    AskedTwice = "asked-twice";
+    /// Some answers to gathers come twice.
+    AnswerTwice = "answer-twice";
+    /// Some answers to gathers never come.
+    AnswerLost = "answer-lost";
+    /// Who was asked by a gather and did not answer is said not to have been asked.
+    MissingDenied = "missing-denied";
     /// Some records are appended twice.
     AppendTwice = "append-twice";
     /// Some appends are confirmed and never stored.
@@ -142,14 +150,6 @@ mutants! {
     HandedOverLost = "handed-over-lost";
     /// Recovery forgets what producers have appended.
     AppendMarksLost = "append-marks-lost";
-    /// Some are asked twice by a gather.
-    AskedTwice = "asked-twice";
-    /// Some answers to gathers come twice.
-    AnswerTwice = "answer-twice";
-    /// Some answers to gathers never come.
-    AnswerLost = "answer-lost";
-    /// Who was asked by a gather and did not answer is said not to have been asked.
-    MissingDenied = "missing-denied";
 }
 
 fn settle(delivery: u64, verdict: Verdict) -> Command {
