@@ -5,7 +5,9 @@ mod support;
 use support::*;
 use telpher_proto::base::limits::{self, Sizes};
 use telpher_proto::base::record::{Record, Room, Sent};
-use telpher_proto::base::{Durability, Error, Kind, Message, Time, Verdict};
+use telpher_proto::base::{
+    Command, Durability, Error, Kind, Message, Reading, StreamOptions, Time, Verdict, What,
+};
 use telpher_proto::journal::{self, Effect, Journal, Recovered};
 
 /// Sends until that is refused; how many were stored, and why no more.
@@ -131,6 +133,46 @@ fn a_verdict_that_a_full_disk_refuses_can_be_given_again() {
     world.pass(limits::SPACE_RETRY_MS * 2);
     let settled = world.run(program, settle(token, Verdict::Acknowledge));
     assert!(world.outcome(program, settled).is_ok());
+}
+
+#[test]
+fn a_commit_that_a_full_disk_refuses_can_be_made_again_and_no_new_group_is_made_on_it() {
+    let sizes = Sizes { segment: (65_536, 65_536), ..Sizes::default() };
+    let mut world = World::with_sizes(sizes);
+    let program = world.program();
+    let options = StreamOptions { durability: Some(Durability::Disk), ..StreamOptions::default() };
+    world.run(program, Command::DeclareStream { stream: name("log"), options });
+    let (stream, message) = (name("log"), Message::new("a record"));
+    world.run(program, Command::Append { stream, message, partition: None, expect: None });
+    let in_group = |group| {
+        let reading = Reading { group: Some(name(group)), ..Reading::default() };
+        Command::Read { stream: name("log"), reading }
+    };
+    let reader = world.run(program, in_group("billing"));
+    let events = world.programs[program].events.iter().filter(|event| event.id == reader);
+    let read = events.filter_map(|event| match &event.what {
+        What::Record(record) => Some((record.partition, record.generation, record.offset + 1)),
+        _ => None,
+    });
+    let (partition, generation, next) = read.last().expect("the record arrives");
+    let commit = Command::Commit { reader, partition, generation, next };
+    world.run(program, declare_on_disk("jobs", on(Durability::Disk)));
+    world.disk.is_full = true;
+    fill(&mut world, program, 20);
+    let late = world.run(program, in_group("late"));
+    let error = world.outcome(program, late).unwrap_err();
+    assert_eq!(error.kind(), Kind::NoSpace, "{error}");
+    let id = world.run(program, consume("jobs", 1_000));
+    for (token, ..) in world.deliveries(program, id) {
+        world.run(program, settle(token, Verdict::Acknowledge));
+    }
+    let refused = world.run(program, commit.clone());
+    let error = world.outcome(program, refused).unwrap_err();
+    assert_eq!(error.kind(), Kind::NoSpace, "{error}");
+    world.disk.is_full = false;
+    world.pass(limits::SPACE_RETRY_MS * 2);
+    let committed = world.run(program, commit);
+    assert!(world.outcome(program, committed).is_ok());
 }
 
 fn begun(sizes: Sizes) -> Journal {

@@ -11,13 +11,14 @@
 //!
 //! Floor: broker.
 
+use super::declare::no_space;
 use super::log::Level;
 use super::readers::begin;
 use super::sends::ChangeRef;
 use super::sessions::Done;
 use super::streams::{StreamRef, no_partition};
 use super::{Broker, Effect, NameId, SessionKey};
-use crate::base::record::{GroupState, PlaceState, Placed, Record};
+use crate::base::record::{GroupState, PlaceState, Placed, Record, Room};
 use crate::base::stream::{Committing, GroupInfo, GroupPlace};
 use crate::base::{Error, Kind, Name, Outcome, Reading, Start, Time, limits};
 
@@ -92,6 +93,9 @@ impl Broker {
         if count >= limits::GROUPS_MAX {
             let detail = format!("the stream {:?} has {count} groups, its limit", found.name);
             return Err(Error::new(Kind::Full, detail));
+        }
+        if self.is_stream_journaled(stream.key) && !matches!(self.room, Room::Open | Room::Behind) {
+            return Err(no_space());
         }
         let places = (0..).zip(&found.partitions).map(|(number, partition)| {
             let cursor = begin(number, partition, reading)?;
@@ -338,7 +342,17 @@ impl Broker {
             );
             return Err(Error::new(Kind::Invalid, detail));
         }
+        self.check_group_room(stream.key)?;
         Ok(Committable { stream, group: group.id, partition, next })
+    }
+
+    /// A commit and what is said of a group are small, as settlements are: only the very last of
+    /// a full disk refuses them.
+    fn check_group_room(&self, stream: usize) -> Result<(), Error> {
+        match self.room {
+            Room::Nothing if self.is_stream_journaled(stream) => Err(no_space()),
+            _ => Ok(()),
+        }
     }
 
     /// Moves a group's place; never back.
@@ -410,6 +424,7 @@ impl Broker {
         let key = self.find_stream(name)?;
         let stream = self.stream_ref(key);
         let at = self.find_group(key, group)?;
+        self.check_group_room(key)?;
         let found = &self.streams.all[key];
         let count = found.partitions.len() as u32;
         let numbers = match partition {
@@ -442,7 +457,11 @@ impl Broker {
 
     /// Removes a group with its places; its readers hear so.
     pub fn delete_group(&mut self, now: Time, change: ChangeRef, name: NameId, group: &Name) {
-        let found = self.find_stream(name).and_then(|key| Ok((key, self.find_group(key, group)?)));
+        let found = self.find_stream(name).and_then(|key| {
+            let at = self.find_group(key, group)?;
+            self.check_group_room(key)?;
+            Ok((key, at))
+        });
         let (key, at) = match found {
             Ok(found) => found,
             Err(error) => return self.refuse(change, error),

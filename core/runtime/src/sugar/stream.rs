@@ -180,7 +180,8 @@ impl Reader {
     /// # Errors
     ///
     /// `LEASE_LOST` if another member has the partition by now, or the group was reset: nothing has
-    /// changed. `INVALID` for a reader without a group.
+    /// changed. `NO_SPACE` if the disk is full to the last: nothing has changed, and it may be
+    /// committed again. `INVALID` for a reader without a group.
     pub fn commit(&self, record: &StreamRecord) -> Result<(), Error> {
         let StreamRecord { partition, offset, generation, .. } = *record;
         let (reader, next) = (self.id, offset + 1);
