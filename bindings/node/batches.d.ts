@@ -6,10 +6,10 @@ import type { AppendOptions, Reader, StreamRecord } from './streams'
 /** Batches of sends, publishes, appends, settlements and commits. Part of `index.d.ts`. */
 
 /**
- * Sends, publishes, appends, settlements and commits that are done all or not at all, in their order. Made by
- * {@link Hub.batch}. Adding a part copies its bytes; it throws what is wrong with it at once
- * (`INVALID`, `TOO_LARGE`, `CLOSED`), and then the batch is as it was. Only how long a key and
- * headers are is checked when it is submitted.
+ * Sends, publishes, appends, settlements and commits that are done all or not at all, in their
+ * order. Made by {@link Hub.batch}. Adding a part copies its bytes; it throws what is wrong with it
+ * at once (`INVALID`, `TOO_LARGE`, `CLOSED`), and then the batch is as it was. Only how long a key
+ * and headers are is checked when it is submitted.
  */
 export class Batch {
   private constructor()
@@ -52,8 +52,8 @@ export class Batch {
    * | `maybeExecuted` is true | all of it was done or nothing; its jobs count as settled |
    *
    * `NOT_FOUND`, `FULL`, `NO_SPACE`, `UNSUPPORTED`, `STALE`, `LEASE_LOST` and `CONFLICT` are of the
-   * first kind, and so is `INVALID` for a batch without parts; the text names the part, counted from
-   * 0.
+   * first kind, and so is `INVALID` for a batch without parts; the text names the part, counted
+   * from 0.
    *
    * A batch is submitted once, whatever comes of it: after that, submitting it or adding to it is
    * `STALE`. To try what was refused again, make a new one.

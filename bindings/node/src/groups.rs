@@ -5,28 +5,37 @@
 
 use telpher::{Command, Error, GroupInfo, GroupPlace, Name, Part};
 
-use crate::body::Body;
+use crate::body::{Body, malformed};
 use crate::layout::{long, set_long};
 use crate::{layout, streams};
 
+/// An operation on groups, or a commit, which names no stream.
+pub(crate) fn read(
+    words: &[u32],
+    body: &mut Body<'_>,
+    stream: impl Fn() -> Result<Name, Error>,
+) -> Result<Command, Error> {
+    match words[0] {
+        layout::LIST_GROUPS => Ok(Command::Groups { stream: stream()? }),
+        layout::RESET_GROUP => reset(words, body, stream()?),
+        layout::DELETE_GROUP => {
+            Ok(Command::DeleteGroup { stream: stream()?, group: streams::group(words, body)? })
+        }
+        layout::COMMIT => {
+            let (reader, partition, generation, next) = place(words);
+            Ok(Command::Commit { reader, partition, generation, next })
+        }
+        other => Err(malformed(&format!("unknown operation {other} on groups"))),
+    }
+}
+
 /// Puts a group to another place.
-pub(crate) fn reset(words: &[u32], body: &mut Body<'_>, stream: Name) -> Result<Command, Error> {
+fn reset(words: &[u32], body: &mut Body<'_>, stream: Name) -> Result<Command, Error> {
     let (group, partition) = (streams::group(words, body)?, words[8].checked_sub(1));
     Ok(Command::ResetGroup { stream, group, partition, start: streams::start(words)? })
 }
 
-/// Removes a group.
-pub(crate) fn delete(words: &[u32], body: &mut Body<'_>, stream: Name) -> Result<Command, Error> {
-    Ok(Command::DeleteGroup { stream, group: streams::group(words, body)? })
-}
-
-/// A commit, as an operation of its own.
-pub(crate) fn commit(words: &[u32]) -> Command {
-    let (reader, partition, generation, next) = place(words);
-    Command::Commit { reader, partition, generation, next }
-}
-
-/// The same as a part of a batch.
+/// A commit as a part of a batch.
 pub(crate) fn commit_part(words: &[u32]) -> Part {
     let (reader, partition, generation, next) = place(words);
     Part::Commit { reader, partition, generation, next }

@@ -64,9 +64,9 @@
 //!             of its kind, 1 if it may have run, bytes of its text, and these
 //! ```
 //!
-//! A part of a batch is a record of kind `SEND`, `PUBLISH`, `APPEND`, `SETTLE` or `COMMIT`. Its word
-//! 2 is the size of the queue's, topic's or stream's name, whose bytes lie before the body: numbers
-//! of names may change before a batch is submitted.
+//! A part of a batch is a record of kind `SEND`, `PUBLISH`, `APPEND`, `SETTLE` or `COMMIT`. Its
+//! word 2 is the size of the queue's, topic's or stream's name, whose bytes lie before the body:
+//! numbers of names may change before a batch is submitted.
 
 use napi_derive::napi;
 use telpher::Verdict;

@@ -58,7 +58,7 @@ for (const drive of ['loop', 'thread', 'inline']) {
     assert.deepEqual(group.places, Array(4).fill({ next: 50n, lag: 0, isRead: true }))
   })
 
-  test(`what the limits have taken is told of by the next record, turned by ${drive}`, async (t) => {
+  test(`the next record tells what the limits have taken, turned by ${drive}`, async (t) => {
     const hub = await openOwn(t, { drive })
     const stream = await declared(hub, { recordsMax: 3 })
     const reader = stream.read({ group: 'slow', buffer: 1 })
@@ -79,7 +79,7 @@ for (const drive of ['loop', 'thread', 'inline']) {
   })
 }
 
-test('a member that leaves is followed by another, which goes on behind what is committed', async (t) => {
+test('who follows a member that left goes on behind what is committed', async (t) => {
   const hub = await openOwn(t)
   const stream = await declared(hub)
   await fill(stream, 3)
@@ -99,7 +99,7 @@ test('a member that leaves is followed by another, which goes on behind what is 
   assert.deepEqual(await places(stream), every(3, 0))
 })
 
-test('members of several handles share a group, and leave it when their handle is closed', async (t) => {
+test('members of several handles share a group, and leave it with their handle', async (t) => {
   const directory = await temporaryDirectory()
   const [one, other] = [await open(directory), await open(directory)]
   t.after(() => one.close())
@@ -200,7 +200,7 @@ test('many groups of many partitions are listed whole', async (t) => {
   }
 })
 
-test('what is read, sent, appended and committed in one batch is done whole or not at all', async (t) => {
+test('what one batch sends, appends and commits is done whole or not at all', async (t) => {
   const hub = await openOwn(t)
   const stream = await declared(hub, { partitions: 2 }, 'in')
   const out = await declared(hub, {}, 'out')
