@@ -44,6 +44,21 @@ export class Stream {
    * `INVALID` for a wrong option and `CLOSED`.
    */
   read(options?: ReadOptions): Reader
+  /** Its reader groups, and how far each has come. `NOT_FOUND` if there is no such stream. */
+  groups(options?: OperationOptions): Promise<GroupInfo[]>
+  /**
+   * Puts a reader group to another place, in one partition or in all of them. What its members have
+   * read before and commit later is `LEASE_LOST`.
+   *
+   * | code | what is true |
+   * |---|---|
+   * | `NOT_FOUND` | there is no such stream or group |
+   * | `OUT_OF_RANGE` | the offset is not kept; the text has the range. The group is where it was |
+   * | `INVALID` | the stream has no such partition, or an argument is wrong |
+   */
+  resetGroup(group: string, options?: ResetGroupOptions): Promise<void>
+  /** Removes a reader group with its places; its readers end as `NOT_FOUND`. `NOT_FOUND`. */
+  deleteGroup(group: string, options?: OperationOptions): Promise<void>
   /** Its figures, and how it is. `NOT_FOUND` if there is no such stream. */
   inspect(options?: OperationOptions): Promise<StreamInfo>
   /** Removes it with everything in it; whoever reads it hears so. `NOT_FOUND`. */
@@ -118,8 +133,41 @@ export interface ReadOptions extends OperationOptions {
    * when it began.
    */
   follow?: boolean
+  /**
+   * The group that the reader is a member of. It is made if it is new, and then begins at `start`.
+   * The partitions are spread over its members, each goes on where the group has committed, and it
+   * follows, also without `follow`. `INVALID` together with `partition`.
+   */
+  group?: string
   /** Bytes of records that may wait here for the program, 1 to 64 MiB; 1 MiB if not stated. */
   buffer?: number
+}
+
+/** Where a reader group is put. */
+export interface ResetGroupOptions extends OperationOptions {
+  /** The place, in each partition that is meant; `beginning` if not stated. */
+  start?: Start
+  /** The partition, from 0; all if not stated. */
+  partition?: number
+}
+
+/** A reader group, and how far it has come. */
+export interface GroupInfo {
+  name: string
+  /** Readers that are members now. */
+  members: number
+  /** One for each partition, in their order. */
+  places: GroupPlace[]
+}
+
+/** How far a reader group has come in one partition. */
+export interface GroupPlace {
+  /** The next offset: what is below is committed. */
+  next: bigint
+  /** Records that it has still before it. */
+  lag: number
+  /** A member reads it now. */
+  isRead: boolean
 }
 
 /**
@@ -127,6 +175,12 @@ export interface ReadOptions extends OperationOptions {
  * A live one keeps its program alive, and goes on by itself when its connection breaks or the hub
  * gets another host: no record is missed and none comes twice. A slow one slows nobody: when the
  * limits of the stream have taken what it was to read next, it ends with an error.
+ *
+ * A member of a group goes on where the group has committed: what was not committed comes again, to
+ * whoever has the partition next. It does not end as `OUT_OF_RANGE` for what the limits have taken:
+ * that is passed over, and {@link StreamRecord.skipped} tells how much. If the group is deleted it
+ * ends as `NOT_FOUND`; if the stream has as many groups as it may, and this were one more, as
+ * `FULL`.
  *
  * | code | why reading ended |
  * |---|---|
@@ -147,6 +201,19 @@ export class Reader implements AsyncIterableIterator<StreamRecord> {
    * if the signal is aborted: then none was taken. `CLOSED` if the reader is closed or at its end.
    */
   receive(options?: OperationOptions): Promise<StreamRecord>
+  /**
+   * Says that the reader's group has done its work up to this record of this reader, all before it
+   * in its partition included. Ends when that is as safe as the stream promises; need not be waited
+   * for before the next. A place never goes back.
+   *
+   * | code | what is true |
+   * |---|---|
+   * | `INVALID` | the reader is in no group, or the record is not its own: nothing was sent |
+   * | `LEASE_LOST` | another member has the partition, or the group was reset, or the reader has |
+   * | | ended: nothing has changed |
+   * | `CANCELLED`, `CLOSED`, `HOST_UNRESPONSIVE`, `HOST_LOST` | `maybeExecuted` tells |
+   */
+  commit(record: StreamRecord, options?: OperationOptions): Promise<void>
   return(value?: undefined): Promise<IteratorResult<StreamRecord, undefined>>
   /** Stops reading. */
   close(): Promise<void>
@@ -166,6 +233,11 @@ export class StreamRecord {
    * before it.
    */
   readonly timeMs: number
+  /**
+   * Records of the partition right before it that never come, as the stream's limits have taken
+   * them before the reader's group read them; 0 for a reader without a group.
+   */
+  readonly skipped: number
   readonly body: Buffer
   /** Empty if none was given. */
   readonly key: Buffer

@@ -33,7 +33,8 @@ class Arrivals {
   // by `size(item)`; then the oldest is let go of, as are all that nobody has seen at the end:
   // `letGo(item, next)`, where `next` is the item after it, if there is one. `took(item, slot)` is
   // told of each that is handed out while the operation is open. `keeps`: what has arrived is still
-  // handed out when the operation has ended by itself.
+  // handed out when the operation has ended by itself. `skip(at, pages)` is told of what never
+  // comes to a reader.
   constructor(core, options) {
     const { start, read, letGo, most = Infinity, bytesMost = Infinity, size = () => 0 } = options
     this.#took = options.took
@@ -58,6 +59,7 @@ class Arrivals {
       event: (what, at, pages) => {
         if (what === native.STARTED) started()
         // Whether somebody still waits for an answer, a message says when it is asked.
+        else if (what === native.SKIPPED) options.skip(at, pages)
         else if (what !== native.WITHDRAWN) this.#put(read(at, pages))
       },
     }

@@ -1,18 +1,23 @@
 'use strict'
 
-// Sends, settlements and publishes that a program hands over as one: all of them are done, or none.
+// Sends, publishes, appends, settlements and commits that a program hands over as one: all of them
+// are done, or none.
 //
 // Each part becomes a record when it is added, so that its bytes are copied then; a batch is one
 // operation that carries these records. What is wrong with a job is told only by the hub.
 
 const native = require('./native.cjs')
 const { TelpherError, invalid } = require('./error.cjs')
+const { writeCommit } = require('./groups.cjs')
 const { tokenOf } = require('./job.cjs')
 const { known, reason, sizeMost, within } = require('./options.cjs')
+const { checkPlace, writePlace } = require('./place.cjs')
 const { PROPERTY_NAMES, addProperties, propertiesSize } = require('./properties.cjs')
+const { committing } = require('./reader.cjs')
 const { Records } = require('./records.cjs')
 
 const { NO_SLOT } = native
+const APPEND_NAMES = ['key', 'headers', 'partition', 'expect']
 const COUNT_FIRST = 16
 const SIZE_FIRST = 4096
 // A header has four bytes for the size of its name here, and one where it counts.
@@ -40,8 +45,16 @@ class Batch {
     return this.#message(native.PUBLISH, 'publish', topic, body, options)
   }
 
-  #message(kind, what, name, body, options) {
-    const given = known(what, options, PROPERTY_NAMES)
+  append(stream, body, options) {
+    const given = known('append', options, APPEND_NAMES)
+    checkPlace(given)
+    this.#message(native.APPEND, 'append', stream, body, options, APPEND_NAMES)
+    writePlace(this.#parts, (this.length - 1) * native.RECORD_WORDS, given)
+    return this
+  }
+
+  #message(kind, what, name, body, options, names = PROPERTY_NAMES) {
+    const given = known(what, options, names)
     const size = sizeMost('body', body)
     if (size > native.BODY_SIZE_MAX) within('body', body, native.BODY_SIZE_MAX)
     const more = propertiesSize(given)
@@ -60,6 +73,14 @@ class Batch {
       throw new TelpherError('TOO_LARGE', `${text}; at most ${native.BATCH_SIZE_MAX} are allowed`)
     }
     this.#messagesSize = total
+    return this
+  }
+
+  commit(reader, record) {
+    const place = committing(reader, record, this.#core)
+    this.#core.check()
+    this.#room(0)
+    writeCommit(this.#parts, this.#parts.begin(native.COMMIT, NO_SLOT, 0, NaN, 0), place)
     return this
   }
 

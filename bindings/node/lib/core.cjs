@@ -18,6 +18,7 @@ const {
   time,
   within,
 } = require('./options.cjs')
+const { groupsOf } = require('./groups.cjs')
 const { Outbox } = require('./outbox.cjs')
 const { Pages, RECORDS_MAX } = require('./pages.cjs')
 const { Job } = require('./job.cjs')
@@ -304,6 +305,8 @@ class Core {
         return this.pages.appended(at)
       case native.STREAM_INFO:
         return this.pages.streamInfo(at)
+      case native.GROUPS:
+        return groupsOf(this.pages.body(at))
       case native.GATHERED:
         return this.pages.gathered(at)
       case native.OPENED:

@@ -75,6 +75,11 @@ class Pages {
     return this.page.toString('utf8', from, from + this.words[at + 3])
   }
 
+  // The unsigned number of 64 bits whose first word is at `at`.
+  long(at) {
+    return long(this.words[at], this.words[at + 1])
+  }
+
   number(at) {
     return this.doubles[(at + 12) >> 1]
   }

@@ -3,7 +3,9 @@
 // A stream of a hub, by name.
 
 const native = require('./native.cjs')
-const { choice, known, long, span, time, whole } = require('./options.cjs')
+const { choice, known, span, time, whole } = require('./options.cjs')
+const { begin, groupName } = require('./groups.cjs')
+const { checkPlace, writePlace } = require('./place.cjs')
 const { Reader } = require('./reader.cjs')
 
 const APPEND_NAMES = ['key', 'headers', 'partition', 'expect', 'timeoutMs', 'signal']
@@ -16,6 +18,7 @@ const DECLARE_NAMES = [
   'timeoutMs',
   'signal',
 ]
+const RESET_NAMES = ['start', 'partition', 'timeoutMs', 'signal']
 const DURABILITIES = ['memory', 'os', 'disk']
 
 class Stream {
@@ -52,15 +55,49 @@ class Stream {
       let timeoutMs = NaN
       if (options !== undefined) {
         timeoutMs = time('timeoutMs', known('append', options, APPEND_NAMES).timeoutMs)
-        check(options)
+        checkPlace(options)
       }
       const entry = { resolve, reject, unwatch: undefined }
-      this.#core.message(native.APPEND, this.#name, body, options, timeoutMs, entry, place)
+      this.#core.message(native.APPEND, this.#name, body, options, timeoutMs, entry, writePlace)
     })
   }
 
   read(options) {
     return new Reader(this.#core, this.#name, options)
+  }
+
+  groups(options) {
+    return this.#core.start(native.LIST_GROUPS, 'groups', this.#name, options)
+  }
+
+  resetGroup(group, options) {
+    return new Promise((resolve, reject) => {
+      const given = known('resetGroup', options, RESET_NAMES)
+      const [where, value] = begin(given.start)
+      const partition = whole('partition', given.partition, 0, native.PARTITIONS_MAX - 1, -1)
+      const write = (records, at) => {
+        records.words[at + 8] = partition + 1
+        records.words[at + 9] = where
+        records.long(at, value)
+      }
+      this.#group(native.RESET_GROUP, group, given, { resolve, reject }, write)
+    })
+  }
+
+  deleteGroup(group, options) {
+    return new Promise((resolve, reject) => {
+      const given = known('deleteGroup', options, ['timeoutMs', 'signal'])
+      this.#group(native.DELETE_GROUP, group, given, { resolve, reject })
+    })
+  }
+
+  #group(kind, group, given, entry, writeMore) {
+    const sizeMost = groupName(group).length * 3
+    const write = (records, at) => {
+      records.words[at + 4] = records.add(group)
+      writeMore?.(records, at)
+    }
+    this.#core.begin(kind, this.#name, given, entry, { sizeMost, write })
   }
 
   inspect(options) {
@@ -79,18 +116,6 @@ function limitsOf(given) {
     whole('bytesMax', given.bytesMax, 1, Number.MAX_SAFE_INTEGER, 0),
     span('recordsMax', given.recordsMax, Number.MAX_SAFE_INTEGER, 'any number'),
   ]
-}
-
-function check({ partition, expect }) {
-  whole('partition', partition, 0, native.PARTITIONS_MAX - 1)
-  if (expect !== undefined) long('expect', expect)
-}
-
-// Writes where a record is to go.
-function place(records, at, options) {
-  records.words[at + 8] = options?.partition === undefined ? 0 : options.partition + 1
-  records.words[at + 9] = options?.expect === undefined ? 0 : 1
-  if (options?.expect !== undefined) records.long(at, BigInt(options.expect))
 }
 
 module.exports = { Stream }

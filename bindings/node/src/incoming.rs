@@ -8,7 +8,7 @@ use telpher::{
 };
 
 use crate::layout::{self, WORDS, set_double, set_long};
-use crate::streams;
+use crate::{groups, streams};
 
 /// Where one batch of events is written.
 pub(crate) struct Page<'a> {
@@ -105,6 +105,7 @@ fn made(event: &Event) -> Vec<u8> {
     match &event.what {
         What::Done(Ok(Outcome::Queue(info))) => figures(info),
         What::Done(Ok(Outcome::Stream(info))) => streams::figures(info),
+        What::Done(Ok(Outcome::Groups(groups))) => groups::figures(groups),
         What::Done(Ok(Outcome::Receipts(receipts))) => {
             let words = receipts.iter().flat_map(|Receipt { message_id, durability }| {
                 [*message_id as u32, (message_id >> 32) as u32, *durability as u32]
@@ -167,13 +168,15 @@ fn describe(event: &Event, record: &mut [u32; WORDS]) {
     record[0] = match &event.what {
         What::Done(Ok(outcome)) => outcome_of(outcome, record),
         What::Done(Err(error)) => error_of(error, record),
-        // A gap is never handed over: the numbers that are missing say the same. Only a member of a
-        // group skips something, and this package makes none.
-        What::Started | What::Gap { .. } | What::Skipped { .. } => layout::STARTED,
+        // A gap is never handed over: the numbers that are missing say the same.
+        What::Started | What::Gap { .. } => layout::STARTED,
+        What::Skipped { partition, first, last } => {
+            groups::skipped(*partition, (*first, *last), record)
+        }
         What::Delivery(delivery) => delivery_of(layout::DELIVERY, delivery, record),
         What::Request(request) => request_of(request, record),
         What::Published(published) => published_of(published, record),
-        What::Record(read) => streams::describe(read, record),
+        What::Record(read) => streams::describe(event.id, read, record),
         What::Withdrawn { request } => {
             set_long(record, 8, *request);
             layout::WITHDRAWN
@@ -220,7 +223,8 @@ fn outcome_of(outcome: &Outcome, record: &mut [u32; WORDS]) -> u32 {
         }
         // What this package asks for ends with none of these.
         Outcome::Peeked(_) | Outcome::Queues(_) => layout::EMPTY,
-        Outcome::Streams(_) | Outcome::Groups(_) => layout::EMPTY,
+        Outcome::Streams(_) => layout::EMPTY,
+        Outcome::Groups(_) => layout::GROUPS,
     }
 }
 

@@ -42,12 +42,18 @@
 //! DECLARE_STREAM  small numbers: durability, partitions (0: the default); body: three doubles, in
 //!             the order of `lib/stream.cjs`
 //! READ        small numbers: buffer, partition + 1 (0: all); the word behind them: where it
-//!             begins; token: the offset or time of that; bytes of the key: 1 to follow
+//!             begins; token: the offset or time of that; bytes of the key: 1 to follow; bytes of
+//!             the headers: 1 for a member of a group, whose name is the body
+//! COMMIT      word 4: partition; words 5-6: generation; words 8-9: reader; token: the next offset
+//! RESET_GROUP body: the group; second small number, the word behind it and token as in READ
+//! DELETE_GROUP  body: the group
 //! APPENDED    small numbers: durability, partition; token: offset
 //! STREAM_INFO small number: durability; body: three doubles as in DECLARE_STREAM, then three
 //!             unsigned numbers of 64 bits for each partition: first, next, bytes
-//! RECORD      small numbers: partition, bytes that count as taken with it; token: offset; number:
-//!             time in ms
+//! GROUPS      body: see `groups.rs`
+//! RECORD      small numbers: partition, bytes that count as taken with it; token: offset; message
+//!             id: generation; number: time in ms; flag, with the word behind it: reader
+//! SKIPPED     small number: partition; token: the first offset; message id: the last one
 //! RECEIPTS    body: three words for each receipt: message id and durability
 //! GATHER      second small numbers: answers that are enough, 1 for a topic
 //! PUBLISHED   number: the message's; second small number: bytes of the topic, which lie behind the
@@ -58,9 +64,9 @@
 //!             of its kind, 1 if it may have run, bytes of its text, and these
 //! ```
 //!
-//! A part of a batch is a record of kind `SEND`, `PUBLISH` or `SETTLE`. Its word 2 is the size of
-//! the queue's or topic's name, whose bytes lie before the body: numbers of names may change before
-//! a batch is submitted.
+//! A part of a batch is a record of kind `SEND`, `PUBLISH`, `APPEND`, `SETTLE` or `COMMIT`. Its
+//! word 2 is the size of the queue's, topic's or stream's name, whose bytes lie before the body:
+//! numbers of names may change before a batch is submitted.
 
 use napi_derive::napi;
 use telpher::Verdict;
@@ -107,22 +113,30 @@ pub const DECLARE_STREAM: u32 = 15;
 pub const DELETE_STREAM: u32 = 16;
 #[napi]
 pub const INSPECT_STREAM: u32 = 17;
+#[napi]
+pub const LIST_GROUPS: u32 = 18;
+#[napi]
+pub const RESET_GROUP: u32 = 19;
+#[napi]
+pub const DELETE_GROUP: u32 = 20;
+#[napi]
+pub const COMMIT: u32 = 21;
 /// From here on: what the hub never refuses for want of room, because it makes room. These
 /// overtake operations that wait for room.
 #[napi]
-pub const SERVE: u32 = 18;
+pub const SERVE: u32 = 22;
 #[napi]
-pub const CONSUME: u32 = 19;
+pub const CONSUME: u32 = 23;
 #[napi]
-pub const SUBSCRIBE: u32 = 20;
+pub const SUBSCRIBE: u32 = 24;
 #[napi]
-pub const READ: u32 = 21;
+pub const READ: u32 = 25;
 #[napi]
-pub const SETTLE: u32 = 22;
+pub const SETTLE: u32 = 26;
 #[napi]
-pub const REPLY: u32 = 23;
+pub const REPLY: u32 = 27;
 #[napi]
-pub const REPLY_ERROR: u32 = 24;
+pub const REPLY_ERROR: u32 = 28;
 
 /// Where reading begins.
 #[napi]
@@ -168,25 +182,29 @@ pub const APPENDED: u32 = 10;
 #[napi]
 pub const STREAM_INFO: u32 = 11;
 #[napi]
-pub const ERROR: u32 = 12;
+pub const GROUPS: u32 = 12;
 #[napi]
-pub const STARTED: u32 = 13;
+pub const ERROR: u32 = 13;
 #[napi]
-pub const DELIVERY: u32 = 14;
+pub const STARTED: u32 = 14;
 #[napi]
-pub const REQUEST: u32 = 15;
+pub const DELIVERY: u32 = 15;
 #[napi]
-pub const PUBLISHED: u32 = 16;
+pub const REQUEST: u32 = 16;
 #[napi]
-pub const RECORD: u32 = 17;
+pub const PUBLISHED: u32 = 17;
 #[napi]
-pub const WITHDRAWN: u32 = 18;
+pub const RECORD: u32 = 18;
 #[napi]
-pub const NOTICE: u32 = 19;
+pub const WITHDRAWN: u32 = 19;
 #[napi]
-pub const READY: u32 = 20;
+pub const NOTICE: u32 = 20;
 #[napi]
-pub const ANSWER: u32 = 21;
+pub const READY: u32 = 21;
+#[napi]
+pub const ANSWER: u32 = 22;
+#[napi]
+pub const SKIPPED: u32 = 23;
 
 /// How to submit: bit set of these.
 #[napi]

@@ -14,6 +14,7 @@
 mod body;
 mod bounds;
 mod fault;
+mod groups;
 mod inbox;
 mod incoming;
 mod layout;

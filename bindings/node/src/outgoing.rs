@@ -15,7 +15,7 @@ use telpher::{
 
 use crate::body::{Body, malformed, message, text};
 use crate::layout::{self, NO_SLOT, double, long};
-use crate::{parts, streams};
+use crate::{groups, parts, streams};
 
 /// One operation, read from its record.
 pub(crate) struct Operation {
@@ -67,7 +67,8 @@ pub(crate) fn read(
         layout::DECLARE_STREAM => streams::declare(words, body, name()?)?,
         layout::DELETE_STREAM => Command::DeleteStream { stream: name()? },
         layout::INSPECT_STREAM => Command::InspectStream { stream: name()? },
-        layout::READ => streams::read(words, name()?)?,
+        layout::READ => streams::read(words, body, name()?)?,
+        layout::LIST_GROUPS..=layout::COMMIT => groups::read(words, body, name)?,
         layout::DECLARE => Command::Declare { queue: name()?, options: declared(words, body)? },
         layout::DELETE => Command::Delete { queue: name()? },
         layout::PURGE => Command::Purge { queue: name()? },

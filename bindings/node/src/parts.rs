@@ -1,12 +1,13 @@
 //! The parts of a batch, which is all or nothing; see `layout.rs`.
 //!
-//! Floor: layout, body, outgoing, telpher.
+//! Floor: layout, body, groups, outgoing, streams, telpher.
 
 use telpher::{Error, Name, Part};
 
 use crate::body::{Body, malformed, message, text};
 use crate::layout::{self, WORDS};
 use crate::outgoing::settlement;
+use crate::{groups, streams};
 
 const RECORD_SIZE: usize = WORDS * size_of::<u32>();
 
@@ -42,6 +43,12 @@ fn part(record: &[u8], body: &mut Body<'_>) -> Result<Part, Error> {
             let topic = name(&words, body)?;
             Ok(Part::Publish { topic, message: message(&words, body)? })
         }
+        layout::APPEND => {
+            let stream = name(&words, body)?;
+            let (message, partition, expect) = streams::appended(&words, body)?;
+            Ok(Part::Append { stream, message, partition, expect })
+        }
+        layout::COMMIT => Ok(groups::commit_part(&words)),
         layout::SETTLE => {
             let (delivery, verdict, reason) = settlement(&words, body)?;
             Ok(Part::Settle { delivery, verdict, reason })

@@ -300,6 +300,7 @@ fn is_orphan(event: &Event, ids: &[Id]) -> bool {
             | What::Request(_)
             | What::Published(_)
             | What::Record(_)
+            | What::Skipped { .. }
             | What::Answer(_)
             | What::Started
             | What::Withdrawn { .. }

@@ -3,18 +3,27 @@
 //! Floor: layout, body, outgoing, telpher.
 
 use telpher::{
-    Command, Error, Name, PartitionInfo, Reading, Start, StreamInfo, StreamOptions, StreamRecord,
+    Command, Error, Id, Message, Name, PartitionInfo, Reading, Start, StreamInfo, StreamOptions,
+    StreamRecord,
 };
 
-use crate::body::{Body, malformed, message};
+use crate::body::{Body, malformed, message, text};
 use crate::layout::{self, long, set_double, set_long};
 use crate::outgoing::durability;
 
 /// An append; its message has no priority.
 pub(crate) fn append(words: &[u32], body: &mut Body<'_>, stream: Name) -> Result<Command, Error> {
-    let partition = words[8].checked_sub(1);
+    let (message, partition, expect) = appended(words, body)?;
+    Ok(Command::Append { stream, message, partition, expect })
+}
+
+/// What is appended, and to which partition and offset.
+pub(crate) fn appended(
+    words: &[u32],
+    body: &mut Body<'_>,
+) -> Result<(Message, Option<u32>, Option<u64>), Error> {
     let expect = (words[9] != 0).then(|| long(words, 10));
-    Ok(Command::Append { stream, message: message(words, body)?, partition, expect })
+    Ok((message(words, body)?, words[8].checked_sub(1), expect))
 }
 
 /// A declaration; 0 is each number's default.
@@ -32,19 +41,27 @@ pub(crate) fn declare(words: &[u32], body: &mut Body<'_>, stream: Name) -> Resul
 }
 
 /// A reading.
-pub(crate) fn read(words: &[u32], stream: Name) -> Result<Command, Error> {
-    let start = match words[9] {
-        layout::START_BEGINNING => Start::Beginning,
-        layout::START_END => Start::End,
-        layout::START_OFFSET => Start::Offset(long(words, 10)),
-        layout::START_TIME => Start::Time(long(words, 10)),
-        other => return Err(malformed(&format!("unknown start {other}"))),
-    };
+pub(crate) fn read(words: &[u32], body: &mut Body<'_>, stream: Name) -> Result<Command, Error> {
+    let group = (words[6] != 0).then(|| group(words, body)).transpose()?;
     let (partition, follow, buffer) = (words[8].checked_sub(1), words[5] != 0, words[7]);
-    Ok(Command::Read {
-        stream,
-        reading: Reading { partition, start, follow, buffer, ..Reading::default() },
-    })
+    let reading = Reading { partition, start: start(words)?, follow, group, buffer };
+    Ok(Command::Read { stream, reading })
+}
+
+/// The group that the body names.
+pub(crate) fn group(words: &[u32], body: &mut Body<'_>) -> Result<Name, Error> {
+    Name::parse(&text(body, words[3] as usize, words[4] as usize)?)
+}
+
+/// Where reading begins.
+pub(crate) fn start(words: &[u32]) -> Result<Start, Error> {
+    match words[9] {
+        layout::START_BEGINNING => Ok(Start::Beginning),
+        layout::START_END => Ok(Start::End),
+        layout::START_OFFSET => Ok(Start::Offset(long(words, 10))),
+        layout::START_TIME => Ok(Start::Time(long(words, 10))),
+        other => Err(malformed(&format!("unknown start {other}"))),
+    }
 }
 
 /// A stream's options as doubles, and each partition's figures behind them.
@@ -58,11 +75,13 @@ pub(crate) fn figures(info: &StreamInfo) -> Vec<u8> {
 }
 
 /// A record for a reader.
-pub(crate) fn describe(read: &StreamRecord, record: &mut [u32]) -> u32 {
+pub(crate) fn describe(reader: Id, read: &StreamRecord, record: &mut [u32]) -> u32 {
     record[6] = read.partition;
     record[7] = read.untaken().bytes as u32;
     set_long(record, 8, read.offset);
+    set_long(record, 10, read.generation);
     set_double(record, 12, read.time_ms as f64);
+    set_long(record, 14, reader);
     layout::RECORD
 }
 
@@ -70,7 +89,7 @@ pub(crate) fn describe(read: &StreamRecord, record: &mut [u32]) -> u32 {
 mod tests {
     use super::*;
     use crate::layout::{WORDS, double};
-    use telpher::{Durability, Message};
+    use telpher::Durability;
 
     fn log() -> Name {
         Name::parse("log").unwrap()
@@ -94,13 +113,14 @@ mod tests {
         let mut words = [0; WORDS];
         (words[5], words[7], words[8], words[9]) = (1, 100, 3, layout::START_TIME);
         set_long(&mut words, 10, 1 << 41);
-        let Ok(Command::Read { reading, .. }) = read(&words, log()) else { panic!("it is one") };
+        let read = |words: &[u32]| read(words, &mut Body::new(b""), log());
+        let Ok(Command::Read { reading, .. }) = read(&words) else { panic!("it is one") };
         let start = Start::Time(1 << 41);
         let expected =
             Reading { partition: Some(2), start, follow: true, buffer: 100, group: None };
         assert_eq!(reading, expected);
         words[9] = 9;
-        assert!(read(&words, log()).is_err());
+        assert!(read(&words).is_err());
     }
 
     #[test]
@@ -129,12 +149,13 @@ mod tests {
             partition: 3,
             offset: 1 << 40,
             time_ms: 1 << 41,
-            generation: 0,
+            generation: 1 << 42,
             message,
         };
         let mut words = [0; WORDS];
-        assert_eq!(describe(&read, &mut words), layout::RECORD);
+        assert_eq!(describe(1 << 43, &read, &mut words), layout::RECORD);
         assert_eq!((words[6], u64::from(words[7])), (3, read.untaken().bytes));
         assert_eq!((long(&words, 8), double(&words, 12)), (1 << 40, (1_u64 << 41) as f64));
+        assert_eq!((long(&words, 10), long(&words, 14)), (1 << 42, 1 << 43));
     }
 }

@@ -2,7 +2,8 @@
 
 import telpher, { Batch, Hub, TelpherError, codes, open } from 'telpher'
 import type { Durability, Handler, Job, Notice, Receipt, TelpherErrorCode } from 'telpher'
-import type { Appended, Reader, Start, Stream, StreamRecord } from 'telpher'
+import type { Appended, GroupInfo, GroupPlace, Reader, Start, Stream } from 'telpher'
+import type { StreamRecord } from 'telpher'
 import type { Subscriber, Topic, TopicMessage } from 'telpher'
 
 const handler: Handler = async (request) => {
@@ -68,6 +69,22 @@ export async function keep(hub: Hub): Promise<bigint> {
   return record.offset + (partitions[0]?.next ?? 0n)
 }
 
+export async function share(hub: Hub, stream: Stream): Promise<boolean> {
+  const reader: Reader = stream.read({ group: 'workers', start: 'end', buffer: 100 })
+  for await (const record of reader) {
+    await reader.commit(record, { timeoutMs: 5 })
+    const options = { key: 'k', headers: { h: 'v' }, partition: 1, expect: 0n }
+    const batch: Batch = hub.batch().append('log', record.body, options).commit(reader, record)
+    if (record.skipped > 0) await batch.submit()
+  }
+  await stream.resetGroup('workers', { start: { offset: 5n }, partition: 1, timeoutMs: 5 })
+  await stream.deleteGroup('workers', { timeoutMs: 5 })
+  const [group]: GroupInfo[] = await stream.groups()
+  const place: GroupPlace | undefined = group?.places[0]
+  console.log(group?.name, (group?.members ?? 0) + (place?.lag ?? 0), (place?.next ?? 0n) + 1n)
+  return place?.isRead ?? false
+}
+
 // Sends a dead letter back to where it came from.
 async function again(hub: Hub, job: Job): Promise<Durability | undefined> {
   const origin = `${job.headers['telpher.queue']}`
@@ -113,6 +130,10 @@ export async function refused(hub: Hub): Promise<void> {
   hub.stream('x').read({ start: 'latest' })
   // @ts-expect-error a record has no priority
   await hub.stream('x').append('', { priority: 5 })
+  // @ts-expect-error a part of a batch has no time of its own
+  hub.batch().append('x', '', { timeoutMs: 5 })
+  // @ts-expect-error a record is committed, not an offset
+  await hub.stream('x').read({ group: 'g' }).commit(5n)
   // @ts-expect-error a batch is made by its hub
   new Batch()
   // @ts-expect-error a part of a batch has no time of its own
