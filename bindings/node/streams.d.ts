@@ -211,6 +211,7 @@ export class Reader implements AsyncIterableIterator<StreamRecord> {
    * | `INVALID` | the reader is in no group, or the record is not its own: nothing was sent |
    * | `LEASE_LOST` | another member has the partition, or the group was reset, or the reader has |
    * | | ended: nothing has changed |
+   * | `NO_SPACE` | the disk is full to the last: nothing has changed; it may be committed again |
    * | `CANCELLED`, `CLOSED`, `HOST_UNRESPONSIVE`, `HOST_LOST` | `maybeExecuted` tells |
    */
   commit(record: StreamRecord, options?: OperationOptions): Promise<void>

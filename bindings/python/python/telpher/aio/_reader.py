@@ -121,8 +121,8 @@ class Reader(Incoming[Record], Member):
         promises. A place never goes back.
 
         `LeaseLost`: another member has the partition by now, or the group was reset, or the reader
-        is closed; nothing has changed. `Invalid`: the reader is in no group. Within `timeout`
-        seconds (None: 30).
+        is closed; nothing has changed. `NoSpace`: the disk is full to the last; it may be
+        committed again. `Invalid`: the reader is in no group. Within `timeout` seconds (None: 30).
         """
         return self._starter.start(self._commit(record), timeout)
 
