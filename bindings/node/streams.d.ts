@@ -54,6 +54,7 @@ export class Stream {
    * |---|---|
    * | `NOT_FOUND` | there is no such stream or group |
    * | `OUT_OF_RANGE` | the offset is not kept; the text has the range. The group is where it was |
+   * | `NO_SPACE` | the disk is full to the last. The group is where it was |
    * | `INVALID` | the stream has no such partition, or an argument is wrong |
    */
   resetGroup(group: string, options?: ResetGroupOptions): Promise<void>

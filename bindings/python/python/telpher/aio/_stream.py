@@ -156,7 +156,8 @@ class Stream:
         What its members have read before and commit later is `LeaseLost`.
 
         `NotFound`: there is no such stream or group. `OutOfRange`: `offset` is not kept any more,
-        or not there yet. `Invalid`: the stream has no such partition.
+        or not there yet. `NoSpace`: the disk is full to the last. `Invalid`: the stream has no such
+        partition. The group is then where it was.
         """
         place = start, offset, seconds(time)
         command = Command.reset_group(self.name, group, partition, place)
