@@ -356,6 +356,28 @@ fn a_stream_in_memory_is_handed_over_at_a_clean_end_and_lost_at_a_kill() {
 }
 
 #[test]
+fn who_follows_a_stream_in_memory_hears_that_it_was_lost_though_as_much_was_appended_since() {
+    let mut world = World::new();
+    let (reader, other) = (world.program(), world.program());
+    world.run(other, declare("log", plain(Durability::Memory)));
+    fill(&mut world, other, "log", 0..3);
+    let id = world.run(reader, read("log", Start::Beginning, true));
+    assert_eq!(got(&world, reader, id), numbers(0..3));
+    world.programs[reader].cut = true;
+    world.change_host();
+    world.pass(100);
+    for number in 3..10 {
+        let id = world.run(other, append("log", &number.to_string()));
+        assert!(world.outcome(other, id).is_ok());
+    }
+    world.programs[reader].cut = false;
+    world.pass(10_000);
+    let error = world.outcome(reader, id).unwrap_err();
+    assert_eq!(error.kind(), Kind::OutOfRange, "{error}");
+    assert_eq!(got(&world, reader, id), numbers(0..3), "and nothing was left out of the middle");
+}
+
+#[test]
 fn what_is_no_longer_in_memory_is_read_from_disk_and_once_for_all_who_want_it() {
     let sizes = Sizes { resident_max: 2_000, ..Sizes::default() };
     let mut world = World::with_sizes(sizes);

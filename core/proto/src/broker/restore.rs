@@ -15,6 +15,9 @@ use super::{Broker, Config, Due, SessionId, SessionKey};
 use crate::base::record::{Holder, Mark, Position, Process};
 use crate::base::{Durability, Error, Kind, Time};
 
+/// So many offsets of a stream in memory are one host's.
+const OFFSETS_BITS: u32 = 40;
+
 /// What becomes of the past.
 #[derive(Debug)]
 pub struct Restored {
@@ -121,6 +124,9 @@ impl Broker {
         self.names.release(name);
         let key = made?;
         let is_lost = is_memory && !is_closed;
+        // Of what is lost nobody knows how far it went. No offset names two records, so that who
+        // read there hears that it is gone: a host gives out fewer than these.
+        let unused = self.config.epoch.saturating_mul(1 << OFFSETS_BITS);
         for mut group in past.groups.into_values() {
             if group.places.len() != self.streams.all[key].partitions.len() {
                 let detail = "the journal has a reader group with other partitions than its stream";
@@ -128,14 +134,18 @@ impl Broker {
             }
             for (place, partition) in group.places.iter_mut().zip(&state.partitions) {
                 place.next = place.next.min(partition.next);
+                if is_lost {
+                    (place.next, place.generation) = (partition.next.max(unused), unused);
+                }
             }
             self.streams.group_count = self.streams.group_count.max(group.id);
             self.streams.all[key].groups.push(Group::restored(group));
         }
         let partitions = &mut self.streams.all[key].partitions;
         for (partition, state) in partitions.iter_mut().zip(&state.partitions) {
-            partition.first = if is_lost { state.next } else { state.first };
-            (partition.next, partition.visible) = (state.next, state.next);
+            let next = if is_lost { state.next.max(unused) } else { state.next };
+            partition.first = if is_lost { next } else { state.first };
+            (partition.next, partition.visible) = (next, next);
             partition.time_ms = state.time_ms;
         }
         if is_lost {
