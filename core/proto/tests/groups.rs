@@ -5,8 +5,8 @@ mod support;
 
 use support::*;
 use telpher_proto::base::{
-    Command, GroupInfo, Id, Kind, Message, Outcome, Reading, Start, StreamOptions, StreamRecord,
-    Untaken, What,
+    Command, Durability, GroupInfo, Id, Kind, Message, Outcome, Reading, Start, StreamOptions,
+    StreamRecord, Untaken, What,
 };
 
 const PARTITIONS: u32 = 4;
@@ -323,4 +323,30 @@ fn a_member_hears_of_its_partitions_only_when_the_next_host_would_know_of_them()
         assert!(world.outcome(program, id).is_ok(), "it has what it had");
     }
     assert_eq!(places(&mut world, program), [(1, 0); 4]);
+}
+
+#[test]
+fn a_group_of_a_stream_in_memory_goes_on_with_what_is_new_when_the_rest_is_lost() {
+    let mut world = World::new();
+    let program = world.program();
+    let durability = Some(Durability::Memory);
+    let options = StreamOptions { durability, ..StreamOptions::default() };
+    world.run(program, Command::DeclareStream { stream: name("log"), options });
+    append(&mut world, program, 0, "lost");
+    let reader = join(&mut world, program);
+    let [lost] = &records(&world, program, reader)[..] else { panic!("one record") };
+    let lost = lost.clone();
+    world.change_host();
+    world.pass(10_000);
+    append(&mut world, program, 0, "new");
+    let late = commit(&mut world, program, reader, &lost);
+    assert_eq!(world.outcome(program, late).unwrap_err().kind(), Kind::LeaseLost);
+    let all = records(&world, program, reader);
+    let bodies: Vec<&[u8]> = all.iter().map(|record| &record.message.body[..]).collect();
+    assert_eq!(bodies, [b"lost".as_slice(), b"new"]);
+    let id = commit(&mut world, program, reader, &all[1]);
+    assert!(world.outcome(program, id).is_ok());
+    assert_eq!(places(&mut world, program), [(all[1].offset + 1, 0)]);
+    let is_skip = |what: &What| matches!(what, What::Skipped { .. });
+    assert!(!world.programs[program].events.iter().any(|event| is_skip(&event.what)));
 }

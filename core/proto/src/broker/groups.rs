@@ -97,9 +97,11 @@ impl Broker {
         if self.is_stream_journaled(stream.key) && !matches!(self.room, Room::Open | Room::Behind) {
             return Err(no_space());
         }
+        let is_kept = self.is_stream_journaled(stream.key);
+        let generation = if is_kept { 0 } else { self.unused_in_memory() };
         let places = (0..).zip(&found.partitions).map(|(number, partition)| {
             let cursor = begin(number, partition, reading)?;
-            Ok(PlaceState { next: cursor.next, generation: 0 })
+            Ok(PlaceState { next: cursor.next, generation })
         });
         let places = places.collect::<Result<_, Error>>()?;
         self.streams.group_count += 1;

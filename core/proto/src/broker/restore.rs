@@ -108,6 +108,11 @@ impl Broker {
         Ok(())
     }
 
+    /// From here on no earlier host has given out an offset or a generation of what is in memory.
+    pub(super) fn unused_in_memory(&self) -> u64 {
+        self.config.epoch.saturating_mul(1 << OFFSETS_BITS)
+    }
+
     fn restore_stream(
         &mut self,
         now: Time,
@@ -126,7 +131,7 @@ impl Broker {
         let is_lost = is_memory && !is_closed;
         // Of what is lost nobody knows how far it went. No offset names two records, so that who
         // read there hears that it is gone: a host gives out fewer than these.
-        let unused = self.config.epoch.saturating_mul(1 << OFFSETS_BITS);
+        let unused = self.unused_in_memory();
         for mut group in past.groups.into_values() {
             if group.places.len() != self.streams.all[key].partitions.len() {
                 let detail = "the journal has a reader group with other partitions than its stream";
