@@ -91,12 +91,12 @@ PLANTED = {
 }
 
 
-def breaches(text: str) -> list[str]:
+def breaches(text: str, step_us: int = 1) -> list[str]:
     """What the checker says of a history whose lines follow one another."""
     lines = []
-    for at_us, line in enumerate(filter(None, text.splitlines()), 1):
+    for count, line in enumerate(filter(None, text.splitlines()), 1):
         process, word, *fields = line.split(" ")
-        lines.append(Line(at_us, process, word, fields))
+        lines.append(Line(count * step_us, process, word, fields))
     return Checker(lines, "drain", lambda process: process != "c").check()
 
 
@@ -104,6 +104,17 @@ def canary_a_history_without_a_breach_passes(_: World) -> None:
     """Nothing is found where nothing is wrong."""
     if found := breaches(GOOD):
         raise Failed(str(found))
+
+
+def canary_what_comes_in_one_moment_is_in_the_order_in_which_it_was_said(_: World) -> None:
+    """Two deliveries of the same microsecond are not taken for the other way round."""
+    first, second = "drain got disk.in 7 b-s-1 0 0 whole", "drain got disk.in 8 a-s-1 0 0 whole"
+    sent = "a send a-s-1 disk.in\nb send b-s-1 disk.in\nb sent b-s-1 OK 0 7\na sent a-s-1 OK 0 8"
+    if found := breaches(f"{sent}\n{first}\n{second}", step_us=0):
+        raise Failed(str(found))
+    found = breaches(f"{sent}\n{second}\n{first}", step_us=0)
+    if not any("out of order" in each for each in found):
+        raise Failed(f"another order was planted, and found was {found}")
 
 
 def canary_each_planted_breach_is_found(_: World) -> None:
@@ -130,6 +141,7 @@ def canary_half_a_batch_is_found(_: World) -> None:
 
 CANARIES = [
     canary_a_history_without_a_breach_passes,
+    canary_what_comes_in_one_moment_is_in_the_order_in_which_it_was_said,
     canary_each_planted_breach_is_found,
     canary_half_a_batch_is_found,
 ]

@@ -79,6 +79,8 @@ class Checker:
         self.started_calls: set[str] = set()
         self.runs: Counter[str] = Counter()
         self.wrong: list[str] = []
+        # What each process was given comes in the order in which it said so.
+        self.got: list[Line] = []
         self._open: dict[tuple[str, str, str], list[Verdict]] = defaultdict(list)
         for line in lines:
             if line.process != HARNESS and line.word not in GOING:
@@ -109,6 +111,7 @@ class Checker:
         message = self.messages[number]
         message.ids.add(message_id)
         message.got.append(line)
+        self.got.append(line)
 
     def _settle(self, line: Line) -> None:
         queue, message_id, number, verdict = line.fields
@@ -293,8 +296,7 @@ class Checker:
         safe as the safest of its queues, so that a later one of a lesser batch may come before.
         """
         last: dict[tuple[str, str], int] = {}
-        every = (line for each in self.messages.values() for line in each.got)
-        for line in sorted(every, key=lambda line: line.at_us):
+        for line in self.got:
             queue, message_id, number, _, redelivered, _ = line.fields
             place = (line.process, queue)
             if redelivered == "1" or queue.endswith((".dead", ".out")):
@@ -302,7 +304,10 @@ class Checker:
             if not self.is_single(line.process):
                 continue
             if int(message_id) < last.get(place, 0):
-                self.wrong.append(f"{number} came out of order to {line.process} from {queue}")
+                self.wrong.append(
+                    f"{number} came out of order to {line.process} from {queue}:"
+                    f" its id is {message_id}, and {last[place]} came before"
+                )
             last[place] = max(last.get(place, 0), int(message_id))
 
     def _check_calls(self) -> None:

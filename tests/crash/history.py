@@ -74,7 +74,7 @@ class History:
 
 
 def read(directory: Path) -> list[Line]:
-    """Every line, in the order of time."""
+    """Every line, in the order of time; those of a process in the order in which it said them."""
     lines = []
     for path in sorted(directory.glob("*.log")):
         for line in path.read_text().splitlines():
