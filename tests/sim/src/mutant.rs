@@ -2,7 +2,7 @@
 //! would, and must be noticed. A model that notices nothing would pass every run.
 
 use bytes::Bytes;
-use telpher_proto::base::batch::{self, BatchHeader};
+use telpher_proto::base::batch::{self, BatchHeader, Repacked, packed_records};
 use telpher_proto::base::record::{Mark, Record, Settled};
 use telpher_proto::base::{
     Appended, Command, Durability, Error, Event, Id, Kind, Message, Outcome, Part, Receipt,
@@ -146,6 +146,8 @@ mutants! {
     OffsetReused = "offset-reused";
     /// Recovery removes more of a stream than was removed.
     TrimmedMore = "trimmed-more";
+    /// Compaction forgets the last record that it was to keep.
+    LatestCompacted = "latest-compacted";
     /// What is handed over of streams in memory is lost.
     HandedOverLost = "handed-over-lost";
     /// Recovery forgets what producers have appended.
@@ -186,6 +188,19 @@ fn replaced(records: &[u8], at: &[u8], place: (u64, u32)) -> Option<Bytes> {
     let (header, other) = (BatchHeader::read(at)?, BatchHeader::read(records)?);
     let is_alike = header.span == other.span;
     is_alike.then(|| batch::stamp(records, place, header.base, header.time_ms))?
+}
+
+/// A batch that was packed anew, without its last record.
+fn without_last(batch: &[u8], place: (u64, u32)) -> Option<Bytes> {
+    let header = BatchHeader::read(batch)?;
+    if header.count == header.span {
+        return None;
+    }
+    let mut repacked = Repacked::new(header.base);
+    let kept = header.count.checked_sub(1)? as usize;
+    packed_records(batch).take(kept).for_each(|record| repacked.push(&record));
+    repacked.end(header);
+    repacked.build(place)
 }
 
 impl Mischief {
@@ -289,6 +304,14 @@ impl Mischief {
             }
             (Mutant::AppendMarksLost, Record::Appended { change, .. }) => *change = None,
             (Mutant::TrimmedMore, Record::Trimmed { first, .. }) => *first += 1,
+            (
+                Mutant::LatestCompacted,
+                Record::Appended { change: None, stream, partition, batch },
+            ) => {
+                if let Some(other) = without_last(batch, (*stream, *partition)) {
+                    *batch = other;
+                }
+            }
             (Mutant::HandedOverLost, Record::Appended { change: None, .. }) => return None,
             (Mutant::OffsetReused, Record::Appended { batch, stream, partition, .. }) => {
                 let before = std::mem::replace(&mut self.batch, batch.clone());

@@ -57,6 +57,8 @@ pub(super) struct Reader {
     sent: u64,
     /// The program has said where it is, after its connection was made.
     pub is_live: bool,
+    /// It ends only when it has what compaction has put behind its end.
+    may_end_later: bool,
 }
 
 impl Place {
@@ -95,7 +97,9 @@ impl Reader {
 
     /// What the program is told of it.
     pub fn told(&self) -> (u64, Vec<Cursor>) {
-        (self.stream.id, self.claims())
+        let end = |cursor: Cursor| if self.may_end_later { u64::MAX } else { cursor.end };
+        let told = |place: &Place| Cursor { end: end(place.cursor), ..place.cursor };
+        (self.stream.id, self.places.iter().map(told).collect())
     }
 
     /// The next offset of a partition that is to be sent.
@@ -207,7 +211,13 @@ impl Broker {
         };
         let group = opening.reading.group.clone();
         let stated = |number| opening.cursors.iter().find(|cursor| cursor.partition == number);
+        let is_whole = group.is_none() && !opening.reading.follow;
+        let may_end_later = found.options.compact && is_whole;
         let cursor = |number: u32| match stated(number) {
+            Some(stated) if may_end_later => {
+                let end = found.partitions[number as usize].visible;
+                Ok(Cursor { end, ..*stated })
+            }
             Some(stated) => Ok(*stated),
             None => begin(number, &found.partitions[number as usize], &opening.reading),
         };
@@ -227,7 +237,17 @@ impl Broker {
         let registration = self.registrations.vacant_key();
         let (turn, sent, is_live) = (0, 0, false);
         let buffer = buffer.into();
-        let reader = Reader { registration, stream, group, places, turn, buffer, sent, is_live };
+        let reader = Reader {
+            registration,
+            stream,
+            group,
+            places,
+            turn,
+            buffer,
+            sent,
+            is_live,
+            may_end_later,
+        };
         let key = self.streams.readers.insert(reader);
         self.register_quietly(session, opening.id, Role::Reader(key), 0);
         if let Some(group) = of_group {
@@ -289,7 +309,7 @@ impl Broker {
         let Cursor { partition: number, next, end, .. } = place.cursor;
         let Some(found) = all.get_mut(stream.key) else { return Step::Wait };
         let Some(partition) = found.partitions.get_mut(number as usize) else { return Step::Wait };
-        if next >= end {
+        if next >= end && next >= partition.replaced_below {
             return Step::Done;
         }
         if place.is_leaving {
