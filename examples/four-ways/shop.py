@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 import telpher
 import telpher.aio
 
+import clock
 from order import CHARGE_S, LIMIT_S, SLOW_S, Order
 
 THREADS_MAX = 64
@@ -93,7 +94,7 @@ def place_blocking(given: argparse.Namespace, report: Report) -> None:
 
     with telpher.open(given.url, host="never") as hub, ThreadPoolExecutor(THREADS_MAX) as pool:
         for request in told(requests(given)):
-            time.sleep(max(request.due_s - time.monotonic(), 0.0))
+            clock.reach(request.due_s)
             pool.submit(place, request)
             report.look()
 
@@ -131,7 +132,7 @@ async def place_started(start: Start, given: argparse.Namespace, report: Report)
 
     async with telpher.aio.open(given.url, host="never") as hub, asyncio.TaskGroup() as group:
         for request in told(requests(given)):
-            await asyncio.sleep(max(request.due_s - time.monotonic(), 0.0))
+            await clock.reached(request.due_s)
             group.create_task(place(request))
             report.look()
 

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 import telpher
 
+import clock
 from ledger import Ledger
 from order import CHARGE, HANDS, LIMIT_S, SHIP
 
@@ -185,11 +185,10 @@ def is_worked_off(hub: telpher.Hub, way: Way, name: str) -> bool:
 def until(holds: Callable[[], bool]) -> None:
     """Look again and again until something is so."""
     ends = time.monotonic() + PATIENCE_S
-    never = threading.Event()
     while not holds():
         if time.monotonic() > ends:
             raise RuntimeError(f"not within {PATIENCE_S} seconds")
-        never.wait(LOOK_S)
+        clock.pause(LOOK_S)
 
 
 def attempt(hub: telpher.Hub, directory: Path, way: Way, fault: Fault, seconds: float) -> Row:
@@ -206,7 +205,7 @@ def attempt(hub: telpher.Hub, directory: Path, way: Way, fault: Fault, seconds: 
         shop.expect("placed: third")
         if fault.outage is not None:
             working.kill()
-            time.sleep(fault.outage * seconds)  # So long nobody starts it again.
+            clock.pause(fault.outage * seconds)  # So long nobody starts it again.
             working = programs.enter_context(running("worker.py", *worker))
             working.expect("ready")
         report = json.loads(shop.line())

@@ -10,12 +10,12 @@ import argparse
 import contextlib
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
 import telpher
 
+import clock
 from ledger import Ledger
 from order import CHARGE, COMMIT_EVERY, HANDS, LINE_MAX, QUIET_S, SHIP, SHIP_S, Order
 
@@ -27,7 +27,7 @@ def charge_and_ship(ledger: Ledger, body: bytes) -> None:
     order = Order.read(body)
     for step, seconds in ((CHARGE, order.charge_s), (SHIP, SHIP_S)):
         if not ledger.has(order.number, step):
-            time.sleep(seconds)  # The bank and the parcel service take their time.
+            clock.pause(seconds)  # The bank and the parcel service take their time.
             ledger.record(order.number, step)
 
 

@@ -101,3 +101,17 @@ def test_the_place_of_a_stream_goes_on_where_the_killed_worker_had_committed(
     until(lambda: is_worked_off(hub, STREAM, NAME))
     # Each once, and without ids: nothing of what was committed has come again.
     assert times(tmp_path, SHIP) == Counter(orders)
+
+
+def test_a_queue_with_a_bound_refuses_what_is_too_much_and_keeps_what_it_took(
+    hub: telpher.Hub, start: Start, tmp_path: Path
+) -> None:
+    hub.queue(NAME).declare(length_max=HANDS, overflow="reject")
+    for number in range(HANDS):
+        hub.queue(NAME).send(Order(number, CHARGE_S).body())
+    with pytest.raises(telpher.Full) as refused:
+        hub.queue(NAME).send(Order(HANDS, CHARGE_S).body())
+    assert not refused.value.maybe_executed
+    start(QUEUE)
+    until(lambda: is_worked_off(hub, QUEUE, NAME))
+    assert times(tmp_path, SHIP) == Counter(range(HANDS))
