@@ -42,7 +42,7 @@ idempotent: prerequisites ## Kill consumers that pay exactly once into SQLite, i
 
 fan-in: prerequisites ## Run the fan-in example: one question, answers of three languages
 
-four-ways: prerequisites ## Run the same orders in four ways through the same faults, and print what came of them
+four-ways: prerequisites ## Run one job in four ways through the same faults, and print what came of it
 
 test: prerequisites tools ## Build what is needed and run every test
 	@$(PYTHON) tests/all.py
