@@ -13,7 +13,7 @@
 use bytes::Bytes;
 
 use super::registrations::Role;
-use super::streams::{BatchRef, Kept, Partition, StreamRef, no_partition};
+use super::streams::{BatchRef, Kept, Partition, Stream, StreamRef, no_partition};
 use super::{Broker, Effect, NameId, SessionKey};
 use crate::base::record::PlaceState;
 use crate::base::stream::Start;
@@ -201,30 +201,10 @@ impl Broker {
             let detail = format!("the stream {:?} was deleted", found.name);
             return Err(Error::new(Kind::NotFound, detail));
         }
-        let count = found.options.partitions;
-        let numbers = match opening.reading.partition {
-            Some(one) if one >= count => {
-                return Err(no_partition(&found.name, one, count));
-            }
-            Some(one) => one..one + 1,
-            None => 0..count,
-        };
+        let cursors = first_cursors(found, opening)?;
         let group = opening.reading.group.clone();
-        let stated = |number| opening.cursors.iter().find(|cursor| cursor.partition == number);
         let is_whole = group.is_none() && !opening.reading.follow;
         let may_end_later = found.options.compact && is_whole;
-        let cursor = |number: u32| match stated(number) {
-            Some(stated) if may_end_later => {
-                let end = found.partitions[number as usize].visible;
-                Ok(Cursor { end, ..*stated })
-            }
-            Some(stated) => Ok(*stated),
-            None => begin(number, &found.partitions[number as usize], &opening.reading),
-        };
-        let cursors = match group {
-            Some(_) => opening.cursors.clone(),
-            None => numbers.map(cursor).collect::<Result<Vec<_>, Error>>()?,
-        };
         let of_group = match &group {
             Some(name) => Some(self.group_of(stream, name, &opening.reading)?),
             None => None,
@@ -433,6 +413,31 @@ impl Broker {
             partition.waiting.append(&mut others);
         }
     }
+}
+
+/// Where a reader goes on, or begins.
+fn first_cursors(stream: &Stream, opening: &Opening) -> Result<Vec<Cursor>, Error> {
+    let Opening { reading, cursors, .. } = opening;
+    let count = stream.options.partitions;
+    let numbers = match reading.partition {
+        _ if reading.group.is_some() => return Ok(cursors.clone()),
+        Some(one) if one >= count => return Err(no_partition(&stream.name, one, count)),
+        Some(one) => one..one + 1,
+        None => 0..count,
+    };
+    let stated = |number| cursors.iter().find(|cursor| cursor.partition == number);
+    let cursor = |number: u32| {
+        let partition = &stream.partitions[number as usize];
+        match stated(number) {
+            // It was told no end, which was to be found out on the way.
+            Some(stated) if stream.options.compact && !reading.follow => {
+                Ok(Cursor { end: partition.visible, ..*stated })
+            }
+            Some(stated) => Ok(*stated),
+            None => begin(number, partition, reading),
+        }
+    };
+    numbers.map(cursor).collect()
 }
 
 pub(super) fn begin(
