@@ -4,6 +4,7 @@
 //! append -> written down -> as safe as its stream says: confirmed, visible
 //!        -> the disk is behind: waits in line -> written down, or FULL at its deadline
 //! ```
+//! A publish to a topic that is bound to streams waits in the same line.
 //!
 //! Floor: broker.
 
@@ -12,14 +13,15 @@ use bytes::Bytes;
 use super::compaction::needs_key;
 use super::declare::no_space;
 use super::log::{Level, Staged};
+use super::publishes::{CameFrom, Publishing};
 use super::sends::ChangeRef;
 use super::sessions::{Confirmation, Done, Marked, Ticket};
 use super::streams::{BatchRef, Kept, Stream, no_partition};
 use super::{Broker, Due, NameId};
 use crate::base::batch::{self, BatchBuilder, BatchHeader, check_packed};
-use crate::base::record::{AppendedBatch, KeptBatch, Place, Record, Room};
+use crate::base::record::{AppendedBatch, AppendedPart, KeptBatch, Place, Record, Room};
 use crate::base::repacked::packed_records;
-use crate::base::stream::partition_of;
+use crate::base::stream::{ALONE_COST_MAX, partition_of};
 use crate::base::timers::TimerKey;
 use crate::base::{Error, Kind, Message, Time, limits};
 
@@ -48,14 +50,45 @@ pub(super) struct TakenIn {
     pub batch: Bytes,
 }
 
-/// An append that waits for the disk.
+impl TakenIn {
+    /// What is to be written down of it, with all else that one record says.
+    pub fn part(&self) -> AppendedPart {
+        let BatchRef { stream, partition, .. } = self.reference;
+        AppendedPart { stream: stream.id, partition, batch: self.batch.clone() }
+    }
+}
+
+/// An append, or a publish, that waits for the disk.
 #[derive(Debug)]
 pub(super) struct WaitingAppend {
     change: ChangeRef,
-    /// The stream's key; whoever waits for one that is deleted goes with it.
-    stream: usize,
-    appending: Appending,
+    wanted: Wanted,
     timer: Option<TimerKey>,
+}
+
+/// What waits for the disk.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    /// An append to the stream with this key; whoever waits for one that is deleted goes with it.
+    Append(usize, Appending),
+    /// A publish, until when.
+    Publish(Box<Publishing>, Option<Time>),
+}
+
+impl Wanted {
+    fn size(&self) -> u64 {
+        match self {
+            Wanted::Append(_, appending) => appending.batch.len() as u64,
+            Wanted::Publish(publishing, _) => publishing.message.size() as u64,
+        }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        match self {
+            Wanted::Append(_, appending) => appending.deadline,
+            Wanted::Publish(_, deadline) => *deadline,
+        }
+    }
 }
 
 impl Broker {
@@ -64,7 +97,11 @@ impl Broker {
         let admitted = self.admit_append(now, name, &appending);
         let stored = admitted.and_then(|(stream, header, has_room)| match has_room {
             true => self.store_batch(now, stream, change, (&appending, header)),
-            false => self.wait_for_disk(change, stream, appending),
+            false => {
+                let batch = Bytes::copy_from_slice(&appending.batch);
+                let wanted = Wanted::Append(stream, Appending { batch, ..appending });
+                self.wait_for_disk(change, wanted)
+            }
         });
         if let Err(error) = stored {
             self.refuse(change, error);
@@ -108,6 +145,23 @@ impl Broker {
         stream.has_room(appending.partition, header.span.into(), size)?;
         let has_room = self.room_for_batch(key, size)? && self.streams.line.is_empty();
         Ok((key, header, has_room))
+    }
+
+    /// What one record takes in a batch of its own.
+    ///
+    /// # Errors
+    ///
+    /// `TOO_LARGE` and `INVALID` if the stream never takes it.
+    pub(super) fn size_alone(&self, key: usize, message: &Message) -> Result<u64, Error> {
+        let stream = &self.streams.all[key];
+        let size = (message.size() + ALONE_COST_MAX) as u64;
+        if size > stream.options.bytes_max {
+            return Err(too_large(size, stream));
+        }
+        if stream.options.compact && message.key().is_empty() {
+            return Err(needs_key(&stream.name));
+        }
+        Ok(size)
     }
 
     /// Whether it may be stored now; otherwise it may wait.
@@ -161,21 +215,22 @@ impl Broker {
         if self.is_stream_journaled(key) { self.streams.all[key].level() } else { Level::Now }
     }
 
-    /// The partition that a record of a batch goes to.
+    /// The partition that a record of a batch goes to, behind so many others for the stream.
     pub(super) fn partition_for(
         &self,
         key: usize,
         message: &Message,
-        partition: Option<u32>,
+        (partition, ahead): (Option<u32>, u64),
     ) -> Result<u32, Error> {
         let stream = &self.streams.all[key];
         let count = stream.options.partitions;
-        let own = message.properties.as_ref().map_or(&[][..], |properties| &properties.key);
         match partition {
             Some(stated) if stated >= count => Err(no_partition(&stream.name, stated, count)),
             Some(stated) => Ok(stated),
-            None if own.is_empty() => Ok((stream.turn % u64::from(count)) as u32),
-            None => Ok(partition_of(own, count)),
+            None if message.key().is_empty() => {
+                Ok((stream.turn.wrapping_add(ahead) % u64::from(count)) as u32)
+            }
+            None => Ok(partition_of(message.key(), count)),
         }
     }
 
@@ -190,7 +245,8 @@ impl Broker {
         builder.push(message);
         let packed = builder.build();
         let header = BatchHeader::read(&packed)?;
-        self.streams.all[at.0].turn += 1;
+        let stream = &mut self.streams.all[at.0];
+        stream.turn = stream.turn.wrapping_add(1);
         self.take_in_records(now, at, &packed, header).ok()
     }
 
@@ -251,21 +307,14 @@ impl Broker {
         self.watch_compaction(now, batch.stream.key, batch.partition);
     }
 
-    fn wait_for_disk(
-        &mut self,
-        change: ChangeRef,
-        stream: usize,
-        appending: Appending,
-    ) -> Result<(), Error> {
-        let size = appending.batch.len() as u64;
+    pub(super) fn wait_for_disk(&mut self, change: ChangeRef, wanted: Wanted) -> Result<(), Error> {
+        let (size, deadline) = (wanted.size(), wanted.deadline());
         let (have, most) = (self.streams.line_bytes, limits::JOURNAL_PENDING_MAX as u64);
         if have + size > most {
             let detail = format!("{have} bytes of records wait for the disk; at most {most}");
             return Err(Error::new(Kind::Full, detail));
         }
-        let deadline = appending.deadline;
-        let appending = Appending { batch: Bytes::copy_from_slice(&appending.batch), ..appending };
-        let waiting = WaitingAppend { change, stream, appending, timer: None };
+        let waiting = WaitingAppend { change, wanted, timer: None };
         let Ok(token) = self.streams.appends.insert(waiting) else {
             return Err(Error::new(Kind::Full, "too many appends wait for the disk"));
         };
@@ -288,10 +337,35 @@ impl Broker {
             && let Some(token) = self.streams.line.pop_front()
         {
             let Some(waiting) = self.end_waiting_append(token) else { continue };
-            let WaitingAppend { change, stream, appending, .. } = waiting;
+            let WaitingAppend { change, wanted, .. } = waiting;
+            let (stream, appending) = match wanted {
+                Wanted::Append(stream, appending) => (stream, appending),
+                Wanted::Publish(publishing, deadline) => {
+                    self.publish_anew(now, change, &publishing, (deadline, CameFrom::DiskLine));
+                    continue;
+                }
+            };
             let Some(header) = BatchHeader::read(&appending.batch) else { continue };
             if let Err(error) = self.store_batch(now, stream, change, (&appending, header)) {
                 self.refuse(change, error);
+            }
+        }
+    }
+
+    /// A binding to a stream has ended: publishes that wait for the disk and are bound to none any
+    /// more go on.
+    pub(super) fn publish_unbound_streams(&mut self, now: Time) {
+        let line: Vec<u64> = self.streams.line.iter().copied().collect();
+        for token in line {
+            let waiting = self.streams.appends.get(token).map(|waiting| &waiting.wanted);
+            let Some(Wanted::Publish(publishing, deadline)) = waiting else { continue };
+            let (topic, deadline) = (publishing.topic.clone(), *deadline);
+            if self.bindings.of(&topic).streams.is_empty()
+                && let Some(waiting) = self.end_waiting_append(token)
+                && let Wanted::Publish(publishing, _) = waiting.wanted
+            {
+                let way = (deadline, CameFrom::DiskLine);
+                self.publish_anew(now, waiting.change, &publishing, way);
             }
         }
     }
@@ -302,7 +376,8 @@ impl Broker {
         waiting.timer = None;
         if let Some(waiting) = self.end_waiting_append(token) {
             let detail = "the disk was behind until the deadline: nothing was appended";
-            self.refuse(waiting.change, Error::new(Kind::Full, detail));
+            let again = matches!(&waiting.wanted, Wanted::Publish(p, _) if p.again);
+            self.refuse_publish(waiting.change, again, Error::new(Kind::Full, detail));
         }
     }
 
@@ -319,8 +394,8 @@ impl Broker {
     pub(super) fn end_waiting_appends(&mut self, stream: usize, error: &Error) {
         let line: Vec<u64> = self.streams.line.iter().copied().collect();
         for token in line {
-            let of = self.streams.appends.get(token).map(|waiting| waiting.stream);
-            if of == Some(stream)
+            let wanted = self.streams.appends.get(token).map(|waiting| &waiting.wanted);
+            if matches!(wanted, Some(Wanted::Append(of, _)) if *of == stream)
                 && let Some(waiting) = self.end_waiting_append(token)
             {
                 self.refuse(waiting.change, error.clone());
@@ -334,7 +409,7 @@ impl Broker {
             self.timers.remove(timer);
         }
         self.streams.line.retain(|other| *other != token);
-        self.streams.line_bytes -= waiting.appending.batch.len() as u64;
+        self.streams.line_bytes -= waiting.wanted.size();
         if let Some(session) = self.sessions.get_mut(waiting.change.session) {
             session.tickets.remove(&waiting.change.ticket);
         }

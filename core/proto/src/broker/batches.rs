@@ -7,21 +7,17 @@
 //!
 //! Floor: broker.
 
-use super::appends::{TakenIn, conflict, too_large};
-use super::compaction::needs_key;
+use super::appends::{TakenIn, conflict};
 use super::groups::Committable;
 use super::log::{Level, Staged};
-use super::publishes::Bound;
+use super::publishes::{Bound, check_bound_size};
 use super::queues::Entry;
 use super::sends::ChangeRef;
 use super::sessions::{Confirmation, Done, Marked};
-use super::streams::BatchRef;
 use super::{Broker, NameId};
 use crate::base::pattern::check_topic;
-use crate::base::record::{
-    AppendedPart, Copies, Receipts, Record, Room, Sent, Settled, StreamParts,
-};
-use crate::base::stream::{ALONE_COST_MAX, Committing};
+use crate::base::record::{Copies, Receipts, Record, Room, Sent, Settled, StreamParts};
+use crate::base::stream::Committing;
 use crate::base::{Durability, Error, Kind, Message, Name, Time, Verdict, limits};
 
 /// One part of a batch.
@@ -53,7 +49,7 @@ impl Batch<'_> {
     /// True if it is about subscribers only: the next host does not know whether it was done.
     fn is_live_only(&self) -> bool {
         let is_publish = |part: &Part| matches!(part, Part::Publish(..));
-        self.parts.iter().all(is_publish) && self.bound.iter().all(|b| b.queues.is_empty())
+        self.parts.iter().all(is_publish) && self.bound.iter().all(|b| b.targets.is_empty())
     }
 }
 
@@ -80,6 +76,10 @@ struct Needs {
     in_memory: u64,
     /// Of partitions that it appends to: the next offset, and the bytes that it brings.
     offsets: super::Map<(usize, u32), (u64, u64)>,
+    /// Records for each stream.
+    records: super::Map<usize, u64>,
+    /// Bytes of what is appended because topics are bound.
+    bound_size: u64,
     tokens: super::Set<u64>,
     /// The least and the most safe of its queues.
     levels: (Level, Level),
@@ -110,7 +110,7 @@ impl Broker {
             let Part::Publish(topic, message) = part else { continue };
             let bound = check_topic(topic).and_then(|()| self.bound_message(topic, message));
             let bound = bound.map_err(|error| in_part(at, &error))?;
-            copies += bound.queues.len();
+            copies += bound.targets.queues.len() + bound.targets.streams.len();
             let most = limits::BATCH_COPIES_MAX;
             if copies > most {
                 let detail = format!("{copies} copies are to be stored by now; at most {most}");
@@ -132,6 +132,8 @@ impl Broker {
             sums: super::Map::default(),
             in_memory: 0,
             offsets: super::Map::default(),
+            records: super::Map::default(),
+            bound_size: 0,
             tokens: super::Set::default(),
             levels: (Level::Durable, Level::Now),
         };
@@ -156,7 +158,9 @@ impl Broker {
                 self.need_room(queue, message.size() as u64, needs)?;
                 self.need_level(queue, needs)
             }
-            Part::Append(name, message, place) => self.need_append(*name, message, *place, needs),
+            Part::Append(name, message, place) => {
+                self.need_append(self.find_stream(*name)?, message, *place, needs)
+            }
             Part::Commit(committing) => {
                 let place = self.check_commit(change.session.key, *committing)?;
                 self.need_stream_level(place.stream.key, needs)
@@ -168,10 +172,15 @@ impl Broker {
                 self.need_level(self.may_settle(change.session.key, *token)?, needs)
             }
             Part::Publish(..) => {
-                let Some(Bound { queues, message }) = bound.next() else { return Ok(()) };
-                queues.iter().try_for_each(|queue| {
+                let Some(Bound { targets, message }) = bound.next() else { return Ok(()) };
+                targets.queues.iter().try_for_each(|queue| {
                     self.need_room(*queue, message.size() as u64, needs)?;
                     self.need_level(*queue, needs)
+                })?;
+                targets.streams.iter().try_for_each(|stream| {
+                    needs.bound_size += self.size_alone(*stream, message)?;
+                    check_bound_size(needs.bound_size)?;
+                    self.need_append(*stream, message, (None, None), needs)
                 })
             }
         }
@@ -179,33 +188,26 @@ impl Broker {
 
     fn need_append(
         &self,
-        name: NameId,
+        key: usize,
         message: &Message,
         (partition, expect): (Option<u32>, Option<u64>),
         needs: &mut Needs,
     ) -> Result<(), Error> {
-        let key = self.find_stream(name)?;
-        let number = self.partition_for(key, message, partition)?;
-        let is_keyless = message.properties.as_ref().is_none_or(|p| p.key.is_empty());
-        if expect.is_some() && partition.is_none() && is_keyless {
+        let ahead = needs.records.entry(key).or_default();
+        let number = self.partition_for(key, message, (partition, *ahead))?;
+        *ahead += 1;
+        if expect.is_some() && partition.is_none() && message.key().is_empty() {
             let detail = "an offset is expected, but neither partition nor key is stated";
             return Err(Error::new(Kind::Invalid, detail));
         }
-        // With what a batch of one record takes beside it.
-        let size = (message.size() + ALONE_COST_MAX) as u64;
+        let size = self.size_alone(key, message)?;
         let stream = &self.streams.all[key];
-        if size > stream.options.bytes_max {
-            return Err(too_large(size, stream));
-        }
         if !self.is_stream_journaled(key) {
             needs.in_memory += size;
             self.has_memory_for(needs.in_memory)?;
         }
         if !self.room_for_batch(key, size)? || !self.streams.line.is_empty() {
             return Err(Error::new(Kind::Full, "the disk is behind: nothing was appended"));
-        }
-        if stream.options.compact && is_keyless {
-            return Err(needs_key(&stream.name));
         }
         let first = stream.partitions[number as usize].next;
         let (next, bytes) = needs.offsets.entry((key, number)).or_insert((first, 0));
@@ -310,7 +312,8 @@ impl Broker {
                 }
                 Part::Append(name, message, (partition, _)) => {
                     let Ok(key) = self.find_stream(*name) else { continue };
-                    let Ok(number) = self.partition_for(key, message, *partition) else { continue };
+                    let partition = (*partition, 0);
+                    let Ok(number) = self.partition_for(key, message, partition) else { continue };
                     applied.append(self.take_in_record(now, (key, number), message));
                 }
                 Part::Commit(committing) => {
@@ -328,6 +331,8 @@ impl Broker {
                 Part::Publish(topic, message) => {
                     applied.spread.push((topic.clone(), message.to_stored()));
                     let Some(bound) = bound.next() else { continue };
+                    let taken = self.take_in_records_of(now, &bound);
+                    taken.into_iter().for_each(|taken| applied.append(Some(taken)));
                     let (copies, entries) = self.take_in_copies(now, bound, Some(next_copy));
                     next_copy += entries.len() as u64;
                     applied.published.extend(Some(copies).filter(|c| !c.places.is_empty()));
@@ -342,9 +347,7 @@ impl Broker {
 impl Applied {
     fn append(&mut self, taken: Option<TakenIn>) {
         let Some(taken) = taken else { return };
-        let BatchRef { stream, partition, .. } = taken.reference;
-        let batch = taken.batch.clone();
-        self.streams.appended.push(AppendedPart { stream: stream.id, partition, batch });
+        self.streams.appended.push(taken.part());
         self.taken.push(taken);
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! Floor: broker.
 
+use super::bindings::Target;
 use super::log::{Level, Staged};
+use super::publishes::CameFrom;
 use super::queues::{Entry, Queue};
 use super::registrations::Role;
 use super::sends::ChangeRef;
@@ -133,7 +135,7 @@ impl Broker {
             self.sessions[session].tickets.remove(&ticket);
             self.result(session, ticket, Err(error.clone()));
         }
-        self.end_bindings(key);
+        self.end_bindings(Target::Queue(key));
         let mut publishes = Vec::new();
         for token in std::mem::take(&mut self.queues[key].sends) {
             let waiting = self.sends.get(token);
@@ -152,7 +154,7 @@ impl Broker {
         self.names.set_queue(queue.name_id, None);
         self.changed(now, change, level, Done::Count(count));
         for waiting in publishes {
-            self.publish_waiting(now, waiting, None);
+            self.publish_waiting(now, waiting, CameFrom::Program);
         }
     }
 

@@ -10,7 +10,7 @@
 
 use super::declare::no_space;
 use super::log::{SessionRef, Staged};
-use super::publishes::Publishing;
+use super::publishes::{CameFrom, Publishing};
 use super::queues::Entry;
 use super::sessions::{Confirmation, Done, Marked, Ticket};
 use super::{Broker, Due, NameId, SessionKey};
@@ -283,7 +283,7 @@ impl Broker {
         let queue = waiting.queue;
         match waiting.publishing {
             None => self.store(now, queue, waiting.change, waiting.message),
-            Some(_) => self.publish_waiting(now, waiting, Some(queue)),
+            Some(_) => self.publish_waiting(now, waiting, CameFrom::QueueLine(queue)),
         }
     }
 

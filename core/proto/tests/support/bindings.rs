@@ -3,7 +3,7 @@
 
 use telpher_proto::base::message::TOPIC_HEADER;
 use telpher_proto::base::{
-    Command, Id, Message, Outcome, Pattern, QueueOptions, Target, Verdict, What,
+    Command, Id, Message, Outcome, Pattern, QueueOptions, StreamOptions, Target, Verdict, What,
 };
 
 use super::{World, declare_on_disk, name, receive, settle};
@@ -24,6 +24,14 @@ pub fn unbind(of: &str, queue: &str) -> Command {
     Command::Unbind { pattern: pattern(of), target: Target::Queue(name(queue)) }
 }
 
+pub fn bind_stream(of: &str, stream: &str) -> Command {
+    Command::Bind { pattern: pattern(of), target: Target::Stream(name(stream)) }
+}
+
+pub fn unbind_stream(of: &str, stream: &str) -> Command {
+    Command::Unbind { pattern: pattern(of), target: Target::Stream(name(stream)) }
+}
+
 pub fn done(world: &World, program: usize, id: Id) {
     assert!(matches!(world.outcome(program, id), Ok(Outcome::Empty)));
 }
@@ -37,6 +45,19 @@ pub fn run(world: &mut World, program: usize, command: Command) {
 pub fn bound(world: &mut World, program: usize, of: &str, queue: &str, options: QueueOptions) {
     run(world, program, declare_on_disk(queue, options));
     run(world, program, bind(of, queue));
+}
+
+/// A stream with `pattern` bound to it.
+pub fn bound_stream(
+    world: &mut World,
+    program: usize,
+    of: &str,
+    stream: &str,
+    options: StreamOptions,
+) {
+    let stream_name = name(stream);
+    run(world, program, Command::DeclareStream { stream: stream_name, options });
+    run(world, program, bind_stream(of, stream));
 }
 
 /// Takes and acknowledges everything that waits in a queue: topic and body of each.
