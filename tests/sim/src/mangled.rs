@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use telpher_proto::base::Verdict;
 use telpher_proto::base::batch::{self, BatchHeader};
-use telpher_proto::base::record::Settled;
+use telpher_proto::base::record::{Record, Settled};
 use telpher_proto::base::repacked::{Repacked, packed_records};
 
 /// The records of one batch in the place of another.
@@ -24,6 +24,17 @@ pub fn without_last(batch: &[u8], place: (u64, u32)) -> Option<Bytes> {
     packed_records(batch).take(kept).for_each(|record| repacked.push(&record));
     repacked.end(header);
     repacked.build(place)
+}
+
+/// Nobody is known to have changed this.
+pub fn unmark(record: &mut Record) {
+    match record {
+        Record::Sent { change, .. }
+        | Record::Batch { change, .. }
+        | Record::Published { change, .. } => *change = None,
+        Record::Session(state) => state.marks.clear(),
+        _ => {}
+    }
 }
 
 /// A failed attempt counts for nothing.

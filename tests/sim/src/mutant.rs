@@ -8,7 +8,7 @@ use telpher_proto::base::{
 };
 use telpher_proto::base::{StreamOptions, Verdict, What};
 
-use crate::mangled::{forget, replaced, without_last};
+use crate::mangled::{forget, replaced, unmark, without_last};
 use crate::model::Start;
 use crate::plan::Plan;
 use crate::random::Random;
@@ -100,6 +100,8 @@ mutants! {
     BindingLost = "binding-lost";
     /// Recovery loses what is stored where a topic is bound.
     CopyLost = "copy-lost";
+    /// Recovery loses what is appended where a topic is bound.
+    BoundRecordLost = "bound-record-lost";
     /// Recovery loses that something was published.
     PublishMarkLost = "publish-mark-lost";
     /// Messages are handed out before that is written down.
@@ -241,15 +243,7 @@ impl Mischief {
                 let taken = settled.verdict == Verdict::Acknowledge;
                 return (!taken).then_some(record);
             }
-            (
-                Mutant::MarksLost,
-                Record::Sent { change, .. }
-                | Record::Batch { change, .. }
-                | Record::Published { change, .. },
-            ) => {
-                *change = None;
-            }
-            (Mutant::MarksLost, Record::Session(state)) => state.marks.clear(),
+            (Mutant::MarksLost, marked) => unmark(marked),
             (Mutant::BatchHalved, Record::Batch { sent, settled, .. }) if sent.len() > 1 => {
                 sent.truncate(1);
                 settled.clear();
@@ -268,6 +262,9 @@ impl Mischief {
             (Mutant::DeliveryUnwritten, Record::Delivered(_)) if often => return None,
             (Mutant::BindingLost, Record::Bound { .. }) => return None,
             (Mutant::CopyLost, Record::Published { copies, .. }) if often => copies.places.clear(),
+            (Mutant::BoundRecordLost, Record::Published { appended, .. }) if often => {
+                appended.clear();
+            }
             (Mutant::PublishMarkLost, Record::Published { change, .. }) => *change = None,
             (Mutant::PublishMarkLost, Record::Session(state)) => {
                 state.marks.retain(|(_, mark)| !matches!(mark, Mark::Stored(_)));
