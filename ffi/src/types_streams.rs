@@ -121,6 +121,8 @@ pub struct telpher_stream_info {
     pub keep_unread: u32,
     /// With `compact`: age from which tombstones are removed, in ms; 0 without it.
     pub tombstone_age_ms: u64,
+    /// Patterns of topics that are bound to it, in order, with a space between two; NULL: none.
+    pub bindings: *const c_char,
 }
 
 /// Where a reader group is put.

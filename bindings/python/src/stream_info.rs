@@ -66,6 +66,7 @@ pub struct StreamInfo {
     /// What a reader group has not committed stays.
     #[pyo3(get)]
     pub keep_unread: bool,
+    bindings: Vec<String>,
 }
 described!(StreamInfo {
     partitions,
@@ -75,7 +76,8 @@ described!(StreamInfo {
     records_max,
     compact,
     tombstone_age,
-    keep_unread
+    keep_unread,
+    bindings
 });
 
 #[pymethods]
@@ -85,11 +87,17 @@ impl StreamInfo {
     fn partitions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, self.partitions.iter().cloned())
     }
+
+    /// Patterns of topics that are bound to it, in order.
+    #[getter]
+    fn bindings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.bindings)
+    }
 }
 
 impl From<telpher::StreamInfo> for StreamInfo {
     fn from(info: telpher::StreamInfo) -> StreamInfo {
-        let telpher::StreamInfo { options, partitions } = info;
+        let telpher::StreamInfo { options, partitions, bindings } = info;
         let each = partitions.into_iter().map(|partition| {
             let telpher::PartitionInfo { first, next, bytes } = partition;
             PartitionInfo { first, next, bytes }
@@ -104,6 +112,7 @@ impl From<telpher::StreamInfo> for StreamInfo {
             compact: options.compact,
             tombstone_age: seconds(options.tombstone_age_ms),
             keep_unread: options.keep_unread,
+            bindings: bindings.iter().map(ToString::to_string).collect(),
         }
     }
 }

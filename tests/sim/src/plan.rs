@@ -281,6 +281,11 @@ impl Plan {
         self.streams.iter().find(|plan| plan.name == *name)
     }
 
+    /// True if a message may take seconds on its way.
+    pub fn is_slow(&self) -> bool {
+        self.latency_us.1 >= 2_000 && self.chunks == Chunks::Few
+    }
+
     /// True if queues are purged or deleted in this run.
     pub fn removes(&self) -> bool {
         ACTIONS

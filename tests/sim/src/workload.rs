@@ -233,7 +233,12 @@ impl World {
         if self.programs[slot].consumers.len() < REGISTERED_MAX {
             let prefetch = self.random.between(1, 8) as u32;
             let limit = self.random.chance(8);
-            let ack_deadline_ms = if limit { self.random.between(50, 500) as u32 } else { 0 };
+            let mut ack_deadline_ms = if limit { self.random.between(50, 500) as u32 } else { 0 };
+            if self.plan.is_slow() {
+                // In less time nothing gets there and back, and all that is handed out again is on
+                // the way, too.
+                ack_deadline_ms *= 100;
+            }
             let command = Command::Consume { queue: self.place(), prefetch, ack_deadline_ms };
             let id = self.start(slot, command, None);
             self.register(slot, id, true);
