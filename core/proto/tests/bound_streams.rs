@@ -10,8 +10,8 @@ use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::message::TOPIC_HEADER;
 use telpher_proto::base::stream::partition_of;
 use telpher_proto::base::{
-    Command, Durability, Kind, Message, Overflow, QueueOptions, Reading, Start, StreamOptions,
-    Verdict, What, limits,
+    Command, Durability, Kind, Message, Overflow, Part, QueueOptions, Reading, Start,
+    StreamOptions, Verdict, What, limits,
 };
 
 fn keyed(topic: &str, key: &str, body: &str) -> Command {
@@ -440,4 +440,20 @@ fn a_message_is_read_from_a_record_that_holds_both_a_copy_and_records() {
     run(&mut world, program, settle(token, Verdict::Acknowledge));
     assert_eq!(drain(&mut world, program, "jobs").len(), 9);
     assert_eq!(all(&mut world, program, "log").len(), 10);
+}
+
+#[test]
+fn the_records_of_bindings_to_streams_have_the_bytes_that_they_always_had() {
+    let mut world = World::new();
+    let program = world.program();
+    bound_stream(&mut world, program, "a.*", "log", plain(Durability::Disk));
+    run(&mut world, program, bind_stream("**", "log"));
+    run(&mut world, program, unbind_stream("**", "log"));
+    run(&mut world, program, publish("a.b", "x"));
+    bound(&mut world, program, "a.*", "jobs", on(Durability::Disk));
+    run(&mut world, program, keyed("a.c", "k", "y"));
+    let parts = vec![Part::Publish { topic: name("a.d"), message: Message::new("z") }];
+    world.run(program, Command::Batch { parts });
+    world.hand_over();
+    is_golden(&world, "bound_streams.txt");
 }

@@ -1,6 +1,8 @@
 //! What tests of bindings share.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::fmt::Write;
+
 use telpher_proto::base::message::TOPIC_HEADER;
 use telpher_proto::base::{
     Command, Id, Message, Outcome, Pattern, QueueOptions, StreamOptions, Target, Verdict, What,
@@ -96,4 +98,22 @@ pub fn heard(world: &World, program: usize, subscriber: Id) -> Vec<String> {
 
 pub fn subscribe(world: &mut World, program: usize, of: &str) -> Id {
     world.run(program, Command::Subscribe { pattern: pattern(of), buffer: 100 })
+}
+
+/// The first segment has the bytes that `tests/golden` has in this file.
+pub fn is_golden(world: &World, file: &str) {
+    let segment = &world.disk.files[&1];
+    let used = segment.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let mut text = String::new();
+    for (at, line) in segment[..used].chunks(32).enumerate() {
+        write!(text, "{:05x} ", at * 32).unwrap();
+        line.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
+        text.push('\n');
+    }
+    let file = format!("{}/../../tests/golden/{file}", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("TELPHER_BLESS").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert!(kept == text, "the format has changed; TELPHER_BLESS=1 takes it over");
 }
