@@ -203,7 +203,7 @@ impl HeadersBuilder {
     }
 }
 
-/// The header that names the topic of a message that came to a queue because the topic is bound.
+/// The header that names the topic of a message that is stored because its topic is bound.
 pub const TOPIC_HEADER: &str = "telpher.topic";
 
 impl Message {
