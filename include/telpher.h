@@ -1443,8 +1443,8 @@ telpher_status telpher_batch_commit(telpher_batch batch,
 // The ticket may end with one of these: nothing in it happened, and what it was to settle is still
 // held. A part at fault is named in `detail`, counted from 0: `"part 3 of the batch: ..."`.
 // - TELPHER_NOT_FOUND: no queue or stream has this name.
-// - TELPHER_FULL: a queue, also one to which a topic is bound, has no room. It refuses at once,
-//   also with TELPHER_OVERFLOW_WAIT.
+// - TELPHER_FULL: a queue or stream, also one to which a topic is bound, has no room, or the disk
+//   is behind. It refuses at once, also with TELPHER_OVERFLOW_WAIT.
 // - TELPHER_STALE: a delivery was settled before, or twice in this batch.
 // - TELPHER_LEASE_LOST: a delivery was taken back, or a partition that is committed has gone to
 //   another member.
@@ -1532,8 +1532,9 @@ telpher_status telpher_stream_unbind(telpher_hub hub,
 // Starts to give a message to whoever is subscribed to a topic that matches, at most once to each,
 // and to store it in every queue and stream to which the topic is bound, in all or in none; see
 // telpher_bind and telpher_stream_bind. Never blocks. The ticket ends with DONE when the hub has
-// done so, and it is as safe as the safest of these queues and streams says. A topic is a name whose segments, between dots, are not empty; it need not be made. Any
-// thread, also in a callback.
+// done so, and it is as safe as the safest of these queues and streams says. A topic is a name
+// whose segments, between dots, are not empty; it need not be made. Any thread, also in a
+// callback.
 //
 // Of these errors nothing was sent:
 // - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong.

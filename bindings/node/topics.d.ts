@@ -17,9 +17,9 @@ export class Topic {
   /**
    * Gives a message to whoever is subscribed in this moment, at most once; that is nobody if nobody
    * is there. A subscriber that is slow does not hold it up. It is also stored in every queue and
-   * stream to which the topic is bound ({@link Queue.bind}, {@link Stream.bind}), in all or in none;
-   * it ends when the hub has done so, and that is as safe as the safest of these promises. Priority
-   * is for queues.
+   * stream to which the topic is bound ({@link Queue.bind}, {@link Stream.bind}), in all or in
+   * none; it ends when the hub has done so, and that is as safe as the safest of these promises.
+   * Priority is for queues.
    *
    * | code | what is true |
    * |---|---|

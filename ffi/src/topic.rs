@@ -141,8 +141,9 @@ unsafe fn on_binding(
 /// Starts to give a message to whoever is subscribed to a topic that matches, at most once to each,
 /// and to store it in every queue and stream to which the topic is bound, in all or in none; see
 /// telpher_bind and telpher_stream_bind. Never blocks. The ticket ends with DONE when the hub has
-/// done so, and it is as safe as the safest of these queues and streams says. A topic is a name whose segments, between dots, are not empty; it need not be made. Any
-/// thread, also in a callback.
+/// done so, and it is as safe as the safest of these queues and streams says. A topic is a name
+/// whose segments, between dots, are not empty; it need not be made. Any thread, also in a
+/// callback.
 ///
 /// Of these errors nothing was sent:
 /// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong.
