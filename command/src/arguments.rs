@@ -46,7 +46,7 @@ pub enum Subcommand {
     /// Print what is published to topics, as it comes
     #[command(after_help = SUBSCRIBE_EXAMPLES)]
     Subscribe(Subscribe),
-    /// Bind a pattern of topics to a queue or a stream, which then gets what is published to them
+    /// Bind a pattern of topics to a queue or a stream, which then gets what matches
     #[command(after_help = BIND_EXAMPLES)]
     Bind(Binding),
     /// End a binding; what it has brought to the queue or stream stays there
@@ -157,8 +157,8 @@ Examples:
       telpher serve. telpher inspect shows what is bound to a queue.
 
   telpher bind ./data 'orders.**' log --stream
-      The same, appended to the stream log. telpher streams shows what is bound to
-      a stream.
+      The same, appended to the stream log. telpher streams shows what is bound
+      to a stream.
 ";
 
 const UNBIND_EXAMPLES: &str = "\
