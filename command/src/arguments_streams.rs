@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::{Args, ValueEnum};
 use humantime::{parse_duration, parse_rfc3339_weak};
 use telpher::limits::PARTITIONS_MAX;
-use telpher::{Durability, Name, Start};
+use telpher::{Compression, Durability, Name, Start};
 
 pub const STREAMS_EXAMPLES: &str = "\
 Examples:
@@ -121,6 +121,27 @@ pub struct DeclareStream {
     /// What a reader group has not read stays, and appends wait for it as FULL
     #[arg(long)]
     pub keep_unread: bool,
+    /// How programs pack their records, as they stay: lz4 is fast, zstd smaller
+    #[arg(long, value_name = "HOW")]
+    pub compression: Option<Packing>,
+}
+
+/// How records are packed.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Packing {
+    /// Fast
+    Lz4,
+    /// Smaller
+    Zstd,
+}
+
+impl From<Packing> for Compression {
+    fn from(packing: Packing) -> Compression {
+        match packing {
+            Packing::Lz4 => Compression::Lz4,
+            Packing::Zstd => Compression::Zstd,
+        }
+    }
 }
 
 /// How safe records are.

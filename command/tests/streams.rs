@@ -251,14 +251,18 @@ fn a_stream_says_that_it_keeps_each_keys_latest_record_and_what_is_unread() {
     let world = World::begin();
     let hub = world.data.clone();
     let hub = &*hub;
-    let options = ["--compact", "--tombstone-age", "12h", "--keep-unread"];
+    let options = ["--compact", "--tombstone-age", "12h", "--keep-unread", "--compression", "zstd"];
     said(&[&["declare-stream", hub, "state"][..], &options].concat());
     let one = said(&["streams", hub, "state"]);
     assert!(one.contains("the latest record of each; empty ones go after 12h"), "{one}");
     assert!(one.contains("stays until every reader group has read it"), "{one}");
     let stream = &json(&["streams", hub])["streams"][0];
     assert_eq!((&stream["compact"], &stream["keep_unread"]), (&true.into(), &true.into()));
-    assert_eq!(stream["tombstone_age_ms"], 43_200_000);
+    assert_eq!(
+        (&stream["tombstone_age_ms"], &stream["compression"]),
+        (&43_200_000.into(), &"zstd".into())
+    );
+    assert!(one.contains("zstd"), "{one}");
     let refused = refusal(&["append", hub, "state", "x"]);
     assert!(refused.contains("a record has no key"), "{refused}");
     said(&["append", hub, "state", "x", "--key", "k"]);

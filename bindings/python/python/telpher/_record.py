@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
-from telpher._options import Durability
+from telpher._options import Compression, Durability
 from telpher._telpher import READ_BUFFER_DEFAULT
 from telpher.errors import Invalid
 
@@ -50,6 +50,7 @@ class StreamOptions(TypedDict):
     compact: bool
     tombstone_age: float | None
     keep_unread: bool
+    compression: Compression | None
 
 
 class Reading(TypedDict):

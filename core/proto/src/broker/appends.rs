@@ -101,7 +101,10 @@ impl Broker {
         if size > most {
             return Err(too_large(size, stream));
         }
-        let has_keys = || packed_records(&appending.batch).all(|record| !record.key.is_empty());
+        let has_keys = || {
+            let plain = batch::plain(&appending.batch).unwrap_or_default();
+            packed_records(&plain).all(|record| !record.key.is_empty())
+        };
         if stream.options.compact && !has_keys() {
             return Err(needs_key(&stream.name));
         }
@@ -188,7 +191,7 @@ impl Broker {
     ) -> Option<TakenIn> {
         let mut builder = BatchBuilder::default();
         builder.push(message);
-        let packed = builder.build();
+        let packed = builder.build(self.streams.all[at.0].options.compression);
         let header = BatchHeader::read(&packed)?;
         self.streams.all[at.0].turn += 1;
         self.take_in_records(now, at, &packed, header).ok()

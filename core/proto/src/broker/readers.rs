@@ -15,6 +15,7 @@ use bytes::Bytes;
 use super::registrations::Role;
 use super::streams::{BatchRef, Kept, Partition, Stream, StreamRef, no_partition};
 use super::{Broker, Effect, NameId, SessionKey};
+use crate::base::batch::BatchHeader;
 use crate::base::record::PlaceState;
 use crate::base::stream::Start;
 use crate::base::{Cursor, Error, Kind, Name, Reading, limits};
@@ -317,10 +318,11 @@ impl Broker {
 
     fn send_records(&mut self, key: usize, at: usize, (batch, end): (Bytes, u64)) {
         let size = batch.len() as u64;
+        let cost = BatchHeader::read(&batch).map_or(size, |header| header.cost());
         let reader = &mut self.streams.readers[key];
         let partition = reader.places[at].cursor.partition;
         reader.places[at].cursor.next = end;
-        reader.sent += size;
+        reader.sent += cost;
         let registration = &self.registrations[reader.registration];
         let (session, id) = (registration.session, registration.id);
         self.sessions[session].outgoing += size;
