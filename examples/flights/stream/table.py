@@ -1,0 +1,144 @@
+"""Follows the stream `flights`, and shows a table of the busiest airports as it changes.
+
+    python table.py URL FILE
+
+Its sums are in memory, so whenever it is started it puts its group, `table`, to the beginning and
+reads everything once more. It commits what it has read, for all who want to know how far it is; below
+the table it shows how far each group is. At the end it compares its sums with the file.
+"""
+
+import argparse
+import contextlib
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import telpher
+from rich import box
+from rich.bar import Bar
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+
+from season import Sum, differences, origin, read_season, sums
+
+ROWS = 10
+BAR_WIDTH = 24
+DRAW_SECONDS = 0.25
+GROUPS = ("table", "daily", "replay")
+
+
+def follow(hub: telpher.Hub, show: Callable[[dict[str, Sum], str], None]) -> dict[str, Sum]:
+    """Read all there is and all that comes, until each partition has ended; the sums."""
+    flights = hub.stream("flights")
+    open_partitions = len(flights.inspect().partitions)
+    with contextlib.suppress(telpher.NotFound):  # There is no such group yet.
+        flights.reset_group("table")
+    airports: dict[str, Sum] = {}
+    latest: dict[int, telpher.Record] = {}
+    date, drawn = "", 0.0
+    with flights.read(group="table") as reader:
+        for record in reader:
+            latest[record.partition] = record
+            if record.body:
+                flight = json.loads(record.body)
+                airports.setdefault(origin(flight), Sum()).add(flight)
+                date = max(date, flight["date"])
+            else:
+                open_partitions -= 1
+            if time.monotonic() - drawn > DRAW_SECONDS or not open_partitions:
+                for read in latest.values():
+                    reader.start.commit(read)  # Not waited for: it says more with the next.
+                show(airports, date)
+                drawn = time.monotonic()
+            if not open_partitions:
+                break
+    return airports
+
+
+def table(airports: dict[str, Sum], date: str) -> Table:
+    """The busiest airports, with a bar for the mean delay."""
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
+    drawn.title = f"Delay in minutes, by origin, up to {date}"
+    for name in ("from", "flights", "mean"):
+        drawn.add_column(name, justify="right", no_wrap=True, min_width=7)
+    drawn.add_column("", min_width=BAR_WIDTH)
+    busiest = sorted(airports, key=lambda name: -airports[name].flights)[:ROWS]
+    longest = max(1.0, *(airports[name].mean() for name in busiest))
+    for name in busiest:
+        mean = airports[name].mean()
+        bar = Bar(longest, 0, max(mean, 0), width=BAR_WIDTH, color="green")
+        drawn.add_row(name, f"{airports[name].flights:,}", f"{mean:.1f}", bar)
+    everywhere = Sum(
+        sum(each.flights for each in airports.values()),
+        sum(each.delay for each in airports.values()),
+    )
+    drawn.add_section()
+    drawn.add_row("all", f"{everywhere.flights:,}", f"{everywhere.mean():.1f}", style="bold")
+    return drawn
+
+
+def places(hub: telpher.Hub) -> Table:
+    """How far each group has come, and whether somebody reads for it."""
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("group", "behind"):
+        drawn.add_column(name, justify="right", no_wrap=True, min_width=7)
+    drawn.add_column("", min_width=BAR_WIDTH)
+    there = {group.name: group for group in hub.stream("flights").groups()}
+    for name in GROUPS:
+        if group := there.get(name):
+            behind = f"{sum(place.lag for place in group.places):,}"
+            drawn.add_row(name, behind, "" if group.members else "nobody reads", style="dim")
+        else:
+            drawn.add_row(name, "", "not started yet", style="dim")
+    return drawn
+
+
+@contextlib.contextmanager
+def screen(hub: telpher.Hub, total: int) -> Iterator[Callable[[dict[str, Sum], str], None]]:
+    """What shows the table: on a terminal again and again; where there is none, how full it is."""
+    if not sys.stderr.isatty():
+        yield lambda airports, _: print(_share(airports, total), flush=True)
+        return
+    with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
+        yield lambda airports, date: live.update(
+            Group(table(airports, date), places(hub)), refresh=True
+        )
+
+
+def _share(airports: dict[str, Sum], total: int) -> str:
+    return f"{sum(each.flights for each in airports.values()) * 100 // total:3} % in the table"
+
+
+def main() -> int:
+    """Follow, show, and compare."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("url", help="the hub: ./data")
+    parser.add_argument("file", type=Path, help="flights-20k.json")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    season = read_season(options.file)
+    with telpher.open(options.url) as hub:
+        print("ready: reading from the beginning", flush=True)
+        with screen(hub, len(season)) as show:
+            airports = follow(hub, show)
+        Console().print(table(airports, season[-1]["date"]))
+    wrong = differences(airports, sums(season, origin))
+    for line in wrong:
+        print(f"MISMATCH at {line}", flush=True)
+    if not wrong:
+        print(f"all {len(season):,} flights are in the table, as in the file", flush=True)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except telpher.NotFound:
+        sys.exit("there is no stream `flights`: start append.py first")
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+        sys.exit(130)
