@@ -3,9 +3,10 @@
     python append.py URL FILE [--days-per-second N]
 
 A day is one batch: its flights, keyed by their origin, and its line in the stream `calendar`, which
-says where in each partition of `flights` the day begins. The line of day 0 must get offset 0, and so
-on; else the whole batch is refused. So each day is there once, also if this program is killed and
-started again, or runs twice. An empty record at the end of each partition says that no more come.
+says where in each partition of `flights` the day begins. The line of day 0 must get offset 0, and
+so on; else the whole batch is refused. So each day is there once, also if this program is killed
+and started again, or runs twice. An empty record at the end of each partition says that no more
+come.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import telpher
 from season import Flight, day, grouped, read_season
 
 PARTITIONS = 4
+BEHIND_SECONDS = 0.01
 
 Day = tuple[str, list[Flight]]
 
@@ -54,6 +56,8 @@ def append_all(hub: telpher.Hub, days: list[Day], pause: float, stop: threading.
             append(hub, number, *days[number])
         except telpher.Conflict:
             pass  # Somebody else has appended that day.
+        except telpher.Full:  # The disk was behind, for which a batch does not wait.
+            stop.wait(BEHIND_SECONDS)
         month = days[number][0][:7]
         number = calendar.inspect().partitions[0].next
         if number < len(days) and days[number][0][:7] != month:

@@ -13,8 +13,12 @@ import telpher from 'telpher'
 // older ones may go.
 const DAILY = { partitions: 1 }
 
+// A batch that ends so was refused as a whole, and what was summed up for it is void: another one has
+// written to `daily` or has a partition now, or the disk was behind.
+const REFUSED = ['CONFLICT', 'LEASE_LOST', 'FULL']
+
 // Records that are summed up before something is written.
-const RECORDS_MAX = 500
+const RECORDS_MAX = 64
 
 const [url] = process.argv.slice(2)
 if (!url) {
@@ -23,6 +27,10 @@ if (!url) {
 }
 const hub = await telpher.open(url)
 const flights = hub.stream('flights')
+const { partitions } = await flights.inspect().catch((error) => {
+  console.error(`${error.message}: start append.py first`)
+  process.exit(1)
+})
 const daily = hub.stream('daily')
 await daily.declare(DAILY)
 
@@ -105,14 +113,12 @@ const begun = (values) => {
   say(ready ? 'begun anew' : 'ready', values)
   ready = true
 }
-const { partitions } = await flights.inspect()
-for (let values; !values; ) {
+for (let values; !values;) {
   try {
     values = await follow(partitions.length, begun)
     say('done', values)
   } catch (error) {
-    // Another one has written to `daily`, or has a partition now: what was summed up here is void.
-    if (error.code !== 'CONFLICT' && error.code !== 'LEASE_LOST') throw error
+    if (!REFUSED.includes(error.code)) throw error
   }
 }
 await hub.close()

@@ -27,7 +27,7 @@ class Sum:
 
     def mean(self) -> float:
         """Mean delay in minutes."""
-        return self.delay / self.flights
+        return self.delay / max(self.flights, 1)
 
     def __str__(self) -> str:
         return f"{self.flights:,} flights, {self.delay:,} minutes of delay"
@@ -49,9 +49,7 @@ def origin(flight: Flight) -> str:
     return str(flight["origin"])
 
 
-def grouped(
-    flights: Iterable[Flight], name: Callable[[Flight], str]
-) -> dict[str, list[Flight]]:
+def grouped(flights: Iterable[Flight], name: Callable[[Flight], str]) -> dict[str, list[Flight]]:
     """The flights of each name, in their order."""
     found: dict[str, list[Flight]] = {}
     for flight in flights:
@@ -67,9 +65,14 @@ def total(flights: Iterable[Flight]) -> Sum:
     return found
 
 
-def sums(flights: Iterable[Flight], name: Callable[[Flight], str]) -> dict[str, Sum]:
+def sums_of(groups: Mapping[str, Iterable[Flight]]) -> dict[str, Sum]:
     """What the flights of each name come to."""
-    return {each: total(those) for each, those in grouped(flights, name).items()}
+    return {name: total(flights) for name, flights in groups.items()}
+
+
+def sums(flights: Iterable[Flight], name: Callable[[Flight], str]) -> dict[str, Sum]:
+    """The flights of each name, summed up."""
+    return sums_of(grouped(flights, name))
 
 
 def differences(found: Mapping[str, Sum], expected: Mapping[str, Sum]) -> list[str]:

@@ -3,8 +3,8 @@
     python table.py URL FILE
 
 Its sums are in memory, so whenever it is started it puts its group, `table`, to the beginning and
-reads everything once more. It commits what it has read, for all who want to know how far it is; below
-the table it shows how far each group is. At the end it compares its sums with the file.
+reads everything once more. It commits what it has read, for all who want to know how far it is;
+below the table it shows how far each group is. At the end it compares its sums with the file.
 """
 
 import argparse
@@ -31,53 +31,73 @@ DRAW_SECONDS = 0.25
 GROUPS = ("table", "daily", "replay")
 
 
-def follow(hub: telpher.Hub, show: Callable[[dict[str, Sum], str], None]) -> dict[str, Sum]:
-    """Read all there is and all that comes, until each partition has ended; the sums."""
+class Board:
+    """What has been read so far."""
+
+    def __init__(self, partitions: int) -> None:
+        self.airports: dict[str, Sum] = {}
+        self.date = ""
+        self.open_partitions = partitions
+        self.latest: dict[int, telpher.Record] = {}
+
+    def add(self, record: telpher.Record) -> None:
+        """Count a flight, or the end of a partition."""
+        self.latest[record.partition] = record
+        if not record.body:
+            self.open_partitions -= 1
+            return
+        flight = json.loads(record.body)
+        self.airports.setdefault(origin(flight), Sum()).add(flight)
+        self.date = max(self.date, flight["date"])
+
+    def whole(self) -> Sum:
+        """All airports together."""
+        flights = sum(each.flights for each in self.airports.values())
+        return Sum(flights, sum(each.delay for each in self.airports.values()))
+
+
+Show = Callable[[Board], None]
+
+
+def follow(hub: telpher.Hub, show: Show) -> Board:
+    """Read all there is and all that comes, until each partition has ended."""
     flights = hub.stream("flights")
-    open_partitions = len(flights.inspect().partitions)
+    board = Board(len(flights.inspect().partitions))
     with contextlib.suppress(telpher.NotFound):  # There is no such group yet.
         flights.reset_group("table")
-    airports: dict[str, Sum] = {}
-    latest: dict[int, telpher.Record] = {}
-    date, drawn = "", 0.0
     with flights.read(group="table") as reader:
-        for record in reader:
-            latest[record.partition] = record
-            if record.body:
-                flight = json.loads(record.body)
-                airports.setdefault(origin(flight), Sum()).add(flight)
-                date = max(date, flight["date"])
-            else:
-                open_partitions -= 1
-            if time.monotonic() - drawn > DRAW_SECONDS or not open_partitions:
-                for read in latest.values():
-                    reader.start.commit(read)  # Not waited for: it says more with the next.
-                show(airports, date)
-                drawn = time.monotonic()
-            if not open_partitions:
-                break
-    return airports
+        while board.open_partitions:
+            read_for(DRAW_SECONDS, reader, board)
+            for record in board.latest.values():
+                reader.commit(record)
+            show(board)
+    return board
 
 
-def table(airports: dict[str, Sum], date: str) -> Table:
+def read_for(seconds: float, reader: telpher.Reader, board: Board) -> None:
+    """Take what comes in this time."""
+    until = time.monotonic() + seconds
+    with contextlib.suppress(telpher.Pending):
+        while board.open_partitions and (left := until - time.monotonic()) > 0:
+            board.add(reader.receive(timeout=left))
+
+
+def table(board: Board) -> Table:
     """The busiest airports, with a bar for the mean delay."""
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
-    drawn.title = f"Delay in minutes, by origin, up to {date}"
+    drawn.title = f"Delay in minutes, by origin, up to {board.date}"
     for name in ("from", "flights", "mean"):
         drawn.add_column(name, justify="right", no_wrap=True, min_width=7)
     drawn.add_column("", min_width=BAR_WIDTH)
+    airports, whole = board.airports, board.whole()
     busiest = sorted(airports, key=lambda name: -airports[name].flights)[:ROWS]
-    longest = max(1.0, *(airports[name].mean() for name in busiest))
+    longest = max([1.0, *(airports[name].mean() for name in busiest)])
     for name in busiest:
         mean = airports[name].mean()
         bar = Bar(longest, 0, max(mean, 0), width=BAR_WIDTH, color="green")
         drawn.add_row(name, f"{airports[name].flights:,}", f"{mean:.1f}", bar)
-    everywhere = Sum(
-        sum(each.flights for each in airports.values()),
-        sum(each.delay for each in airports.values()),
-    )
     drawn.add_section()
-    drawn.add_row("all", f"{everywhere.flights:,}", f"{everywhere.mean():.1f}", style="bold")
+    drawn.add_row("all", f"{whole.flights:,}", f"{whole.mean():.1f}", style="bold")
     return drawn
 
 
@@ -98,19 +118,27 @@ def places(hub: telpher.Hub) -> Table:
 
 
 @contextlib.contextmanager
-def screen(hub: telpher.Hub, total: int) -> Iterator[Callable[[dict[str, Sum], str], None]]:
-    """What shows the table: on a terminal again and again; where there is none, how full it is."""
+def screen(hub: telpher.Hub, total: int) -> Iterator[Show]:
+    """What shows the table: on a terminal again and again; a line at each tenth else."""
     if not sys.stderr.isatty():
-        yield lambda airports, _: print(_share(airports, total), flush=True)
+        yield tenths(total)
         return
     with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
-        yield lambda airports, date: live.update(
-            Group(table(airports, date), places(hub)), refresh=True
-        )
+        yield lambda board: live.update(Group(table(board), places(hub)), refresh=True)
 
 
-def _share(airports: dict[str, Sum], total: int) -> str:
-    return f"{sum(each.flights for each in airports.values()) * 100 // total:3} % in the table"
+def tenths(total: int) -> Show:
+    """What says how full the table is, whenever that is a tenth more."""
+    said = 0
+
+    def show(board: Board) -> None:
+        nonlocal said
+        tenth = board.whole().flights * 10 // total
+        if tenth > said:
+            print(f"{tenth * 10:3} % in the table, up to {board.date[:10]}", flush=True)
+            said = tenth
+
+    return show
 
 
 def main() -> int:
@@ -124,9 +152,9 @@ def main() -> int:
     with telpher.open(options.url) as hub:
         print("ready: reading from the beginning", flush=True)
         with screen(hub, len(season)) as show:
-            airports = follow(hub, show)
-        Console().print(table(airports, season[-1]["date"]))
-    wrong = differences(airports, sums(season, origin))
+            board = follow(hub, show)
+        Console().print(table(board))
+    wrong = differences(board.airports, sums(season, origin))
     for line in wrong:
         print(f"MISMATCH at {line}", flush=True)
     if not wrong:
