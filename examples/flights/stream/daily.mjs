@@ -13,8 +13,8 @@ import telpher from 'telpher'
 // older ones may go.
 const DAILY = { partitions: 1 }
 
-// A batch that ends so was refused as a whole, and what was summed up for it is void: another one has
-// written to `daily` or has a partition now, or the disk was behind.
+// A batch that ends so was refused as a whole, and what was summed up for it is void: another one
+// has written to `daily` or has a partition now, or the disk was behind.
 const REFUSED = ['CONFLICT', 'LEASE_LOST', 'FULL']
 
 // Records that are summed up before something is written.
@@ -27,10 +27,6 @@ if (!url) {
 }
 const hub = await telpher.open(url)
 const flights = hub.stream('flights')
-const { partitions } = await flights.inspect().catch((error) => {
-  console.error(`${error.message}: start append.py first`)
-  process.exit(1)
-})
 const daily = hub.stream('daily')
 await daily.declare(DAILY)
 
@@ -70,13 +66,13 @@ function add(values, record) {
   return key
 }
 
-// Reads on until every partition has ended; what then stands in `daily`.
-async function follow(partitions, begun) {
+// Begins with what stands in `daily`, and reads on until every partition has ended.
+async function follow(partitions) {
   const reader = flights.read({ group: 'daily' })
   try {
     await reader.started
     let { values, next } = await written()
-    begun(values)
+    say('ready', values)
     while (count(values).ended < partitions) {
       const records = await take(reader)
       const latest = new Map(records.map((record) => [record.partition, record]))
@@ -87,7 +83,7 @@ async function follow(partitions, begun) {
       for (const record of latest.values()) batch.commit(reader, record)
       await batch.submit()
     }
-    return values
+    say('done', values)
   } finally {
     await reader.close()
   }
@@ -108,17 +104,22 @@ function say(start, values) {
   console.log(`${start}: ${days} days, ${flights.toLocaleString('en-US')} flights`)
 }
 
-let ready = false
-const begun = (values) => {
-  say(ready ? 'begun anew' : 'ready', values)
-  ready = true
-}
-for (let values; !values;) {
-  try {
-    values = await follow(partitions.length, begun)
-    say('done', values)
-  } catch (error) {
-    if (!REFUSED.includes(error.code)) throw error
+async function main() {
+  const { partitions } = await flights.inspect()
+  for (;;) {
+    try {
+      return await follow(partitions.length)
+    } catch (error) {
+      if (!REFUSED.includes(error.code)) throw error
+    }
   }
+}
+
+try {
+  await main()
+} catch (error) {
+  if (error.code !== 'NOT_FOUND') throw error
+  console.error(`${error.message}: start append.py first`)
+  process.exitCode = 1
 }
 await hub.close()
