@@ -134,6 +134,8 @@ class Stage:
     ) -> None:
         until = min(self._until_when, time.monotonic() + seconds)
         while not holds(program):
+            if program.code is not None:
+                raise Failed(f"{program.name} ended before it was {what}")
             try:
                 self._take(*self._events.get(timeout=max(until - time.monotonic(), 0)))
             except queue.Empty:

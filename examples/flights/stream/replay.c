@@ -80,11 +80,10 @@ static size_t count_partitions(void) {
 }
 
 /* What was appended, as a text. */
-static const char *text_of(const telpher_event *record, char text[TEXT_SIZE]) {
+static void copy_text(const telpher_event *record, char text[TEXT_SIZE]) {
     size_t size = record->body_size < TEXT_SIZE ? record->body_size : TEXT_SIZE - 1;
     memcpy(text, record->body, size);
     text[size] = '\0';
-    return text;
 }
 
 /* True if the day of a line of `calendar` is later than the date; its end is later than any. */
@@ -103,8 +102,8 @@ static struct places find(const char *date) {
         telpher_event event = next("read `calendar`", calendar);
         ended = event.kind == TELPHER_EVENT_DONE;
         if (event.kind == TELPHER_EVENT_RECORD && !is_after(&event, date)) {
-            char line[TEXT_SIZE];
-            char *at = (char *)text_of(&event, line);
+            char line[TEXT_SIZE], *at = line;
+            copy_text(&event, line);
             for (size_t partition = 0; partition < found.count; partition++) {
                 found.offsets[partition] = strtoull(at, &at, 10);
             }
@@ -146,8 +145,8 @@ static void put(const struct places *places) {
 static void count(const telpher_event *record, const char *date, struct sum *sum) {
     char text[TEXT_SIZE], left[11];
     int delay_minutes;
-    if (sscanf(text_of(record, text), "{\"date\":\"%10s %*5s\",\"delay\":%d", left,
-               &delay_minutes) != 2) {
+    copy_text(record, text);
+    if (sscanf(text, "{\"date\":\"%10s %*5s\",\"delay\":%d", left, &delay_minutes) != 2) {
         fail("not a flight", text);
     }
     if (strcmp(left, date) < 0) {
@@ -187,8 +186,15 @@ static struct sum replay(const char *date, size_t partitions) {
     return sum;
 }
 
+/* True for a text like 2001/03/01. */
+static bool is_date(const char *text) {
+    int year, month, day, size = 0;
+    return sscanf(text, "%4d/%2d/%2d%n", &year, &month, &day, &size) == 3 && size == 10 &&
+           text[size] == '\0';
+}
+
 int main(int argument_count, char **arguments) {
-    if (argument_count != 3 || strlen(arguments[2]) != strlen("2001/03/01")) {
+    if (argument_count != 3 || !is_date(arguments[2])) {
         fprintf(stderr, "usage: replay URL DATE, as in 2001/03/01\n");
         return 2;
     }

@@ -29,7 +29,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--replay", type=Path, required=True, help="the compiled replay.c")
     parser.add_argument("--file", type=Path, required=True, help="flights-20k.json")
-    parser.add_argument("--url", default="./data", help="the hub (./data)")
+    parser.add_argument("--url", default="./data", help="the hub, empty (./data)")
     parser.add_argument("--days-per-second", type=float, help="a pace (as fast as it goes)")
     parser.add_argument("--seconds", type=float, default=120, help="give up after these (120)")
     return parser.parse_args()
@@ -49,6 +49,8 @@ def follow(stage: Stage, options: argparse.Namespace) -> None:
     pace = ["--days-per-second", options.days_per_second] if options.days_per_second else []
     append = start("append", *python, HERE / "append.py", url, file, *pace)
     stage.ready(append)
+    if not append.has_said("ready: 0 of"):
+        raise Failed(f"in {url} are flights already; begin with an empty hub")
     table = start("table", *python, HERE / "table.py", url, file, paints=True)
     daily = start("daily", *node, url)
     stage.ready(table, daily)
