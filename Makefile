@@ -32,11 +32,13 @@ export CARGO_TARGET_DIR PYTHON
 
 help: ## Say what there is
 	@echo 'make TARGET, where TARGET is one of:'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 build: prerequisites command-build c-lib python-build node-build ## Build the libraries and the command
 
 demo: prerequisites ## Run the flights pipeline: three languages, one hub, real data
+
+flights-stream: prerequisites ## Follow a stream of flights: a live table, daily sums, a replay
 
 idempotent: prerequisites ## Kill consumers that pay exactly once into SQLite, in four languages
 
