@@ -21,8 +21,10 @@ const UNCOMMITTED_MAX: u64 = 1_000;
 /// Commits that may be on their way: below what a handle allows.
 const IN_FLIGHT: usize = 256;
 
-/// How often it is looked whether other members have done the rest.
+/// How often it is looked whether other members have done the rest, and after how many looks it is
+/// said that they have not.
 const LOOK_AGAIN: Timeout = Timeout::After(Duration::from_millis(50));
+const LOOKS: u64 = 20;
 
 /// A member of a reader group.
 pub struct Member<'a> {
@@ -111,17 +113,25 @@ impl<'a> Member<'a> {
 
     /// Waits for what comes next; `None` if the group is at its end.
     pub fn wait(&mut self, reader: Id) -> Result<Option<Event>, Error> {
-        loop {
-            let patience = if self.ends.is_some() { LOOK_AGAIN } else { Timeout::Never };
+        let patience = if self.ends.is_some() { LOOK_AGAIN } else { Timeout::Never };
+        for looks in 0_u64.. {
             self.look()?;
             if self.is_at_end() {
-                return Ok(None);
+                break;
+            }
+            if looks == LOOKS {
+                eprintln!(
+                    "telpher: waiting for other members of {}, which have read what they have not \
+                     committed",
+                    self.group
+                );
             }
             match self.hub.wait(reader, patience) {
                 Err(error) if error.kind() == Kind::Pending => {}
                 waited => return waited.map(Some),
             }
         }
+        Ok(None)
     }
 
     /// Looks how far the group has come.

@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use support::streams::*;
 use support::*;
+use telpher::Start;
 
 /// A hub with a stream of so many partitions, which has records `0`, `1`, … one in each in turns.
 fn filled(partitions: usize, records: usize) -> World {
@@ -157,6 +158,24 @@ fn members_share_the_partitions_and_what_one_leaves_goes_to_the_others() {
     assert_eq!(bodies(&[hub, "log", "--group", "billing"]), [""; 0]);
     said(&["delete-group", hub, "log", "billing"]);
     assert!(!other.child.wait().unwrap().success());
+}
+
+#[test]
+fn who_waits_for_another_member_says_so_and_ends_when_that_has_left() {
+    let world = filled(1, 2);
+    let hub = &*world.data;
+    let other = open(&format!("file://{hub}"));
+    let reader = other.stream("log").unwrap().join("billing", Start::Beginning).unwrap();
+    let held = reader.receive(PATIENCE).unwrap().unwrap();
+    let mut command = telpher(&["read", hub, "log", "--group", "billing"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let said = BufReader::new(child.stderr.take().unwrap()).lines().next().unwrap().unwrap();
+    assert!(said.contains("waiting for other members of billing"), "{said}");
+    reader.commit(&held).unwrap();
+    drop(reader);
+    let seen: Vec<String> = lines(child.stdout.take().unwrap()).collect();
+    assert!(seen.len() == 1 && seen[0].ends_with("  1"), "{seen:?}");
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]
