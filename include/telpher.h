@@ -456,6 +456,12 @@ typedef struct telpher_stream_info {
     uint64_t records_max;
     // TELPHER_DURABILITY_MEMORY, _OS or _DISK.
     uint32_t durability;
+    // 1: of each key the latest record is kept.
+    uint32_t compact;
+    // 1: what a reader group has not committed stays.
+    uint32_t keep_unread;
+    // With `compact`: age from which tombstones are removed, in ms; 0 without it.
+    uint64_t tombstone_age_ms;
 } telpher_stream_info;
 
 // How far a reader group has come in one partition. Programs walk over arrays of it, so it stays
@@ -917,6 +923,18 @@ typedef struct telpher_stream_options {
     // Records of one partition beyond which its oldest are removed; 0: any number. What was
     // appended together is removed together: up to a batch more may be kept.
     uint64_t records_max;
+    // 1: keeps of each key the latest record at least; those that a later one of their partition
+    // has replaced are removed in the background. Each record needs a key (TELPHER_INVALID); one
+    // with an empty body, a tombstone, says that its key is gone. Offsets stay as they are; the
+    // limits hold as well.
+    uint32_t compact;
+    // 1: what a reader group has not committed stays: an append for which `bytes_max` or
+    // `records_max` would remove it ends with TELPHER_FULL, and `age_max_ms` waits for the group.
+    // 0: the limits win, and the group's reader gets TELPHER_EVENT_SKIPPED.
+    uint32_t keep_unread;
+    // With `compact`: age from which tombstones are removed, in ms, at most 1,000,000,000,000; 0
+    // is the default of one day. A reader that is further behind may miss that a key is gone.
+    uint64_t tombstone_age_ms;
 } telpher_stream_options;
 
 // How a stream is read.

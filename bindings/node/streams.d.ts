@@ -87,6 +87,24 @@ export interface DeclareStreamOptions extends OperationOptions {
    * default) for any number.
    */
   recordsMax?: number
+  /**
+   * Keep of each key the latest record at least: those that a later one of their partition has
+   * replaced are removed in the background. Each record needs a key (`INVALID`); one with an empty
+   * body, a tombstone, says that its key is gone. Offsets stay as they are, and the limits hold as
+   * well. Not so if not stated.
+   */
+  compact?: boolean
+  /**
+   * With `compact`: age from which tombstones are removed, in ms, at least 1; one day if not
+   * stated. A reader that is further behind may miss that a key is gone.
+   */
+  tombstoneAgeMs?: number
+  /**
+   * What a reader group has not committed stays: an append for which `bytesMax` or `recordsMax`
+   * would remove it is `FULL`, and `ageMaxMs` waits. If not stated the limits win, and the group's
+   * reader is told what it has missed.
+   */
+  keepUnread?: boolean
 }
 
 /** How a record is appended. */
@@ -254,6 +272,10 @@ export interface StreamInfo {
   ageMaxMs: number
   bytesMax: number
   recordsMax: number
+  compact: boolean
+  /** With `compact`: age from which tombstones are removed, in ms; `undefined` without it. */
+  tombstoneAgeMs: number | undefined
+  keepUnread: boolean
 }
 
 /** A partition's figures. */

@@ -1,6 +1,8 @@
 //! `telpher streams`, `declare-stream` and `delete-stream`.
 
 use serde_json::{Value, json};
+use std::time::Duration;
+
 use telpher::{
     Command, Durability, Error, Hub, Kind, Name, Outcome, PartitionInfo, StreamInfo, StreamOptions,
     offline,
@@ -122,14 +124,22 @@ fn described(stream: &Name, info: &StreamInfo) -> String {
         Durability::Disk => "disk: records survive the machine",
     };
     let held = format!("{}, {}", count(records(info), "record"), size(bytes(info)));
-    let mut text = text::list(&[
+    let mut rows = vec![
         ("stream", stream.as_str().to_owned()),
         ("safe", safety.to_owned()),
         ("content", held),
         ("each partition", format!("at most {}", size(options.bytes_max))),
         ("", format!("{most} of records")),
         ("", format!("records kept {}", or_none(options.age_max_ms, "at any age"))),
-    ]);
+    ];
+    if options.compact {
+        let tombstones = or_none(options.tombstone_age_ms, "for ever");
+        rows.push(("keys", format!("the latest record of each; empty ones go after {tombstones}")));
+    }
+    if options.keep_unread {
+        rows.push(("unread", "stays until every reader group has read it".to_owned()));
+    }
+    let mut text = text::list(&rows);
     let mut rows =
         vec![["PARTITION", "FIRST", "NEXT", "RECORDS", "SIZE"].map(str::to_owned).to_vec()];
     rows.extend(info.partitions.iter().zip(0..).map(|(partition, at): (_, u64)| {
@@ -159,19 +169,27 @@ fn as_json(stream: &Name, info: &StreamInfo) -> Value {
         "age_max_ms": options.age_max_ms,
         "bytes_max": options.bytes_max,
         "records_max": options.records_max,
+        "compact": options.compact,
+        "tombstone_age_ms": options.tombstone_age_ms,
+        "keep_unread": options.keep_unread,
     })
 }
 
 /// Makes a stream.
 pub fn declare(options: &DeclareStream) -> Said {
     let OneStream { hub, stream } = &options.of;
-    let age_max_ms = options.age_max.map_or(0, |age| age.as_millis());
+    let ms = |time: Option<Duration>| {
+        time.map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    };
     let stated = StreamOptions {
         partitions: options.partitions,
         durability: options.durability.map(Durability::from),
-        age_max_ms: u64::try_from(age_max_ms).unwrap_or(u64::MAX),
+        age_max_ms: ms(options.age_max),
         bytes_max: options.bytes_max.unwrap_or(0),
         records_max: options.records_max.unwrap_or(0),
+        compact: options.compact,
+        tombstone_age_ms: ms(options.tombstone_age),
+        keep_unread: options.keep_unread,
     };
     let live = live(hub, "declare-stream")?;
     let command = Command::DeclareStream { stream: stream.clone(), options: stated };

@@ -49,6 +49,9 @@ impl Extra {
             bytes_max: options.bytes_max,
             records_max: options.records_max,
             durability: durability(options.durability.unwrap_or(Durability::Disk)),
+            compact: options.compact.into(),
+            keep_unread: options.keep_unread.into(),
+            tombstone_age_ms: options.tombstone_age_ms,
         }));
         all.push(partitions);
         infos.last().map_or(ptr::null(), |info| &raw const **info)

@@ -45,6 +45,9 @@ pub unsafe extern "C" fn telpher_stream_declare(
             age_max_ms: given.age_max_ms,
             bytes_max: given.bytes_max,
             records_max: given.records_max,
+            compact: flag("compact", given.compact)?,
+            tombstone_age_ms: given.tombstone_age_ms,
+            keep_unread: flag("keep_unread", given.keep_unread)?,
         };
         start.go(Command::DeclareStream { stream, options }, given.timeout_ms)
     })

@@ -25,6 +25,18 @@ pub struct telpher_stream_options {
     /// Records of one partition beyond which its oldest are removed; 0: any number. What was
     /// appended together is removed together: up to a batch more may be kept.
     pub records_max: u64,
+    /// 1: keeps of each key the latest record at least; those that a later one of their partition
+    /// has replaced are removed in the background. Each record needs a key (TELPHER_INVALID); one
+    /// with an empty body, a tombstone, says that its key is gone. Offsets stay as they are; the
+    /// limits hold as well.
+    pub compact: u32,
+    /// 1: what a reader group has not committed stays: an append for which `bytes_max` or
+    /// `records_max` would remove it ends with TELPHER_FULL, and `age_max_ms` waits for the group.
+    /// 0: the limits win, and the group's reader gets TELPHER_EVENT_SKIPPED.
+    pub keep_unread: u32,
+    /// With `compact`: age from which tombstones are removed, in ms, at most 1,000,000,000,000; 0
+    /// is the default of one day. A reader that is further behind may miss that a key is gone.
+    pub tombstone_age_ms: u64,
 }
 
 /// How a record is appended.
@@ -103,6 +115,12 @@ pub struct telpher_stream_info {
     pub records_max: u64,
     /// TELPHER_DURABILITY_MEMORY, _OS or _DISK.
     pub durability: u32,
+    /// 1: of each key the latest record is kept.
+    pub compact: u32,
+    /// 1: what a reader group has not committed stays.
+    pub keep_unread: u32,
+    /// With `compact`: age from which tombstones are removed, in ms; 0 without it.
+    pub tombstone_age_ms: u64,
 }
 
 /// Where a reader group is put.

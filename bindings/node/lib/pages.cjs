@@ -196,9 +196,10 @@ class Pages {
 
   streamInfo(at) {
     const body = this.body(at)
-    const [ageMaxMs, bytesMax, recordsMax] = [0, 8, 16].map((from) => body.readDoubleLE(from))
+    const numbers = [0, 8, 16, 24, 32, 40].map((from) => body.readDoubleLE(from))
+    const [ageMaxMs, bytesMax, recordsMax, tombstoneAgeMs, compact, keepUnread] = numbers
     const partitions = []
-    for (let from = 24; from < body.length; from += 24) {
+    for (let from = 48; from < body.length; from += 24) {
       partitions.push({
         first: body.readBigUInt64LE(from),
         next: body.readBigUInt64LE(from + 8),
@@ -211,6 +212,9 @@ class Pages {
       ageMaxMs: ageMaxMs === 0 ? Infinity : ageMaxMs,
       bytesMax,
       recordsMax: recordsMax === 0 ? Infinity : recordsMax,
+      compact: compact !== 0,
+      tombstoneAgeMs: tombstoneAgeMs === 0 ? undefined : tombstoneAgeMs,
+      keepUnread: keepUnread !== 0,
     }
   }
 

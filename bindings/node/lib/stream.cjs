@@ -3,7 +3,7 @@
 // A stream of a hub, by name.
 
 const native = require('./native.cjs')
-const { choice, known, span, time, whole } = require('./options.cjs')
+const { choice, flag, known, span, time, whole } = require('./options.cjs')
 const { begin, groupName } = require('./groups.cjs')
 const { checkPlace, writePlace } = require('./place.cjs')
 const { Reader } = require('./reader.cjs')
@@ -15,6 +15,9 @@ const DECLARE_NAMES = [
   'ageMaxMs',
   'bytesMax',
   'recordsMax',
+  'compact',
+  'tombstoneAgeMs',
+  'keepUnread',
   'timeoutMs',
   'signal',
 ]
@@ -115,6 +118,9 @@ function limitsOf(given) {
     span('ageMaxMs', given.ageMaxMs, native.TIMEOUT_MAX_MS),
     whole('bytesMax', given.bytesMax, 1, Number.MAX_SAFE_INTEGER, 0),
     span('recordsMax', given.recordsMax, Number.MAX_SAFE_INTEGER, 'any number'),
+    whole('tombstoneAgeMs', given.tombstoneAgeMs, 1, native.TIMEOUT_MAX_MS, 0),
+    Number(flag('compact', given.compact)),
+    Number(flag('keepUnread', given.keepUnread)),
   ]
 }
 

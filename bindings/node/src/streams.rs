@@ -31,12 +31,22 @@ pub(crate) fn declare(words: &[u32], body: &mut Body<'_>, stream: Name) -> Resul
     let bytes = body.part(words[3] as usize, words[4] as usize)?;
     let numbers = bytes.as_chunks().0.iter().map(|eight| f64::from_ne_bytes(*eight) as u64);
     let numbers: Vec<u64> = numbers.collect();
-    let [age_max_ms, bytes_max, records_max] = numbers[..] else {
+    let [age_max_ms, bytes_max, records_max, tombstone_age_ms, compact, keep_unread] = numbers[..]
+    else {
         return Err(malformed("declaration of a stream"));
     };
     let durability = durability(words[7]);
     let partitions = words[8];
-    let options = StreamOptions { partitions, durability, age_max_ms, bytes_max, records_max };
+    let options = StreamOptions {
+        partitions,
+        durability,
+        age_max_ms,
+        bytes_max,
+        records_max,
+        compact: compact != 0,
+        tombstone_age_ms,
+        keep_unread: keep_unread != 0,
+    };
     Ok(Command::DeclareStream { stream, options })
 }
 
@@ -66,12 +76,16 @@ pub(crate) fn start(words: &[u32]) -> Result<Start, Error> {
 
 /// A stream's options as doubles, and each partition's figures behind them.
 pub(crate) fn figures(info: &StreamInfo) -> Vec<u8> {
-    let StreamOptions { age_max_ms, bytes_max, records_max, .. } = info.options;
-    let options = [age_max_ms, bytes_max, records_max].map(|number| (number as f64).to_le_bytes());
+    let StreamOptions { age_max_ms, bytes_max, records_max, tombstone_age_ms, .. } = info.options;
+    let StreamOptions { compact, keep_unread, .. } = info.options;
+    let switches = [u64::from(compact), u64::from(keep_unread)];
+    let numbers =
+        [age_max_ms, bytes_max, records_max, tombstone_age_ms].into_iter().chain(switches);
+    let options = numbers.map(|number| (number as f64).to_le_bytes());
     let partitions = info.partitions.iter().flat_map(|PartitionInfo { first, next, bytes }| {
         [first.to_le_bytes(), next.to_le_bytes(), bytes.to_le_bytes()]
     });
-    options.into_iter().chain(partitions).flatten().collect()
+    options.chain(partitions).flatten().collect()
 }
 
 /// A record for a reader.
@@ -126,8 +140,9 @@ mod tests {
     #[test]
     fn a_declaration_needs_each_of_its_numbers() {
         let mut words = [0; WORDS];
-        (words[4], words[7], words[8]) = (24, 2, 5);
-        let bytes: Vec<u8> = [1.0, 2.0, 3.0_f64].iter().flat_map(|n| n.to_ne_bytes()).collect();
+        (words[4], words[7], words[8]) = (48, 2, 5);
+        let numbers = [1.0, 2.0, 3.0, 4.0, 1.0, 0.0_f64];
+        let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_ne_bytes()).collect();
         let made = declare(&words, &mut Body::new(&bytes), log()).unwrap();
         let Command::DeclareStream { options, .. } = made else { panic!("it is one") };
         let expected = StreamOptions {
@@ -136,9 +151,12 @@ mod tests {
             age_max_ms: 1,
             bytes_max: 2,
             records_max: 3,
+            tombstone_age_ms: 4,
+            compact: true,
+            keep_unread: false,
         };
         assert_eq!(options, expected);
-        words[4] = 16;
+        words[4] = 40;
         assert!(declare(&words, &mut Body::new(&bytes), log()).is_err());
     }
 

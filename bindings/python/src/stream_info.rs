@@ -57,8 +57,26 @@ pub struct StreamInfo {
     /// Records of one partition from which on its oldest are removed; None: any number.
     #[pyo3(get)]
     pub records_max: Option<u64>,
+    /// Of each key the latest record is kept.
+    #[pyo3(get)]
+    pub compact: bool,
+    /// With `compact`: age in seconds from which tombstones are removed; None without it.
+    #[pyo3(get)]
+    pub tombstone_age: Option<f64>,
+    /// What a reader group has not committed stays.
+    #[pyo3(get)]
+    pub keep_unread: bool,
 }
-described!(StreamInfo { partitions, durability, age_max, bytes_max, records_max });
+described!(StreamInfo {
+    partitions,
+    durability,
+    age_max,
+    bytes_max,
+    records_max,
+    compact,
+    tombstone_age,
+    keep_unread
+});
 
 #[pymethods]
 impl StreamInfo {
@@ -76,12 +94,16 @@ impl From<telpher::StreamInfo> for StreamInfo {
             let telpher::PartitionInfo { first, next, bytes } = partition;
             PartitionInfo { first, next, bytes }
         });
+        let seconds = |ms: u64| (ms != 0).then(|| ms as f64 / 1000.0);
         StreamInfo {
             partitions: each.collect(),
             durability: options.durability.map_or("memory", durability),
-            age_max: (options.age_max_ms != 0).then(|| options.age_max_ms as f64 / 1000.0),
+            age_max: seconds(options.age_max_ms),
             bytes_max: options.bytes_max,
             records_max: (options.records_max != 0).then_some(options.records_max),
+            compact: options.compact,
+            tombstone_age: seconds(options.tombstone_age_ms),
+            keep_unread: options.keep_unread,
         }
     }
 }

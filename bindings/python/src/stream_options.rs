@@ -22,6 +22,9 @@ pub struct Declaring {
     age_max: Option<f64>,
     bytes_max: Option<i128>,
     records_max: Option<i128>,
+    compact: bool,
+    tombstone_age: Option<f64>,
+    keep_unread: bool,
 }
 
 impl Declaring {
@@ -40,6 +43,14 @@ impl Declaring {
             age_max_ms: span_ms_in(py, "age_max", self.age_max, limits::TIMEOUT_MAX_MS)?,
             bytes_max: bound("bytes_max", self.bytes_max, limits::DISK_BYTES_MAX)?,
             records_max: bound("records_max", self.records_max, u64::MAX)?,
+            compact: self.compact,
+            tombstone_age_ms: span_ms_in(
+                py,
+                "tombstone_age",
+                self.tombstone_age,
+                limits::TIMEOUT_MAX_MS,
+            )?,
+            keep_unread: self.keep_unread,
         })
     }
 }

@@ -5,8 +5,8 @@ mod support;
 
 use support::*;
 use telpher_proto::base::{
-    Command, Durability, GroupInfo, Id, Kind, Message, Outcome, Reading, Start, StreamOptions,
-    StreamRecord, Untaken, What,
+    Command, Durability, GroupInfo, Id, Kind, Message, Outcome, Part, Reading, Start,
+    StreamOptions, StreamRecord, Untaken, What,
 };
 
 const PARTITIONS: u32 = 4;
@@ -286,6 +286,64 @@ fn a_group_that_the_limits_have_overtaken_goes_on_and_sees_what_it_has_missed() 
         _ => None,
     });
     assert_eq!(skipped, Some((0, 1, 6)));
+}
+
+#[test]
+fn what_a_group_has_not_read_is_kept_if_the_stream_says_so_and_appends_are_refused() {
+    let cases = [
+        ("records", StreamOptions { records_max: 3, ..StreamOptions::default() }),
+        ("bytes", StreamOptions { bytes_max: 300, ..StreamOptions::default() }),
+        ("age", StreamOptions { age_max_ms: 5_000, records_max: 3, ..StreamOptions::default() }),
+    ];
+    for (what, options) in cases {
+        let mut world = World::new();
+        let program = world.program();
+        let options = StreamOptions { keep_unread: true, ..options };
+        world.run(program, Command::DeclareStream { stream: name("log"), options });
+        // Without a group nothing is unread, and the limits hold.
+        for number in 0..5 {
+            append(&mut world, program, 0, &number.to_string());
+        }
+        let reading = Reading {
+            group: Some(name("slow")),
+            start: Start::End,
+            buffer: 1,
+            ..Reading::default()
+        };
+        let reader = world.run(program, Command::Read { stream: name("log"), reading });
+        let body = "x".repeat(20);
+        for _ in 0..3 {
+            append(&mut world, program, 0, &body);
+        }
+        world.pass(20_000);
+        let (stream, message) = (name("log"), Message::new(body.clone().into_bytes()));
+        let one_more = Command::Append { stream, message, partition: Some(0), expect: None };
+        let id = world.run(program, one_more.clone());
+        assert_eq!(world.kind(program, id), Kind::Full, "{what}");
+        let said = world.outcome(program, id).unwrap_err().detail().to_owned();
+        assert!(said.contains("has not read 3 records"), "{what}: {said}");
+        let batched = Command::Batch {
+            parts: vec![Part::Append {
+                stream: name("log"),
+                message: Message::new(body.clone().into_bytes()),
+                partition: Some(0),
+                expect: None,
+            }],
+        };
+        let id = world.run(program, batched);
+        assert_eq!(world.kind(program, id), Kind::Full, "{what}");
+        let first = records(&world, program, reader)[0].clone();
+        assert_eq!(first.offset, 5, "{what}");
+        commit(&mut world, program, reader, &first);
+        let id = world.run(program, one_more);
+        assert!(world.outcome(program, id).is_ok(), "{what}: there is room again");
+        for _ in 0..4 {
+            take_all(&mut world, program, reader);
+        }
+        let offsets: Vec<u64> =
+            records(&world, program, reader).iter().map(|record| record.offset).collect();
+        assert_eq!(offsets, [5, 6, 7, 8], "{what}: nothing was lost");
+    }
 }
 
 #[test]

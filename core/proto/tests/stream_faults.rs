@@ -3,78 +3,10 @@
 
 mod support;
 
-use support::*;
+use support::streams::*;
+use support::{World, name};
 use telpher_proto::base::limits::Sizes;
-use telpher_proto::base::{
-    Command, Id, Kind, Message, Outcome, Reading, Start, StreamInfo, StreamOptions, Untaken, What,
-};
-
-fn declare(stream: &str, options: StreamOptions) -> Command {
-    Command::DeclareStream { stream: name(stream), options }
-}
-
-fn append(stream: &str, body: &str) -> Command {
-    append_as(stream, Message::new(body.as_bytes().to_vec()), None, None)
-}
-
-fn append_as(
-    stream: &str,
-    message: Message,
-    partition: Option<u32>,
-    expect: Option<u64>,
-) -> Command {
-    Command::Append { stream: name(stream), message, partition, expect }
-}
-
-fn read(stream: &str, start: Start, follow: bool) -> Command {
-    let reading = Reading { start, follow, ..Reading::default() };
-    Command::Read { stream: name(stream), reading }
-}
-
-/// Where a record went: partition and offset.
-fn place(world: &World, program: usize, id: Id) -> (u32, u64) {
-    match world.outcome(program, id) {
-        Ok(Outcome::Appended(appended)) => (appended.partition, appended.offset),
-        other => panic!("{other:?}"),
-    }
-}
-
-/// What a reader has got: `partition offset body`.
-fn got(world: &World, program: usize, reader: Id) -> Vec<String> {
-    let events = world.programs[program].events.iter().filter(|event| event.id == reader);
-    let records = events.filter_map(|event| match &event.what {
-        What::Record(record) => {
-            let body = String::from_utf8_lossy(&record.message.body).into_owned();
-            Some(format!("{} {} {body}", record.partition, record.offset))
-        }
-        _ => None,
-    });
-    records.collect()
-}
-
-fn take(world: &mut World, program: usize, reader: Id, count: u32) {
-    world.programs[program].client.taken(world.now, reader, Untaken { count, bytes: 0 });
-    world.settle();
-}
-
-fn info(world: &mut World, program: usize, stream: &str) -> StreamInfo {
-    let id = world.run(program, Command::InspectStream { stream: name(stream) });
-    match world.outcome(program, id) {
-        Ok(Outcome::Stream(info)) => *info,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn numbers(range: std::ops::Range<u64>) -> Vec<String> {
-    range.map(|number| format!("0 {number} {number}")).collect()
-}
-
-fn fill(world: &mut World, program: usize, stream: &str, range: std::ops::Range<u64>) {
-    for number in range {
-        let id = world.run(program, append(stream, &number.to_string()));
-        assert_eq!(place(world, program, id), (0, number));
-    }
-}
+use telpher_proto::base::{Command, Id, Kind, Message, Outcome, Reading, Start, StreamOptions};
 
 #[test]
 fn a_new_stream_under_the_next_host_is_no_deleted_one() {

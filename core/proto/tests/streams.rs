@@ -3,94 +3,13 @@
 
 mod support;
 
-use support::*;
+use support::streams::*;
+use support::{World, name};
 use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::stream::partition_of;
 use telpher_proto::base::{
-    Command, Durability, Id, Kind, Message, Outcome, Reading, Start, StreamInfo, StreamOptions,
-    Untaken, What,
+    Command, Durability, Id, Kind, Message, Outcome, Reading, Start, StreamOptions,
 };
-
-fn declare(stream: &str, options: StreamOptions) -> Command {
-    Command::DeclareStream { stream: name(stream), options }
-}
-
-fn plain(durability: Durability) -> StreamOptions {
-    StreamOptions { durability: Some(durability), ..StreamOptions::default() }
-}
-
-fn append(stream: &str, body: &str) -> Command {
-    append_as(stream, Message::new(body.as_bytes().to_vec()), None, None)
-}
-
-fn append_as(
-    stream: &str,
-    message: Message,
-    partition: Option<u32>,
-    expect: Option<u64>,
-) -> Command {
-    Command::Append { stream: name(stream), message, partition, expect }
-}
-
-fn keyed(stream: &str, key: &str, body: &str) -> Command {
-    let mut message = Message::new(body.as_bytes().to_vec());
-    message.properties_mut().key = key.as_bytes().to_vec().into();
-    append_as(stream, message, None, None)
-}
-
-fn read(stream: &str, start: Start, follow: bool) -> Command {
-    let reading = Reading { start, follow, ..Reading::default() };
-    Command::Read { stream: name(stream), reading }
-}
-
-/// Where a record went: partition and offset.
-fn place(world: &World, program: usize, id: Id) -> (u32, u64) {
-    match world.outcome(program, id) {
-        Ok(Outcome::Appended(appended)) => (appended.partition, appended.offset),
-        other => panic!("{other:?}"),
-    }
-}
-
-/// What a reader has got: `partition offset body`.
-fn got(world: &World, program: usize, reader: Id) -> Vec<String> {
-    let events = world.programs[program].events.iter().filter(|event| event.id == reader);
-    let records = events.filter_map(|event| match &event.what {
-        What::Record(record) => {
-            let body = String::from_utf8_lossy(&record.message.body).into_owned();
-            Some(format!("{} {} {body}", record.partition, record.offset))
-        }
-        _ => None,
-    });
-    records.collect()
-}
-
-fn take(world: &mut World, program: usize, reader: Id, count: u32) {
-    world.programs[program].client.taken(world.now, reader, Untaken { count, bytes: 0 });
-    world.settle();
-}
-
-fn info(world: &mut World, program: usize, stream: &str) -> StreamInfo {
-    let id = world.run(program, Command::InspectStream { stream: name(stream) });
-    match world.outcome(program, id) {
-        Ok(Outcome::Stream(info)) => *info,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn numbers(range: std::ops::Range<u64>) -> Vec<String> {
-    range.map(|number| format!("0 {number} {number}")).collect()
-}
-
-fn fill(world: &mut World, program: usize, stream: &str, range: std::ops::Range<u64>) {
-    for number in range {
-        let id = world.run(program, append(stream, &number.to_string()));
-        assert_eq!(place(world, program, id), (0, number));
-    }
-}
-
-fn text(world: &World, program: usize, id: Id) -> String {
-    world.outcome(program, id).expect_err("an error").detail().to_owned()
-}
 
 #[test]
 fn records_get_offsets_that_follow_each_other_and_are_read_in_that_order() {
@@ -122,6 +41,9 @@ fn reading_begins_where_it_is_told_to_and_goes_on_with_what_is_appended_later() 
     }
     let beyond = world.run(reader, read("log", Start::Time(u64::MAX), false));
     assert!(got(&world, reader, beyond).is_empty());
+    let later = world.run(reader, read("log", Start::Time(u64::MAX), true));
+    fill(&mut world, writer, "log", 8..9);
+    assert_eq!(got(&world, reader, later), numbers(8..9), "what is new comes all the same");
 }
 
 #[test]

@@ -2,13 +2,13 @@
 //! would, and must be noticed. A model that notices nothing would pass every run.
 
 use bytes::Bytes;
-use telpher_proto::base::batch::{self, BatchHeader};
-use telpher_proto::base::record::{Mark, Record, Settled};
+use telpher_proto::base::record::{Mark, Record};
 use telpher_proto::base::{
     Appended, Command, Durability, Error, Event, Id, Kind, Message, Outcome, Part, Receipt,
 };
 use telpher_proto::base::{StreamOptions, Verdict, What};
 
+use crate::mangled::{forget, replaced, without_last};
 use crate::model::Start;
 use crate::plan::Plan;
 use crate::random::Random;
@@ -146,6 +146,8 @@ mutants! {
     OffsetReused = "offset-reused";
     /// Recovery removes more of a stream than was removed.
     TrimmedMore = "trimmed-more";
+    /// Compaction forgets the last record that it was to keep.
+    LatestCompacted = "latest-compacted";
     /// What is handed over of streams in memory is lost.
     HandedOverLost = "handed-over-lost";
     /// Recovery forgets what producers have appended.
@@ -154,13 +156,6 @@ mutants! {
 
 fn settle(delivery: u64, verdict: Verdict) -> Command {
     Command::Settle { delivery, verdict, reason: String::new() }
-}
-
-/// A failed attempt counts for nothing.
-fn forget(settled: &mut Settled) {
-    if settled.verdict == Verdict::Requeue && settled.dead.is_none() {
-        settled.verdict = Verdict::Release;
-    }
 }
 
 /// Plants one bug, or none.
@@ -179,13 +174,6 @@ pub struct Mischief {
     batch: Bytes,
     /// How safe records are.
     level: Durability,
-}
-
-/// The records of one batch in the place of another.
-fn replaced(records: &[u8], at: &[u8], place: (u64, u32)) -> Option<Bytes> {
-    let (header, other) = (BatchHeader::read(at)?, BatchHeader::read(records)?);
-    let is_alike = header.span == other.span;
-    is_alike.then(|| batch::stamp(records, place, header.base, header.time_ms))?
 }
 
 impl Mischief {
@@ -284,11 +272,27 @@ impl Mischief {
             (Mutant::PublishMarkLost, Record::Session(state)) => {
                 state.marks.retain(|(_, mark)| !matches!(mark, Mark::Stored(_)));
             }
+            _ => return self.stream_record(record, mutant, often),
+        }
+        Some(record)
+    }
+
+    /// The same for bugs of streams.
+    fn stream_record(&mut self, mut record: Record, mutant: Mutant, often: bool) -> Option<Record> {
+        match (mutant, &mut record) {
             (Mutant::AppendedLost, Record::Appended { change: Some(_), .. }) if often => {
                 return None;
             }
             (Mutant::AppendMarksLost, Record::Appended { change, .. }) => *change = None,
             (Mutant::TrimmedMore, Record::Trimmed { first, .. }) => *first += 1,
+            (
+                Mutant::LatestCompacted,
+                Record::Appended { change: None, stream, partition, batch },
+            ) => {
+                if let Some(other) = without_last(batch, (*stream, *partition)) {
+                    *batch = other;
+                }
+            }
             (Mutant::HandedOverLost, Record::Appended { change: None, .. }) => return None,
             (Mutant::OffsetReused, Record::Appended { batch, stream, partition, .. }) => {
                 let before = std::mem::replace(&mut self.batch, batch.clone());

@@ -22,11 +22,12 @@ impl World {
                 message.properties_mut().headers = headers;
             }
             let (mut partition, mut expect) = (None, None);
-            match self.random.below(10) {
-                0..=3 => {
-                    let key = self.random.pick(&["a", "b", "c", "d"]).expect("four");
-                    message.properties_mut().key = key.into();
-                }
+            let drawn = self.random.below(10);
+            if drawn <= 3 || plan.options.compact {
+                let key = self.random.pick(&["a", "b", "c", "d"]).expect("four");
+                message.properties_mut().key = key.into();
+            }
+            match drawn {
                 4 | 5 => partition = Some(self.partition(plan.options.partitions)),
                 6 => {
                     let number = self.partition(plan.options.partitions);

@@ -47,6 +47,9 @@ class StreamOptions(TypedDict):
     age_max: float | None
     bytes_max: int | None
     records_max: int | None
+    compact: bool
+    tombstone_age: float | None
+    keep_unread: bool
 
 
 class Reading(TypedDict):

@@ -28,6 +28,9 @@ class StreamStart:
         age_max: float | None = None,
         bytes_max: int | None = None,
         records_max: int | None = None,
+        compact: bool = False,
+        tombstone_age: float | None = None,
+        keep_unread: bool = False,
         timeout: float | None = None,
     ) -> Operation[None]:
         """Start to make the stream."""
@@ -37,6 +40,9 @@ class StreamStart:
             age_max=age_max,
             bytes_max=bytes_max,
             records_max=records_max,
+            compact=compact,
+            tombstone_age=tombstone_age,
+            keep_unread=keep_unread,
         )
         return self._hub._started(Command.declare_stream(self._name, options), timeout)
 

@@ -391,6 +391,15 @@ class StreamInfo:
     @property
     def records_max(self) -> int | None:
         """Records of one partition from which on its oldest are removed; None: any number."""
+    @property
+    def compact(self) -> bool:
+        """Of each key the latest record is kept."""
+    @property
+    def tombstone_age(self) -> float | None:
+        """With `compact`: age in seconds from which tombstones are removed; None without it."""
+    @property
+    def keep_unread(self) -> bool:
+        """What a reader group has not committed stays."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     __hash__: None  # type: ignore[assignment]

@@ -3,9 +3,11 @@
 //!
 //! ```text
 //! | header, 48 | record | record | ... |
-//! record: | header, 16 | time, 8 | trace, 32 | key | headers | body |
-//!                        if stated  if stated
+//! record: | header, 16 | appended, 8 | time, 8 | trace, 32 | key | headers | body |
+//!                        if packed anew  if stated  if stated
 //! ```
+//! A batch that was packed anew by the hub takes the offsets of all those that it was made of, and
+//! has some of their records, or none; each says when it was appended.
 //! The program states the checksum of the records; the hub checks it, and adds what it knows: the
 //! first offset, the time, and a checksum of the header that is bound to stream and partition. All
 //! numbers are little-endian.
@@ -22,14 +24,20 @@ use super::stream::StreamRecord;
 pub const BATCH_HEADER_SIZE: usize = 48;
 
 /// Bytes of a record before its key, headers and body, and before what only some have.
-const RECORD_HEADER_SIZE: usize = 16;
+pub(super) const RECORD_HEADER_SIZE: usize = 16;
 
 /// Bytes that a record takes in a batch beside body, key and headers, at most.
-pub const RECORD_COST_MAX: usize = RECORD_HEADER_SIZE + 8 + 32;
+pub const RECORD_COST_MAX: usize = RECORD_HEADER_SIZE + APPENDED_SIZE + 8 + 32;
+
+const APPENDED_SIZE: usize = 8;
 
 const HAS_TRACE: u8 = 1;
 const HAS_TIME: u8 = 2;
 const HAS_PRIORITY: u8 = 4;
+pub(super) const HAS_APPENDED: u8 = 8;
+
+/// Where the flags lie in the header of a record.
+pub(super) const FLAGS_AT: usize = 14;
 
 /// What the header of a batch says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -38,7 +46,7 @@ pub struct BatchHeader {
     pub size: u32,
     /// The offset of its first record.
     pub base: u64,
-    /// When it was appended, by the hub's clock, in ms since 1970.
+    /// When the last of it was appended, by the hub's clock, in ms since 1970.
     pub time_ms: u64,
     /// Offsets that it takes.
     pub span: u32,
@@ -59,7 +67,7 @@ impl BatchHeader {
         let (span, count, records_crc) = (rest.get_u32_le(), rest.get_u32_le(), rest.get_u32_le());
         let version = rest.get_u32_le();
         let is_known = version == VERSION && rest.get_u64_le() == 0;
-        let is_sound = size as usize >= BATCH_HEADER_SIZE && count >= 1 && span >= count;
+        let is_sound = size as usize >= BATCH_HEADER_SIZE && span >= count.max(1);
         let header = BatchHeader { size, base, time_ms, span, count, records_crc };
         (is_known && is_sound && base.checked_add(span.into()).is_some()).then_some(header)
     }
@@ -67,6 +75,13 @@ impl BatchHeader {
     /// The offset behind its last.
     pub fn end(&self) -> u64 {
         self.base + u64::from(self.span)
+    }
+
+    /// Writes it with a checksum that binds it to its place.
+    pub(super) fn stamp(&self, place: (u64, u32), out: &mut [u8]) {
+        self.write(out);
+        let crc = crc32c::crc32c_append(place_crc(place.0, place.1), &out[8..BATCH_HEADER_SIZE]);
+        out[4..8].copy_from_slice(&crc.to_le_bytes());
     }
 
     fn write(&self, out: &mut [u8]) {
@@ -165,9 +180,7 @@ pub fn stamp(packed: &[u8], place: (u64, u32), base: u64, time_ms: u64) -> Optio
     let header = BatchHeader { base, time_ms, ..BatchHeader::read(packed)? };
     base.checked_add(header.span.into())?;
     let mut stamped = BytesMut::from(packed);
-    header.write(&mut stamped);
-    let crc = crc32c::crc32c_append(place_crc(place.0, place.1), &stamped[8..BATCH_HEADER_SIZE]);
-    stamped[4..8].copy_from_slice(&crc.to_le_bytes());
+    header.stamp(place, &mut stamped);
     Some(stamped.freeze())
 }
 
@@ -175,7 +188,7 @@ pub fn stamp(packed: &[u8], place: (u64, u32), base: u64, time_ms: u64) -> Optio
 pub fn check_packed(bytes: &[u8]) -> Option<BatchHeader> {
     let header = BatchHeader::read(bytes)?;
     let is_fresh = header.base == 0 && header.time_ms == 0 && header.span == header.count;
-    let is_whole = header.size as usize == bytes.len();
+    let is_whole = header.size as usize == bytes.len() && header.count > 0;
     let records = &bytes[BATCH_HEADER_SIZE..];
     if !is_fresh || !is_whole || crc32c::crc32c(records) != header.records_crc {
         return None;
@@ -184,7 +197,7 @@ pub fn check_packed(bytes: &[u8]) -> Option<BatchHeader> {
     for _ in 0..header.count {
         let fixed = Fixed::read(rest)?;
         // As a program packs them, there is no gap.
-        (fixed.delta == next).then_some(())?;
+        (fixed.delta == next && fixed.flags & HAS_APPENDED == 0).then_some(())?;
         next += 1;
         let headers = fixed.headers_at()..fixed.headers_at() + fixed.headers;
         let headers = Bytes::copy_from_slice(rest.get(headers)?);
@@ -204,9 +217,10 @@ pub fn check_stamped(bytes: &[u8], place: (u64, u32)) -> Option<BatchHeader> {
 }
 
 /// The fixed part of a record.
-struct Fixed {
-    body: usize,
-    delta: u32,
+#[derive(Debug)]
+pub(super) struct Fixed {
+    pub body: usize,
+    pub delta: u32,
     headers: usize,
     key: usize,
     flags: u8,
@@ -214,7 +228,7 @@ struct Fixed {
 }
 
 impl Fixed {
-    fn read(bytes: &[u8]) -> Option<Fixed> {
+    pub fn read(bytes: &[u8]) -> Option<Fixed> {
         let mut rest = bytes.get(..RECORD_HEADER_SIZE)?;
         let (body, delta) = (rest.get_u32_le() as usize, rest.get_u32_le());
         let (headers, key) = (rest.get_u32_le() as usize, rest.get_u16_le() as usize);
@@ -222,23 +236,27 @@ impl Fixed {
         let is_within = body <= limits::BODY_SIZE_MAX
             && headers <= limits::HEADERS_SIZE_MAX
             && key <= limits::KEY_SIZE_MAX
-            && flags & !(HAS_TRACE | HAS_TIME | HAS_PRIORITY) == 0
+            && flags & !(HAS_TRACE | HAS_TIME | HAS_PRIORITY | HAS_APPENDED) == 0
             && (flags & HAS_PRIORITY != 0) == (priority != 0);
         let fixed = Fixed { body, delta, headers, key, flags, priority };
         (is_within && fixed.size() <= bytes.len()).then_some(fixed)
     }
 
-    fn key_at(&self) -> usize {
-        let time = if self.flags & HAS_TIME != 0 { 8 } else { 0 };
-        let trace = if self.flags & HAS_TRACE != 0 { 32 } else { 0 };
-        RECORD_HEADER_SIZE + time + trace
+    pub fn appended(&self) -> usize {
+        if self.flags & HAS_APPENDED != 0 { APPENDED_SIZE } else { 0 }
     }
 
-    fn headers_at(&self) -> usize {
+    pub fn key_at(&self) -> usize {
+        let time = if self.flags & HAS_TIME != 0 { 8 } else { 0 };
+        let trace = if self.flags & HAS_TRACE != 0 { 32 } else { 0 };
+        RECORD_HEADER_SIZE + self.appended() + time + trace
+    }
+
+    pub fn headers_at(&self) -> usize {
         self.key_at() + self.key
     }
 
-    fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.headers_at() + self.headers + self.body
     }
 }
@@ -278,23 +296,30 @@ impl Records {
         let fixed = Fixed::read(&self.rest)?;
         (fixed.delta < self.header.span).then_some(())?;
         let record = self.rest.split_to(fixed.size());
+        let time_ms = appended_ms(&fixed, &record).unwrap_or(self.header.time_ms);
         Some(StreamRecord {
             partition: self.partition,
             offset: self.header.base + u64::from(fixed.delta),
-            time_ms: self.header.time_ms,
+            time_ms,
             generation: 0,
             message: message(&fixed, &record)?,
         })
     }
 }
 
+/// When a record was appended, if it says so itself.
+pub(super) fn appended_ms(fixed: &Fixed, record: &[u8]) -> Option<u64> {
+    let stated = record.get(RECORD_HEADER_SIZE..RECORD_HEADER_SIZE + fixed.appended())?;
+    Some(u64::from_le_bytes(*stated.first_chunk()?))
+}
+
 fn message(fixed: &Fixed, record: &Bytes) -> Option<Message> {
     let (key_at, headers_at) = (fixed.key_at(), fixed.headers_at());
     let body = record.slice(headers_at + fixed.headers..);
-    if fixed.flags == 0 && fixed.key == 0 && fixed.headers == 0 {
+    if fixed.flags & !HAS_APPENDED == 0 && fixed.key == 0 && fixed.headers == 0 {
         return Some(Message { body, properties: None });
     }
-    let mut optional = &record[RECORD_HEADER_SIZE..key_at];
+    let mut optional = &record[RECORD_HEADER_SIZE + fixed.appended()..key_at];
     let timestamp_ms = if fixed.flags & HAS_TIME != 0 { optional.get_u64_le() } else { 0 };
     let trace = (fixed.flags & HAS_TRACE != 0).then(|| Trace {
         trace_id: *optional[..16].first_chunk().unwrap_or(&[0; 16]),

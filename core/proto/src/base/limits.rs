@@ -124,6 +124,23 @@ pub const STREAM_BYTES_MEMORY_DEFAULT: u64 = 64 * 1024 * 1024;
 /// Bytes of one partition of a stream on disk if it does not say.
 pub const STREAM_BYTES_DISK_DEFAULT: u64 = 1024 * 1024 * 1024;
 
+/// Age from which tombstones of a stream with compaction are removed if it does not say, in ms.
+pub const TOMBSTONE_AGE_DEFAULT_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Bytes of a partition that are new since its last compaction, from which on it is compacted
+/// again, if they are as many as what was kept of the others.
+pub const COMPACT_MIN: u64 = 256 * 1024;
+
+/// Bytes of a partition that are compacted at a time; then others have their turn.
+pub const COMPACT_STEP: u64 = 256 * 1024;
+
+/// Bytes of keys and their places that one pass of compaction holds in memory; what is new beyond
+/// these is left to the next pass.
+pub const COMPACT_KEYS_MAX: usize = 32 * 1024 * 1024;
+
+/// Bytes of batches up to which compaction puts what it has left of several into one.
+pub const COMPACT_BATCH: usize = 64 * 1024;
+
 /// Bytes of records on their way to a reader if it does not say.
 pub const READ_BUFFER_DEFAULT: u32 = 1024 * 1024;
 
@@ -342,6 +359,8 @@ pub struct Sizes {
     pub garbage_min: u64,
     /// As [`RESIDENT_MAX`].
     pub resident_max: u64,
+    /// As [`COMPACT_MIN`].
+    pub compact_min: u64,
 }
 
 impl Default for Sizes {
@@ -354,6 +373,7 @@ impl Default for Sizes {
             pending_max: JOURNAL_PENDING_MAX,
             garbage_min: GARBAGE_MIN,
             resident_max: RESIDENT_MAX,
+            compact_min: COMPACT_MIN,
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod pattern;
 pub mod queue;
 pub mod random;
 pub mod record;
+pub mod repacked;
 pub mod sequence;
 pub mod slots;
 pub mod stream;

@@ -180,6 +180,15 @@ pub enum Record {
         /// The first offset that is kept.
         first: u64,
     },
+    /// Below an offset of a partition no key is there twice any more.
+    Compacted {
+        /// The stream.
+        stream: u64,
+        /// Its partition.
+        partition: u32,
+        /// The offset.
+        through: u64,
+    },
     /// A reader group is made, put elsewhere, or stated anew.
     Group {
         /// By whom.

@@ -25,6 +25,17 @@ pub struct StreamOptions {
     pub bytes_max: u64,
     /// Records of one partition from which on its oldest are removed; 0: any number.
     pub records_max: u64,
+    /// Keeps of each key the latest record at least: those that a later one of their partition has
+    /// replaced are removed in the background. Each record needs a key; one with an empty body, a
+    /// tombstone, says that its key is gone. Offsets stay as they are. The limits hold as well.
+    pub compact: bool,
+    /// Age from which tombstones are removed, in ms; 0 is the default of one day. A reader that is
+    /// further behind may miss that a key is gone.
+    pub tombstone_age_ms: u64,
+    /// What a reader group has not committed stays: an append that `bytes_max` or `records_max`
+    /// would make room for by removing it is refused with `FULL`, and `age_max_ms` waits.
+    /// Otherwise the limits win, and the group's reader is told what it has missed.
+    pub keep_unread: bool,
 }
 
 impl StreamOptions {
@@ -42,6 +53,12 @@ impl StreamOptions {
             age_max_ms: self.age_max_ms,
             bytes_max: if self.bytes_max == 0 { bytes } else { self.bytes_max },
             records_max: self.records_max,
+            compact: self.compact,
+            tombstone_age_ms: match (self.compact, self.tombstone_age_ms) {
+                (true, 0) => limits::TOMBSTONE_AGE_DEFAULT_MS,
+                (_, stated) => stated,
+            },
+            keep_unread: self.keep_unread,
         }
     }
 
@@ -55,6 +72,15 @@ impl StreamOptions {
     pub fn check(&self) -> Result<(), Error> {
         within("partitions", self.partitions.into(), 0, limits::PARTITIONS_MAX.into())?;
         within("age_max_ms", self.age_max_ms, 0, limits::TIMEOUT_MAX_MS)?;
+        within("tombstone_age_ms", self.tombstone_age_ms, 0, limits::TIMEOUT_MAX_MS)?;
+        if self.tombstone_age_ms > 0 && !self.compact {
+            let detail = format!(
+                "tombstone_age_ms is {}, and compact is not stated: without it there are no \
+                 tombstones",
+                self.tombstone_age_ms
+            );
+            return Err(Error::new(Kind::Invalid, detail));
+        }
         let most = match self.durability {
             Some(Durability::Memory) => limits::HUB_BYTES_MAX,
             _ => limits::DISK_BYTES_MAX,
@@ -134,7 +160,7 @@ pub struct Cursor {
 pub struct StreamRecord {
     /// The part of the stream that it is in.
     pub partition: u32,
-    /// Counts the records of the partition, from 0, without a gap.
+    /// Counts what was appended to the partition, from 0, without a gap.
     pub offset: u64,
     /// When it was appended, by the hub's clock, in ms since 1970; never less than of the record
     /// before it.

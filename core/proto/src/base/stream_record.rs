@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 
+use super::batch::BatchHeader;
 use super::event::Durability;
 use super::name::Name;
 use super::record::Place;
@@ -31,6 +32,8 @@ pub struct PartitionState {
     pub next: u64,
     /// When the last record was appended, by the hub's clock.
     pub time_ms: u64,
+    /// Below, no key is there twice, of what a stream with compaction keeps.
+    pub compacted: u64,
 }
 
 /// A reader group as it stands.
@@ -79,6 +82,14 @@ pub struct KeptBatch {
     pub time_ms: u64,
     /// Where it lies.
     pub place: Place,
+}
+
+impl KeptBatch {
+    /// Whether these bytes are this batch, and not what it was before it was packed anew.
+    pub fn is_of(&self, bytes: &[u8]) -> bool {
+        let header = BatchHeader::read(bytes).unwrap_or_default();
+        (header.base, header.span, header.size) == (self.base, self.span, self.size)
+    }
 }
 
 /// What a batch does to streams.

@@ -9,6 +9,7 @@
 
 use bytes::Bytes;
 
+use super::compaction::needs_key;
 use super::declare::no_space;
 use super::log::{Level, Staged};
 use super::sends::ChangeRef;
@@ -17,6 +18,7 @@ use super::streams::{BatchRef, Kept, Stream, no_partition};
 use super::{Broker, Due, NameId};
 use crate::base::batch::{self, BatchBuilder, BatchHeader, check_packed};
 use crate::base::record::{AppendedBatch, KeptBatch, Place, Record, Room};
+use crate::base::repacked::packed_records;
 use crate::base::stream::partition_of;
 use crate::base::timers::TimerKey;
 use crate::base::{Error, Kind, Message, Time, limits};
@@ -99,6 +101,11 @@ impl Broker {
         if size > most {
             return Err(too_large(size, stream));
         }
+        let has_keys = || packed_records(&appending.batch).all(|record| !record.key.is_empty());
+        if stream.options.compact && !has_keys() {
+            return Err(needs_key(&stream.name));
+        }
+        stream.has_room(appending.partition, header.span.into(), size)?;
         let has_room = self.room_for_batch(key, size)? && self.streams.line.is_empty();
         Ok((key, header, has_room))
     }
@@ -208,6 +215,7 @@ impl Broker {
         partition.next += u64::from(span);
         partition.time_ms = time_ms;
         partition.bytes += u64::from(size);
+        partition.new_bytes += u64::from(size);
         partition.batches.push_back(Kept { at, bytes: Some(batch.clone()), is_read: false });
         let reference = BatchRef { stream, partition: number, base };
         if self.is_stream_journaled(key) {
@@ -240,6 +248,7 @@ impl Broker {
         self.wake_readers(batch);
         self.trim(now, batch.stream.key, batch.partition as usize);
         self.watch_age(now, batch.stream.key);
+        self.watch_compaction(now, batch.stream.key, batch.partition);
     }
 
     fn wait_for_disk(

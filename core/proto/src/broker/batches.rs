@@ -8,6 +8,7 @@
 //! Floor: broker.
 
 use super::appends::{TakenIn, conflict, too_large};
+use super::compaction::needs_key;
 use super::groups::Committable;
 use super::log::{Level, Staged};
 use super::publishes::Bound;
@@ -77,8 +78,8 @@ struct Needs {
     /// Messages and bytes for each queue.
     sums: super::Map<usize, (u64, u64)>,
     in_memory: u64,
-    /// Offsets that partitions give to what it appends.
-    offsets: super::Map<(usize, u32), u64>,
+    /// Of partitions that it appends to: the next offset, and the bytes that it brings.
+    offsets: super::Map<(usize, u32), (u64, u64)>,
     tokens: super::Set<u64>,
     /// The least and the most safe of its queues.
     levels: (Level, Level),
@@ -203,12 +204,16 @@ impl Broker {
         if !self.room_for_batch(key, size)? || !self.streams.line.is_empty() {
             return Err(Error::new(Kind::Full, "the disk is behind: nothing was appended"));
         }
-        let next = stream.partitions[number as usize].next;
-        let next = needs.offsets.entry((key, number)).or_insert(next);
+        if stream.options.compact && is_keyless {
+            return Err(needs_key(&stream.name));
+        }
+        let first = stream.partitions[number as usize].next;
+        let (next, bytes) = needs.offsets.entry((key, number)).or_insert((first, 0));
         if let Some(expect) = expect.filter(|expect| expect != next) {
             return Err(conflict(expect, *next));
         }
-        *next += 1;
+        (*next, *bytes) = (*next + 1, *bytes + size);
+        stream.has_room(number, *next - first, *bytes)?;
         self.need_stream_level(key, needs)
     }
 

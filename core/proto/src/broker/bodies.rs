@@ -181,7 +181,7 @@ impl Broker {
                 held.entry.message = message;
                 self.send_delivery(now, token);
             }
-            Reader::Batch(batch) => self.batch_read(batch, read),
+            Reader::Batch(batch) => self.batch_read(now, batch, read),
             Reader::MovingBatch(batch) => self.moving_batch_read(batch, read),
             Reader::Moving(queue, sequence, message_id) => {
                 let message = read.message(message_id);

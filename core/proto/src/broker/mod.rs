@@ -31,6 +31,7 @@ mod batches;
 mod bindings;
 mod bodies;
 mod calls;
+mod compaction;
 mod declare;
 mod deliveries;
 mod entries;
@@ -107,6 +108,8 @@ pub struct Config {
     pub seed: u64,
     /// Bytes of messages on disk that stay in memory, too.
     pub resident_max: u64,
+    /// As [`crate::base::limits::COMPACT_MIN`].
+    pub compact_min: u64,
 }
 
 /// What is to be sent to a session.
@@ -233,6 +236,8 @@ enum Due {
     Expiry(queues::QueueRef),
     Append(u64),
     Age(streams::StreamRef),
+    Tombstones(streams::StreamRef),
+    Compact,
     Recovered,
 }
 
@@ -259,6 +264,7 @@ pub struct Broker {
     sends: Slots<sends::Waiting>,
     topics: topics::Topics,
     streams: streams::Streams,
+    compaction: compaction::Compaction,
     bindings: bindings::Bindings,
     queue_count: u64,
     /// Bytes of messages in queues kept in memory, and of sends that wait for room.
@@ -314,6 +320,7 @@ impl Broker {
             sends: Slots::new(config.epoch),
             topics: topics::Topics::default(),
             streams: streams::Streams::new(config.epoch),
+            compaction: compaction::Compaction::default(),
             bindings: bindings::Bindings::default(),
             queue_count: 0,
             bytes: 0,
@@ -362,6 +369,8 @@ impl Broker {
                 Due::Expiry(queue) => self.expire_due(now, queue),
                 Due::Append(token) => self.append_expired(token),
                 Due::Age(stream) => self.age(now, stream),
+                Due::Tombstones(stream) => self.bury_tombstones(now, stream),
+                Due::Compact => self.compact_due(now),
                 Due::Recovered => self.recovered(),
             }
         }

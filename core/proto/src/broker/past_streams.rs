@@ -129,6 +129,8 @@ impl PastStream {
         let is_memory = self.is_memory();
         let place = if is_memory { Place::default() } else { place };
         let kept = KeptBatch { base, span, size, time_ms, place };
+        // Packed anew, it takes the place of several.
+        self.forget_between(number, base, header.end());
         self.batches.insert((number, base), (kept, is_memory.then_some(batch)));
         let durability = self.durability();
         Some((AppendedBatch { partition: number, base, durability }, time_ms))
@@ -142,8 +144,19 @@ impl PastStream {
         self.forget_before(number, first);
     }
 
+    pub fn compacted(&mut self, number: u32, through: u64) {
+        if let Some(partition) = self.partition(number) {
+            partition.compacted = partition.compacted.max(through);
+            partition.next = partition.next.max(through);
+        }
+    }
+
     fn forget_before(&mut self, number: u32, first: u64) {
-        while let Some(oldest) = self.batches.range((number, 0)..(number, first)).next() {
+        self.forget_between(number, 0, first);
+    }
+
+    fn forget_between(&mut self, number: u32, from: u64, to: u64) {
+        while let Some(oldest) = self.batches.range((number, from)..(number, to)).next() {
             let oldest = *oldest.0;
             self.batches.remove(&oldest);
         }
@@ -207,6 +220,9 @@ impl Past {
             }
             Record::Trimmed { stream, partition, first } => {
                 self.streams.entry(stream).or_default().trim(partition, first);
+            }
+            Record::Compacted { stream, partition, through } => {
+                self.streams.entry(stream).or_default().compacted(partition, through);
             }
             Record::Group { change, stream, state } => {
                 self.mark(change, Mark::Empty);

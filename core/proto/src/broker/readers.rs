@@ -13,7 +13,7 @@
 use bytes::Bytes;
 
 use super::registrations::Role;
-use super::streams::{BatchRef, Kept, Partition, StreamRef, no_partition};
+use super::streams::{BatchRef, Kept, Partition, Stream, StreamRef, no_partition};
 use super::{Broker, Effect, NameId, SessionKey};
 use crate::base::record::PlaceState;
 use crate::base::stream::Start;
@@ -57,6 +57,8 @@ pub(super) struct Reader {
     sent: u64,
     /// The program has said where it is, after its connection was made.
     pub is_live: bool,
+    /// It ends only when it has what compaction has put behind its end.
+    may_end_later: bool,
 }
 
 impl Place {
@@ -95,7 +97,9 @@ impl Reader {
 
     /// What the program is told of it.
     pub fn told(&self) -> (u64, Vec<Cursor>) {
-        (self.stream.id, self.claims())
+        let end = |cursor: Cursor| if self.may_end_later { u64::MAX } else { cursor.end };
+        let told = |place: &Place| Cursor { end: end(place.cursor), ..place.cursor };
+        (self.stream.id, self.places.iter().map(told).collect())
     }
 
     /// The next offset of a partition that is to be sent.
@@ -197,24 +201,10 @@ impl Broker {
             let detail = format!("the stream {:?} was deleted", found.name);
             return Err(Error::new(Kind::NotFound, detail));
         }
-        let count = found.options.partitions;
-        let numbers = match opening.reading.partition {
-            Some(one) if one >= count => {
-                return Err(no_partition(&found.name, one, count));
-            }
-            Some(one) => one..one + 1,
-            None => 0..count,
-        };
+        let cursors = first_cursors(found, opening)?;
         let group = opening.reading.group.clone();
-        let stated = |number| opening.cursors.iter().find(|cursor| cursor.partition == number);
-        let cursor = |number: u32| match stated(number) {
-            Some(stated) => Ok(*stated),
-            None => begin(number, &found.partitions[number as usize], &opening.reading),
-        };
-        let cursors = match group {
-            Some(_) => opening.cursors.clone(),
-            None => numbers.map(cursor).collect::<Result<Vec<_>, Error>>()?,
-        };
+        let is_whole = group.is_none() && !opening.reading.follow;
+        let may_end_later = found.options.compact && is_whole;
         let of_group = match &group {
             Some(name) => Some(self.group_of(stream, name, &opening.reading)?),
             None => None,
@@ -227,7 +217,17 @@ impl Broker {
         let registration = self.registrations.vacant_key();
         let (turn, sent, is_live) = (0, 0, false);
         let buffer = buffer.into();
-        let reader = Reader { registration, stream, group, places, turn, buffer, sent, is_live };
+        let reader = Reader {
+            registration,
+            stream,
+            group,
+            places,
+            turn,
+            buffer,
+            sent,
+            is_live,
+            may_end_later,
+        };
         let key = self.streams.readers.insert(reader);
         self.register_quietly(session, opening.id, Role::Reader(key), 0);
         if let Some(group) = of_group {
@@ -289,7 +289,7 @@ impl Broker {
         let Cursor { partition: number, next, end, .. } = place.cursor;
         let Some(found) = all.get_mut(stream.key) else { return Step::Wait };
         let Some(partition) = found.partitions.get_mut(number as usize) else { return Step::Wait };
-        if next >= end {
+        if next >= end && next >= partition.replaced_below {
             return Step::Done;
         }
         if place.is_leaving {
@@ -413,6 +413,31 @@ impl Broker {
             partition.waiting.append(&mut others);
         }
     }
+}
+
+/// Where a reader goes on, or begins.
+fn first_cursors(stream: &Stream, opening: &Opening) -> Result<Vec<Cursor>, Error> {
+    let Opening { reading, cursors, .. } = opening;
+    let count = stream.options.partitions;
+    let numbers = match reading.partition {
+        _ if reading.group.is_some() => return Ok(cursors.clone()),
+        Some(one) if one >= count => return Err(no_partition(&stream.name, one, count)),
+        Some(one) => one..one + 1,
+        None => 0..count,
+    };
+    let stated = |number| cursors.iter().find(|cursor| cursor.partition == number);
+    let cursor = |number: u32| {
+        let partition = &stream.partitions[number as usize];
+        match stated(number) {
+            // It was told no end, which was to be found out on the way.
+            Some(stated) if stream.options.compact && !reading.follow => {
+                Ok(Cursor { end: partition.visible, ..*stated })
+            }
+            Some(stated) => Ok(*stated),
+            None => begin(number, partition, reading),
+        }
+    };
+    numbers.map(cursor).collect()
 }
 
 pub(super) fn begin(

@@ -296,7 +296,10 @@ impl Broker {
     /// A batch that is to be written anew has been read.
     pub(super) fn moving_batch_read(&mut self, batch: BatchRef, read: Fetched<'_>) {
         self.moving.reads -= 1;
+        // It may have been packed anew meanwhile, and then lies elsewhere.
+        let Some(at) = self.streams.batch(batch).map(|kept| kept.at) else { return };
         match (read.batch(batch), read) {
+            (Some(bytes), _) if !at.is_of(&bytes) => {}
             (Some(bytes), _) => self.move_batch(batch, Some(bytes)),
             (None, Fetched::Nothing) => self.moving.stuck = self.moving.segment,
             (None, _) => self.write_off_batch(batch),

@@ -152,6 +152,7 @@ impl Broker {
             partition.first = if is_lost { next } else { state.first };
             (partition.next, partition.visible) = (next, next);
             partition.time_ms = state.time_ms;
+            partition.compacted = if is_lost { next } else { state.compacted };
         }
         if is_lost {
             self.lost = self.config.epoch;
@@ -161,6 +162,7 @@ impl Broker {
             self.restore_batch(key, number, batch, bytes)?;
         }
         self.watch_age(now, key);
+        self.restore_compaction(now, key);
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 use bytes::Bytes;
 
 use super::bodies::Reader;
+use super::compaction::ReadEnd;
 use super::log::Level;
 use super::streams::{BatchRef, Kept};
 use super::{Broker, Due, Fetched};
@@ -18,6 +19,7 @@ impl Broker {
         let stream = &self.streams.all[key];
         let (options, partition) = (&stream.options, &stream.partitions[number]);
         let mut first = partition.first;
+        let unread = stream.unread(number);
         let mut bytes = partition.bytes;
         for kept in &partition.batches {
             let end = kept.end();
@@ -25,7 +27,8 @@ impl Broker {
             let is_many = options.records_max > 0
                 && partition.visible.saturating_sub(end) >= options.records_max;
             // What is on its way to be visible is nobody's to remove yet.
-            if end > partition.visible || !(is_old || is_many || bytes > options.bytes_max) {
+            let is_here = end > partition.visible.min(unread);
+            if is_here || !(is_old || is_many || bytes > options.bytes_max) {
                 break;
             }
             bytes -= u64::from(kept.at.size);
@@ -51,6 +54,9 @@ impl Broker {
         {
             let size = u64::from(kept.at.size);
             partition.bytes -= size;
+            if kept.at.base >= partition.compacted {
+                partition.new_bytes = partition.new_bytes.saturating_sub(size);
+            }
             if is_journaled {
                 self.usage.release(kept.at.place.segment, size);
                 if kept.bytes.is_some() {
@@ -71,7 +77,9 @@ impl Broker {
         let oldest = stream.partitions.iter().filter_map(|partition| partition.batches.front());
         let Some(oldest_ms) = oldest.map(|kept| kept.at.time_ms).min() else { return };
         let age_ms = self.time_ms(now).saturating_sub(oldest_ms);
-        let left_ms = stream.options.age_max_ms.saturating_sub(age_ms).max(1);
+        // What is too old, and unread, waits for its group.
+        let least_ms = if stream.options.keep_unread { UNREAD_LOOK_MS } else { 1 };
+        let left_ms = stream.options.age_max_ms.saturating_sub(age_ms).max(least_ms);
         let stream = self.stream_ref(key);
         let timer = self.timers.insert(now.plus_ms(left_ms), Due::Age(stream));
         self.streams.all[key].ageing = Some(timer);
@@ -96,7 +104,12 @@ impl Broker {
                 self.streams.cached.pop_front();
                 continue;
             };
-            if oldest.base >= partition.visible {
+            let is_visible = oldest.base < partition.visible;
+            let kept = self.streams.batch(oldest);
+            // What is not visible, or was packed anew, may have no place yet from which to be read.
+            if !is_visible
+                || kept.is_some_and(|kept| kept.bytes.is_some() && kept.at.place.segment == 0)
+            {
                 return;
             }
             self.streams.cached.pop_front();
@@ -137,14 +150,17 @@ impl Broker {
     }
 
     /// A batch has been read, or could not be.
-    pub(super) fn batch_read(&mut self, batch: BatchRef, read: Fetched<'_>) {
+    pub(super) fn batch_read(&mut self, now: Time, batch: BatchRef, read: Fetched<'_>) {
         let bytes = read.batch(batch);
         let Some(kept) = self.streams.batch(batch) else {
             // It was removed meanwhile, and who waits for it is to hear so.
-            return self.wake_readers(batch);
+            self.wake_readers(batch);
+            return self.compaction_has_read(now, batch, ReadEnd::Read);
         };
         kept.is_read = false;
+        let is_it = |bytes: &Bytes| kept.at.is_of(bytes);
         match bytes {
+            Some(bytes) if !is_it(&bytes) => self.wake_readers(batch),
             Some(bytes) if kept.bytes.is_none() => {
                 self.streams.cached_bytes += bytes.len() as u64;
                 if let Some(kept) = self.streams.batch(batch) {
@@ -152,11 +168,18 @@ impl Broker {
                 }
                 self.streams.cached.push_back(batch);
                 self.wake_readers(batch);
-                self.shrink_cache();
+                self.compaction_has_read(now, batch, ReadEnd::Read);
+                return self.shrink_cache();
             }
             Some(_) => self.wake_readers(batch),
-            None => self.end_unreadable(batch),
+            None => {
+                self.end_unreadable(batch);
+                let is_for_now = matches!(read, Fetched::Nothing);
+                let ended = if is_for_now { ReadEnd::Nothing } else { ReadEnd::Damaged };
+                return self.compaction_has_read(now, batch, ended);
+            }
         }
+        self.compaction_has_read(now, batch, ReadEnd::Read);
     }
 
     /// Every batch of streams on disk, as a checkpoint lists them.
@@ -211,6 +234,9 @@ impl Broker {
         Ok(())
     }
 }
+
+/// How often it is looked whether what is too old has been read meanwhile, in ms.
+const UNREAD_LOOK_MS: u64 = 1_000;
 
 /// Marks of what is in memory, from which on those that are none any more are removed.
 pub(super) const CACHED_MARKS: usize = 65_536;

@@ -56,6 +56,8 @@ pub(super) struct Stream {
     pub turn: u64,
     /// When its oldest records are too old.
     pub ageing: Option<TimerKey>,
+    /// When its oldest tombstones are.
+    pub burying: Option<TimerKey>,
 }
 
 #[derive(Debug, Default)]
@@ -74,6 +76,16 @@ pub(super) struct Partition {
     pub bytes: u64,
     /// Readers that wait for more to be visible, or read from disk.
     pub waiting: Vec<usize>,
+    /// Below, no key is there twice.
+    pub compacted: u64,
+    /// Bytes from there on.
+    pub new_bytes: u64,
+    /// What compaction has removed was replaced by a record below this offset.
+    pub replaced_below: u64,
+    /// When the first tombstone below is too old.
+    pub tombstone_ms: Option<u64>,
+    /// It is to be compacted, or is being.
+    pub is_in_line: bool,
 }
 
 #[derive(Debug)]
@@ -161,7 +173,8 @@ impl Partition {
     }
 
     pub fn state(&self) -> PartitionState {
-        PartitionState { first: self.first, next: self.next, time_ms: self.time_ms }
+        let Partition { first, next, time_ms, compacted, .. } = *self;
+        PartitionState { first, next, time_ms, compacted }
     }
 }
 
@@ -176,6 +189,41 @@ impl Stream {
 
     pub fn level(&self) -> Level {
         self.durability().into()
+    }
+
+    /// What must not be removed begins at this offset, since some group has not read it.
+    pub fn unread(&self, partition: usize) -> u64 {
+        let groups = self.groups.iter().filter(|_| self.options.keep_unread);
+        let places = groups.filter_map(|group| group.places.get(partition));
+        places.map(|place| place.state.next).min().unwrap_or(u64::MAX)
+    }
+
+    /// Checks that so much more fits without removing what some group has not read.
+    pub fn has_room(&self, number: u32, records: u64, size: u64) -> Result<(), Error> {
+        let unread = self.unread(number as usize);
+        let (Some(partition), true) = (self.partitions.get(number as usize), unread < u64::MAX)
+        else {
+            return Ok(());
+        };
+        let StreamOptions { records_max, bytes_max, .. } = self.options;
+        let waiting = partition.next.saturating_sub(unread);
+        let mut excess = (partition.bytes + size).saturating_sub(bytes_max);
+        for kept in partition.batches.iter().take_while(|kept| kept.end() <= unread) {
+            if excess == 0 {
+                break;
+            }
+            excess = excess.saturating_sub(kept.at.size.into());
+        }
+        if excess == 0 && (records_max == 0 || waiting + records <= records_max) {
+            return Ok(());
+        }
+        let detail = format!(
+            "a reader group of the stream {:?} has not read {waiting} records of partition \
+             {number}, and the stream keeps what is unread: of {} bytes and {records_max} records \
+             (0: any number) there is no room for {size} bytes in {records} records more",
+            self.name, bytes_max
+        );
+        Err(Error::new(Kind::Full, detail))
     }
 
     pub fn state(&self) -> Box<StreamState> {
@@ -282,8 +330,16 @@ impl Broker {
         }
         let partitions = (0..count).map(|_| Partition::default()).collect();
         let text = self.names.name(name).clone();
-        let (groups, turn, ageing) = (Vec::new(), 0, None);
-        let stream = Stream { id, name: text, options, partitions, groups, turn, ageing };
+        let stream = Stream {
+            id,
+            name: text,
+            options,
+            partitions,
+            groups: Vec::new(),
+            turn: 0,
+            ageing: None,
+            burying: None,
+        };
         let key = self.streams.all.insert(stream);
         self.streams.count = self.streams.count.max(id);
         self.streams.partition_count += count;
@@ -313,7 +369,7 @@ impl Broker {
             self.drop_batches(key, partition, next);
         }
         let stream = self.streams.all.remove(key);
-        if let Some(timer) = stream.ageing {
+        for timer in [stream.ageing, stream.burying].into_iter().flatten() {
             self.timers.remove(timer);
         }
         self.streams.ids.remove(&stream.id);
@@ -402,6 +458,14 @@ fn difference(has: &StreamOptions, wanted: &StreamOptions) -> Option<String> {
     compare("age_max_ms", has.age_max_ms, wanted.age_max_ms);
     compare("bytes_max", has.bytes_max, wanted.bytes_max);
     compare("records_max", has.records_max, wanted.records_max);
+    compare("tombstone_age_ms", has.tombstone_age_ms, wanted.tombstone_age_ms);
+    let mut compare = |what: &str, has: bool, wanted: bool| {
+        if has != wanted {
+            differences.push(format!("{what} {has}, not {wanted}"));
+        }
+    };
+    compare("compact", has.compact, wanted.compact);
+    compare("keep_unread", has.keep_unread, wanted.keep_unread);
     let durability = |options: &StreamOptions| options.durability.map_or("", durability_name);
     if durability(has) != durability(wanted) {
         differences.push(format!("durability {}, not {}", durability(has), durability(wanted)));

@@ -18,7 +18,7 @@ use super::registrations::Role;
 use super::tickets::Sealed;
 use super::{Client, Map};
 use crate::base::batch::{BatchBuilder, RECORD_COST_MAX, Records};
-use crate::base::stream::partition_of;
+use crate::base::stream::{Start, partition_of};
 use crate::base::{
     Appended, Command, Cursor, Error, Event, Id, Kind, Message, Name, Outcome, Reading, Time, What,
     limits,
@@ -348,10 +348,15 @@ impl Client {
             let what = What::Skipped { partition, first: wanted.start, last: base - 1 };
             self.events.push_back(Event { id, user, what });
         }
+        // What was packed anew may begin before the time that was asked for.
+        let since_ms = match (reader.reading.start, &reader.reading.group) {
+            (Start::Time(since), None) if since <= records.header().time_ms => since,
+            _ => 0,
+        };
         let mut count = 0;
         while let Some(record) = records.next_record() {
             let Some(mut record) = record else { return self.end_damaged(now, id, partition) };
-            if wanted.contains(&record.offset) {
+            if wanted.contains(&record.offset) && record.time_ms >= since_ms {
                 count += 1;
                 record.generation = cursor.generation;
                 self.events.push_back(Event { id, user, what: What::Record(record) });

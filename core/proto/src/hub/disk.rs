@@ -61,6 +61,7 @@ impl Config {
             time_ms: self.time_ms,
             seed: self.seed,
             resident_max: self.sizes.resident_max,
+            compact_min: self.sizes.compact_min,
         }
     }
 }

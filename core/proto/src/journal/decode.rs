@@ -91,6 +91,10 @@ impl Reader {
             35 => {
                 Record::Trimmed { stream: self.u64()?, partition: self.u32()?, first: self.u64()? }
             }
+            41 => {
+                let (stream, partition) = (self.u64()?, self.u32()?);
+                Record::Compacted { stream, partition, through: self.u64()? }
+            }
             36 => {
                 let (stream, partition, count) = (self.u64()?, self.u32()?, self.u32()?);
                 let batches = (0..count).map(|_| self.kept()).collect::<Option<_>>()?;
@@ -129,11 +133,24 @@ impl Reader {
         let (id, name) = (self.u64()?, self.name()?);
         let durability = Some(self.durability()?);
         let (age_max_ms, bytes_max) = (self.u64()?, self.u64()?);
-        let (records_max, partitions) = (self.u64()?, self.u32()?);
-        let options = StreamOptions { partitions, durability, age_max_ms, bytes_max, records_max };
+        let (records_max, tombstone_age_ms, flags) = (self.u64()?, self.u64()?, self.u8()?);
+        let (compact, keep_unread) = (flags & 1 != 0, flags & 2 != 0);
+        (flags & !3 == 0).then_some(())?;
+        let partitions = self.u32()?;
+        let options = StreamOptions {
+            partitions,
+            durability,
+            age_max_ms,
+            bytes_max,
+            records_max,
+            compact,
+            tombstone_age_ms,
+            keep_unread,
+        };
         let partition = |reader: &mut Self| {
             let (first, next, time_ms) = (reader.u64()?, reader.u64()?, reader.u64()?);
-            (first <= next).then_some(PartitionState { first, next, time_ms })
+            let state = PartitionState { first, next, time_ms, compacted: reader.u64()? };
+            (first <= next && state.compacted <= next).then_some(state)
         };
         let partitions = (0..partitions).map(|_| partition(self)).collect::<Option<_>>()?;
         Some(StreamState { id, name, options, partitions })

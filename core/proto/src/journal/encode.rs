@@ -43,6 +43,7 @@ pub fn kind(record: &Record) -> u8 {
         Record::Group { .. } => 37,
         Record::GroupGone { .. } => 38,
         Record::Placed { .. } => 39,
+        Record::Compacted { .. } => 41,
         Record::Bound { .. } => 20,
         Record::Unbound { .. } => 21,
         Record::Published { .. } => 22,
@@ -167,6 +168,11 @@ fn stream_record(record: &Record, out: &mut BytesMut) {
             out.put_u32_le(*partition);
             out.put_u64_le(*first);
         }
+        Record::Compacted { stream, partition, through } => {
+            out.put_u64_le(*stream);
+            out.put_u32_le(*partition);
+            out.put_u64_le(*through);
+        }
         Record::Kept { stream, partition, batches } => {
             out.put_u64_le(*stream);
             out.put_u32_le(*partition);
@@ -202,11 +208,14 @@ fn stream(state: &StreamState, out: &mut BytesMut) {
     out.put_u64_le(options.age_max_ms);
     out.put_u64_le(options.bytes_max);
     out.put_u64_le(options.records_max);
+    out.put_u64_le(options.tombstone_age_ms);
+    out.put_u8(u8::from(options.compact) | u8::from(options.keep_unread) << 1);
     out.put_u32_le(state.partitions.len() as u32);
     for partition in &state.partitions {
         out.put_u64_le(partition.first);
         out.put_u64_le(partition.next);
         out.put_u64_le(partition.time_ms);
+        out.put_u64_le(partition.compacted);
     }
 }
 

@@ -134,6 +134,9 @@ impl Writer<'_> {
         self.out.put_u64_le(options.age_max_ms);
         self.out.put_u64_le(options.bytes_max);
         self.out.put_u64_le(options.records_max);
+        self.out.put_u64_le(options.tombstone_age_ms);
+        self.out.put_u32_le(options.compact.into());
+        self.out.put_u32_le(options.keep_unread.into());
     }
 
     fn stream(&mut self, info: &StreamInfo) {
@@ -281,6 +284,12 @@ impl Reader<'_> {
         Ok((self.stated_name()?, self.stream()?))
     }
 
+    fn switch(&mut self, what: &str) -> Decoded<bool> {
+        let is_on = self.choice(&[(0, false), (1, true)], what)?;
+        self.zero(3)?;
+        Ok(is_on)
+    }
+
     fn stream_options(&mut self) -> Decoded<StreamOptions> {
         let partitions = self.u32()?;
         let durability = self.choice(&DURABILITIES, "durability")?;
@@ -291,6 +300,9 @@ impl Reader<'_> {
             age_max_ms: self.u64()?,
             bytes_max: self.u64()?,
             records_max: self.u64()?,
+            tombstone_age_ms: self.u64()?,
+            compact: self.switch("mark of compaction")?,
+            keep_unread: self.switch("mark of what is unread")?,
         })
     }
 

@@ -16,6 +16,7 @@ pub const SMALL: Sizes = Sizes {
     pending_max: 4 * 1024 * 1024,
     garbage_min: 1024 * 1024,
     resident_max: 4 * 1024 * 1024,
+    compact_min: 16 * 1024,
 };
 
 /// A broker without a hub around it, and without a journal.
@@ -29,6 +30,7 @@ pub fn broker_config() -> broker::Config {
         time_ms: 0,
         seed: 1,
         resident_max: 1024,
+        compact_min: 1024,
     }
 }
 

@@ -10,6 +10,8 @@ mod config;
 #[path = "disk.rs"]
 mod disk;
 mod queues;
+#[path = "streams.rs"]
+pub mod streams;
 
 use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::{

@@ -77,6 +77,9 @@ fn of_streams() -> Vec<(&'static str, Frame)> {
         age_max_ms: 3,
         bytes_max: 4,
         records_max: 5,
+        compact: true,
+        tombstone_age_ms: 7_000,
+        keep_unread: true,
     };
     let partitions = vec![PartitionInfo { first: 6, next: 7, bytes: 8 }; 2];
     let info = StreamInfo { options: options.clone(), partitions };

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use telpher_proto::base::{Error, Id, Kind, Name, Outcome, Reading, Start, StreamRecord, Time};
 
 use super::eras::Eras;
-use super::streams::{Streams, keeps_enough};
+use super::streams::{Confirmed, Log, Streams, keeps_enough, key_of};
 use super::{Context, Verdict, ensure};
 use crate::agenda::Who;
 use telpher_proto::base::Durability;
@@ -29,11 +29,14 @@ pub(super) struct Reader {
     /// Since when it is live.
     pub since: Option<Time>,
     progress: BTreeMap<u32, Progress>,
+    /// The last offset that it has got of each key.
+    keys: BTreeMap<(u32, Vec<u8>), u64>,
 }
 
 impl Reader {
     pub fn new(stream: Name, reading: Reading, started: Time, era: u64) -> Reader {
-        Reader { stream, reading, started, era, since: None, progress: BTreeMap::new() }
+        let (progress, keys) = Default::default();
+        Reader { stream, reading, started, era, since: None, progress, keys }
     }
 
     /// It is live, and goes on with what is appended later.
@@ -58,7 +61,10 @@ impl Streams {
         ensure(reader.reads(partition), || "it reads another partition".into())?;
         match reader.progress.get(&partition) {
             Some(before) => {
-                ensure(offset == before.next, || format!("offset {} is the next", before.next))?;
+                // Of what is compacted only the latest of each key has to come.
+                let is_compact = self.plan(&stream).options.compact;
+                let is_next = offset == before.next || (is_compact && offset > before.next);
+                ensure(is_next, || format!("offset {} is the next", before.next))?;
                 let later = time_ms >= before.time_ms;
                 ensure(later, || format!("the one before it is of {}", before.time_ms))?;
             }
@@ -69,6 +75,7 @@ impl Streams {
         let begin = Progress { first: offset, next: 0, time_ms };
         let progress = reader.progress.entry(partition).or_insert(begin);
         (progress.next, progress.time_ms) = (offset + 1, time_ms);
+        reader.keys.insert((partition, key_of(message)), offset);
         Ok(())
     }
 
@@ -80,10 +87,14 @@ impl Streams {
         let last = log.and_then(|log| log.last(era, |one| one.heard < reader.started));
         match reader.reading.start {
             Start::Beginning => {
-                let is_whole = !plan.is_limited() && plan.durability() != Durability::Memory;
+                let is_memory = plan.durability() == Durability::Memory;
+                let is_whole = !plan.is_limited() && !is_memory && !plan.options.compact;
                 ensure(!is_whole || offset == 0, || "it is not the oldest".into())
             }
-            Start::Offset(from) => ensure(offset == from, || format!("it begins at {from}")),
+            Start::Offset(from) => {
+                let is_there = offset == from || (plan.options.compact && offset > from);
+                ensure(is_there, || format!("it begins at {from}"))
+            }
             // What was appended before and could not be read yet comes all the same.
             Start::Time(from) => {
                 let is_new = last.is_none_or(|last| last < offset);
@@ -164,6 +175,34 @@ impl Streams {
             ensure(is_behind, || {
                 format!("offset {last} of partition {partition} has not come: {reader:?}")
             })?;
+            if plan.options.compact && !plan.is_limited() && era == reader.era {
+                let wanted =
+                    |one: &Confirmed| one.era == era && one.heard < until && is_later(one.started);
+                self.has_every_key(reader, partition, log, wanted)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Of each key that was confirmed it has got that record or a later one.
+    fn has_every_key(
+        &self,
+        reader: &Reader,
+        partition: u32,
+        log: &Log,
+        wanted: impl Fn(&Confirmed) -> bool,
+    ) -> Verdict {
+        let from = match reader.reading.start {
+            Start::Offset(from) => from,
+            Start::Beginning | Start::End => 0,
+            Start::Time(_) => return Ok(()),
+        };
+        for one in log.confirmed.iter().filter(|one| one.offset >= from && wanted(one)) {
+            let Some(message) = self.message_at(log, one) else { continue };
+            let got = reader.keys.get(&(partition, key_of(message)));
+            ensure(got.is_some_and(|got| *got >= one.offset), || {
+                format!("the key at offset {} of partition {partition} has not come", one.offset)
+            })?;
         }
         Ok(())
     }
@@ -175,7 +214,7 @@ impl Streams {
         let plan = self.plan(&reader.stream);
         let era = eras.era_now(plan.durability());
         self.is_at_end(reader, era, Time::from_nanos(u64::MAX))?;
-        for progress in reader.progress.values() {
+        for progress in reader.progress.values().filter(|_| !plan.options.compact) {
             keeps_enough(plan, progress.first, progress.next)?;
         }
         Ok(())

@@ -63,7 +63,7 @@ pub(super) struct Confirmed {
 #[derive(Debug, Default)]
 pub(super) struct Log {
     slots: BTreeMap<u64, Slot>,
-    confirmed: Vec<Confirmed>,
+    pub confirmed: Vec<Confirmed>,
 }
 
 impl Log {
@@ -245,7 +245,7 @@ impl Streams {
         ensure(is_there && appended.partition < count, || "it is in another partition".into())?;
         let is_expected = expect.is_none_or(|expect| expect == appended.offset);
         ensure(is_expected, || format!("offset {expect:?} was expected"))?;
-        let key = message.properties.as_ref().map_or(Vec::new(), |all| all.key.to_vec());
+        let key = key_of(message);
         if key.is_empty() || partition.is_some() {
             return Ok(());
         }
@@ -262,6 +262,12 @@ impl Streams {
         let is_wanted = append.state != State::Refused;
         ensure(is_wanted, || format!("it is said not to be appended: {append:?}"))?;
         Ok(number)
+    }
+
+    /// What was confirmed to be at an offset.
+    pub(super) fn message_at(&self, log: &Log, one: &Confirmed) -> Option<&Message> {
+        let slot = log.slots.get(&one.offset).filter(|slot| slot.era == one.era)?;
+        Some(&self.appends.get(&slot.number)?.message)
     }
 
     /// A record is at an offset, says a host of `era`.
@@ -362,6 +368,10 @@ impl Streams {
         }
         Ok(())
     }
+}
+
+pub(super) fn key_of(message: &Message) -> Vec<u8> {
+    message.properties.as_ref().map_or(Vec::new(), |all| all.key.to_vec())
 }
 
 /// What one program appends to a partition is there in the order in which it did.

@@ -30,6 +30,9 @@ class Stream:
         age_max: float | None = None,
         bytes_max: int | None = None,
         records_max: int | None = None,
+        compact: bool = False,
+        tombstone_age: float | None = None,
+        keep_unread: bool = False,
         timeout: float | None = None,
     ) -> asyncio.Future[None]:
         """Make the stream, or check that it is as stated (`Mismatch` names a difference).
@@ -44,6 +47,15 @@ class Stream:
           1 GiB in memory, else 1 TiB; None is 64 MiB in memory, else 1 GiB.
         - `records_max`: records of one partition from which on its oldest are removed; None: any
           number.
+        - `compact`: keep of each key the latest record at least; those that a later one of their
+          partition has replaced are removed in the background. Each record needs a key
+          (`Invalid`); one with an empty body, a tombstone, says that its key is gone. Offsets stay
+          as they are, and the limits hold as well.
+        - `tombstone_age`: with `compact`, seconds from 0.001 after which tombstones are removed;
+          None is one day. A reader that is further behind may miss that a key is gone.
+        - `keep_unread`: what a reader group has not committed stays: an append for which
+          `bytes_max` or `records_max` would remove it is `Full`, and `age_max` waits. Otherwise
+          the limits win, and the group's reader is told what it has missed.
 
         What is removed is gone for every reader. `NoSpace`: the disk is full, and `Full`: the hub
         has 100,000 streams or partitions; the stream was not made.
@@ -54,6 +66,9 @@ class Stream:
             age_max=age_max,
             bytes_max=bytes_max,
             records_max=records_max,
+            compact=compact,
+            tombstone_age=tombstone_age,
+            keep_unread=keep_unread,
         )
         return self._starter.start(Command.declare_stream(self.name, options), timeout)
 
