@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use telpher::{
-    Command, Done, Error, Event, Hub, Id, Kind, Name, Outcome, StreamRecord, Timeout, What,
+    Command, Done, Error, Event, Hub, Id, Kind, Name, Outcome, Reading, Start, StreamInfo,
+    StreamRecord, Timeout, What,
 };
 
 use crate::arguments_streams::Read;
@@ -36,6 +37,8 @@ pub struct Member<'a> {
     uncommitted: u64,
     /// The partitions in which the group is not at its end yet, and that; `None` if it follows.
     ends: Option<BTreeMap<u32, u64>>,
+    /// The last records before an end may be gone, so that no place ever gets there.
+    is_compacted: bool,
 }
 
 impl<'a> Member<'a> {
@@ -43,10 +46,10 @@ impl<'a> Member<'a> {
     pub fn prepare(hub: &'a Hub, options: &'a Read) -> Result<Option<Member<'a>>, Error> {
         let Some(group) = &options.group else { return Ok(None) };
         let stream = &options.of.stream;
-        let ends = match options.follow {
-            true => None,
-            false => Some(ends(hub, stream)?),
-        };
+        let info = inspect(hub, stream)?;
+        let ends = (0..).zip(info.partitions.iter().map(|partition| partition.next));
+        let ends = (!options.follow).then(|| ends.collect());
+        let is_compacted = info.options.compact;
         let is_old = of_stream(hub, stream)?.iter().any(|found| found.name == *group);
         if is_old && options.from.is_some() {
             eprintln!(
@@ -55,7 +58,7 @@ impl<'a> Member<'a> {
             );
         }
         let (printed, uncommitted) = (BTreeMap::new(), 0);
-        Ok(Some(Member { hub, stream, group, printed, uncommitted, ends }))
+        Ok(Some(Member { hub, stream, group, printed, uncommitted, ends, is_compacted }))
     }
 
     /// Nothing is left to be read.
@@ -136,23 +139,49 @@ impl<'a> Member<'a> {
 
     /// Looks how far the group has come.
     fn look(&mut self) -> Result<(), Error> {
-        let Some(ends) = &mut self.ends else { return Ok(()) };
+        let Some(mut ends) = self.ends.take() else { return Ok(()) };
         let groups = of_stream(self.hub, self.stream)?;
         if let Some(group) = groups.iter().find(|group| group.name == *self.group) {
-            ends.retain(|number, end| {
-                group.places.get(*number as usize).is_some_and(|place| place.next < *end)
-            });
+            for (number, place) in (0..).zip(&group.places) {
+                if let Some(end) = ends.get(&number)
+                    && (place.next >= *end || self.is_gone(number, place.next, *end)?)
+                {
+                    ends.remove(&number);
+                }
+            }
         }
+        self.ends = Some(ends);
         Ok(())
+    }
+
+    /// Whether compaction has left nothing between a place and an end.
+    fn is_gone(&self, partition: u32, next: u64, end: u64) -> Result<bool, Error> {
+        if !self.is_compacted {
+            return Ok(false);
+        }
+        let (partition, start) = (Some(partition), Start::Offset(next));
+        let reading = Reading { partition, start, buffer: 1, ..Reading::default() };
+        let command = Command::Read { stream: self.stream.clone(), reading };
+        let reader = self.hub.start(command, PATIENCE, Done::Wait)?;
+        loop {
+            match self.hub.wait(reader, Timeout::Never)?.what {
+                What::Record(record) => {
+                    self.hub.detach(reader)?;
+                    return Ok(record.offset >= end);
+                }
+                What::Done(Ok(_)) => return Ok(true),
+                // The limits were faster; another look tells.
+                What::Done(Err(error)) if error.kind() == Kind::OutOfRange => return Ok(false),
+                What::Done(Err(error)) => return Err(error),
+                _ => {}
+            }
+        }
     }
 }
 
-/// Where each partition ends now.
-fn ends(hub: &Hub, stream: &Name) -> Result<BTreeMap<u32, u64>, Error> {
+fn inspect(hub: &Hub, stream: &Name) -> Result<StreamInfo, Error> {
     match ask(hub, Command::InspectStream { stream: stream.clone() })? {
-        Outcome::Stream(info) => {
-            Ok((0..).zip(info.partitions.iter().map(|partition| partition.next)).collect())
-        }
+        Outcome::Stream(info) => Ok(*info),
         other => Err(unexpected(&format!("{other:?}"))),
     }
 }

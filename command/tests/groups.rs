@@ -4,6 +4,7 @@ mod support;
 
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStderr, ChildStdout, Stdio};
+use std::time::Instant;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -72,7 +73,7 @@ impl Drop for Member {
 
 /// Waits until what `groups --json` says of the first group fits.
 fn wait_until(hub: &str, fits: impl Fn(&Value) -> bool) {
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     loop {
         let found = json(&["groups", hub]);
         if fits(&found["groups"][0]) {
@@ -217,6 +218,31 @@ fn what_limits_removed_before_a_group_has_read_it_is_told() {
         "telpher: partition 0: 1 to 3 were removed by the stream's limits before the group has \
          read them\n"
     );
+}
+
+#[test]
+fn a_group_does_not_wait_for_what_compaction_has_removed() {
+    let world = World::begin();
+    let hub = &*world.data;
+    said(&["declare-stream", hub, "log", "--compact", "--tombstone-age", "1ms"]);
+    // Enough to be compacted, and an empty record, which says that the key is gone.
+    let input = format!("{}\n", "x".repeat(1_000)).repeat(500) + "\n";
+    let begun = Instant::now();
+    while !bodies(&[hub, "log"]).is_empty() || places_kept(hub) == 0 {
+        assert!(begun.elapsed() < PATIENCE, "it is never empty");
+        assert!(fed(&["append", hub, "log", "--lines", "--key", "k"], input.as_bytes()).0);
+        let appended = Instant::now();
+        while !bodies(&[hub, "log"]).is_empty() && appended.elapsed() < PATIENCE / 20 {}
+    }
+    assert_eq!(bodies(&[hub, "log", "--group", "billing"]), [""; 0]);
+    said(&["append", hub, "log", "last", "--key", "other"]);
+    assert_eq!(bodies(&[hub, "log", "--group", "billing"]), ["last"]);
+}
+
+/// Offsets of the stream's only partition that are kept, whatever they hold.
+fn places_kept(hub: &str) -> u64 {
+    let partition = &json(&["streams", hub, "log"])["partitions"][0];
+    partition["next"].as_u64().unwrap() - partition["first"].as_u64().unwrap()
 }
 
 #[test]
