@@ -42,7 +42,7 @@ fn all(options: &Streams) -> Said {
 }
 
 /// Every stream of a hub that is hosted.
-fn every(hub: &Hub) -> Result<Vec<(Name, StreamInfo)>, Error> {
+pub fn every(hub: &Hub) -> Result<Vec<(Name, StreamInfo)>, Error> {
     let mut streams: Vec<(Name, StreamInfo)> = Vec::new();
     loop {
         let after = streams.last().map(|(name, _)| name.clone());
@@ -76,7 +76,7 @@ fn one(options: &Streams, stream: &Name) -> Said {
     Ok((text, true))
 }
 
-fn not_found(stream: &Name) -> Error {
+pub fn not_found(stream: &Name) -> Error {
     Error::new(Kind::NotFound, format!("no stream is named {stream:?}"))
 }
 

@@ -2,81 +2,13 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
-use std::process::{ChildStdout, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 use rustix::process::Signal;
 use serde_json::Value;
+use support::streams::*;
 use support::*;
-
-/// A directory for a hub, and a server of it.
-struct World {
-    _scratch: tempfile::TempDir,
-    data: String,
-    server: Option<Server>,
-}
-
-impl World {
-    fn begin() -> World {
-        let scratch = tempfile::tempdir().unwrap();
-        let path: PathBuf = scratch.path().join("data");
-        let data = path.display().to_string();
-        let mut world = World { _scratch: scratch, data, server: None };
-        world.serve();
-        world
-    }
-
-    fn serve(&mut self) {
-        let mut server = Server::start(&[&self.data]);
-        server.says("ready: hub");
-        self.server = Some(server);
-    }
-
-    fn end(&mut self, signal: Signal) {
-        self.server.take().unwrap().signal(signal);
-    }
-}
-
-fn said(arguments: &[&str]) -> String {
-    let output = output(arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
-    text(&output.stdout)
-}
-
-fn json(arguments: &[&str]) -> Value {
-    serde_json::from_str(&said(&[arguments, &["--json"]].concat())).unwrap()
-}
-
-fn refusal(arguments: &[&str]) -> String {
-    let output = output(arguments);
-    assert_ne!(output.status.code(), Some(0), "{arguments:?}");
-    assert_eq!(text(&output.stdout), "");
-    text(&output.stderr)
-}
-
-/// What it says when `input` comes from stdin.
-fn fed(arguments: &[&str], input: &[u8]) -> (bool, String) {
-    let mut command = telpher(arguments);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    let feeder = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let ended = child.wait_with_output().unwrap();
-    feeder.join().unwrap();
-    (ended.status.success(), text(&ended.stdout) + &text(&ended.stderr))
-}
-
-/// The bodies that `read` prints: the last column.
-fn bodies(arguments: &[&str]) -> Vec<String> {
-    let said = said(&[&["read"], arguments].concat());
-    said.lines().map(|line| line.rsplit("  ").next().unwrap().to_owned()).collect()
-}
-
-fn lines(of: ChildStdout) -> impl Iterator<Item = String> {
-    BufReader::new(of).lines().map(Result::unwrap)
-}
 
 #[test]
 fn what_is_appended_is_printed_with_its_place_and_time() {
