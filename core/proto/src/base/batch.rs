@@ -9,8 +9,9 @@
 //! A batch that was packed anew by the hub takes the offsets of all those that it was made of, and
 //! has some of their records, or none; each says when it was appended.
 //! The records of a batch may be compressed, all together, as its header says.
-//! The program states the checksum of the records as they lie there; the hub checks it, and adds what it knows: the
-//! first offset, the time, and a checksum of the header that is bound to stream and partition. All
+//! The program states the checksum of the records as they lie there; the hub checks it, and adds
+//! what it knows: the first offset, the time, and a checksum of the header that is bound to stream
+//! and partition. All
 //! numbers are little-endian.
 //!
 //! Floor: base.
@@ -175,7 +176,7 @@ impl BatchBuilder {
     }
 }
 
-/// Compresses the records behind a header's room, if that makes them fewer bytes; with what was done.
+/// Compresses the records behind a header's room, if that makes them fewer bytes; says how.
 pub(super) fn compress(
     batch: &mut BytesMut,
     compression: Option<Compression>,

@@ -239,6 +239,7 @@ enum Due {
     Tombstones(streams::StreamRef),
     Compact,
     Recovered,
+    Claimed,
 }
 
 /// Services, queues and sessions of one hub.
@@ -372,6 +373,7 @@ impl Broker {
                 Due::Tombstones(stream) => self.bury_tombstones(now, stream),
                 Due::Compact => self.compact_due(now),
                 Due::Recovered => self.recovered(),
+                Due::Claimed => self.spread_all(),
             }
         }
     }

@@ -12,13 +12,14 @@
 
 use bytes::Bytes;
 
+use super::log::{Level, SessionRef, Staged};
 use super::registrations::Role;
 use super::streams::{BatchRef, Kept, Partition, Stream, StreamRef, no_partition};
 use super::{Broker, Effect, NameId, SessionKey};
 use crate::base::batch::BatchHeader;
 use crate::base::record::PlaceState;
 use crate::base::stream::Start;
-use crate::base::{Cursor, Error, Kind, Name, Reading, limits};
+use crate::base::{Cursor, Error, Kind, Name, Reading, Time, limits};
 
 /// What a program states of a reader.
 #[derive(Clone, Debug)]
@@ -128,6 +129,7 @@ impl Broker {
     /// for a value outside of its limits, `FULL` for too many registrations.
     pub fn read(
         &mut self,
+        now: Time,
         session: SessionKey,
         name: NameId,
         opening: Opening,
@@ -152,11 +154,26 @@ impl Broker {
         };
         if let Role::Reader(key) = self.registrations[registration].role {
             let reader = &mut self.streams.readers[key];
-            (reader.sent, reader.is_live) = (opening.held, true);
+            (reader.sent, reader.is_live) = (opening.held, false);
+            // The next host must know of the group from which it is to go on.
+            let of_group = reader.group.is_some().then_some(reader.stream.key);
+            let level = of_group.map_or(Level::Now, |stream| self.stream_level(stream));
+            let reference = self.sessions.reference(session);
+            self.stage(now, level, Staged::Live(reference, id));
+        }
+        Ok(())
+    }
+
+    /// A reader hears where it is, and gets records from now on.
+    pub(super) fn go_live(&mut self, session: SessionRef, id: u64) {
+        if self.sessions.get_mut(session).is_none() {
+            return;
+        }
+        if let Some(key) = self.reader_of(session.key, id) {
+            self.streams.readers[key].is_live = true;
             self.tell_reading(key);
             self.pump_reader(key);
         }
-        Ok(())
     }
 
     /// The reader with this number, if it is a member of a group: its partitions stay its own.
