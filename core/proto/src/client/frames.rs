@@ -40,7 +40,7 @@ impl Client {
             }
             Command::Batch { parts } => {
                 let parts = parts.iter().map(|part| self.batch_part(now, part)).collect();
-                Frame::Batch { ticket, change, again, parts }
+                Frame::Batch { ticket, change, deadline, again, parts }
             }
             Command::Extend { delivery, ms } => {
                 Frame::Extend { ticket, delivery: *delivery, ms: *ms }

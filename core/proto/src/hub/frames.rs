@@ -256,10 +256,10 @@ impl Hub {
                     self.broker.publish(now, change, &publishing, deadline);
                 }
             }
-            Frame::Batch { ticket, change, again, parts } => {
+            Frame::Batch { ticket, change, deadline, again, parts } => {
                 let parts = self.batch_parts(port, parts)?;
                 if let Some(change) = self.begin(now, port, session, (ticket, change))? {
-                    self.broker.batch(now, change, &parts, again);
+                    self.broker.batch(now, change, &parts, (deadline, again));
                 }
             }
             Frame::Declare { ticket, change, name, options } => {

@@ -153,7 +153,10 @@ impl Reader<'_> {
             }
             FrameKind::Bind => Frame::Bind { ticket, change, binding: self.binding()? },
             FrameKind::Unbind => Frame::Unbind { ticket, change, binding: self.binding()? },
-            FrameKind::Batch => Frame::Batch { ticket, change, again, parts: self.parts()? },
+            FrameKind::Batch => {
+                let deadline = self.deadline()?;
+                Frame::Batch { ticket, change, deadline, again, parts: self.parts()? }
+            }
             FrameKind::Declare => {
                 let name = self.name_ref()?;
                 Frame::Declare { ticket, change, name, options: Box::new(self.declared()?) }

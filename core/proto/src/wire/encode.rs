@@ -243,8 +243,10 @@ impl Writer<'_> {
                     w.verdict(*verdict, reason);
                 });
             }
-            Frame::Batch { ticket, change, again, parts } => {
+            Frame::Batch { ticket, change, deadline, again, parts } => {
+                let deadline = self.clock.encode(*deadline);
                 self.flagged(FrameKind::Batch, *again, (*ticket, change), |w| {
+                    w.out.put_u64_le(deadline);
                     w.out.put_u64_le(parts.len() as u64);
                     parts.iter().for_each(|part| w.part(part));
                 });
