@@ -191,6 +191,17 @@ pub struct NameRef {
     pub generation: u16,
 }
 
+/// What a `Batch` says.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Until when it may wait for the disk.
+    pub deadline: Option<Time>,
+    /// An earlier host may have done it.
+    pub again: bool,
+    /// Its parts, in order.
+    pub parts: Vec<BatchPart>,
+}
+
 /// One part of a `Batch`.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "each field is described in docs/protocol.md")]
@@ -326,292 +337,67 @@ pub enum HeldKind {
 #[allow(missing_docs, reason = "each field is described with its kind in docs/protocol.md")]
 pub enum Frame {
     Hello(Box<Hello>),
-    Open {
-        name_ref: NameRef,
-        name: Name,
-    },
-    Held {
-        last: bool,
-        what: HeldKind,
-        tokens: Vec<u64>,
-    },
-    Call {
-        ticket: u64,
-        name: NameRef,
-        deadline: Option<Time>,
-        message: Message,
-    },
-    Cancel {
-        ticket: u64,
-    },
-    Serve {
-        id: u64,
-        name: NameRef,
-        concurrency: u32,
-        line_max: u32,
-    },
-    Stop {
-        id: u64,
-    },
-    Answer {
-        ticket: u64,
-        request: u64,
-        reply: Result<Message, Error>,
-    },
-    Receive {
-        ticket: u64,
-        name: NameRef,
-        deadline: Option<Time>,
-    },
-    Consume {
-        id: u64,
-        name: NameRef,
-        prefetch: u32,
-        ack_deadline_ms: u32,
-    },
-    Credit {
-        id: u64,
-        prefetch: u32,
-    },
-    Inspect {
-        ticket: u64,
-        name: NameRef,
-    },
-    Send {
-        ticket: u64,
-        change: Change,
-        name: NameRef,
-        deadline: Option<Time>,
-        message: Message,
-    },
-    Settle {
-        ticket: u64,
-        change: Change,
-        delivery: u64,
-        verdict: Verdict,
-        reason: String,
-    },
-    Declare {
-        ticket: u64,
-        change: Change,
-        name: NameRef,
-        options: Box<QueueOptions>,
-    },
-    Delete {
-        ticket: u64,
-        change: Change,
-        name: NameRef,
-    },
-    Purge {
-        ticket: u64,
-        change: Change,
-        name: NameRef,
-    },
-    Received {
-        count: u64,
-    },
-    Extend {
-        ticket: u64,
-        delivery: u64,
-        ms: u64,
-    },
-    Batch {
-        ticket: u64,
-        change: Change,
-        deadline: Option<Time>,
-        again: bool,
-        parts: Vec<BatchPart>,
-    },
-    Peek {
-        ticket: u64,
-        name: NameRef,
-        count: u32,
-    },
-    List {
-        ticket: u64,
-        after: Option<Name>,
-    },
-    Publish {
-        ticket: u64,
-        change: Change,
-        publishing: Publishing,
-    },
-    Subscribe {
-        id: u64,
-        pattern: Pattern,
-        buffer: u32,
-        held: Untaken,
-        received: u64,
-    },
-    Taken {
-        id: u64,
-        taken: Untaken,
-    },
-    DeclareStream {
-        ticket: u64,
-        change: Change,
-        name: NameRef,
-        options: Box<StreamOptions>,
-    },
-    DeleteStream {
-        ticket: u64,
-        change: Change,
-        name: NameRef,
-    },
-    InspectStream {
-        ticket: u64,
-        name: NameRef,
-    },
-    ListStreams {
-        ticket: u64,
-        after: Option<Name>,
-    },
-    Append {
-        ticket: u64,
-        change: Change,
-        name: NameRef,
-        append: Box<Append>,
-    },
-    Commit {
-        ticket: u64,
-        change: Change,
-        committing: Committing,
-    },
-    ListGroups {
-        ticket: u64,
-        name: NameRef,
-    },
-    ResetGroup {
-        ticket: u64,
-        change: Change,
-        name: NameRef,
-        reset: Box<Reset>,
-    },
-    DeleteGroup {
-        ticket: u64,
-        change: Change,
-        name: NameRef,
-        group: Name,
-    },
-    Read {
-        id: u64,
-        name: NameRef,
-        reading: Reading,
-        stream: u64,
-        held: u64,
-        cursors: Vec<Cursor>,
-    },
-    Bind {
-        ticket: u64,
-        change: Change,
-        binding: Binding,
-    },
-    Unbind {
-        ticket: u64,
-        change: Change,
-        binding: Binding,
-    },
-    Gather {
-        ticket: u64,
-        gathering: Gathering,
-    },
+    Open { name_ref: NameRef, name: Name },
+    Held { last: bool, what: HeldKind, tokens: Vec<u64> },
+    Call { ticket: u64, name: NameRef, deadline: Option<Time>, message: Message },
+    Cancel { ticket: u64 },
+    Serve { id: u64, name: NameRef, concurrency: u32, line_max: u32 },
+    Stop { id: u64 },
+    Answer { ticket: u64, request: u64, reply: Result<Message, Error> },
+    Receive { ticket: u64, name: NameRef, deadline: Option<Time> },
+    Consume { id: u64, name: NameRef, prefetch: u32, ack_deadline_ms: u32 },
+    Credit { id: u64, prefetch: u32 },
+    Inspect { ticket: u64, name: NameRef },
+    Send { ticket: u64, change: Change, name: NameRef, deadline: Option<Time>, message: Message },
+    Settle { ticket: u64, change: Change, delivery: u64, verdict: Verdict, reason: String },
+    Declare { ticket: u64, change: Change, name: NameRef, options: Box<QueueOptions> },
+    Delete { ticket: u64, change: Change, name: NameRef },
+    Purge { ticket: u64, change: Change, name: NameRef },
+    Received { count: u64 },
+    Extend { ticket: u64, delivery: u64, ms: u64 },
+    Batch { ticket: u64, change: Change, batch: Batch },
+    Peek { ticket: u64, name: NameRef, count: u32 },
+    List { ticket: u64, after: Option<Name> },
+    Publish { ticket: u64, change: Change, publishing: Publishing },
+    Subscribe { id: u64, pattern: Pattern, buffer: u32, held: Untaken, received: u64 },
+    Taken { id: u64, taken: Untaken },
+    DeclareStream { ticket: u64, change: Change, name: NameRef, options: Box<StreamOptions> },
+    DeleteStream { ticket: u64, change: Change, name: NameRef },
+    InspectStream { ticket: u64, name: NameRef },
+    ListStreams { ticket: u64, after: Option<Name> },
+    Append { ticket: u64, change: Change, name: NameRef, append: Box<Append> },
+    Commit { ticket: u64, change: Change, committing: Committing },
+    ListGroups { ticket: u64, name: NameRef },
+    ResetGroup { ticket: u64, change: Change, name: NameRef, reset: Box<Reset> },
+    DeleteGroup { ticket: u64, change: Change, name: NameRef, group: Name },
+    Read { id: u64, name: NameRef, reading: Reading, stream: u64, held: u64, cursors: Vec<Cursor> },
+    Bind { ticket: u64, change: Change, binding: Binding },
+    Unbind { ticket: u64, change: Change, binding: Binding },
+    Gather { ticket: u64, gathering: Gathering },
     Goodbye,
     Welcome(Box<Welcome>),
-    Bye {
-        error: Error,
-    },
-    Reply {
-        ticket: u64,
-        message: Message,
-    },
-    Failed {
-        id: u64,
-        counted: bool,
-        error: Error,
-    },
-    Done {
-        ticket: u64,
-    },
-    Receipt {
-        ticket: u64,
-        receipt: Receipt,
-    },
-    Count {
-        ticket: u64,
-        count: u64,
-    },
-    Queue {
-        ticket: u64,
-        info: Box<QueueInfo>,
-    },
-    Request {
-        id: u64,
-        request: Request,
-    },
-    Withdraw {
-        request: u64,
-    },
-    Delivery {
-        id: u64,
-        delivery: Delivery,
-    },
-    Answered {
-        count: u64,
-    },
-    Started {
-        id: u64,
-    },
-    Receipts {
-        ticket: u64,
-        receipts: Vec<Receipt>,
-    },
-    Peeked {
-        ticket: u64,
-        messages: Vec<Peeked>,
-    },
-    Queues {
-        ticket: u64,
-        queues: Vec<(Name, QueueInfo)>,
-    },
-    Published {
-        id: u64,
-        number: u64,
-        topic: Option<Name>,
-        asked: Option<Asked>,
-        message: Message,
-    },
-    Collected {
-        ticket: u64,
-        answer: Answer,
-    },
-    Gathered {
-        ticket: u64,
-        gathered: Gathered,
-    },
-    Appended {
-        ticket: u64,
-        appended: Appended,
-    },
-    Stream {
-        ticket: u64,
-        info: Box<StreamInfo>,
-    },
-    Streams {
-        ticket: u64,
-        streams: Vec<(Name, StreamInfo)>,
-    },
-    Groups {
-        ticket: u64,
-        groups: Vec<GroupInfo>,
-    },
-    Reading {
-        id: u64,
-        stream: u64,
-        cursors: Vec<Cursor>,
-    },
-    Records {
-        id: u64,
-        partition: u32,
-        batch: Bytes,
-    },
+    Bye { error: Error },
+    Reply { ticket: u64, message: Message },
+    Failed { id: u64, counted: bool, error: Error },
+    Done { ticket: u64 },
+    Receipt { ticket: u64, receipt: Receipt },
+    Count { ticket: u64, count: u64 },
+    Queue { ticket: u64, info: Box<QueueInfo> },
+    Request { id: u64, request: Request },
+    Withdraw { request: u64 },
+    Delivery { id: u64, delivery: Delivery },
+    Answered { count: u64 },
+    Started { id: u64 },
+    Receipts { ticket: u64, receipts: Vec<Receipt> },
+    Peeked { ticket: u64, messages: Vec<Peeked> },
+    Queues { ticket: u64, queues: Vec<(Name, QueueInfo)> },
+    Published { id: u64, number: u64, topic: Option<Name>, asked: Option<Asked>, message: Message },
+    Collected { ticket: u64, answer: Answer },
+    Gathered { ticket: u64, gathered: Gathered },
+    Appended { ticket: u64, appended: Appended },
+    Stream { ticket: u64, info: Box<StreamInfo> },
+    Streams { ticket: u64, streams: Vec<(Name, StreamInfo)> },
+    Groups { ticket: u64, groups: Vec<GroupInfo> },
+    Reading { id: u64, stream: u64, cursors: Vec<Cursor> },
+    Records { id: u64, partition: u32, batch: Bytes },
 }

@@ -9,7 +9,7 @@ use telpher_proto::base::{
     StreamOptions, Time, Trace, Untaken, Verdict,
 };
 use telpher_proto::wire::{
-    Append, BatchPart, Binding, Change, Frame, HeldKind, Hello, NameRef, Publishing, Reset,
+    Append, Batch, BatchPart, Binding, Change, Frame, HeldKind, Hello, NameRef, Publishing, Reset,
     TargetKind, Welcome,
 };
 
@@ -57,7 +57,11 @@ fn of_groups() -> Vec<(&'static str, Frame)> {
         ("commit", Frame::Commit { ticket, change, committing }),
         (
             "batch for streams",
-            Frame::Batch { ticket, change, deadline: Some(DEADLINE), again: false, parts },
+            Frame::Batch {
+                ticket,
+                change,
+                batch: Batch { deadline: Some(DEADLINE), again: false, parts },
+            },
         ),
         ("list groups", Frame::ListGroups { ticket, name: NAME }),
         ("reset group", Frame::ResetGroup { ticket, change, name: NAME, reset: Box::new(reset) }),
@@ -218,9 +222,7 @@ fn changes() -> Vec<(&'static str, Frame)> {
             Frame::Batch {
                 ticket: 42,
                 change: CHANGE,
-                deadline: None,
-                again: false,
-                parts: parts(),
+                batch: Batch { deadline: None, again: false, parts: parts() },
             },
         ),
         ("publish", Frame::Publish { ticket: 48, change: CHANGE, publishing: publishing() }),
