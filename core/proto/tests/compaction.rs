@@ -233,7 +233,7 @@ fn a_reader_that_ends_gets_each_key_also_if_its_record_is_replaced_meanwhile() {
     // As large as several of the batches that compaction makes.
     let value = |round: u32, key: u32| format!("{key}={round} {}", "x".repeat(4_000));
     let keys = 40;
-    let mut rounds = |world: &mut World, rounds: std::ops::Range<u32>| {
+    let rounds = |world: &mut World, rounds: std::ops::Range<u32>| {
         for (round, key) in rounds.flat_map(|round| (0..keys).map(move |key| (round, key))) {
             let id = world.run(writer, keyed("log", &key.to_string(), &value(round, key)));
             assert!(world.outcome(writer, id).is_ok());

@@ -64,7 +64,7 @@ impl World {
         };
         let buffer = self.random.pick(&[0, 1, 200, 2_000]).expect("four");
         let follow = self.random.chance(60);
-        let reading = Reading { partition: one, start, follow, group: None, buffer };
+        let reading = Reading { partition: one, start, follow, buffer, ..Reading::default() };
         let id = self.start(slot, Command::Read { stream: plan.name, reading }, None);
         self.programs[slot].tickets.retain(|other| *other != id);
         self.programs[slot].readers.push(id);

@@ -20,11 +20,13 @@ use super::limits;
 use super::message::{Headers, Message, Properties, Trace};
 use super::stream::StreamRecord;
 
+pub use super::packed::{Packed, Repacked, packed_records};
+
 /// Bytes of a batch before its records.
 pub const BATCH_HEADER_SIZE: usize = 48;
 
 /// Bytes of a record before its key, headers and body, and before what only some have.
-const RECORD_HEADER_SIZE: usize = 16;
+pub(super) const RECORD_HEADER_SIZE: usize = 16;
 
 /// Bytes that a record takes in a batch beside body, key and headers, at most.
 pub const RECORD_COST_MAX: usize = RECORD_HEADER_SIZE + APPENDED_SIZE + 8 + 32;
@@ -34,7 +36,7 @@ const APPENDED_SIZE: usize = 8;
 const HAS_TRACE: u8 = 1;
 const HAS_TIME: u8 = 2;
 const HAS_PRIORITY: u8 = 4;
-const HAS_APPENDED: u8 = 8;
+pub(super) const HAS_APPENDED: u8 = 8;
 
 /// What the header of a batch says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -75,7 +77,7 @@ impl BatchHeader {
     }
 
     /// Writes it with a checksum that binds it to its place.
-    fn stamp(&self, place: (u64, u32), out: &mut [u8]) {
+    pub(super) fn stamp(&self, place: (u64, u32), out: &mut [u8]) {
         self.write(out);
         let crc = crc32c::crc32c_append(place_crc(place.0, place.1), &out[8..BATCH_HEADER_SIZE]);
         out[4..8].copy_from_slice(&crc.to_le_bytes());
@@ -215,17 +217,17 @@ pub fn check_stamped(bytes: &[u8], place: (u64, u32)) -> Option<BatchHeader> {
 
 /// The fixed part of a record.
 #[derive(Debug)]
-struct Fixed {
-    body: usize,
-    delta: u32,
-    headers: usize,
-    key: usize,
+pub(super) struct Fixed {
+    pub body: usize,
+    pub delta: u32,
+    pub headers: usize,
+    pub key: usize,
     flags: u8,
     priority: u8,
 }
 
 impl Fixed {
-    fn read(bytes: &[u8]) -> Option<Fixed> {
+    pub fn read(bytes: &[u8]) -> Option<Fixed> {
         let mut rest = bytes.get(..RECORD_HEADER_SIZE)?;
         let (body, delta) = (rest.get_u32_le() as usize, rest.get_u32_le());
         let (headers, key) = (rest.get_u32_le() as usize, rest.get_u16_le() as usize);
@@ -239,21 +241,21 @@ impl Fixed {
         (is_within && fixed.size() <= bytes.len()).then_some(fixed)
     }
 
-    fn appended(&self) -> usize {
+    pub fn appended(&self) -> usize {
         if self.flags & HAS_APPENDED != 0 { APPENDED_SIZE } else { 0 }
     }
 
-    fn key_at(&self) -> usize {
+    pub fn key_at(&self) -> usize {
         let time = if self.flags & HAS_TIME != 0 { 8 } else { 0 };
         let trace = if self.flags & HAS_TRACE != 0 { 32 } else { 0 };
         RECORD_HEADER_SIZE + self.appended() + time + trace
     }
 
-    fn headers_at(&self) -> usize {
+    pub fn headers_at(&self) -> usize {
         self.key_at() + self.key
     }
 
-    fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.headers_at() + self.headers + self.body
     }
 }
@@ -305,119 +307,10 @@ impl Records {
 }
 
 /// When a record was appended, if it says so itself.
-fn appended_ms(fixed: &Fixed, record: &[u8]) -> Option<u64> {
+pub(super) fn appended_ms(fixed: &Fixed, record: &[u8]) -> Option<u64> {
     let stated = record.get(RECORD_HEADER_SIZE..RECORD_HEADER_SIZE + fixed.appended())?;
     Some(u64::from_le_bytes(*stated.first_chunk()?))
 }
-
-/// A record as it lies in a batch.
-#[derive(Debug)]
-pub struct Packed<'a> {
-    /// Its offset.
-    pub offset: u64,
-    /// When it was appended.
-    pub time_ms: u64,
-    /// Its key.
-    pub key: &'a [u8],
-    /// It has no body.
-    pub is_empty: bool,
-    fixed: Fixed,
-    bytes: &'a [u8],
-}
-
-impl Packed<'_> {
-    /// Bytes that it takes.
-    pub fn size(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
-/// The records of a batch whose checksums have been looked at, as they lie there. Ends early at
-/// bytes that are none.
-pub fn packed_records(batch: &[u8]) -> impl Iterator<Item = Packed<'_>> {
-    let header = BatchHeader::read(batch).unwrap_or_default();
-    let mut rest = batch.get(BATCH_HEADER_SIZE..).unwrap_or(&[]);
-    std::iter::from_fn(move || {
-        let fixed = Fixed::read(rest)?;
-        let bytes;
-        (bytes, rest) = rest.split_at_checked(fixed.size())?;
-        Some(Packed {
-            offset: header.base + u64::from(fixed.delta),
-            time_ms: appended_ms(&fixed, bytes).unwrap_or(header.time_ms),
-            key: &bytes[fixed.key_at()..fixed.headers_at()],
-            is_empty: fixed.body == 0,
-            fixed,
-            bytes,
-        })
-    })
-}
-
-/// Packs what is left of batches that follow each other into one.
-#[derive(Debug)]
-pub struct Repacked {
-    bytes: BytesMut,
-    base: u64,
-    end: u64,
-    time_ms: u64,
-    count: u32,
-}
-
-impl Repacked {
-    /// Begins with the offset of the first batch.
-    pub fn new(base: u64) -> Repacked {
-        let bytes = BytesMut::zeroed(BATCH_HEADER_SIZE);
-        Repacked { bytes, base, end: base, time_ms: 0, count: 0 }
-    }
-
-    /// The offset of the first batch, and the one behind the last.
-    pub fn offsets(&self) -> std::ops::Range<u64> {
-        self.base..self.end
-    }
-
-    /// Bytes of it.
-    pub fn size(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Takes a record of the batch that follows.
-    pub fn push(&mut self, record: &Packed<'_>) {
-        let Packed { offset, time_ms, ref fixed, bytes, .. } = *record;
-        let (head, tail) = bytes.split_at(RECORD_HEADER_SIZE);
-        let start = self.bytes.len();
-        self.bytes.put_slice(head);
-        self.bytes[start + 4..start + 8]
-            .copy_from_slice(&((offset - self.base) as u32).to_le_bytes());
-        if fixed.appended() == 0 {
-            self.bytes[start + FLAGS_AT] |= HAS_APPENDED;
-            self.bytes.put_u64_le(time_ms);
-        }
-        self.bytes.put_slice(tail);
-        self.count += 1;
-    }
-
-    /// That was all of the batch with this header.
-    pub fn end(&mut self, header: BatchHeader) {
-        self.end = header.end();
-        self.time_ms = self.time_ms.max(header.time_ms);
-    }
-
-    /// The batch, with its place in the stream; `None` if it would be too long.
-    pub fn build(mut self, place: (u64, u32)) -> Option<Bytes> {
-        let header = BatchHeader {
-            size: u32::try_from(self.bytes.len()).ok()?,
-            base: self.base,
-            time_ms: self.time_ms,
-            span: u32::try_from(self.end - self.base).ok()?,
-            count: self.count,
-            records_crc: crc32c::crc32c(&self.bytes[BATCH_HEADER_SIZE..]),
-        };
-        header.stamp(place, &mut self.bytes);
-        Some(self.bytes.freeze())
-    }
-}
-
-/// Where the flags lie in the header of a record.
-const FLAGS_AT: usize = 14;
 
 fn message(fixed: &Fixed, record: &Bytes) -> Option<Message> {
     let (key_at, headers_at) = (fixed.key_at(), fixed.headers_at());

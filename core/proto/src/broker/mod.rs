@@ -43,8 +43,10 @@ mod names;
 mod parts;
 mod past;
 mod past_streams;
+mod places;
 mod publishes;
 mod queues;
+mod reader;
 mod readers;
 mod registrations;
 mod restate;
@@ -55,6 +57,7 @@ mod sends;
 mod services;
 mod sessions;
 mod settles;
+mod sifting;
 mod streams;
 mod suspects;
 mod topics;
@@ -238,6 +241,8 @@ enum Due {
     Age(streams::StreamRef),
     Tombstones(streams::StreamRef),
     Compact,
+    Sift,
+    Passed,
     Recovered,
 }
 
@@ -265,6 +270,7 @@ pub struct Broker {
     topics: topics::Topics,
     streams: streams::Streams,
     compaction: compaction::Compaction,
+    sifting: sifting::Sifting,
     bindings: bindings::Bindings,
     queue_count: u64,
     /// Bytes of messages in queues kept in memory, and of sends that wait for room.
@@ -321,6 +327,7 @@ impl Broker {
             topics: topics::Topics::default(),
             streams: streams::Streams::new(config.epoch),
             compaction: compaction::Compaction::default(),
+            sifting: sifting::Sifting::default(),
             bindings: bindings::Bindings::default(),
             queue_count: 0,
             bytes: 0,
@@ -371,6 +378,8 @@ impl Broker {
                 Due::Age(stream) => self.age(now, stream),
                 Due::Tombstones(stream) => self.bury_tombstones(now, stream),
                 Due::Compact => self.compact_due(now),
+                Due::Sift => self.sift_due(now),
+                Due::Passed => self.passed_due(),
                 Due::Recovered => self.recovered(),
             }
         }
@@ -383,6 +392,7 @@ impl Broker {
             self.handle_read(now, id, Fetched::Damaged);
             self.pump_woken(now);
         }
+        self.watch_sifting(now);
     }
 
     /// What may be written down from now on.

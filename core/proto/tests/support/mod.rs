@@ -54,6 +54,8 @@ pub struct Program {
     pub deaf: bool,
     /// Messages of its subscriber that it has taken.
     pub taken: usize,
+    /// Bytes that it has got from the hub.
+    pub heard: usize,
 }
 
 /// The hub takes in what it has received.
@@ -202,6 +204,7 @@ impl World {
             cut: false,
             deaf: false,
             taken: 0,
+            heard: 0,
         };
         self.programs.push(program);
         self.settle();
@@ -365,6 +368,7 @@ impl World {
                     self.hub.handle_written(self.now, port);
                     let carried = self.programs.iter_mut().find(|p| p.port == Some(port));
                     if let Some(program) = carried.filter(|program| !program.deaf) {
+                        program.heard += bytes.len();
                         program.client.inbox().extend_from_slice(&bytes);
                         program.client.handle_received(self.now);
                     }
