@@ -4,12 +4,13 @@
 mod support;
 
 use bytes::Bytes;
+use support::groups::{commit, places, records};
 use support::streams::*;
 use support::{World, name};
 use telpher_proto::base::limits::{FILTER_STEP, Sizes};
 use telpher_proto::base::{
-    Command, Durability, GroupInfo, Headers, HeadersBuilder, Id, Kind, Message, Outcome, Reading,
-    Start, StreamOptions, StreamRecord, What,
+    Command, Durability, Headers, HeadersBuilder, Id, Kind, Message, Outcome, Reading, Start,
+    StreamOptions, StreamRecord,
 };
 
 fn headers(all: &[(&str, &str)]) -> Headers {
@@ -224,35 +225,14 @@ fn values_out_of_their_limits_are_refused_and_named() {
     }
 }
 
-const GROUP: &str = "billing";
-
 fn member_of(reading: Reading) -> Reading {
-    Reading { group: Some(name(GROUP)), ..reading }
+    Reading { group: Some(name("billing")), ..reading }
 }
 
-fn records(world: &World, program: usize, reader: Id) -> Vec<StreamRecord> {
-    let events = world.programs[program].events.iter().filter(|event| event.id == reader);
-    let records = events.filter_map(|event| match &event.what {
-        What::Record(record) => Some(record.clone()),
-        _ => None,
-    });
-    records.collect()
-}
-
-fn commit(world: &mut World, program: usize, reader: Id, record: &StreamRecord) {
-    let StreamRecord { partition, generation, offset, .. } = *record;
-    let command = Command::Commit { reader, partition, generation, next: offset + 1 };
-    let id = world.run(program, command);
+/// The member has done this record.
+fn done(world: &mut World, program: usize, reader: Id, record: &StreamRecord) {
+    let id = commit(world, program, reader, record);
     assert!(world.outcome(program, id).is_ok());
-}
-
-fn places(world: &mut World, program: usize) -> Vec<(u64, u64)> {
-    let id = world.run(program, Command::Groups { stream: name("log") });
-    let group: GroupInfo = match world.outcome(program, id) {
-        Ok(Outcome::Groups(mut groups)) => groups.remove(0),
-        other => panic!("{other:?}"),
-    };
-    group.places.iter().map(|place| (place.next, place.lag)).collect()
 }
 
 #[test]
@@ -268,10 +248,10 @@ fn what_a_member_passes_over_is_done_for_the_group_unless_something_before_it_is
     assert_eq!(places(&mut world, program), [(0, 5)], "the first was passed over with others");
     let all = records(&world, program, reader);
     assert_eq!(all.iter().map(|record| record.offset).collect::<Vec<_>>(), [1, 3]);
-    commit(&mut world, program, reader, &all[0]);
+    done(&mut world, program, reader, &all[0]);
     world.pass(200);
     assert_eq!(places(&mut world, program), [(2, 3)]);
-    commit(&mut world, program, reader, &all[1]);
+    done(&mut world, program, reader, &all[1]);
     assert_eq!(places(&mut world, program), [(5, 0)], "behind what was passed over since");
     put(&mut world, program, ("b", "x"), "b");
     world.pass(200);
@@ -316,7 +296,7 @@ fn goes_over(change: impl Fn(&mut World)) {
     let second = start(&mut world, other, &member_of(by_key("a")));
     let held = records(&world, one, first);
     assert_eq!(held.len(), 2);
-    held.iter().for_each(|record| commit(&mut world, one, first, record));
+    held.iter().for_each(|record| done(&mut world, one, first, record));
     for partition in [0, 1] {
         let mut message = Message::new(&b"new"[..]);
         message.properties_mut().key = Bytes::from_static(b"a");
@@ -350,7 +330,7 @@ fn it_does_so_also_if_compaction_has_removed_what_came_behind() {
     world.pass(5_000);
     let first = start(&mut world, one, &member_of(Reading::default()));
     for record in records(&world, one, first) {
-        commit(&mut world, one, first, &record);
+        done(&mut world, one, first, &record);
     }
     world.pass(200);
     assert_eq!(places(&mut world, one), [(41, 0)]);

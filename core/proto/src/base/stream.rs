@@ -130,6 +130,10 @@ pub struct Reading {
     /// Only records that have each of these headers, with exactly this value; at most 8, of 65,536
     /// bytes as encoded. The same holds of a group.
     pub headers: Headers,
+    /// Of a member of a group, in ms, at most a day; 0: any time. A member that was handed records
+    /// and commits nothing for that long ends with `LEASE_LOST`, and its partitions go to others.
+    /// Each commit begins it anew, as does a new connection or host.
+    pub max_processing_ms: u64,
 }
 
 impl Reading {
@@ -153,7 +157,16 @@ impl Reading {
         let count = self.headers.iter().count() as u64;
         within("the number of headers", count, 0, limits::READ_HEADERS_MAX)?;
         let size = self.headers.encoded().len() as u64;
-        within("the size of headers", size, 0, limits::HEADERS_SIZE_MAX as u64)
+        within("the size of headers", size, 0, limits::HEADERS_SIZE_MAX as u64)?;
+        within("max_processing_ms", self.max_processing_ms, 0, limits::DELAY_MAX_MS)?;
+        if self.max_processing_ms > 0 && self.group.is_none() {
+            let detail = format!(
+                "max_processing_ms is {}, and no group is stated: only its members commit",
+                self.max_processing_ms
+            );
+            return Err(Error::new(Kind::Invalid, detail));
+        }
+        Ok(())
     }
 }
 

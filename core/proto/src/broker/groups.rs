@@ -3,11 +3,11 @@
 //!
 //! ```text
 //! a member comes or goes -> every member gets its share; what it has, it keeps
-//!   too much: a partition leaves it when every record of it that was sent is committed, and then goes on
-//!             with another from the group's place; the rest goes on meanwhile
+//!   too much: a partition leaves it when every record of it that was sent is committed, and goes
+//!             on with another from the group's place; the rest goes on meanwhile
 //! ```
 //! An assignment has a generation: whoever commits under an old one is refused. Nobody loses its
-//! partitions for being busy.
+//! partitions for being busy, unless it has stated for how long it may be at most.
 //!
 //! Floor: broker.
 
@@ -279,6 +279,7 @@ impl Broker {
             let (stream, cursors) = reader.told();
             self.effects.push_back(Effect::Reading { session, id, stream, cursors });
         }
+        self.note_processing(key);
     }
 
     /// How far each group of a stream has come.
@@ -354,6 +355,7 @@ impl Broker {
                 let reader = &mut self.streams.readers[owner];
                 reader.drop_cursor(cursor.partition);
                 reader.add_cursor(cursor.partition, state);
+                reader.processing.begin_anew();
                 owners.push(owner);
             }
         }

@@ -44,6 +44,7 @@ mod parts;
 mod past;
 mod past_streams;
 mod places;
+mod processing;
 mod publishes;
 mod queues;
 mod reader;
@@ -243,6 +244,7 @@ enum Due {
     Compact,
     Sift,
     Passed,
+    Processing(usize),
     Recovered,
 }
 
@@ -271,6 +273,8 @@ pub struct Broker {
     streams: streams::Streams,
     compaction: compaction::Compaction,
     sifting: sifting::Sifting,
+    /// Members of groups that may have begun or ended something.
+    processing: Vec<usize>,
     bindings: bindings::Bindings,
     queue_count: u64,
     /// Bytes of messages in queues kept in memory, and of sends that wait for room.
@@ -328,6 +332,7 @@ impl Broker {
             streams: streams::Streams::new(config.epoch),
             compaction: compaction::Compaction::default(),
             sifting: sifting::Sifting::default(),
+            processing: Vec::new(),
             bindings: bindings::Bindings::default(),
             queue_count: 0,
             bytes: 0,
@@ -380,6 +385,7 @@ impl Broker {
                 Due::Compact => self.compact_due(now),
                 Due::Sift => self.sift_due(now),
                 Due::Passed => self.passed_due(),
+                Due::Processing(key) => self.processing_due(now, key),
                 Due::Recovered => self.recovered(),
             }
         }
@@ -393,6 +399,7 @@ impl Broker {
             self.pump_woken(now);
         }
         self.watch_sifting(now);
+        self.watch_processing(now);
     }
 
     /// What may be written down from now on.

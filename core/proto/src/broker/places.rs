@@ -95,10 +95,15 @@ impl Broker {
         let found = self.streams.at(stream)?.group(group)?;
         let place = found.places.get_mut(partition as usize)?;
         place.state.next = place.state.next.max(next);
-        Some(Placed { stream: stream.id, group, partition, state: place.state })
+        let (owner, state) = (place.owner, place.state);
+        if let Some(owner) = owner {
+            self.streams.readers[owner].processing.has_committed = true;
+            self.note_processing(owner);
+        }
+        Some(Placed { stream: stream.id, group, partition, state })
     }
 
-    /// Moves the places of a member over what it has passed over, where all that it was sent is
+    /// Moves the places of a member on over what it has passed over, where all that it was sent is
     /// committed.
     pub(super) fn pass_places(&mut self, key: usize) {
         let reader = &self.streams.readers[key];
@@ -118,7 +123,9 @@ impl Broker {
             return;
         }
         for (partition, next) in passed {
-            self.move_place(Committable { stream, group: id, partition, next });
+            let place = self.streams.at(stream).and_then(|found| found.group(id));
+            let place = place.and_then(|group| group.places.get_mut(partition as usize));
+            place.into_iter().for_each(|place| place.state.next = next);
             self.write_place(Level::Written, None, (stream, id, partition));
         }
         self.spread_group(stream, id);

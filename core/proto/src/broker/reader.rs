@@ -2,6 +2,7 @@
 //!
 //! Floor: broker.
 
+use super::processing::Processing;
 use super::streams::StreamRef;
 use crate::base::filter::Filter;
 use crate::base::record::PlaceState;
@@ -42,6 +43,8 @@ pub(super) struct Reader {
     pub is_in_line: bool,
     /// Somewhere something was passed over that has consequences.
     pub is_passing: bool,
+    /// How long it may be at work without a commit.
+    pub processing: Processing,
 }
 
 impl Place {

@@ -12,6 +12,7 @@
 
 use bytes::Bytes;
 
+use super::processing::Processing;
 use super::reader::{Place, Reader};
 use super::registrations::Role;
 use super::streams::{BatchRef, Kept, Partition, Stream, no_partition};
@@ -81,6 +82,7 @@ impl Broker {
         if let Role::Reader(key) = self.registrations[registration].role {
             let reader = &mut self.streams.readers[key];
             (reader.sent, reader.is_live) = (opening.held, true);
+            reader.processing.begin_anew();
             self.tell_reading(key);
             self.pump_reader(key);
         }
@@ -159,6 +161,7 @@ impl Broker {
             may_end_later,
             is_in_line: false,
             is_passing: false,
+            processing: Processing::new(opening.reading.max_processing_ms),
         };
         let key = self.streams.readers.insert(reader);
         self.register_quietly(session, opening.id, Role::Reader(key), 0);
@@ -278,6 +281,7 @@ impl Broker {
         if is_passing {
             self.note_passing(key);
         }
+        self.note_processing(key);
     }
 
     /// Readers that wait for a partition look again.
@@ -308,6 +312,7 @@ impl Broker {
     pub(super) fn forget_reader(&mut self, key: usize) {
         let reader = self.streams.readers.remove(key);
         self.sifting.forget(key);
+        self.forget_processing(key, reader.processing);
         if let Some(group) = &reader.group {
             self.leave_group(reader.stream, group, key);
         }

@@ -175,6 +175,7 @@ impl Writer<'_> {
         self.out.put_u32_le(reading.follow.into());
         self.short_name(reading.group.as_ref());
         let (key, headers) = (reading.key.as_deref().unwrap_or(&[]), reading.headers.encoded());
+        self.out.put_u64_le(reading.max_processing_ms);
         self.out.put_u32_le(headers.len() as u32);
         self.out.put_u32_le(key.len() as u32);
         self.out.put_slice(key);
@@ -365,6 +366,7 @@ impl Reader<'_> {
         let follow = self.choice(&[(0, false), (1, true)], "mark of following")?;
         self.zero(3)?;
         let group = self.short_name()?;
+        let max_processing_ms = self.u64()?;
         let (headers, key) = (self.u32()? as usize, self.u32()? as usize);
         if key > limits::KEY_SIZE_MAX || headers > limits::HEADERS_SIZE_MAX {
             return self.fail("states a key or headers that are too large");
@@ -376,7 +378,8 @@ impl Reader<'_> {
         let Some(headers) = Headers::from_encoded(headers) else {
             return self.fail("has malformed headers");
         };
-        Ok(Reading { partition, start, follow, group, buffer, key, headers })
+        let filter = Reading { key, headers, ..Reading::default() };
+        Ok(Reading { partition, start, follow, group, buffer, max_processing_ms, ..filter })
     }
 
     fn partition(&mut self) -> Decoded<Option<u32>> {

@@ -9,6 +9,8 @@ mod commands;
 mod config;
 #[path = "disk.rs"]
 mod disk;
+#[path = "groups.rs"]
+pub mod groups;
 mod queues;
 #[path = "streams.rs"]
 pub mod streams;

@@ -94,7 +94,8 @@ fn of_streams() -> Vec<(&'static str, Frame)> {
     let group = None;
     let (partition, start) = (Some(1), Start::Time(12));
     let (key, headers) = (Some(Bytes::from_static(b"k")), one_header());
-    let reading = Reading { partition, start, follow: true, group, buffer: 13, key, headers };
+    let reading = Reading { key, headers, ..Reading::default() };
+    let reading = Reading { partition, start, follow: true, group, buffer: 13, ..reading };
     let name = Name::parse("log").unwrap();
     let (ticket, id, change) = (14, 15, CHANGE);
     let (append, options) = (Box::new(append), Box::new(options));
@@ -110,7 +111,7 @@ fn of_streams() -> Vec<(&'static str, Frame)> {
     let group = Some(Name::parse("billing").unwrap());
     let (key, headers) = (None, Headers::default());
     let reading = Reading { partition: None, follow: false, key, headers, ..reading };
-    let reading = Reading { group: group.clone(), ..reading };
+    let reading = Reading { group: group.clone(), max_processing_ms: 14_000, ..reading };
     let read = Frame::Read { id, name: NAME, reading, stream: 0, held: 0, cursors: Vec::new() };
     vec![
         ("declare stream", Frame::DeclareStream { ticket, change, name: NAME, options }),
