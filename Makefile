@@ -24,6 +24,7 @@ export CARGO_TARGET_DIR PYTHON
 -include examples/flights/flights.mk
 -include examples/idempotent/idempotent.mk
 -include examples/fan-in/fan-in.mk
+-include examples/four-ways/four-ways.mk
 
 .PHONY: help build demo test check install simulate crash bench bench-full clean
 .PHONY: prerequisites tools command-build rust-test simulate-test polyglot readme-test
@@ -41,10 +42,12 @@ idempotent: prerequisites ## Kill consumers that pay exactly once into SQLite, i
 
 fan-in: prerequisites ## Run the fan-in example: one question, answers of three languages
 
+four-ways: prerequisites ## Run one job in four ways through the same faults, and print what came of it
+
 test: prerequisites tools ## Build what is needed and run every test
 	@$(PYTHON) tests/all.py
 
-check: prerequisites format-check lint tidy c-header-check c-symbols python-check node-check flights-check idempotent-check fan-in-check ## Check format, lints, floors, style, header, symbols and types
+check: prerequisites format-check lint tidy c-header-check c-symbols python-check node-check flights-check idempotent-check fan-in-check four-ways-check ## Check format, lints, floors, style, header, symbols and types
 	@echo 'check: all is well'
 
 install: command-build c-install ## Install the command, the C library and its header (PREFIX=, DESTDIR=)

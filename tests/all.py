@@ -34,6 +34,7 @@ PARTS = [
     "flights-test",
     "idempotent",
     "fan-in-test",
+    "four-ways-test",
 ]
 
 # Parts that need a tool that a machine may lack: without it they are skipped, and that is said.

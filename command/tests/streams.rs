@@ -245,3 +245,21 @@ fn what_is_wrong_is_said_with_what_to_do() {
         assert!(said.contains("telpher serve") && said.contains(command), "{said}");
     }
 }
+
+#[test]
+fn a_stream_says_that_it_keeps_each_keys_latest_record_and_what_is_unread() {
+    let world = World::begin();
+    let hub = world.data.clone();
+    let hub = &*hub;
+    let options = ["--compact", "--tombstone-age", "12h", "--keep-unread"];
+    said(&[&["declare-stream", hub, "state"][..], &options].concat());
+    let one = said(&["streams", hub, "state"]);
+    assert!(one.contains("the latest record of each; empty ones go after 12h"), "{one}");
+    assert!(one.contains("stays until every reader group has read it"), "{one}");
+    let stream = &json(&["streams", hub])["streams"][0];
+    assert_eq!((&stream["compact"], &stream["keep_unread"]), (&true.into(), &true.into()));
+    assert_eq!(stream["tombstone_age_ms"], 43_200_000);
+    let refused = refusal(&["append", hub, "state", "x"]);
+    assert!(refused.contains("a record has no key"), "{refused}");
+    said(&["append", hub, "state", "x", "--key", "k"]);
+}

@@ -1,15 +1,6 @@
 /* Wrong options of streams, appends and readers: refused with limit and value. */
 #include "check.h"
 
-/* It ends with an error whose words contain `words`. */
-static void expect_words(telpher_hub hub, telpher_id id, telpher_status status, const char *words) {
-    telpher_event event = outcome(hub, id);
-    CHECK_ENDED(event, status);
-    CHECK_CONTAINS(event.detail, words);
-    CHECK(!event.maybe_executed);
-    CHECK_OK(telpher_events_release(&event));
-}
-
 #define CHECK_DECLARE_REFUSED(option, value, words)                                            \
     do {                                                                                       \
         telpher_stream_options wrong = TELPHER_SIZED(telpher_stream_options);                  \

@@ -113,6 +113,9 @@ telpher_event outcome(telpher_hub hub, telpher_id id);
 
 /* Waits for the outcome of a ticket, which must be TELPHER_OK, and releases it. */
 void expect_ok(telpher_hub hub, telpher_id id);
+
+/* It ends with an error that changed nothing, whose words contain `words`. */
+void expect_words(telpher_hub hub, telpher_id id, telpher_status status, const char *words);
 void expect_ended(telpher_hub hub, telpher_id id, telpher_status expected);
 void declare_queue(telpher_hub hub, const char *queue);
 void send_text(telpher_hub hub, const char *queue, const char *text);

@@ -41,15 +41,6 @@ static telpher_event next_record(telpher_hub hub, telpher_id reader) {
     return event;
 }
 
-static void expect_status(telpher_hub hub, telpher_id id, telpher_status status,
-                          const char *words) {
-    telpher_event event = outcome(hub, id);
-    CHECK_ENDED(event, status);
-    CHECK_CONTAINS(event.detail, words);
-    CHECK(!event.maybe_executed);
-    CHECK_OK(telpher_events_release(&event));
-}
-
 static telpher_id start_commit(telpher_hub hub, telpher_id reader, telpher_event record) {
     telpher_id id;
     CHECK_OK(telpher_commit(hub, reader, record.partition, record.generation, record.offset + 1,
@@ -131,14 +122,14 @@ TEST(a_group_that_is_reset_goes_on_there_and_refuses_what_was_read_before) {
     to.start_at = 1;
     CHECK_OK(telpher_group_reset(hub, "log", "billing", &to, NULL, &id));
     expect_ok(hub, id);
-    expect_status(hub, start_commit(hub, reader, record), TELPHER_LEASE_LOST, "");
+    expect_words(hub, start_commit(hub, reader, record), TELPHER_LEASE_LOST, "");
     expect_place(hub, 1, 0, 1, 2);
     record = next_record(hub, reader);
     CHECK_EQUAL(record.offset, 1);
     expect_ok(hub, start_commit(hub, reader, record));
     to.start_at = 9;
     CHECK_OK(telpher_group_reset(hub, "log", "billing", &to, NULL, &id));
-    expect_status(hub, id, TELPHER_OUT_OF_RANGE, "9");
+    expect_words(hub, id, TELPHER_OUT_OF_RANGE, "9");
     CHECK_OK(telpher_group_reset(hub, "log", "billing", NULL, NULL, &id));
     expect_ok(hub, id);
     expect_place(hub, 1, 0, 0, 3);
@@ -220,7 +211,7 @@ TEST(a_batch_sends_appends_and_commits_or_does_nothing) {
     expecting.expect = 7;
     CHECK_OK(telpher_batch_append(batch, "log", &TEXT("z"), &expecting));
     CHECK_OK(telpher_batch_submit(hub, batch, NULL, NULL, &id));
-    expect_status(hub, id, TELPHER_CONFLICT, "part 0 of the batch");
+    expect_words(hub, id, TELPHER_CONFLICT, "part 0 of the batch");
     CHECK_EQUAL(stream_next(hub), 2);
     CHECK_OK(telpher_batch_free(batch));
     CHECK_OK(telpher_close(hub, 0));
@@ -248,9 +239,9 @@ TEST(wrong_input_about_groups_is_refused_with_its_reason) {
     CHECK_STATUS(telpher_group_reset(hub, "log", "g", &to, NULL, &id), TELPHER_INVALID);
     CHECK_LAST_ERROR("start_at is 3, but start is 0");
     CHECK_OK(telpher_group_delete(hub, "log", "g", NULL, &id));
-    expect_status(hub, id, TELPHER_NOT_FOUND, "has no group");
+    expect_words(hub, id, TELPHER_NOT_FOUND, "has no group");
     CHECK_OK(telpher_group_list(hub, "none", NULL, &id));
-    expect_status(hub, id, TELPHER_NOT_FOUND, "none");
+    expect_words(hub, id, TELPHER_NOT_FOUND, "none");
     CHECK_OK(telpher_read(hub, "log", NULL, NULL, &id));
     telpher_event event = outcome(hub, id);
     CHECK_EQUAL(event.kind, TELPHER_EVENT_STARTED);
@@ -276,7 +267,25 @@ TEST(wrong_input_about_groups_is_refused_with_its_reason) {
     CHECK_OK(telpher_read(hub, "log", &options, NULL, &id));
     event = outcome(hub, id);
     CHECK_OK(telpher_events_release(&event));
-    expect_status(hub, start_commit(hub, id, record), TELPHER_INVALID, "the reader is in no group");
+    expect_words(hub, start_commit(hub, id, record), TELPHER_INVALID, "the reader is in no group");
+    CHECK_OK(telpher_close(hub, 0));
+}
+
+TEST(what_a_group_has_not_read_stays_if_the_stream_says_so) {
+    telpher_hub hub = open_memory();
+    telpher_stream_options options = TELPHER_SIZED(telpher_stream_options);
+    telpher_id id, reader;
+    options.records_max = 2;
+    options.keep_unread = 1;
+    CHECK_OK(telpher_stream_declare(hub, "log", &options, NULL, &id));
+    expect_ok(hub, id);
+    reader = join(hub);
+    append_to(hub, 0, 2);
+    CHECK_OK(telpher_append(hub, "log", &TEXT("x"), NULL, NULL, &id));
+    expect_words(hub, id, TELPHER_FULL, "has not read 2 records of partition 0");
+    telpher_event record = next_record(hub, reader);
+    expect_ok(hub, start_commit(hub, reader, record));
+    append_to(hub, 0, 1);
     CHECK_OK(telpher_close(hub, 0));
 }
 

@@ -63,15 +63,6 @@ static void expect_numbers(telpher_hub hub, telpher_id reader, int from, int to)
     }
 }
 
-/* It ends with an error whose words contain `words`. */
-static void expect_words(telpher_hub hub, telpher_id id, telpher_status status, const char *words) {
-    telpher_event event = outcome(hub, id);
-    CHECK_ENDED(event, status);
-    CHECK_CONTAINS(event.detail, words);
-    CHECK(!event.maybe_executed);
-    CHECK_OK(telpher_events_release(&event));
-}
-
 TEST(what_is_appended_is_read_in_order_and_the_reader_ends_where_the_stream_ended) {
     telpher_hub hub = open_memory();
     declare_stream(hub, "log", 0, 0);

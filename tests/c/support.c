@@ -74,6 +74,14 @@ void expect_ok(telpher_hub hub, telpher_id id) {
     expect_ended(hub, id, TELPHER_OK);
 }
 
+void expect_words(telpher_hub hub, telpher_id id, telpher_status status, const char *words) {
+    telpher_event event = outcome(hub, id);
+    CHECK_ENDED(event, status);
+    CHECK_CONTAINS(event.detail, words);
+    CHECK(!event.maybe_executed);
+    CHECK_OK(telpher_events_release(&event));
+}
+
 void declare_as(telpher_hub hub, const char *queue, const telpher_declare_options *options) {
     telpher_id id;
     CHECK_OK(telpher_declare(hub, queue, options, NULL, &id));

@@ -208,6 +208,52 @@ test('what the limits have taken is OUT_OF_RANGE, with what is kept', async (t) 
   assert.deepEqual([info.ageMaxMs, info.recordsMax, info.bytesMax], [Infinity, Infinity, 2 ** 26])
 })
 
+test('of each key the latest record is kept', async (t) => {
+  const hub = await openOwn(t)
+  const stream = await declared(hub, { compact: true, tombstoneAgeMs: 3_600_000 })
+  const { compact, tombstoneAgeMs, keepUnread } = await stream.inspect()
+  assert.deepEqual([compact, tombstoneAgeMs, keepUnread], [true, 3_600_000, false])
+  await fails(stream.append('x'), 'INVALID', /a record has no key/)
+  const appends = []
+  for (let i = 0; i < 300; i++) {
+    appends.push(stream.append(`${i}`.padEnd(2000), { key: `${i % 3}` }))
+  }
+  await Promise.all(appends)
+  await stream.append('', { key: '2' })
+  const state = new Map()
+  let count
+  do {
+    count = 0
+    for await (const { key, body } of stream.read()) {
+      state.set(String(key), String(body).trim())
+      count++
+    }
+  } while (count > 200)
+  const expected = [...state].sort()
+  assert.deepEqual(expected, [
+    ['0', '297'],
+    ['1', '298'],
+    ['2', ''],
+  ])
+  assert.equal((await stream.inspect()).partitions[0].next, 301n)
+  const other = hub.stream('other')
+  await fails(other.declare({ tombstoneAgeMs: 5 }), 'INVALID', /compact is not stated/)
+  await fails(other.declare({ compact: 1 }), 'INVALID', /compact is 1/)
+  await fails(stream.declare(), 'MISMATCH', /compact true, not false/)
+})
+
+test('what a group has not read stays if the stream says so', async (t) => {
+  const hub = await openOwn(t)
+  const stream = await declared(hub, { recordsMax: 2, keepUnread: true })
+  const reader = stream.read({ group: 'slow' })
+  await reader.started
+  await fill(stream, 0, 2)
+  await fails(stream.append('2'), 'FULL', /has not read 2 records of partition 0/)
+  await reader.commit((await reader.next()).value)
+  await fill(stream, 2, 3)
+  await reader.close()
+})
+
 test('bodies are views of the page they came in, and stay as they are', async (t) => {
   const hub = await openOwn(t)
   const stream = await declared(hub)

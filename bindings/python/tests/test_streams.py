@@ -151,6 +151,43 @@ def test_an_offset_that_is_not_there_is_out_of_range(hub: telpher.Hub, log: telp
     assert bodies(short.read(offset=90)) == [b"%d" % number for number in range(90, 100)]
 
 
+def test_of_each_key_the_latest_record_is_kept(hub: telpher.Hub) -> None:
+    stream = hub.stream("state")
+    stream.declare(compact=True, tombstone_age=3600)
+    info = stream.inspect()
+    assert (info.compact, info.tombstone_age, info.keep_unread) == (True, 3600.0, False)
+    with pytest.raises(telpher.Invalid, match="a record has no key"):
+        stream.append(b"x")
+    for number in range(300):
+        stream.start.append(b"%d " % number + bytes(2000), key=b"%d" % (number % 3))
+    stream.append(b"", key=b"2")
+    records = list(stream.read())
+    while len(records) > 200:
+        records = list(stream.read())
+    assert {record.key: record.body.split(b" ")[0] for record in records} == {
+        b"0": b"297",
+        b"1": b"298",
+        b"2": b"",
+    }
+    assert stream.inspect().partitions[0].next == 301
+    with pytest.raises(telpher.Invalid, match="tombstone_age_ms is 1000, and compact is not"):
+        hub.stream("other").declare(tombstone_age=1)
+    with pytest.raises(telpher.Mismatch, match="compact true, not false"):
+        stream.start.declare().result(20)
+
+
+def test_what_a_group_has_not_read_stays_if_the_stream_says_so(hub: telpher.Hub) -> None:
+    stream = hub.stream("kept")
+    stream.declare(records_max=2, keep_unread=True)
+    with stream.read(group="slow") as reader:
+        for _ in range(2):
+            stream.append(b"x")
+        with pytest.raises(telpher.Full, match="has not read 2 records of partition 0"):
+            stream.append(b"x")
+        reader.commit(next(reader))
+        stream.append(b"x")
+
+
 def test_what_a_stream_is_and_has_is_told(hub: telpher.Hub) -> None:
     stream = hub.stream("told")
     stream.declare(partitions=2, age_max=60, bytes_max=1 << 20, records_max=100)

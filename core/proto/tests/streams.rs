@@ -41,6 +41,9 @@ fn reading_begins_where_it_is_told_to_and_goes_on_with_what_is_appended_later() 
     }
     let beyond = world.run(reader, read("log", Start::Time(u64::MAX), false));
     assert!(got(&world, reader, beyond).is_empty());
+    let later = world.run(reader, read("log", Start::Time(u64::MAX), true));
+    fill(&mut world, writer, "log", 8..9);
+    assert_eq!(got(&world, reader, later), numbers(8..9), "what is new comes all the same");
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod faults;
 mod history;
 mod host;
 mod link;
+mod mangled;
 mod model;
 mod mutant;
 mod network;

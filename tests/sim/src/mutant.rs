@@ -2,13 +2,13 @@
 //! would, and must be noticed. A model that notices nothing would pass every run.
 
 use bytes::Bytes;
-use telpher_proto::base::batch::{self, BatchHeader, Repacked, packed_records};
-use telpher_proto::base::record::{Mark, Record, Settled};
+use telpher_proto::base::record::{Mark, Record};
 use telpher_proto::base::{
     Appended, Command, Durability, Error, Event, Id, Kind, Message, Outcome, Part, Receipt,
 };
 use telpher_proto::base::{StreamOptions, Verdict, What};
 
+use crate::mangled::{forget, replaced, without_last};
 use crate::model::Start;
 use crate::plan::Plan;
 use crate::random::Random;
@@ -158,13 +158,6 @@ fn settle(delivery: u64, verdict: Verdict) -> Command {
     Command::Settle { delivery, verdict, reason: String::new() }
 }
 
-/// A failed attempt counts for nothing.
-fn forget(settled: &mut Settled) {
-    if settled.verdict == Verdict::Requeue && settled.dead.is_none() {
-        settled.verdict = Verdict::Release;
-    }
-}
-
 /// Plants one bug, or none.
 #[derive(Debug)]
 pub struct Mischief {
@@ -181,26 +174,6 @@ pub struct Mischief {
     batch: Bytes,
     /// How safe records are.
     level: Durability,
-}
-
-/// The records of one batch in the place of another.
-fn replaced(records: &[u8], at: &[u8], place: (u64, u32)) -> Option<Bytes> {
-    let (header, other) = (BatchHeader::read(at)?, BatchHeader::read(records)?);
-    let is_alike = header.span == other.span;
-    is_alike.then(|| batch::stamp(records, place, header.base, header.time_ms))?
-}
-
-/// A batch that was packed anew, without its last record.
-fn without_last(batch: &[u8], place: (u64, u32)) -> Option<Bytes> {
-    let header = BatchHeader::read(batch)?;
-    if header.count == header.span {
-        return None;
-    }
-    let mut repacked = Repacked::new(header.base);
-    let kept = header.count.checked_sub(1)? as usize;
-    packed_records(batch).take(kept).for_each(|record| repacked.push(&record));
-    repacked.end(header);
-    repacked.build(place)
 }
 
 impl Mischief {
@@ -299,6 +272,14 @@ impl Mischief {
             (Mutant::PublishMarkLost, Record::Session(state)) => {
                 state.marks.retain(|(_, mark)| !matches!(mark, Mark::Stored(_)));
             }
+            _ => return self.stream_record(record, mutant, often),
+        }
+        Some(record)
+    }
+
+    /// The same for bugs of streams.
+    fn stream_record(&mut self, mut record: Record, mutant: Mutant, often: bool) -> Option<Record> {
+        match (mutant, &mut record) {
             (Mutant::AppendedLost, Record::Appended { change: Some(_), .. }) if often => {
                 return None;
             }

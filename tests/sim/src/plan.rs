@@ -315,7 +315,7 @@ fn streams(random: &mut Random, directory: bool) -> Vec<StreamPlan> {
             age_max_ms: random.pick(&[0, 0, 0, 300, 3_000]).expect("five"),
             bytes_max: random.pick(&[0, 0, 100_000]).expect("three"),
             records_max: random.pick(&[0, 0, 1, 5, 40]).expect("five"),
-            compact: random.chance(35),
+            compact: random.chance(50),
             ..StreamOptions::default()
         };
         streams.push(StreamPlan { name, options });
@@ -341,7 +341,7 @@ fn disk(random: &mut Random) -> DiskPlan {
         pending_max: random.pick(&[30_000, 64 << 20]).expect("two"),
         garbage_min: random.pick(&[20_000, 60_000]).expect("two"),
         resident_max: random.pick(&[0, 10_000, 64 << 20]).expect("three"),
-        compact_min: random.pick(&[500, 5_000]).expect("two"),
+        compact_min: random.pick(&[1, 1_000]).expect("two"),
     };
     DiskPlan {
         write_us: random.pick(&[(5, 60), (50, 2_000)]).expect("two"),

@@ -54,6 +54,7 @@ export async function listen(hub: Hub): Promise<number> {
 export async function keep(hub: Hub): Promise<bigint> {
   const stream: Stream = hub.stream('log')
   await stream.declare({ partitions: 2, ageMaxMs: 1000, bytesMax: 5000, recordsMax: Infinity })
+  await stream.declare({ compact: true, tombstoneAgeMs: 1000, keepUnread: false })
   const options = { key: 'k', headers: { h: 'v' }, partition: 1, expect: 0n, timeoutMs: 5 }
   const { partition, offset, durability }: Appended = await stream.append('x', options)
   const starts: Start[] = ['beginning', 'end', { offset }, { offset: 5 }, { time: new Date() }]

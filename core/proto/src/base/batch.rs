@@ -20,8 +20,6 @@ use super::limits;
 use super::message::{Headers, Message, Properties, Trace};
 use super::stream::StreamRecord;
 
-pub use super::packed::{Packed, Repacked, packed_records};
-
 /// Bytes of a batch before its records.
 pub const BATCH_HEADER_SIZE: usize = 48;
 
@@ -37,6 +35,9 @@ const HAS_TRACE: u8 = 1;
 const HAS_TIME: u8 = 2;
 const HAS_PRIORITY: u8 = 4;
 pub(super) const HAS_APPENDED: u8 = 8;
+
+/// Where the flags lie in the header of a record.
+pub(super) const FLAGS_AT: usize = 14;
 
 /// What the header of a batch says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -221,7 +222,7 @@ pub(super) struct Fixed {
     pub body: usize,
     pub delta: u32,
     pub headers: usize,
-    pub key: usize,
+    key: usize,
     flags: u8,
     priority: u8,
 }

@@ -4,8 +4,8 @@
 
 use bytes::Bytes;
 
-use super::batch::Packed;
 use super::message::entries;
+use super::repacked::Packed;
 use super::stream::Reading;
 
 /// What a record must have.
@@ -36,8 +36,9 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::batch::{BatchBuilder, packed_records};
+    use crate::base::batch::BatchBuilder;
     use crate::base::message::{Headers, HeadersBuilder, Message};
+    use crate::base::repacked::packed_records;
 
     fn headers(all: &[(&str, &str)]) -> Headers {
         let mut builder = HeadersBuilder::default();

@@ -19,8 +19,9 @@ use bytes::Bytes;
 use super::log::Level;
 use super::streams::{BatchRef, Kept, Partition, StreamRef};
 use super::{Broker, Due, Map};
-use crate::base::batch::{BatchHeader, Packed, Repacked, packed_records};
+use crate::base::batch::BatchHeader;
 use crate::base::record::{KeptBatch, Place, Record, Room};
+use crate::base::repacked::{Packed, Repacked, packed_records};
 use crate::base::timers::TimerKey;
 use crate::base::{Error, Kind, Time, limits};
 

@@ -17,8 +17,9 @@ use super::reader::{Place, Reader};
 use super::registrations::Role;
 use super::streams::{BatchRef, Kept, Partition, Stream, no_partition};
 use super::{Broker, Effect, NameId, SessionKey};
-use crate::base::batch::{BatchHeader, packed_records};
+use crate::base::batch::BatchHeader;
 use crate::base::filter::Filter;
+use crate::base::repacked::packed_records;
 use crate::base::stream::Start;
 use crate::base::{Cursor, Error, Kind, Reading, limits};
 
@@ -374,23 +375,24 @@ impl Broker {
     }
 }
 
-/// Where a reader begins, or has got to.
-fn first_cursors(found: &Stream, opening: &Opening) -> Result<Vec<Cursor>, Error> {
+/// Where a reader goes on, or begins.
+fn first_cursors(stream: &Stream, opening: &Opening) -> Result<Vec<Cursor>, Error> {
     let Opening { reading, cursors, .. } = opening;
-    if reading.group.is_some() {
-        return Ok(cursors.clone());
-    }
-    let count = found.options.partitions;
+    let count = stream.options.partitions;
     let numbers = match reading.partition {
-        Some(one) if one >= count => return Err(no_partition(&found.name, one, count)),
+        _ if reading.group.is_some() => return Ok(cursors.clone()),
+        Some(one) if one >= count => return Err(no_partition(&stream.name, one, count)),
         Some(one) => one..one + 1,
         None => 0..count,
     };
-    let ends_later = found.options.compact && !reading.follow;
+    let stated = |number| cursors.iter().find(|cursor| cursor.partition == number);
     let cursor = |number: u32| {
-        let partition = &found.partitions[number as usize];
-        match cursors.iter().find(|cursor| cursor.partition == number) {
-            Some(stated) if ends_later => Ok(Cursor { end: partition.visible, ..*stated }),
+        let partition = &stream.partitions[number as usize];
+        match stated(number) {
+            // It was told no end, which was to be found out on the way.
+            Some(stated) if stream.options.compact && !reading.follow => {
+                Ok(Cursor { end: partition.visible, ..*stated })
+            }
             Some(stated) => Ok(*stated),
             None => begin(number, partition, reading),
         }

@@ -17,7 +17,8 @@ use bytes::Bytes;
 
 use super::reader::Place;
 use super::{Broker, Due};
-use crate::base::batch::{BatchHeader, Repacked, packed_records};
+use crate::base::batch::BatchHeader;
+use crate::base::repacked::{Repacked, packed_records};
 use crate::base::{Time, limits};
 
 /// Who waits to be compared with, and who has passed over something.

@@ -352,7 +352,7 @@ impl Client {
         }
         // What was packed anew may begin before the time that was asked for.
         let since_ms = match (reader.reading.start, &reader.reading.group) {
-            (Start::Time(time_ms), None) => time_ms,
+            (Start::Time(since), None) if since <= records.header().time_ms => since,
             _ => 0,
         };
         let mut count = 0;

@@ -1,18 +1,12 @@
-//! Records as they lie in a batch, and batches that are packed anew of some of them.
-//!
-//! A batch that was packed anew takes the offsets of all those that it was made of, and has some of
-//! their records, or none; each says when it was appended.
+//! Batches as they lie there, and what is left of several as one.
 //!
 //! Floor: base.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::batch::{
-    BATCH_HEADER_SIZE, BatchHeader, Fixed, HAS_APPENDED, RECORD_HEADER_SIZE, appended_ms,
+    BATCH_HEADER_SIZE, BatchHeader, FLAGS_AT, Fixed, HAS_APPENDED, RECORD_HEADER_SIZE, appended_ms,
 };
-
-/// Where the flags lie in the header of a record.
-const FLAGS_AT: usize = 14;
 
 /// A record as it lies in a batch.
 #[derive(Debug)]

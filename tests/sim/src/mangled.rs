@@ -1,0 +1,34 @@
+//! Verdicts and batches of records, mangled as planted bugs do it.
+
+use bytes::Bytes;
+use telpher_proto::base::Verdict;
+use telpher_proto::base::batch::{self, BatchHeader};
+use telpher_proto::base::record::Settled;
+use telpher_proto::base::repacked::{Repacked, packed_records};
+
+/// The records of one batch in the place of another.
+pub fn replaced(records: &[u8], at: &[u8], place: (u64, u32)) -> Option<Bytes> {
+    let (header, other) = (BatchHeader::read(at)?, BatchHeader::read(records)?);
+    let is_alike = header.span == other.span;
+    is_alike.then(|| batch::stamp(records, place, header.base, header.time_ms))?
+}
+
+/// A batch that was packed anew, without its last record.
+pub fn without_last(batch: &[u8], place: (u64, u32)) -> Option<Bytes> {
+    let header = BatchHeader::read(batch)?;
+    if header.count == header.span {
+        return None;
+    }
+    let mut repacked = Repacked::new(header.base);
+    let kept = header.count.checked_sub(1)? as usize;
+    packed_records(batch).take(kept).for_each(|record| repacked.push(&record));
+    repacked.end(header);
+    repacked.build(place)
+}
+
+/// A failed attempt counts for nothing.
+pub fn forget(settled: &mut Settled) {
+    if settled.verdict == Verdict::Requeue && settled.dead.is_none() {
+        settled.verdict = Verdict::Release;
+    }
+}
