@@ -112,6 +112,9 @@ class Stream:
         follow: bool = False,
         group: str | None = None,
         buffer: int | None = None,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+        max_processing: float | None = None,
         timeout: float | None = None,
     ) -> Reader:
         """Read records as they come: an asynchronous iterator; it is live once entered.
@@ -133,6 +136,17 @@ class Stream:
         `buffer` bytes of records (1 to 64 MiB; None: 1 MiB) may be on their way, and a quarter as
         many wait in the iterator; a larger record comes alone.
 
+        With `key` (1 to 1,024 bytes) only records with exactly that key come, and with `headers`
+        (at most 8) only those that have each of them with exactly that value; the hub passes over
+        the others. Members of one group should all state the same: what is passed over for one
+        counts as done for the group, once everything before it is committed.
+
+        Nobody loses its partitions for being busy, unless it says for how long it may be: a member
+        that was handed records and commits nothing for `max_processing` seconds (0.001 to 86,400;
+        None: any time) ends as `LeaseLost`, and its partitions go to others. It may read anew. Each
+        commit begins the time anew, as does a new connection or host. What waits in the iterator
+        has been handed over.
+
         `NotFound`: there is no such stream. `OutOfRange`: `offset` is not kept any more, or not
         there yet; the text tells the range. `Invalid`: the stream has no such partition, or one is
         stated together with a group. `Full`: the stream has as many groups as it may.
@@ -145,6 +159,9 @@ class Stream:
             follow=follow,
             group=group,
             buffer=buffer,
+            key=key,
+            headers=headers,
+            max_processing=max_processing,
         )
         return Reader(self._starter, self.name, wanted, timeout)
 
