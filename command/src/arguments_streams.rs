@@ -63,6 +63,10 @@ Examples:
 
   telpher read ./data events --partition 3 --from 1200 --count 1
       One record, by its offset.
+
+  telpher read ./data events --key customer-7 --header kind=refund
+      Only records that have this key and this header; the hub passes over the
+      others.
 ";
 
 /// Which hub, and which of its streams.
@@ -185,6 +189,12 @@ pub struct Read {
     /// Only this partition
     #[arg(long, value_name = "N")]
     pub partition: Option<u32>,
+    /// Only records with this key
+    #[arg(long)]
+    pub key: Option<String>,
+    /// Only records with this header; several: with all of them
+    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = crate::arguments::header)]
+    pub headers: Vec<(String, String)>,
     /// Go on with what is appended, until Ctrl-C
     #[arg(long)]
     pub follow: bool,

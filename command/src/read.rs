@@ -30,7 +30,11 @@ fn print(hub: &Hub, options: &Read) -> Result<(), Ended> {
     let OneStream { hub: place, stream } = &options.of;
     let because = |error: Error| Ended::Because(explain(&error, place));
     let Read { partition, from: start, follow, .. } = *options;
-    let reading = Reading { partition, start, follow, ..Reading::default() };
+    let wanted = message::properties(options.key.as_deref(), &options.headers);
+    let wanted = wanted.map_err(Ended::Because)?;
+    let key = options.key.as_ref().map(|_| wanted.key);
+    let headers = wanted.headers;
+    let reading = Reading { partition, start, follow, key, headers, ..Reading::default() };
     let command = Command::Read { stream: stream.clone(), reading };
     let reader = hub.start(command, Timeout::Default, Done::Wait).map_err(because)?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
