@@ -161,8 +161,8 @@ export interface ReadOptions extends OperationOptions {
   /** Bytes of records that may wait here for the program, 1 to 64 MiB; 1 MiB if not stated. */
   buffer?: number
   /**
-   * Only records with exactly this key, of 1 to 1,024 bytes; the hub passes over the others. Members
-   * of one group should all state the same key and headers: what is passed over for one counts as
+   * Only records with exactly this key, of 1 to 1,024 bytes; the hub passes over the others. All
+   * members of a group should state the same key and headers: what is passed over for one counts as
    * done for the group, once everything before it is committed.
    */
   key?: Bytes

@@ -136,16 +136,13 @@ class Stream:
         `buffer` bytes of records (1 to 64 MiB; None: 1 MiB) may be on their way, and a quarter as
         many wait in the iterator; a larger record comes alone.
 
-        With `key` (1 to 1,024 bytes) only records with exactly that key come, and with `headers`
-        (at most 8) only those that have each of them with exactly that value; the hub passes over
-        the others. Members of one group should all state the same: what is passed over for one
-        counts as done for the group, once everything before it is committed.
+        With `key` (1 to 1,024 bytes) only records with that very key come, with `headers` (at most
+        8) only those that have each of them with that very value. All members of a group should
+        state the same: what is passed over for one is done for all, once all before it is.
 
-        Nobody loses its partitions for being busy, unless it says for how long it may be: a member
-        that was handed records and commits nothing for `max_processing` seconds (0.001 to 86,400;
-        None: any time) ends as `LeaseLost`, and its partitions go to others. It may read anew. Each
-        commit begins the time anew, as does a new connection or host. What waits in the iterator
-        has been handed over.
+        A member that was handed records (those in the iterator count) and commits nothing for
+        `max_processing` seconds (0.001 to 86,400; None: any time) ends as `LeaseLost`, and others
+        get its partitions. A commit, a new connection and a new host begin the time anew.
 
         `NotFound`: there is no such stream. `OutOfRange`: `offset` is not kept any more, or not
         there yet; the text tells the range. `Invalid`: the stream has no such partition, or one is
