@@ -285,6 +285,15 @@
 // Synced; survives the machine.
 #define TELPHER_DURABILITY_DISK 3
 
+// Records are not packed.
+#define TELPHER_COMPRESSION_NONE 0
+
+// Records are packed fast: LZ4.
+#define TELPHER_COMPRESSION_LZ4 1
+
+// Records are packed small: Zstandard.
+#define TELPHER_COMPRESSION_ZSTD 2
+
 // A send to a full queue waits in line for room, and is TELPHER_FULL at its deadline.
 #define TELPHER_OVERFLOW_WAIT 0
 
@@ -462,6 +471,8 @@ typedef struct telpher_stream_info {
     uint32_t keep_unread;
     // With `compact`: age from which tombstones are removed, in ms; 0 without it.
     uint64_t tombstone_age_ms;
+    // TELPHER_COMPRESSION_NONE, _LZ4 or _ZSTD.
+    uint32_t compression;
 } telpher_stream_info;
 
 // How far a reader group has come in one partition. Programs walk over arrays of it, so it stays
@@ -935,6 +946,9 @@ typedef struct telpher_stream_options {
     // With `compact`: age from which tombstones are removed, in ms, at most 1,000,000,000,000; 0
     // is the default of one day. A reader that is further behind may miss that a key is gone.
     uint64_t tombstone_age_ms;
+    // How programs pack their records, as they stay until they are read: TELPHER_COMPRESSION_NONE,
+    // _LZ4 (fast) or _ZSTD (smaller).
+    uint32_t compression;
 } telpher_stream_options;
 
 // How a stream is read.

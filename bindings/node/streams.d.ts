@@ -105,6 +105,11 @@ export interface DeclareStreamOptions extends OperationOptions {
    * reader is told what it has missed.
    */
   keepUnread?: boolean
+  /**
+   * How programs pack their records, as they stay until they are read: `lz4` (fast) or `zstd`
+   * (smaller); not at all if not stated.
+   */
+  compression?: 'lz4' | 'zstd'
 }
 
 /** How a record is appended. */
@@ -291,6 +296,8 @@ export interface StreamInfo {
   /** With `compact`: age from which tombstones are removed, in ms; `undefined` without it. */
   tombstoneAgeMs: number | undefined
   keepUnread: boolean
+  /** How programs pack their records; `undefined`: not at all. */
+  compression: 'lz4' | 'zstd' | undefined
 }
 
 /** A partition's figures. */

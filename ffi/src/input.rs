@@ -11,7 +11,8 @@ use std::mem::{MaybeUninit, offset_of};
 use std::{ptr, slice};
 
 use telpher::{
-    Bytes, Durability, Error, HeadersBuilder, Kind, Message, Name, Pattern, Trace, limits,
+    Bytes, Compression, Durability, Error, HeadersBuilder, Kind, Message, Name, Pattern, Trace,
+    limits,
 };
 
 use crate::constants::*;
@@ -189,6 +190,16 @@ pub fn durability_of(value: u32) -> Result<Option<Durability>, Error> {
         (TELPHER_DURABILITY_DISK, Some(Durability::Disk)),
     ];
     one_of("durability", value, &durabilities)
+}
+
+/// How records are packed.
+pub fn compression_of(value: u32) -> Result<Option<Compression>, Error> {
+    let compressions = [
+        (TELPHER_COMPRESSION_NONE, None),
+        (TELPHER_COMPRESSION_LZ4, Some(Compression::Lz4)),
+        (TELPHER_COMPRESSION_ZSTD, Some(Compression::Zstd)),
+    ];
+    one_of("compression", value, &compressions)
 }
 
 /// A message to be sent.

@@ -48,6 +48,7 @@ pub unsafe extern "C" fn telpher_stream_declare(
             compact: flag("compact", given.compact)?,
             tombstone_age_ms: given.tombstone_age_ms,
             keep_unread: flag("keep_unread", given.keep_unread)?,
+            compression: input::compression_of(given.compression)?,
         };
         start.go(Command::DeclareStream { stream, options }, given.timeout_ms)
     })

@@ -39,6 +39,9 @@ pub struct telpher_stream_options {
     /// With `compact`: age from which tombstones are removed, in ms, at most 1,000,000,000,000; 0
     /// is the default of one day. A reader that is further behind may miss that a key is gone.
     pub tombstone_age_ms: u64,
+    /// How programs pack their records, as they stay until they are read: TELPHER_COMPRESSION_NONE,
+    /// _LZ4 (fast) or _ZSTD (smaller).
+    pub compression: u32,
 }
 
 /// How a record is appended.
@@ -137,6 +140,8 @@ pub struct telpher_stream_info {
     pub keep_unread: u32,
     /// With `compact`: age from which tombstones are removed, in ms; 0 without it.
     pub tombstone_age_ms: u64,
+    /// TELPHER_COMPRESSION_NONE, _LZ4 or _ZSTD.
+    pub compression: u32,
 }
 
 /// Where a reader group is put.

@@ -196,10 +196,10 @@ class Pages {
 
   streamInfo(at) {
     const body = this.body(at)
-    const numbers = [0, 8, 16, 24, 32, 40].map((from) => body.readDoubleLE(from))
-    const [ageMaxMs, bytesMax, recordsMax, tombstoneAgeMs, compact, keepUnread] = numbers
+    const numbers = [0, 8, 16, 24, 32, 40, 48].map((from) => body.readDoubleLE(from))
+    const [ageMaxMs, bytesMax, recordsMax, tombstoneAgeMs, compact, keepUnread, packed] = numbers
     const partitions = []
-    for (let from = 48; from < body.length; from += 24) {
+    for (let from = 56; from < body.length; from += 24) {
       partitions.push({
         first: body.readBigUInt64LE(from),
         next: body.readBigUInt64LE(from + 8),
@@ -215,6 +215,7 @@ class Pages {
       compact: compact !== 0,
       tombstoneAgeMs: tombstoneAgeMs === 0 ? undefined : tombstoneAgeMs,
       keepUnread: keepUnread !== 0,
+      compression: [undefined, 'lz4', 'zstd'][packed],
     }
   }
 

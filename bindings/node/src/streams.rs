@@ -3,8 +3,8 @@
 //! Floor: layout, body, outgoing, telpher.
 
 use telpher::{
-    Bytes, Command, Error, Id, Message, Name, PartitionInfo, Reading, Start, StreamInfo,
-    StreamOptions, StreamRecord,
+    Bytes, Command, Compression, Error, Id, Message, Name, PartitionInfo, Reading, Start,
+    StreamInfo, StreamOptions, StreamRecord,
 };
 
 use crate::body::{Body, malformed, message, text};
@@ -31,7 +31,8 @@ pub(crate) fn declare(words: &[u32], body: &mut Body<'_>, stream: Name) -> Resul
     let bytes = body.part(words[3] as usize, words[4] as usize)?;
     let numbers = bytes.as_chunks().0.iter().map(|eight| f64::from_ne_bytes(*eight) as u64);
     let numbers: Vec<u64> = numbers.collect();
-    let [age_max_ms, bytes_max, records_max, tombstone_age_ms, compact, keep_unread] = numbers[..]
+    let [age_max_ms, bytes_max, records_max, tombstone_age_ms, compact, keep_unread, compression] =
+        numbers[..]
     else {
         return Err(malformed("declaration of a stream"));
     };
@@ -46,6 +47,7 @@ pub(crate) fn declare(words: &[u32], body: &mut Body<'_>, stream: Name) -> Resul
         compact: compact != 0,
         tombstone_age_ms,
         keep_unread: keep_unread != 0,
+        compression: Compression::from_number(compression as u32),
     };
     Ok(Command::DeclareStream { stream, options })
 }
@@ -101,7 +103,8 @@ pub(crate) fn start(begin: u32, words: &[u32]) -> Result<Start, Error> {
 pub(crate) fn figures(info: &StreamInfo) -> Vec<u8> {
     let StreamOptions { age_max_ms, bytes_max, records_max, tombstone_age_ms, .. } = info.options;
     let StreamOptions { compact, keep_unread, .. } = info.options;
-    let switches = [u64::from(compact), u64::from(keep_unread)];
+    let compression = info.options.compression.map_or(0, |compression| compression as u64);
+    let switches = [u64::from(compact), u64::from(keep_unread), compression];
     let numbers =
         [age_max_ms, bytes_max, records_max, tombstone_age_ms].into_iter().chain(switches);
     let options = numbers.map(|number| (number as f64).to_le_bytes());
@@ -176,8 +179,8 @@ mod tests {
     #[test]
     fn a_declaration_needs_each_of_its_numbers() {
         let mut words = [0; WORDS];
-        (words[4], words[7], words[8]) = (48, 2, 5);
-        let numbers = [1.0, 2.0, 3.0, 4.0, 1.0, 0.0_f64];
+        (words[4], words[7], words[8]) = (56, 2, 5);
+        let numbers = [1.0, 2.0, 3.0, 4.0, 1.0, 0.0, 2.0_f64];
         let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_ne_bytes()).collect();
         let made = declare(&words, &mut Body::new(&bytes), log()).unwrap();
         let Command::DeclareStream { options, .. } = made else { panic!("it is one") };
@@ -190,9 +193,10 @@ mod tests {
             tombstone_age_ms: 4,
             compact: true,
             keep_unread: false,
+            compression: Some(Compression::Zstd),
         };
         assert_eq!(options, expected);
-        words[4] = 40;
+        words[4] = 48;
         assert!(declare(&words, &mut Body::new(&bytes), log()).is_err());
     }
 

@@ -4,7 +4,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyMapping;
-use telpher::{Kind, Reading, Start, StreamOptions, limits};
+use telpher::{Compression, Kind, Reading, Start, StreamOptions, limits};
 
 use crate::convert::{bytes_in, choice, headers_in, name_in, span_ms_in, whole};
 use crate::error::refuse;
@@ -13,6 +13,10 @@ use crate::types::DURABILITIES;
 
 /// The last second of the year 9999, in seconds since 1970.
 const TIME_MAX_S: f64 = 253_402_300_799.0;
+
+/// What `compression` may be.
+const COMPRESSIONS: [(&str, Compression); 2] =
+    [("lz4", Compression::Lz4), ("zstd", Compression::Zstd)];
 
 /// The options of `declare` as Python gives them: a dictionary.
 #[derive(FromPyObject)]
@@ -26,12 +30,14 @@ pub struct Declaring {
     compact: bool,
     tombstone_age: Option<f64>,
     keep_unread: bool,
+    compression: Option<String>,
 }
 
 impl Declaring {
     /// The options as the core takes them.
     pub fn checked(self, py: Python<'_>) -> PyResult<StreamOptions> {
         let durability = self.durability.as_deref();
+        let compression = self.compression.as_deref();
         let partitions_range = (1, limits::PARTITIONS_MAX.into());
         let bound = |what, stated: Option<i128>, most| {
             stated.map_or(Ok(0), |stated| whole(py, what, stated, (1, most)))
@@ -52,6 +58,9 @@ impl Declaring {
                 limits::TIMEOUT_MAX_MS,
             )?,
             keep_unread: self.keep_unread,
+            compression: compression
+                .map(|text| choice(py, "compression", text, &COMPRESSIONS))
+                .transpose()?,
         })
     }
 }

@@ -9,8 +9,8 @@ use support::streams::*;
 use support::{World, name};
 use telpher_proto::base::limits::{FILTER_STEP, Sizes};
 use telpher_proto::base::{
-    Command, Durability, Headers, HeadersBuilder, Id, Kind, Message, Outcome, Reading, Start,
-    StreamOptions, StreamRecord,
+    Command, Compression, Durability, Headers, HeadersBuilder, Id, Kind, Message, Outcome, Reading,
+    Start, StreamOptions, StreamRecord,
 };
 
 fn headers(all: &[(&str, &str)]) -> Headers {
@@ -96,6 +96,30 @@ fn of_a_batch_only_what_is_wanted_goes_to_the_reader() {
         let wanted: Vec<String> = wanted.iter().map(|offset| format!("0 {offset} a")).collect();
         assert_eq!(got(&world, reader, id), wanted, "from {from}");
         assert!(is_done(&world, reader, id));
+    }
+}
+
+#[test]
+fn compressed_batches_are_unpacked_and_what_is_wanted_of_one_may_come_in_several() {
+    for compression in [None, Some(Compression::Lz4), Some(Compression::Zstd)] {
+        let mut world = World::new();
+        let (writer, reader) = (world.program(), world.program());
+        let options = StreamOptions { compression, ..plain(Durability::Os) };
+        world.run(writer, declare("log", options));
+        // Small records: what each takes more when it is packed anew is much of it.
+        let keys: Vec<&str> = (0..28_000).map(|at| if at == 17 { "b" } else { "a" }).collect();
+        put_together(&mut world, writer, &keys);
+        let offsets = |world: &World, id: Id| -> Vec<usize> {
+            let records = got(world, reader, id).into_iter();
+            records.map(|record| record.split(' ').nth(1).unwrap().parse().unwrap()).collect()
+        };
+        for key in ["a", "b"] {
+            let id = start(&mut world, reader, &by_key(key));
+            world.pass(10);
+            let wanted = (0..keys.len()).filter(|at| keys[*at] == key);
+            assert_eq!(offsets(&world, id), wanted.collect::<Vec<_>>(), "{compression:?}");
+            assert!(is_done(&world, reader, id));
+        }
     }
 }
 

@@ -305,6 +305,70 @@ fn a_member_hears_of_its_partitions_only_when_the_next_host_would_know_of_them()
 }
 
 #[test]
+fn a_reader_of_a_new_group_is_live_only_when_the_next_host_would_know_of_the_group() {
+    let (mut world, program) = world();
+    let other = world.program();
+    world.disk.is_paused = true;
+    let (group, start) = (Some(name("billing")), Start::End);
+    let reading = Reading { group, start, ..Reading::default() };
+    let reader = world.run(program, Command::Read { stream: name("log"), reading });
+    let is_live = |world: &World| {
+        let mut events = world.programs[program].events.iter();
+        events.any(|event| event.id == reader && matches!(event.what, What::Started))
+    };
+    assert!(!is_live(&world), "the group is not written yet");
+    world.disk.is_paused = false;
+    world.settle();
+    assert!(is_live(&world));
+    // Somebody appends before the member is back.
+    world.programs[program].cut = true;
+    world.change_host();
+    world.pass(100);
+    append(&mut world, other, 0, "new");
+    world.programs[program].cut = false;
+    world.pass(10_000);
+    assert_eq!(records(&world, program, reader).len(), 1);
+}
+
+#[test]
+fn after_a_change_of_host_a_group_goes_on_as_soon_as_everybody_is_back_or_gone() {
+    let (mut world, dead) = world();
+    let (idle, next) = (world.program(), world.program());
+    fill(&mut world, idle, 1);
+    join(&mut world, dead);
+    // The host and one member die together; the others come back, one of them a little later.
+    world.kill(dead);
+    world.programs[idle].cut = true;
+    world.change_host();
+    let reader = join(&mut world, next);
+    world.pass(20);
+    assert!(records(&world, next, reader).is_empty(), "who is not back yet may have claims");
+    world.programs[idle].cut = false;
+    world.settle();
+    world.pass(500);
+    assert_eq!(records(&world, next, reader).len(), 4);
+}
+
+#[test]
+fn a_deleted_group_of_a_stream_in_memory_does_not_come_back() {
+    let mut world = World::new();
+    let program = world.program();
+    let durability = Some(Durability::Memory);
+    let options = StreamOptions { durability, ..StreamOptions::default() };
+    world.run(program, Command::DeclareStream { stream: name("log"), options });
+    join(&mut world, program);
+    world.hand_over();
+    world.pass(100);
+    let gone = Command::DeleteGroup { stream: name("log"), group: name("billing") };
+    let id = world.run(program, gone);
+    assert!(world.outcome(program, id).is_ok());
+    world.hand_over();
+    world.pass(100);
+    let id = world.run(program, Command::Groups { stream: name("log") });
+    assert!(matches!(world.outcome(program, id), Ok(Outcome::Groups(none)) if none.is_empty()));
+}
+
+#[test]
 fn a_group_of_a_stream_in_memory_goes_on_with_what_is_new_when_the_rest_is_lost() {
     let mut world = World::new();
     let program = world.program();

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
-from telpher._options import Body, Durability
+from telpher._options import Body, Compression, Durability
 from telpher._telpher import READ_BUFFER_DEFAULT
 from telpher.errors import Invalid
 
@@ -51,6 +51,7 @@ class StreamOptions(TypedDict):
     compact: bool
     tombstone_age: float | None
     keep_unread: bool
+    compression: Compression | None
 
 
 class Reading(TypedDict):

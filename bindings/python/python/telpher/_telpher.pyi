@@ -400,6 +400,9 @@ class StreamInfo:
     @property
     def keep_unread(self) -> bool:
         """What a reader group has not committed stays."""
+    @property
+    def compression(self) -> Literal["lz4", "zstd"] | None:
+        """How programs pack their records: "lz4" or "zstd"; None: not at all."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     __hash__: None  # type: ignore[assignment]

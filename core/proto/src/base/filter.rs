@@ -52,7 +52,7 @@ mod tests {
         message.properties_mut().headers = headers(has);
         let mut builder = BatchBuilder::default();
         builder.push(&message);
-        let batch = builder.build();
+        let batch = builder.build(None);
         let filter = Filter::of(filter).unwrap();
         packed_records(&batch).all(|record| filter.matches(&record))
     }

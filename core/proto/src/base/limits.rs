@@ -141,6 +141,13 @@ pub const COMPACT_KEYS_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of batches up to which compaction puts what it has left of several into one.
 pub const COMPACT_BATCH: usize = 64 * 1024;
 
+/// Bytes of the records of a compressed batch, unpacked: as much as the largest record takes, or
+/// what is gathered.
+pub const BATCH_UNPACKED_MAX: usize = BODY_SIZE_MAX + HEADERS_SIZE_MAX + 64 * 1024;
+
+/// Bytes of records below which they are not compressed.
+pub const COMPRESSED_MIN: usize = 128;
+
 /// Bytes of records on their way to a reader if it does not say.
 pub const READ_BUFFER_DEFAULT: u32 = 1024 * 1024;
 

@@ -6,7 +6,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::batch::{
     BATCH_HEADER_SIZE, BatchHeader, FLAGS_AT, Fixed, HAS_APPENDED, RECORD_HEADER_SIZE, appended_ms,
+    compress,
 };
+use super::compression::Compression;
 
 /// A record as it lies in a batch.
 #[derive(Debug)]
@@ -32,7 +34,8 @@ impl Packed<'_> {
     }
 }
 
-/// The records of a batch whose checksums have been looked at, as they lie there. Ends early at
+/// The records of a batch that is not compressed, and whose checksums have been looked at, as they
+/// lie there. Ends early at
 /// bytes that are none.
 pub fn packed_records(batch: &[u8]) -> impl Iterator<Item = Packed<'_>> {
     let header = BatchHeader::read(batch).unwrap_or_default();
@@ -107,8 +110,10 @@ impl Repacked {
         self.end = end;
     }
 
-    /// The batch, with its place in the stream; `None` if it would be too long.
-    pub fn build(mut self, place: (u64, u32)) -> Option<Bytes> {
+    /// The batch, with its place in the stream, compressed if that makes it smaller; `None` if it
+    /// would be too long.
+    pub fn build(mut self, place: (u64, u32), compression: Option<Compression>) -> Option<Bytes> {
+        let compressed = compress(&mut self.bytes, compression);
         let header = BatchHeader {
             size: u32::try_from(self.bytes.len()).ok()?,
             base: self.base,
@@ -116,6 +121,7 @@ impl Repacked {
             span: u32::try_from(self.end - self.base).ok()?,
             count: self.count,
             records_crc: crc32c::crc32c(&self.bytes[BATCH_HEADER_SIZE..]),
+            compressed,
         };
         header.stamp(place, &mut self.bytes);
         Some(self.bytes.freeze())

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::batch::{BATCH_HEADER_SIZE, RECORD_COST_MAX};
 use super::command::within;
+use super::compression::Compression;
 use super::error::{Error, Kind};
 use super::event::{Durability, Untaken};
 use super::limits;
@@ -38,6 +39,9 @@ pub struct StreamOptions {
     /// would make room for by removing it is refused with `FULL`, and `age_max_ms` waits.
     /// Otherwise the limits win, and the group's reader is told what it has missed.
     pub keep_unread: bool,
+    /// How programs pack their records on the way to the hub, as they stay until they are read;
+    /// `None`: not at all.
+    pub compression: Option<Compression>,
 }
 
 impl StreamOptions {
@@ -61,6 +65,7 @@ impl StreamOptions {
                 (_, stated) => stated,
             },
             keep_unread: self.keep_unread,
+            compression: self.compression,
         }
     }
 

@@ -101,7 +101,10 @@ impl Broker {
         if size > most {
             return Err(too_large(size, stream));
         }
-        let has_keys = || packed_records(&appending.batch).all(|record| !record.key.is_empty());
+        let has_keys = || {
+            let plain = batch::plain(&appending.batch).unwrap_or_default();
+            packed_records(&plain).all(|record| !record.key.is_empty())
+        };
         if stream.options.compact && !has_keys() {
             return Err(needs_key(&stream.name));
         }
@@ -179,19 +182,22 @@ impl Broker {
         }
     }
 
-    /// Gives a record of a batch its place.
-    pub(super) fn take_in_record(
+    /// Gives records that the hub has packed itself their place.
+    pub(super) fn take_in_packed(
         &mut self,
         now: Time,
         at: (usize, u32),
-        message: &Message,
+        builder: BatchBuilder,
     ) -> Option<TakenIn> {
-        let mut builder = BatchBuilder::default();
-        builder.push(message);
-        let packed = builder.build();
+        let packed = builder.build(self.streams.all[at.0].options.compression);
         let header = BatchHeader::read(&packed)?;
-        self.streams.all[at.0].turn += 1;
         self.take_in_records(now, at, &packed, header).ok()
+    }
+
+    /// Bytes of a batch of this stream, at most: one that a partition does not keep is no use.
+    pub(super) fn packed_max(&self, key: usize) -> usize {
+        let kept = usize::try_from(self.streams.all[key].options.bytes_max).unwrap_or(usize::MAX);
+        kept.min(limits::APPEND_GATHERED * 2)
     }
 
     /// Gives records their place.

@@ -17,6 +17,7 @@ use super::sends::ChangeRef;
 use super::sessions::{Confirmation, Done, Marked};
 use super::streams::BatchRef;
 use super::{Broker, NameId};
+use crate::base::batch::{BatchBuilder, RECORD_COST_MAX};
 use crate::base::pattern::check_topic;
 use crate::base::record::{
     AppendedPart, Copies, Receipts, Record, Room, Sent, Settled, StreamParts,
@@ -66,6 +67,8 @@ struct Applied {
     entries: Vec<(usize, Entry)>,
     verdicts: Vec<(u64, Settled)>,
     streams: StreamParts,
+    /// Records for partitions, as far as they go into one batch.
+    packed: Vec<((usize, u32), BatchBuilder)>,
     taken: Vec<TakenIn>,
     /// Groups that have come further.
     committed: Vec<Committable>,
@@ -311,7 +314,9 @@ impl Broker {
                 Part::Append(name, message, (partition, _)) => {
                     let Ok(key) = self.find_stream(*name) else { continue };
                     let Ok(number) = self.partition_for(key, message, *partition) else { continue };
-                    applied.append(self.take_in_record(now, (key, number), message));
+                    self.streams.all[key].turn += 1;
+                    let most = self.packed_max(key);
+                    applied.pack((key, number), message, most);
                 }
                 Part::Commit(committing) => {
                     let Ok(place) = self.check_commit(change.session.key, *committing) else {
@@ -335,11 +340,29 @@ impl Broker {
                 }
             }
         }
+        for (at, builder) in std::mem::take(&mut applied.packed) {
+            let taken = self.take_in_packed(now, at, builder);
+            applied.append(taken);
+        }
         applied
     }
 }
 
 impl Applied {
+    /// Puts a record to the others that go to the same partition.
+    fn pack(&mut self, at: (usize, u32), message: &Message, most: usize) {
+        let size = message.size() + RECORD_COST_MAX;
+        let last = self.packed.iter_mut().rev().find(|(other, _)| *other == at);
+        match last {
+            Some((_, builder)) if builder.size() + size <= most => builder.push(message),
+            _ => {
+                let mut builder = BatchBuilder::default();
+                builder.push(message);
+                self.packed.push((at, builder));
+            }
+        }
+    }
+
     fn append(&mut self, taken: Option<TakenIn>) {
         let Some(taken) = taken else { return };
         let BatchRef { stream, partition, .. } = taken.reference;

@@ -17,7 +17,7 @@ use super::readers::begin;
 use super::sends::ChangeRef;
 use super::sessions::Done;
 use super::streams::{StreamRef, no_partition};
-use super::{Broker, Effect, NameId, SessionKey};
+use super::{Broker, Due, Effect, NameId, SessionKey};
 use crate::base::record::{GroupState, PlaceState, Record, Room};
 use crate::base::stream::{GroupInfo, GroupPlace};
 use crate::base::{Error, Kind, Name, Outcome, Reading, Start, Time, limits};
@@ -260,7 +260,16 @@ impl Broker {
         true
     }
 
-    /// A new host has waited long enough for the members of before.
+    /// A session is back, or will not be: after the last one partitions that nobody claims are
+    /// given away, when members have had the time to claim theirs.
+    pub(super) fn look_for_claims(&mut self, now: Time) {
+        let mut sessions = self.sessions.keys().into_iter();
+        if self.recovering && sessions.all(|key| self.sessions[key].linked()) {
+            self.timers.insert(now.plus_ms(CLAIM_MS), Due::Claimed);
+        }
+    }
+
+    /// Nobody of before may claim anything any more.
     pub(super) fn spread_all(&mut self) {
         let streams: Vec<usize> = self.streams.all.iter().map(|(key, _)| key).collect();
         for key in streams {
@@ -378,9 +387,11 @@ impl Broker {
             Err(error) => return self.refuse(change, error),
         };
         let stream = &mut self.streams.all[key];
-        let (level, id) = (stream.level(), stream.id);
+        let id = stream.id;
+        // A clean end may have written it down, also of a stream in memory.
+        let level = if self.log.is_on { stream.level().max(Level::Written) } else { Level::Now };
         let gone = stream.groups.remove(at);
-        if self.is_stream_journaled(key) {
+        if self.log.is_on {
             let (by, group) = (Some(change.numbers), gone.id);
             self.write(level, Record::GroupGone { change: by, stream: id, group });
         }
@@ -407,3 +418,7 @@ impl Broker {
         }
     }
 }
+
+/// So long after it is linked a session may claim the partitions that it had with an earlier host,
+/// in ms.
+const CLAIM_MS: u64 = 50;

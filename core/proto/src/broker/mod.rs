@@ -246,6 +246,7 @@ enum Due {
     Passed,
     Processing(usize),
     Recovered,
+    Claimed,
 }
 
 /// Services, queues and sessions of one hub.
@@ -387,6 +388,7 @@ impl Broker {
                 Due::Passed => self.passed_due(),
                 Due::Processing(key) => self.processing_due(now, key),
                 Due::Recovered => self.recovered(),
+                Due::Claimed => self.spread_all(),
             }
         }
     }

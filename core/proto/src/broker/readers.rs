@@ -12,16 +12,17 @@
 
 use bytes::Bytes;
 
+use super::log::{Level, SessionRef, Staged};
 use super::processing::Processing;
 use super::reader::{Place, Reader};
 use super::registrations::Role;
 use super::streams::{BatchRef, Kept, Partition, Stream, no_partition};
 use super::{Broker, Effect, NameId, SessionKey};
-use crate::base::batch::BatchHeader;
+use crate::base::batch::{self, BatchHeader};
 use crate::base::filter::Filter;
 use crate::base::repacked::packed_records;
 use crate::base::stream::Start;
-use crate::base::{Cursor, Error, Kind, Reading, limits};
+use crate::base::{Cursor, Error, Kind, Reading, Time, limits};
 
 /// What a program states of a reader.
 #[derive(Clone, Debug)]
@@ -58,6 +59,7 @@ impl Broker {
     /// for a value outside of its limits, `FULL` for too many registrations.
     pub fn read(
         &mut self,
+        now: Time,
         session: SessionKey,
         name: NameId,
         opening: Opening,
@@ -82,12 +84,27 @@ impl Broker {
         };
         if let Role::Reader(key) = self.registrations[registration].role {
             let reader = &mut self.streams.readers[key];
-            (reader.sent, reader.is_live) = (opening.held, true);
+            (reader.sent, reader.is_live) = (opening.held, false);
             reader.processing.begin_anew();
+            // The next host must know of the group from which it is to go on.
+            let of_group = reader.group.is_some().then_some(reader.stream.key);
+            let level = of_group.map_or(Level::Now, |stream| self.stream_level(stream));
+            let reference = self.sessions.reference(session);
+            self.stage(now, level, Staged::Live(reference, id));
+        }
+        Ok(())
+    }
+
+    /// A reader hears where it is, and gets records from now on.
+    pub(super) fn go_live(&mut self, session: SessionRef, id: u64) {
+        if self.sessions.get_mut(session).is_none() {
+            return;
+        }
+        if let Some(key) = self.reader_of(session.key, id) {
+            self.streams.readers[key].is_live = true;
             self.tell_reading(key);
             self.pump_reader(key);
         }
-        Ok(())
     }
 
     /// The reader with this number, if it is a member of a group: its partitions stay its own.
@@ -268,12 +285,13 @@ impl Broker {
     /// Sends a batch that takes the offsets up to `end`.
     pub(super) fn send_records(&mut self, key: usize, at: usize, (batch, end): (Bytes, u64)) {
         let size = batch.len() as u64;
+        let cost = BatchHeader::read(&batch).map_or(size, |header| header.cost());
         let reader = &mut self.streams.readers[key];
         let place = &mut reader.places[at];
         let partition = place.cursor.partition;
         let seen = place.cursor.seen.max(behind_last(&batch));
         place.put(end, seen);
-        reader.sent += size;
+        reader.sent += cost;
         let is_passing = seen < end && reader.group.is_some();
         let registration = &self.registrations[reader.registration];
         let (session, id) = (registration.session, registration.id);
@@ -401,12 +419,13 @@ fn first_cursors(stream: &Stream, opening: &Opening) -> Result<Vec<Cursor>, Erro
 }
 
 /// One behind the last record of a batch; 0 if it has none.
-fn behind_last(batch: &[u8]) -> u64 {
+fn behind_last(batch: &Bytes) -> u64 {
     let Some(header) = BatchHeader::read(batch) else { return 0 };
     match header.count {
         0 => 0,
         count if count == header.span => header.end(),
-        _ => packed_records(batch).last().map_or(0, |record| record.offset + 1),
+        _ => batch::plain(batch)
+            .map_or(0, |plain| packed_records(&plain).last().map_or(0, |record| record.offset + 1)),
     }
 }
 

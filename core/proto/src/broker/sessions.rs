@@ -367,6 +367,7 @@ impl Broker {
         self.deliver_again(now, key, &deliveries);
         self.request_again(now, key, &requests);
         self.offer_all(now, key);
+        self.look_for_claims(now);
     }
 
     /// The session's connection is too slow for what it is sent, or has caught up.
@@ -450,6 +451,7 @@ impl Broker {
         self.sessions.kept -= session.kept.len();
         let bytes: u64 = session.kept.iter().map(|(_, kept)| kept.answer_size()).sum();
         self.sessions.kept_bytes -= bytes;
+        self.look_for_claims(now);
     }
 
     /// True if the program repeats a ticket that the hub knows already.

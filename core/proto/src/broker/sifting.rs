@@ -6,8 +6,9 @@
 //!   nothing wanted              some of it: a batch of these is sent, with the offsets from `told`
 //!                               none of it: passed over; told after a while, all at once
 //! ```
-//! So much is compared in a ms, for all readers together; who wants more waits in line. A group's
-//! place goes on over what its member has passed over behind everything that it has committed.
+//! So much is unpacked and compared in a ms, for all readers together; who wants more waits in
+//! line. A group's place goes on over what its member has passed over behind everything that it has
+//! committed.
 //!
 //! Floor: broker.
 
@@ -17,7 +18,7 @@ use bytes::Bytes;
 
 use super::reader::Place;
 use super::{Broker, Due};
-use crate::base::batch::BatchHeader;
+use crate::base::batch::{self, BATCH_HEADER_SIZE, BatchHeader};
 use crate::base::repacked::{Repacked, packed_records};
 use crate::base::{Time, limits};
 
@@ -52,11 +53,16 @@ impl Broker {
             }
             return false;
         }
-        self.sifting.done += batch.len() as u64;
-        let Some(filter) = &reader.filter else { return false };
+        let cost = BatchHeader::read(&batch).map_or(0, |header| header.cost());
+        self.sifting.done += cost;
+        let (Some(filter), Some(plain)) = (&reader.filter, batch::plain(&batch)) else {
+            // The program finds out that it is damaged.
+            self.send_records(key, at, (batch, end));
+            return true;
+        };
         let Place { cursor, told, .. } = reader.places[at];
         let (mut wanted, mut all) = (0, 0);
-        for record in packed_records(&batch).filter(|record| record.offset >= cursor.next) {
+        for record in packed_records(&plain).filter(|record| record.offset >= cursor.next) {
             (wanted, all) = (wanted + u64::from(filter.matches(&record)), all + 1);
         }
         let is_far = end - told > u64::from(u32::MAX);
@@ -68,25 +74,41 @@ impl Broker {
         if told < cursor.next && (wanted == all || is_far) {
             self.tell_passed(key, at);
         }
-        let batch = if wanted == all { Some(batch) } else { self.sifted(key, at, &batch) };
-        if let Some(batch) = batch {
-            self.send_records(key, at, (batch, end));
-        }
+        let batches = if wanted == all { vec![(batch, end)] } else { self.sifted(key, at, &plain) };
+        batches.into_iter().for_each(|batch| self.send_records(key, at, batch));
         true
     }
 
-    /// A batch of what is wanted of this one, from where the program knows that it is.
-    fn sifted(&self, key: usize, at: usize, batch: &Bytes) -> Option<Bytes> {
+    /// Batches of what is wanted of this one, from where the program knows that it is, each with
+    /// the offset behind it. A record takes more alone than among others, so they may be several.
+    fn sifted(&self, key: usize, at: usize, batch: &Bytes) -> Vec<(Bytes, u64)> {
         let reader = &self.streams.readers[key];
         let Place { cursor, told, .. } = &reader.places[at];
+        let (Some(filter), Some(header)) = (&reader.filter, BatchHeader::read(batch)) else {
+            return Vec::new();
+        };
+        let place = (reader.stream.id, cursor.partition);
+        let mut batches = Vec::new();
+        let mut close = |mut packed: Repacked, end: u64| {
+            packed.end(header);
+            packed.pass_to(end);
+            batches.extend(packed.build(place, None).map(|batch| (batch, end)));
+        };
         let mut packed = Repacked::new(*told);
         for record in packed_records(batch).filter(|record| record.offset >= cursor.next) {
-            if reader.filter.as_ref().is_none_or(|filter| filter.matches(&record)) {
+            if filter.matches(&record) {
+                let is_begun = packed.size() > BATCH_HEADER_SIZE;
+                if is_begun && packed.size() + record.size() > limits::APPEND_GATHERED * 2 {
+                    close(
+                        std::mem::replace(&mut packed, Repacked::new(record.offset)),
+                        record.offset,
+                    );
+                }
                 packed.push(&record);
             }
         }
-        packed.end(BatchHeader::read(batch)?);
-        packed.build((reader.stream.id, cursor.partition))
+        close(packed, header.end());
+        batches
     }
 
     /// Tells a program with a batch of no records, or more of them, how far it is.
@@ -100,7 +122,9 @@ impl Broker {
             }
             let mut packed = Repacked::new(*told);
             packed.pass_to(end);
-            let Some(batch) = packed.build((reader.stream.id, cursor.partition)) else { return };
+            let Some(batch) = packed.build((reader.stream.id, cursor.partition), None) else {
+                return;
+            };
             self.send_records(key, at, (batch, end));
             self.streams.readers[key].places[at].cursor.next = next;
         }

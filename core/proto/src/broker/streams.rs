@@ -466,6 +466,11 @@ fn difference(has: &StreamOptions, wanted: &StreamOptions) -> Option<String> {
     };
     compare("compact", has.compact, wanted.compact);
     compare("keep_unread", has.keep_unread, wanted.keep_unread);
+    let compression = |options: &StreamOptions| options.compression.map_or("none", |by| by.name());
+    if has.compression != wanted.compression {
+        let (has, wanted) = (compression(has), compression(wanted));
+        differences.push(format!("compression {has}, not {wanted}"));
+    }
     let durability = |options: &StreamOptions| options.durability.map_or("", durability_name);
     if durability(has) != durability(wanted) {
         differences.push(format!("durability {}, not {}", durability(has), durability(wanted)));

@@ -219,7 +219,7 @@ impl Hub {
             Frame::Read { id, name, reading, stream, held, cursors } => {
                 let name = self.name(port, name)?;
                 let opening = Opening { id, reading, stream, cursors, held };
-                (id, self.broker.read(session, name, opening))
+                (id, self.broker.read(now, session, name, opening))
             }
             Frame::Credit { id, prefetch } => (id, self.broker.credit(now, session, id, prefetch)),
             frame => return self.change(now, port, session, frame),

@@ -9,8 +9,8 @@ use super::encode::Writer;
 use super::frame::{Append, BatchPart, Change, Frame, FrameKind, Reset};
 use crate::base::stream::Committing;
 use crate::base::{
-    Appended, Cursor, GroupInfo, GroupPlace, Headers, Name, PartitionInfo, Reading, Start,
-    StreamInfo, StreamOptions, limits,
+    Appended, Compression, Cursor, GroupInfo, GroupPlace, Headers, Name, PartitionInfo, Reading,
+    Start, StreamInfo, StreamOptions, limits,
 };
 
 const EXPECTS: u32 = 1;
@@ -137,6 +137,7 @@ impl Writer<'_> {
         self.out.put_u64_le(options.tombstone_age_ms);
         self.out.put_u32_le(options.compact.into());
         self.out.put_u32_le(options.keep_unread.into());
+        self.out.put_u64_le(options.compression.map_or(0, |compression| compression as u64));
     }
 
     fn stream(&mut self, info: &StreamInfo) {
@@ -297,6 +298,16 @@ impl Reader<'_> {
         Ok(is_on)
     }
 
+    fn compression(&mut self) -> Decoded<Option<Compression>> {
+        let number = self.u64()?;
+        let known = u32::try_from(number).ok().and_then(Compression::from_number);
+        match (number, known) {
+            (0, _) => Ok(None),
+            (_, Some(compression)) => Ok(Some(compression)),
+            (other, None) => self.fail(&format!("has compression {other}, which does not exist")),
+        }
+    }
+
     fn stream_options(&mut self) -> Decoded<StreamOptions> {
         let partitions = self.u32()?;
         let durability = self.choice(&DURABILITIES, "durability")?;
@@ -310,6 +321,7 @@ impl Reader<'_> {
             tombstone_age_ms: self.u64()?,
             compact: self.switch("mark of compaction")?,
             keep_unread: self.switch("mark of what is unread")?,
+            compression: self.compression()?,
         })
     }
 

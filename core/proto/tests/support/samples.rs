@@ -4,10 +4,10 @@ use bytes::Bytes;
 use telpher_proto::base::batch::BatchBuilder;
 use telpher_proto::base::stream::{Committing, GroupInfo, GroupPlace};
 use telpher_proto::base::{
-    Answer, Appended, Asked, Cursor, Delivery, Durability, Error, GatherTo, Gathered, Gathering,
-    Headers, HeadersBuilder, Kind, Message, Missing, Name, Overflow, PartitionInfo, Pattern,
-    Peeked, Properties, QueueInfo, QueueOptions, Reading, Receipt, Request, Start, StreamInfo,
-    StreamOptions, Time, Trace, Untaken, Verdict,
+    Answer, Appended, Asked, Compression, Cursor, Delivery, Durability, Error, GatherTo, Gathered,
+    Gathering, Headers, HeadersBuilder, Kind, Message, Missing, Name, Overflow, PartitionInfo,
+    Pattern, Peeked, Properties, QueueInfo, QueueOptions, Reading, Receipt, Request, Start,
+    StreamInfo, StreamOptions, Time, Trace, Untaken, Verdict,
 };
 use telpher_proto::wire::{
     Append, BatchPart, Binding, Change, Frame, HeldKind, Hello, NameRef, Publishing, Reset,
@@ -75,7 +75,7 @@ fn of_streams() -> Vec<(&'static str, Frame)> {
     let mut builder = BatchBuilder::default();
     builder.push(&full_message());
     builder.push(&plain());
-    let batch = builder.build();
+    let batch = builder.build(None);
     let options = StreamOptions {
         partitions: 2,
         durability: Some(Durability::Os),
@@ -85,6 +85,7 @@ fn of_streams() -> Vec<(&'static str, Frame)> {
         compact: true,
         tombstone_age_ms: 7_000,
         keep_unread: true,
+        compression: Some(Compression::Zstd),
     };
     let partitions = vec![PartitionInfo { first: 6, next: 7, bytes: 8 }; 2];
     let info = StreamInfo { options: options.clone(), partitions };

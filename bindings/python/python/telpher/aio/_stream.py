@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
-from telpher._options import Body, Durability
+from telpher._options import Body, Compression, Durability
 from telpher._record import Start, StreamOptions, reading, seconds
 from telpher._telpher import Appended, Command, GroupInfo, StreamInfo
 from telpher.aio._reader import Reader
@@ -33,6 +33,7 @@ class Stream:
         compact: bool = False,
         tombstone_age: float | None = None,
         keep_unread: bool = False,
+        compression: Compression | None = None,
         timeout: float | None = None,
     ) -> asyncio.Future[None]:
         """Make the stream, or check that it is as stated (`Mismatch` names a difference).
@@ -56,6 +57,8 @@ class Stream:
         - `keep_unread`: what a reader group has not committed stays: an append for which
           `bytes_max` or `records_max` would remove it is `Full`, and `age_max` waits. Otherwise
           the limits win, and the group's reader is told what it has missed.
+        - `compression`: how programs pack their records, as they stay until they are read: `lz4`
+          (fast) or `zstd` (smaller); None: not at all.
 
         What is removed is gone for every reader. `NoSpace`: the disk is full, and `Full`: the hub
         has 100,000 streams or partitions; the stream was not made.
@@ -69,6 +72,7 @@ class Stream:
             compact=compact,
             tombstone_age=tombstone_age,
             keep_unread=keep_unread,
+            compression=compression,
         )
         return self._starter.start(Command.declare_stream(self.name, options), timeout)
 
