@@ -349,8 +349,8 @@ TEST(a_member_that_commits_nothing_for_as_long_as_it_said_ends_as_lease_lost) {
     CHECK_EQUAL(event.kind, TELPHER_EVENT_STARTED);
     CHECK_OK(telpher_events_release(&event));
     event = next_record(hub, id);
-    expect_status(hub, id, TELPHER_LEASE_LOST, "max_processing is 50 ms");
-    expect_status(hub, start_commit(hub, id, event), TELPHER_LEASE_LOST, "partition 0");
+    expect_words(hub, id, TELPHER_LEASE_LOST, "max_processing is 50 ms");
+    expect_words(hub, start_commit(hub, id, event), TELPHER_LEASE_LOST, "partition 0");
     id = join(hub);
     CHECK_EQUAL(next_record(hub, id).offset, 0);
     CHECK_OK(telpher_close(hub, 0));
