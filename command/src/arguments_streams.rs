@@ -64,6 +64,10 @@ Examples:
   telpher read ./data events --partition 3 --from 1200 --count 1
       One record, by its offset.
 
+  telpher read ./data events --key customer-7 --header kind=refund
+      Only records that have this key and this header; the hub passes over the
+      others.
+
   telpher read ./data events --group billing
       What the group billing has not read yet: a second run goes on where the
       first one ended. A new group begins with the oldest record, or at --from.
@@ -271,9 +275,18 @@ pub struct Read {
     /// Only this partition
     #[arg(long, value_name = "N")]
     pub partition: Option<u32>,
+    /// Only records with this key
+    #[arg(long)]
+    pub key: Option<String>,
+    /// Only records with this header; several: with all of them
+    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = crate::arguments::header)]
+    pub headers: Vec<(String, String)>,
     /// As a member of this reader group; it is made if it is new
     #[arg(long, value_name = "NAME", value_parser = name, conflicts_with = "partition")]
     pub group: Option<Name>,
+    /// With --group: end if nothing could be written for so long, such as 30s; others go on
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, requires = "group")]
+    pub max_processing: Option<Duration>,
     /// Go on with what is appended, until Ctrl-C
     #[arg(long)]
     pub follow: bool,

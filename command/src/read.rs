@@ -19,6 +19,7 @@ pub fn run(options: &Read) -> Said {
         // Whoever reads no further has seen enough.
         Ok(()) | Err(Ended::Unread) => Ok((String::new(), true)),
         Err(Ended::Unwritten(error)) => Err(format!("cannot write: {error}")),
+        Err(Ended::Wrong(why)) => Err(why),
         Err(Ended::Failed(error)) => Err(explain(&error, &options.of.hub)),
     }
 }
@@ -27,6 +28,7 @@ pub fn run(options: &Read) -> Said {
 enum Ended {
     Unread,
     Unwritten(std::io::Error),
+    Wrong(String),
     Failed(Error),
 }
 
@@ -58,7 +60,18 @@ impl<'a> Printing<'a> {
     fn begin(hub: &'a Hub, options: &'a Read) -> Result<Printing<'a>, Ended> {
         let Read { partition, follow, .. } = *options;
         let (start, group) = (options.from.unwrap_or_default(), options.group.clone());
-        let reading = Reading { partition, start, follow, group, ..Reading::default() };
+        let wanted = message::properties(options.key.as_deref(), &options.headers);
+        let wanted = wanted.map_err(Ended::Wrong)?;
+        let reading = Reading {
+            partition,
+            start,
+            follow,
+            group,
+            key: options.key.as_ref().map(|_| wanted.key),
+            headers: wanted.headers,
+            max_processing_ms: options.max_processing.map_or(0, |time| time.as_millis() as u64),
+            ..Reading::default()
+        };
         let command = Command::Read { stream: options.of.stream.clone(), reading };
         // First it is seen what there is, so that what comes later is known to be later.
         let member = Member::prepare(hub, options)?;

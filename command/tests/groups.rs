@@ -322,3 +322,24 @@ fn what_is_wrong_is_said_with_what_to_do() {
         assert!(said.contains("telpher serve") && said.contains(arguments[0]), "{said}");
     }
 }
+
+#[test]
+fn a_member_prints_what_has_the_key_and_ends_where_the_group_is_done_with_the_rest() {
+    let world = filled(1, 0);
+    let hub = &*world.data;
+    for number in 0..6 {
+        let key = if number % 2 == 0 { "even" } else { "odd" };
+        said(&["append", hub, "log", &number.to_string(), "--key", key]);
+    }
+    let group = [hub, "log", "--group", "billing", "--key", "even", "--max-processing", "10s"];
+    assert_eq!(bodies(&group), ["0", "2", "4"]);
+    assert_eq!(places(hub), [(6, 0)]);
+    assert_eq!(bodies(&group), [""; 0]);
+    said(&["append", hub, "log", "7", "--key", "odd"]);
+    assert_eq!(bodies(&group), [""; 0], "nothing is wanted, and it ends");
+    assert_eq!(places(hub), [(7, 0)]);
+    let wrong = refusal(&["read", hub, "log", "--max-processing", "10s"]);
+    assert!(wrong.contains("--group"), "{wrong}");
+    let wrong = refusal(&["read", hub, "log", "--group", "g", "--max-processing", "2days"]);
+    assert!(wrong.contains("max_processing_ms is 172800000; allowed are 0 to 86400000"), "{wrong}");
+}

@@ -199,3 +199,28 @@ fn a_stream_says_that_it_keeps_each_keys_latest_record_and_what_is_unread() {
     assert!(refused.contains("a record has no key"), "{refused}");
     said(&["append", hub, "state", "x", "--key", "k"]);
 }
+
+#[test]
+fn only_what_has_the_key_and_the_headers_is_printed() {
+    let world = World::begin();
+    let hub = &*world.data;
+    said(&["declare-stream", hub, "log"]);
+    for (key, kind) in [("a", "new"), ("b", "new"), ("a", "old"), ("a", "new=er")] {
+        let header = format!("kind={kind}");
+        let body = format!("{key} {kind}");
+        said(&["append", hub, "log", &body, "--key", key, "--header", &header, "--header", "x=1"]);
+    }
+    assert_eq!(bodies(&[hub, "log", "--key", "a"]), ["a new", "a old", "a new=er"]);
+    assert_eq!(bodies(&[hub, "log", "--header", "kind=new"]), ["a new", "b new"]);
+    let all = ["--key", "a", "--header", "kind=new", "--header", "x=1"];
+    assert_eq!(bodies(&[&[hub, "log"], &all[..]].concat()), ["a new"]);
+    assert_eq!(bodies(&[hub, "log", "--header", "kind=new=er"]), ["a new=er"]);
+    assert!(bodies(&[hub, "log", "--key", "none"]).is_empty());
+    let wrong = refusal(&["read", hub, "log", "--key", ""]);
+    assert!(wrong.contains("the size of key is 0; allowed are 1 to 1024"), "{wrong}");
+    let wrong = refusal(&["read", hub, "log", "--header", "kind"]);
+    assert!(wrong.contains("a header is like NAME=VALUE"), "{wrong}");
+    let many = ["--header", "x=1"].repeat(9);
+    let wrong = refusal(&[&["read", hub, "log"], &many[..]].concat());
+    assert!(wrong.contains("the number of headers is 9; allowed are 0 to 8"), "{wrong}");
+}

@@ -290,7 +290,7 @@ pub fn check_stamped(bytes: &[u8], place: (u64, u32)) -> Option<BatchHeader> {
 pub(super) struct Fixed {
     pub body: usize,
     pub delta: u32,
-    headers: usize,
+    pub headers: usize,
     key: usize,
     flags: u8,
     priority: u8,

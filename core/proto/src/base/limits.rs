@@ -154,6 +154,17 @@ pub const READ_BUFFER_DEFAULT: u32 = 1024 * 1024;
 /// Most bytes of records that may be on their way to a reader.
 pub const READ_BUFFER_MAX: u32 = 64 * 1024 * 1024;
 
+/// Headers that a reader may state for what it reads: each record is compared with all of them.
+pub const READ_HEADERS_MAX: u64 = 8;
+
+/// Bytes of records that a hub compares with what readers have stated, in a ms; then others have
+/// their turn.
+pub const FILTER_STEP: u64 = 512 * 1024;
+
+/// Time after which a reader is told at the latest that records were passed over, in ms: it needs
+/// that only when its connection is made anew.
+pub const PASSED_DELAY_MS: u64 = 100;
+
 /// Bytes of records from which on a program gathers no more into one batch while another is on its
 /// way: enough that the work per batch no longer shows.
 pub const APPEND_GATHERED: usize = 256 * 1024;

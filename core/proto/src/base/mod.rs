@@ -10,6 +10,7 @@ pub mod command;
 pub mod compression;
 pub mod error;
 pub mod event;
+pub mod filter;
 pub mod gather;
 pub mod limits;
 pub mod message;

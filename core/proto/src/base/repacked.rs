@@ -19,6 +19,8 @@ pub struct Packed<'a> {
     pub time_ms: u64,
     /// Its key.
     pub key: &'a [u8],
+    /// Its headers, as encoded.
+    pub headers: &'a [u8],
     /// It has no body.
     pub is_empty: bool,
     fixed: Fixed,
@@ -46,6 +48,7 @@ pub fn packed_records(batch: &[u8]) -> impl Iterator<Item = Packed<'_>> {
             offset: header.base + u64::from(fixed.delta),
             time_ms: appended_ms(&fixed, bytes).unwrap_or(header.time_ms),
             key: &bytes[fixed.key_at()..fixed.headers_at()],
+            headers: &bytes[fixed.headers_at()..fixed.headers_at() + fixed.headers],
             is_empty: fixed.body == 0,
             fixed,
             bytes,
@@ -100,6 +103,11 @@ impl Repacked {
     pub fn end(&mut self, header: BatchHeader) {
         self.end = header.end();
         self.time_ms = self.time_ms.max(header.time_ms);
+    }
+
+    /// The offsets below this one have no more records that are wanted.
+    pub fn pass_to(&mut self, end: u64) {
+        self.end = end;
     }
 
     /// The batch, with its place in the stream, compressed if that makes it smaller; `None` if it

@@ -9,8 +9,8 @@
 
 use super::appends::{TakenIn, conflict, too_large};
 use super::compaction::needs_key;
-use super::groups::Committable;
 use super::log::{Level, Staged};
+use super::places::Committable;
 use super::publishes::Bound;
 use super::queues::Entry;
 use super::sends::ChangeRef;

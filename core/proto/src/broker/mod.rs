@@ -43,8 +43,11 @@ mod names;
 mod parts;
 mod past;
 mod past_streams;
+mod places;
+mod processing;
 mod publishes;
 mod queues;
+mod reader;
 mod readers;
 mod registrations;
 mod restate;
@@ -55,6 +58,7 @@ mod sends;
 mod services;
 mod sessions;
 mod settles;
+mod sifting;
 mod streams;
 mod suspects;
 mod topics;
@@ -239,6 +243,9 @@ enum Due {
     Age(streams::StreamRef),
     Tombstones(streams::StreamRef),
     Compact,
+    Sift,
+    Passed,
+    Processing(usize),
     Recovered,
     Claimed,
 }
@@ -271,6 +278,9 @@ pub struct Broker {
     arrivals: u64,
     /// What waits because the disk is behind.
     disk_line: waiting::DiskLine,
+    sifting: sifting::Sifting,
+    /// Members of groups that may have begun or ended something.
+    processing: Vec<usize>,
     bindings: bindings::Bindings,
     queue_count: u64,
     /// Bytes of messages in queues kept in memory, and of sends that wait for room.
@@ -329,6 +339,8 @@ impl Broker {
             compaction: compaction::Compaction::default(),
             arrivals: 0,
             disk_line: waiting::DiskLine::new(config.epoch),
+            sifting: sifting::Sifting::default(),
+            processing: Vec::new(),
             bindings: bindings::Bindings::default(),
             queue_count: 0,
             bytes: 0,
@@ -379,6 +391,9 @@ impl Broker {
                 Due::Age(stream) => self.age(now, stream),
                 Due::Tombstones(stream) => self.bury_tombstones(now, stream),
                 Due::Compact => self.compact_due(now),
+                Due::Sift => self.sift_due(now),
+                Due::Passed => self.passed_due(),
+                Due::Processing(key) => self.processing_due(now, key),
                 Due::Recovered => self.recovered(),
                 Due::Claimed => self.spread_all(),
             }
@@ -392,6 +407,8 @@ impl Broker {
             self.handle_read(now, id, Fetched::Damaged);
             self.pump_woken(now);
         }
+        self.watch_sifting(now);
+        self.watch_processing(now);
     }
 
     /// What may be written down from now on.

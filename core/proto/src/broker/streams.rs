@@ -18,7 +18,7 @@ use slab::Slab;
 use super::declare::{durability_name, no_space};
 use super::groups::Group;
 use super::log::Level;
-use super::readers::Reader;
+use super::reader::Reader;
 use super::sends::ChangeRef;
 use super::sessions::Done;
 use super::{Broker, Map, NameId};

@@ -326,7 +326,9 @@ impl Client {
                     (known.partition, known.generation) == (cursor.partition, cursor.generation)
                 };
                 // What is on its way has been sent before this, and has come.
-                cursor.next = before.iter().find(is_same).map_or(cursor.next, |known| known.next);
+                if let Some(known) = before.iter().find(is_same) {
+                    (cursor.next, cursor.seen) = (known.next, known.seen);
+                }
             }
         }
         self.registration_started(id);
@@ -363,6 +365,7 @@ impl Client {
             if wanted.contains(&record.offset) && record.time_ms >= since_ms {
                 count += 1;
                 record.generation = cursor.generation;
+                cursor.seen = record.offset + 1;
                 self.events.push_back(Event { id, user, what: What::Record(record) });
             }
         }

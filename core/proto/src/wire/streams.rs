@@ -2,15 +2,15 @@
 //!
 //! Floor: imports `base`.
 
-use bytes::BufMut;
+use bytes::{BufMut, Bytes};
 
 use super::decode::{DURABILITIES, Decoded, Reader};
 use super::encode::Writer;
 use super::frame::{Append, BatchPart, Change, Frame, FrameKind, Reset};
 use crate::base::stream::Committing;
 use crate::base::{
-    Appended, Compression, Cursor, GroupInfo, GroupPlace, Name, PartitionInfo, Reading, Start,
-    StreamInfo, StreamOptions, limits,
+    Appended, Compression, Cursor, GroupInfo, GroupPlace, Headers, Name, PartitionInfo, Reading,
+    Start, StreamInfo, StreamOptions, limits,
 };
 
 const EXPECTS: u32 = 1;
@@ -175,6 +175,12 @@ impl Writer<'_> {
         self.out.put_u32_le(reading.buffer);
         self.out.put_u32_le(reading.follow.into());
         self.short_name(reading.group.as_ref());
+        let (key, headers) = (reading.key.as_deref().unwrap_or(&[]), reading.headers.encoded());
+        self.out.put_u64_le(reading.max_processing_ms);
+        self.out.put_u32_le(headers.len() as u32);
+        self.out.put_u32_le(key.len() as u32);
+        self.out.put_slice(key);
+        self.out.put_slice(headers);
     }
 
     pub(super) fn partition(&mut self, partition: Option<u32>) {
@@ -199,6 +205,7 @@ impl Writer<'_> {
             self.out.put_u32_le(cursor.partition);
             self.out.put_u32_le(0);
             self.out.put_u64_le(cursor.next);
+            self.out.put_u64_le(cursor.seen);
             self.out.put_u64_le(cursor.end);
             self.out.put_u64_le(cursor.generation);
         }
@@ -370,7 +377,21 @@ impl Reader<'_> {
         let buffer = self.u32()?;
         let follow = self.choice(&[(0, false), (1, true)], "mark of following")?;
         self.zero(3)?;
-        Ok(Reading { partition, start, follow, group: self.short_name()?, buffer })
+        let group = self.short_name()?;
+        let max_processing_ms = self.u64()?;
+        let (headers, key) = (self.u32()? as usize, self.u32()? as usize);
+        if key > limits::KEY_SIZE_MAX || headers > limits::HEADERS_SIZE_MAX {
+            return self.fail("states a key or headers that are too large");
+        }
+        // They are kept, and would keep the whole read buffer.
+        let key = Bytes::copy_from_slice(&self.shared(key)?);
+        let headers = Bytes::copy_from_slice(&self.shared(headers)?);
+        let key = Some(key).filter(|key| !key.is_empty());
+        let Some(headers) = Headers::from_encoded(headers) else {
+            return self.fail("has malformed headers");
+        };
+        let filter = Reading { key, headers, ..Reading::default() };
+        Ok(Reading { partition, start, follow, group, buffer, max_processing_ms, ..filter })
     }
 
     fn partition(&mut self) -> Decoded<Option<u32>> {
@@ -395,8 +416,9 @@ impl Reader<'_> {
         let count = self.count(limits::PARTITIONS_MAX.into())?;
         let cursor = |reader: &mut Self| {
             let partition = reader.padded_u32()?;
-            let (next, end, generation) = (reader.u64()?, reader.u64()?, reader.u64()?);
-            Ok(Cursor { partition, next, end, generation })
+            let (next, seen) = (reader.u64()?, reader.u64()?);
+            let (end, generation) = (reader.u64()?, reader.u64()?);
+            Ok(Cursor { partition, next, seen, end, generation })
         };
         (0..count).map(|_| cursor(self)).collect()
     }
