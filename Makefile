@@ -20,6 +20,7 @@ export CARGO_TARGET_DIR PYTHON
 -include bindings/node/node.mk
 -include tests/crash/crash.mk
 -include tests/storage/storage.mk
+-include tests/differential/differential.mk
 -include bench/bench.mk
 -include examples/flights/flights.mk
 -include examples/idempotent/idempotent.mk
@@ -32,11 +33,13 @@ export CARGO_TARGET_DIR PYTHON
 
 help: ## Say what there is
 	@echo 'make TARGET, where TARGET is one of:'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 build: prerequisites command-build c-lib python-build node-build ## Build the libraries and the command
 
 demo: prerequisites ## Run the flights pipeline: three languages, one hub, real data
+
+flights-stream: prerequisites ## Follow a stream of flights: a live table, daily sums, a replay
 
 idempotent: prerequisites ## Kill consumers that pay exactly once into SQLite, in four languages
 
@@ -60,6 +63,8 @@ simulate: prerequisites ## Run the simulator (SEEDS= how many, or SEED= one of t
 crash: prerequisites ## Kill programs that share a hub (CYCLES= how often, SEED= the same again)
 
 storage: prerequisites ## Damage, faults, power cuts and full disks on real files (SEED= the same again)
+
+differential: prerequisites ## The same histories against Redis Streams (SEED= the same again)
 
 soak: prerequisites ## Every bit and every operation of that, and an hour on real files
 

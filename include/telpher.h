@@ -285,6 +285,15 @@
 // Synced; survives the machine.
 #define TELPHER_DURABILITY_DISK 3
 
+// Records are not packed.
+#define TELPHER_COMPRESSION_NONE 0
+
+// Records are packed fast: LZ4.
+#define TELPHER_COMPRESSION_LZ4 1
+
+// Records are packed small: Zstandard.
+#define TELPHER_COMPRESSION_ZSTD 2
+
 // A send to a full queue waits in line for room, and is TELPHER_FULL at its deadline.
 #define TELPHER_OVERFLOW_WAIT 0
 
@@ -462,6 +471,8 @@ typedef struct telpher_stream_info {
     uint32_t keep_unread;
     // With `compact`: age from which tombstones are removed, in ms; 0 without it.
     uint64_t tombstone_age_ms;
+    // TELPHER_COMPRESSION_NONE, _LZ4 or _ZSTD.
+    uint32_t compression;
     // Patterns of topics that are bound to it, in order, with a space between two; NULL: none.
     const char *bindings;
 } telpher_stream_info;
@@ -937,6 +948,9 @@ typedef struct telpher_stream_options {
     // With `compact`: age from which tombstones are removed, in ms, at most 1,000,000,000,000; 0
     // is the default of one day. A reader that is further behind may miss that a key is gone.
     uint64_t tombstone_age_ms;
+    // How programs pack their records, as they stay until they are read: TELPHER_COMPRESSION_NONE,
+    // _LZ4 (fast) or _ZSTD (smaller).
+    uint32_t compression;
 } telpher_stream_options;
 
 // How a stream is read.
@@ -962,6 +976,20 @@ typedef struct telpher_read_options {
     // The reader group of which the reader is a member; it follows, and reads no stated
     // `partition`. NULL: none.
     const char *group;
+    // Only records with exactly this key, at most 1,024 bytes. NULL: with any, or without one.
+    const void *key;
+    // Bytes of `key`.
+    size_t key_size;
+    // Only records that have each of these headers, with exactly this value. NULL: with any.
+    const struct telpher_header *headers;
+    // How many headers there are, at most 8.
+    size_t headers_count;
+    // sizeof(telpher_header)
+    size_t headers_stride;
+    // With `group`, in ms, at most 86,400,000; 0: any time. A reader that was handed records and
+    // commits nothing for that long ends with TELPHER_LEASE_LOST, and its partitions go to other
+    // members. Each commit begins the time anew, as does a new connection or host.
+    uint64_t max_processing_ms;
 } telpher_read_options;
 
 #ifdef __cplusplus
@@ -1772,6 +1800,10 @@ telpher_status telpher_append(telpher_hub hub,
 // whoever has the partition next. If the stream's limits take records that the group has not read,
 // a TELPHER_EVENT_SKIPPED tells which, and it goes on behind them.
 //
+// With `key` or `headers` only records come that have these; the hub passes over the others. All
+// members of a group should state the same: what one passes over counts as done for the group when
+// every record that it got before is committed.
+//
 // - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong, or nobody would see the records.
 //
 // It may end with:
@@ -1780,6 +1812,7 @@ telpher_status telpher_append(telpher_hub hub,
 // - TELPHER_OUT_OF_RANGE: the offset where it was to begin is not kept, or the stream's limits
 //   have taken what was to be read next; `detail` tells which offsets the partition has.
 // - TELPHER_CORRUPT: the hub's disk does not give what was appended; `detail` tells which offsets.
+// - TELPHER_LEASE_LOST: nothing was committed for `max_processing_ms`; it may be read anew.
 // - TELPHER_FULL: the session has as many consumers, services, subscribers and readers as it may:
 //   4,096; or the stream has 1,024 groups, and this would be another one.
 telpher_status telpher_read(telpher_hub hub,

@@ -30,6 +30,7 @@ PARTS = [
     "readme-test",
     "polyglot",
     "storage",
+    "differential",
     "crash",
     "flights-test",
     "idempotent",
@@ -39,7 +40,12 @@ PARTS = [
 
 # Parts that need a tool that a machine may lack: without it they are skipped, and that is said.
 CXX = os.environ.get("CXX", "c++").split()[0]
-NEEDS = {"c-valgrind": ["valgrind"], "cpp-test": [CXX], "cpp-valgrind": [CXX, "valgrind"]}
+NEEDS = {
+    "c-valgrind": ["valgrind"],
+    "cpp-test": [CXX],
+    "cpp-valgrind": [CXX, "valgrind"],
+    "differential": ["redis-server"],
+}
 
 # What the test tools print, each with a group for what passed or failed.
 PASSED = [

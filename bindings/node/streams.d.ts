@@ -116,6 +116,11 @@ export interface DeclareStreamOptions extends OperationOptions {
    * reader is told what it has missed.
    */
   keepUnread?: boolean
+  /**
+   * How programs pack their records, as they stay until they are read: `lz4` (fast) or `zstd`
+   * (smaller); not at all if not stated.
+   */
+  compression?: 'lz4' | 'zstd'
 }
 
 /** How a record is appended. */
@@ -171,6 +176,21 @@ export interface ReadOptions extends OperationOptions {
   group?: string
   /** Bytes of records that may wait here for the program, 1 to 64 MiB; 1 MiB if not stated. */
   buffer?: number
+  /**
+   * Only records with exactly this key, of 1 to 1,024 bytes; the hub passes over the others. All
+   * members of a group should state the same key and headers: what is passed over for one counts as
+   * done for the group, once everything before it is committed.
+   */
+  key?: Bytes
+  /** Only records that have each of these headers, at most 8, with exactly this value. */
+  headers?: Record<string, Bytes>
+  /**
+   * With `group`, in ms, 1 to 86,400,000; `Infinity` (the default) for any time. A member that was
+   * handed records (those that wait here count) and commits nothing for that long ends as
+   * `LEASE_LOST`, and its partitions go to others; it may read anew. Each commit begins the time
+   * anew, as does a new connection or host.
+   */
+  maxProcessingMs?: number
 }
 
 /** Where a reader group is put. */
@@ -210,7 +230,7 @@ export interface GroupPlace {
  * whoever has the partition next. It does not end as `OUT_OF_RANGE` for what the limits have taken:
  * that is passed over, and {@link StreamRecord.skipped} tells how much. If the group is deleted it
  * ends as `NOT_FOUND`; if the stream has as many groups as it may, and this were one more, as
- * `FULL`.
+ * `FULL`; if it has committed nothing for its `maxProcessingMs`, as `LEASE_LOST`.
  *
  * | code | why reading ended |
  * |---|---|
@@ -287,6 +307,8 @@ export interface StreamInfo {
   /** With `compact`: age from which tombstones are removed, in ms; `undefined` without it. */
   tombstoneAgeMs: number | undefined
   keepUnread: boolean
+  /** How programs pack their records; `undefined`: not at all. */
+  compression: 'lz4' | 'zstd' | undefined
   /** Patterns of topics that are bound to it, in order. */
   bindings: string[]
 }

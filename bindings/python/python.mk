@@ -5,7 +5,7 @@ PYTHON_DIR := bindings/python
 VENV := $(CURDIR)/.venv
 VENV_PYTHON := $(VENV)/bin/python
 PYTHON_TARGET_DIR = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)/maturin
-PYTHON_CHECKED := . ../../tests/polyglot/python ../../tests/crash
+PYTHON_CHECKED := . ../../tests/polyglot/python ../../tests/crash ../../tests/differential
 
 .PHONY: python-build python-test python-check
 

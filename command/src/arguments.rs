@@ -8,7 +8,9 @@ use humantime::parse_duration;
 use telpher::limits::{GATHER_ASKED_MAX, PEEK_MAX};
 use telpher::{Name, Pattern};
 
-use crate::arguments_streams::{self as streams, Append, DeclareStream, OneStream, Read, Streams};
+use crate::arguments_streams::{
+    self as streams, Append, DeclareStream, OneGroup, OneStream, Read, ResetGroup, Streams,
+};
 
 /// The command line.
 #[derive(Parser)]
@@ -70,6 +72,15 @@ pub enum Subcommand {
     /// Print the records of a stream
     #[command(after_help = streams::READ_EXAMPLES)]
     Read(Read),
+    /// List the reader groups of a hub, and how far each has come
+    #[command(after_help = streams::GROUPS_EXAMPLES)]
+    Groups(Streams),
+    /// Put a reader group to another place
+    #[command(after_help = streams::RESET_GROUP_EXAMPLES)]
+    ResetGroup(ResetGroup),
+    /// Remove a reader group with its places, for good
+    #[command(after_help = streams::DELETE_GROUP_EXAMPLES)]
+    DeleteGroup(OneGroup),
     /// Verify every checksum of a hub's directory, hosted or not
     #[command(after_help = CHECK_EXAMPLES)]
     Check(Check),

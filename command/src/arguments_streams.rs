@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::{Args, ValueEnum};
 use humantime::{parse_duration, parse_rfc3339_weak};
 use telpher::limits::PARTITIONS_MAX;
-use telpher::{Durability, Name, Start};
+use telpher::{Compression, Durability, Name, Start};
 
 pub const STREAMS_EXAMPLES: &str = "\
 Examples:
@@ -63,6 +63,51 @@ Examples:
 
   telpher read ./data events --partition 3 --from 1200 --count 1
       One record, by its offset.
+
+  telpher read ./data events --key customer-7 --header kind=refund
+      Only records that have this key and this header; the hub passes over the
+      others.
+
+  telpher read ./data events --group billing
+      What the group billing has not read yet: a second run goes on where the
+      first one ended. A new group begins with the oldest record, or at --from.
+      Several at the same time, with --follow, share the partitions. A place is
+      committed when its records are written to stdout, so what was being
+      written when this was killed comes again.
+";
+
+pub const GROUPS_EXAMPLES: &str = "\
+Examples:
+  telpher groups ./data
+      Each reader group of each stream: its members, and how many records it has
+      still before it. With no host it is what the journal says, and nobody is a
+      member. Looking never makes this process the host, and changes nothing.
+
+  telpher groups ./data events
+      Those of one stream, with the place of each in each partition.
+
+  telpher groups tcp://127.0.0.1:7420 --json
+      Of a hub that is served there, for a program to read.
+";
+
+pub const RESET_GROUP_EXAMPLES: &str = "\
+Examples:
+  telpher reset-group ./data events billing --to beginning
+      The group billing reads again everything that is kept. What its members
+      have read and not yet committed is refused. The hub must be hosted by a
+      program, or by telpher serve.
+
+  telpher reset-group ./data events billing --to 2026-11-26T08:00:00Z
+      From a moment on (UTC); --to 10m is ten minutes ago.
+
+  telpher reset-group ./data events billing --to 1200 --partition 3
+      From an offset on, in one partition.
+";
+
+pub const DELETE_GROUP_EXAMPLES: &str = "\
+Examples:
+  telpher delete-group ./data events billing
+      Its places are gone, and its members end. The records of the stream stay.
 ";
 
 /// Which hub, and which of its streams.
@@ -71,7 +116,7 @@ pub struct Streams {
     /// The hub: its directory, tcp://HOST:PORT or unix:///PATH
     #[arg(value_name = "DIR|URL")]
     pub hub: String,
-    /// Only this stream, with each of its partitions
+    /// Only this stream, partition by partition
     #[arg(value_parser = name)]
     pub stream: Option<Name>,
     /// For programs: everything, as JSON
@@ -88,6 +133,31 @@ pub struct OneStream {
     /// The stream
     #[arg(value_parser = name)]
     pub stream: Name,
+}
+
+/// Which reader group of which stream of which hub.
+#[derive(Args)]
+pub struct OneGroup {
+    /// Of which stream.
+    #[command(flatten)]
+    pub of: OneStream,
+    /// The reader group
+    #[arg(value_parser = name)]
+    pub group: Name,
+}
+
+/// Where a reader group is put.
+#[derive(Args)]
+pub struct ResetGroup {
+    /// Which.
+    #[command(flatten)]
+    pub which: OneGroup,
+    /// beginning, end, an offset, a time, or how long ago
+    #[arg(long, value_name = "WHERE", value_parser = start)]
+    pub to: Start,
+    /// Only in this partition
+    #[arg(long, value_name = "N")]
+    pub partition: Option<u32>,
 }
 
 /// How a stream shall be.
@@ -121,6 +191,27 @@ pub struct DeclareStream {
     /// What a reader group has not read stays, and appends wait for it as FULL
     #[arg(long)]
     pub keep_unread: bool,
+    /// How programs pack their records, as they stay: lz4 is fast, zstd smaller
+    #[arg(long, value_name = "HOW")]
+    pub compression: Option<Packing>,
+}
+
+/// How records are packed.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Packing {
+    /// Fast
+    Lz4,
+    /// Smaller
+    Zstd,
+}
+
+impl From<Packing> for Compression {
+    fn from(packing: Packing) -> Compression {
+        match packing {
+            Packing::Lz4 => Compression::Lz4,
+            Packing::Zstd => Compression::Zstd,
+        }
+    }
 }
 
 /// How safe records are.
@@ -179,12 +270,23 @@ pub struct Read {
     #[command(flatten)]
     pub of: OneStream,
     /// beginning, end, an offset, a time, or how long ago
-    #[arg(long, value_name = "WHERE", default_value = "beginning", value_parser = start)]
-    #[arg(hide_default_value = true)]
-    pub from: Start,
+    #[arg(long, value_name = "WHERE", value_parser = start)]
+    pub from: Option<Start>,
     /// Only this partition
     #[arg(long, value_name = "N")]
     pub partition: Option<u32>,
+    /// Only records with this key
+    #[arg(long)]
+    pub key: Option<String>,
+    /// Only records with this header; several: with all of them
+    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = crate::arguments::header)]
+    pub headers: Vec<(String, String)>,
+    /// As a member of this reader group; it is made if it is new
+    #[arg(long, value_name = "NAME", value_parser = name, conflicts_with = "partition")]
+    pub group: Option<Name>,
+    /// With --group: end if nothing could be written for so long, such as 30s; others go on
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, requires = "group")]
+    pub max_processing: Option<Duration>,
     /// Go on with what is appended, until Ctrl-C
     #[arg(long)]
     pub follow: bool,

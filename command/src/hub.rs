@@ -11,7 +11,7 @@ use telpher::{
 };
 
 /// Longest that a hub may take to answer: it may be recovering.
-const PATIENCE: Timeout = Timeout::After(Duration::from_secs(10));
+pub const PATIENCE: Timeout = Timeout::After(Duration::from_secs(10));
 
 /// A hub, as it could be reached.
 pub enum Reached {
@@ -98,6 +98,9 @@ pub fn unexpected(what: &str) -> Error {
 /// The error, with what the command line can do about it.
 pub fn explain(error: &Error, hub: &str) -> String {
     match error.kind() {
+        Kind::NotFound if error.detail().contains(" group ") => {
+            format!("{error}; telpher groups {hub} lists those there are")
+        }
         Kind::NotFound if error.detail().contains("stream") => {
             format!("{error}; telpher streams {hub} lists those there are")
         }

@@ -13,8 +13,10 @@ mod arguments;
 mod arguments_streams;
 mod check;
 mod gathers;
+mod groups;
 mod hub;
 mod log;
+mod member;
 mod message;
 mod peek;
 mod queues;
@@ -67,6 +69,9 @@ fn run(command: &Subcommand) -> Said {
         Subcommand::DeleteStream(options) => streams::delete(options),
         Subcommand::Append(options) => append::run(options),
         Subcommand::Read(options) => read::run(options),
+        Subcommand::Groups(options) => groups::list(options),
+        Subcommand::ResetGroup(options) => groups::reset(options),
+        Subcommand::DeleteGroup(options) => groups::delete(options),
         Subcommand::Check(options) => check::check(options),
         Subcommand::Backup(options) => check::backup(options),
     }

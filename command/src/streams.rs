@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 use telpher::{
-    Command, Durability, Error, Hub, Kind, Name, Outcome, PartitionInfo, Pattern, StreamInfo,
-    StreamOptions, offline,
+    Command, Compression, Durability, Error, Hub, Kind, Name, Outcome, PartitionInfo, Pattern,
+    StreamInfo, StreamOptions, offline,
 };
 
 use crate::Said;
@@ -42,7 +42,7 @@ fn all(options: &Streams) -> Said {
 }
 
 /// Every stream of a hub that is hosted.
-fn every(hub: &Hub) -> Result<Vec<(Name, StreamInfo)>, Error> {
+pub fn every(hub: &Hub) -> Result<Vec<(Name, StreamInfo)>, Error> {
     let mut streams: Vec<(Name, StreamInfo)> = Vec::new();
     loop {
         let after = streams.last().map(|(name, _)| name.clone());
@@ -76,7 +76,7 @@ fn one(options: &Streams, stream: &Name) -> Said {
     Ok((text, true))
 }
 
-fn not_found(stream: &Name) -> Error {
+pub fn not_found(stream: &Name) -> Error {
     Error::new(Kind::NotFound, format!("no stream is named {stream:?}"))
 }
 
@@ -136,6 +136,9 @@ fn described(stream: &Name, info: &StreamInfo) -> String {
         let tombstones = or_none(options.tombstone_age_ms, "for ever");
         rows.push(("keys", format!("the latest record of each; empty ones go after {tombstones}")));
     }
+    if let Some(compression) = options.compression {
+        rows.push(("packed", compression.name().to_owned()));
+    }
     if options.keep_unread {
         rows.push(("unread", "stays until every reader group has read it".to_owned()));
     }
@@ -173,6 +176,7 @@ fn as_json(stream: &Name, info: &StreamInfo) -> Value {
         "compact": options.compact,
         "tombstone_age_ms": options.tombstone_age_ms,
         "keep_unread": options.keep_unread,
+        "compression": options.compression.map(Compression::name),
         "bindings": info.bindings.iter().map(Pattern::as_str).collect::<Vec<_>>(),
     })
 }
@@ -192,6 +196,7 @@ pub fn declare(options: &DeclareStream) -> Said {
         compact: options.compact,
         tombstone_age_ms: ms(options.tombstone_age),
         keep_unread: options.keep_unread,
+        compression: options.compression.map(Compression::from),
     };
     let live = live(hub, "declare-stream")?;
     let command = Command::DeclareStream { stream: stream.clone(), options: stated };

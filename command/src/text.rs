@@ -86,18 +86,30 @@ pub fn hex(bytes: &[u8]) -> String {
 /// Lines of a table: the first column to the left, the others to the right, as wide as they must
 /// be; the first one is cut so that a line fits into `width` columns.
 pub fn table(rows: &[Vec<String>], width: usize) -> String {
+    table_of(1, rows, width)
+}
+
+/// The same with `names` columns that are to the left, and are cut.
+pub fn table_of(names: usize, rows: &[Vec<String>], width: usize) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let widest = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
-    let others: usize = (1..columns).map(|column| widest(column) + 2).sum();
-    let first = widest(0).min(width.saturating_sub(others).max(8));
+    let others: usize = (names..columns).map(|column| widest(column) + 2).sum();
+    let mut room = width.saturating_sub(others + 2 * (names - 1));
+    let mut widths: Vec<usize> = (0..columns).map(widest).collect();
+    for (column, name) in widths.iter_mut().enumerate().take(names) {
+        *name = (*name).min((room / (names - column)).max(8));
+        room = room.saturating_sub(*name);
+    }
     let mut text = String::new();
     for row in rows {
-        let name = cut(&row[0], first);
-        text.push_str(&name);
-        text.push_str(&" ".repeat(first - name.width()));
-        for (column, cell) in row.iter().enumerate().skip(1) {
-            text.push_str(&" ".repeat(2 + widest(column) - cell.width()));
-            text.push_str(cell);
+        for (column, cell) in row.iter().enumerate() {
+            let cell = if column < names { cut(cell, widths[column]) } else { cell.clone() };
+            let blank = " ".repeat(widths[column] - cell.width());
+            text.push_str(if column == 0 { "" } else { "  " });
+            match column < names {
+                true => text.extend([&*cell, &*blank]),
+                false => text.extend([&*blank, &*cell]),
+            }
         }
         text.truncate(text.trim_end().len());
         text.push('\n');
@@ -161,5 +173,10 @@ mod tests {
         let rows = [row(["QUEUE", "READY"]), row(["a.very.long.name", "1"])];
         assert_eq!(table(&rows, 80), "QUEUE             READY\na.very.long.name      1\n");
         assert_eq!(table(&rows, 16), "QUEUE      READY\na.very.l…      1\n");
+        let rows = [["STREAM", "GROUP", "LAG"], ["orders", "a.very.long.name", "17"]];
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
+        let wide = "STREAM  GROUP             LAG\norders  a.very.long.name   17\n";
+        assert_eq!(table_of(2, &rows, 80), wide);
+        assert_eq!(table_of(2, &rows, 24), "STREAM  GROUP        LAG\norders  a.very.lon…   17\n");
     }
 }

@@ -397,8 +397,9 @@ fn a_backup_goes_only_where_nothing_is() {
 #[test]
 fn the_help_of_each_command_has_examples() {
     let of_streams = ["streams", "declare-stream", "delete-stream", "append", "read"];
+    let of_groups = ["groups", "reset-group", "delete-group"];
     let others = ["queues", "inspect", "peek", "purge", "check", "backup"];
-    for command in others.into_iter().chain(of_streams) {
+    for command in others.into_iter().chain(of_streams).chain(of_groups) {
         let help = said(&[command, "--help"]);
         assert!(help.contains(&format!("Examples:\n  telpher {command} ./data")), "{help}");
     }

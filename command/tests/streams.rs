@@ -2,81 +2,13 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
-use std::process::{ChildStdout, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 use rustix::process::Signal;
 use serde_json::Value;
+use support::streams::*;
 use support::*;
-
-/// A directory for a hub, and a server of it.
-struct World {
-    _scratch: tempfile::TempDir,
-    data: String,
-    server: Option<Server>,
-}
-
-impl World {
-    fn begin() -> World {
-        let scratch = tempfile::tempdir().unwrap();
-        let path: PathBuf = scratch.path().join("data");
-        let data = path.display().to_string();
-        let mut world = World { _scratch: scratch, data, server: None };
-        world.serve();
-        world
-    }
-
-    fn serve(&mut self) {
-        let mut server = Server::start(&[&self.data]);
-        server.says("ready: hub");
-        self.server = Some(server);
-    }
-
-    fn end(&mut self, signal: Signal) {
-        self.server.take().unwrap().signal(signal);
-    }
-}
-
-fn said(arguments: &[&str]) -> String {
-    let output = output(arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
-    text(&output.stdout)
-}
-
-fn json(arguments: &[&str]) -> Value {
-    serde_json::from_str(&said(&[arguments, &["--json"]].concat())).unwrap()
-}
-
-fn refusal(arguments: &[&str]) -> String {
-    let output = output(arguments);
-    assert_ne!(output.status.code(), Some(0), "{arguments:?}");
-    assert_eq!(text(&output.stdout), "");
-    text(&output.stderr)
-}
-
-/// What it says when `input` comes from stdin.
-fn fed(arguments: &[&str], input: &[u8]) -> (bool, String) {
-    let mut command = telpher(arguments);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    let feeder = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let ended = child.wait_with_output().unwrap();
-    feeder.join().unwrap();
-    (ended.status.success(), text(&ended.stdout) + &text(&ended.stderr))
-}
-
-/// The bodies that `read` prints: the last column.
-fn bodies(arguments: &[&str]) -> Vec<String> {
-    let said = said(&[&["read"], arguments].concat());
-    said.lines().map(|line| line.rsplit("  ").next().unwrap().to_owned()).collect()
-}
-
-fn lines(of: ChildStdout) -> impl Iterator<Item = String> {
-    BufReader::new(of).lines().map(Result::unwrap)
-}
 
 #[test]
 fn what_is_appended_is_printed_with_its_place_and_time() {
@@ -251,15 +183,44 @@ fn a_stream_says_that_it_keeps_each_keys_latest_record_and_what_is_unread() {
     let world = World::begin();
     let hub = world.data.clone();
     let hub = &*hub;
-    let options = ["--compact", "--tombstone-age", "12h", "--keep-unread"];
+    let options = ["--compact", "--tombstone-age", "12h", "--keep-unread", "--compression", "zstd"];
     said(&[&["declare-stream", hub, "state"][..], &options].concat());
     let one = said(&["streams", hub, "state"]);
     assert!(one.contains("the latest record of each; empty ones go after 12h"), "{one}");
     assert!(one.contains("stays until every reader group has read it"), "{one}");
     let stream = &json(&["streams", hub])["streams"][0];
     assert_eq!((&stream["compact"], &stream["keep_unread"]), (&true.into(), &true.into()));
-    assert_eq!(stream["tombstone_age_ms"], 43_200_000);
+    assert_eq!(
+        (&stream["tombstone_age_ms"], &stream["compression"]),
+        (&43_200_000.into(), &"zstd".into())
+    );
+    assert!(one.contains("zstd"), "{one}");
     let refused = refusal(&["append", hub, "state", "x"]);
     assert!(refused.contains("a record has no key"), "{refused}");
     said(&["append", hub, "state", "x", "--key", "k"]);
+}
+
+#[test]
+fn only_what_has_the_key_and_the_headers_is_printed() {
+    let world = World::begin();
+    let hub = &*world.data;
+    said(&["declare-stream", hub, "log"]);
+    for (key, kind) in [("a", "new"), ("b", "new"), ("a", "old"), ("a", "new=er")] {
+        let header = format!("kind={kind}");
+        let body = format!("{key} {kind}");
+        said(&["append", hub, "log", &body, "--key", key, "--header", &header, "--header", "x=1"]);
+    }
+    assert_eq!(bodies(&[hub, "log", "--key", "a"]), ["a new", "a old", "a new=er"]);
+    assert_eq!(bodies(&[hub, "log", "--header", "kind=new"]), ["a new", "b new"]);
+    let all = ["--key", "a", "--header", "kind=new", "--header", "x=1"];
+    assert_eq!(bodies(&[&[hub, "log"], &all[..]].concat()), ["a new"]);
+    assert_eq!(bodies(&[hub, "log", "--header", "kind=new=er"]), ["a new=er"]);
+    assert!(bodies(&[hub, "log", "--key", "none"]).is_empty());
+    let wrong = refusal(&["read", hub, "log", "--key", ""]);
+    assert!(wrong.contains("the size of key is 0; allowed are 1 to 1024"), "{wrong}");
+    let wrong = refusal(&["read", hub, "log", "--header", "kind"]);
+    assert!(wrong.contains("a header is like NAME=VALUE"), "{wrong}");
+    let many = ["--header", "x=1"].repeat(9);
+    let wrong = refusal(&[&["read", hub, "log"], &many[..]].concat());
+    assert!(wrong.contains("the number of headers is 9; allowed are 0 to 8"), "{wrong}");
 }

@@ -21,6 +21,7 @@ READY_SECONDS = 60
 END_SECONDS = 10
 NAME_WIDTH = 9
 COLOURS = {"collector": 36, "scorer": 33, "producer": 35, "worker": 32, "demo": 1}
+COLOURS |= {"append": 35, "table": 36, "daily": 32, "replay": 33, "check": 34}
 
 
 class Failed(Exception):
@@ -34,6 +35,7 @@ class Program:
     name: str
     process: subprocess.Popen[str]
     may_end: bool = False
+    is_killed: bool = False
     lines: list[str] = field(default_factory=list)
     code: int | None = None
 
@@ -87,6 +89,12 @@ class Stage:
         for program in programs:
             self._until(program, lambda each: each.code is not None, "gone", END_SECONDS)
 
+    def kill(self, program: Program) -> None:
+        """Kill a program, which has no time to say goodbye, and see it gone."""
+        program.is_killed = True
+        program.process.kill()
+        self._until(program, lambda each: each.code is not None, "gone", END_SECONDS)
+
     def hold_for(self, painter: Program) -> None:
         """Keep the lines of all others until `painter` says one, if it has a terminal."""
         if sys.stderr.isatty():
@@ -106,7 +114,10 @@ class Stage:
             self._release()
 
     def say(self, line: str, name: str = "demo") -> None:
-        """Show a line behind a name."""
+        """Show a line behind a name, or keep it while a program paints."""
+        if self._painter is not None:
+            self._held.append((line, name))
+            return
         start = f"{name:{NAME_WIDTH}} │ "
         if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
             start = f"\x1b[{COLOURS.get(name.split()[0], 0)}m{start}\x1b[0m"
@@ -123,6 +134,8 @@ class Stage:
     ) -> None:
         until = min(self._until_when, time.monotonic() + seconds)
         while not holds(program):
+            if program.code is not None:
+                raise Failed(f"{program.name} ended before it was {what}")
             try:
                 self._take(*self._events.get(timeout=max(until - time.monotonic(), 0)))
             except queue.Empty:
@@ -134,7 +147,7 @@ class Stage:
             self._show(program, line)
             return
         program.code = program.process.wait(END_SECONDS)
-        if program.code != 0 or not program.may_end:
+        if not program.is_killed and (program.code != 0 or not program.may_end):
             raise Failed(f"{program.name} ended, with exit code {program.code}")
 
     def _drain(self, program: Program) -> None:
@@ -146,17 +159,15 @@ class Stage:
                 continue
 
     def _show(self, program: Program, line: str) -> None:
-        if self._painter not in (None, program):
-            self._held.append((line, program.name))
-            return
-        self._release()
+        if self._painter is program:
+            self._release()
         self.say(line, program.name)
 
     def _release(self) -> None:
         self._painter = None
-        for line, name in self._held:
+        held, self._held = self._held, []
+        for line, name in held:
             self.say(line, name)
-        self._held.clear()
 
 
 def _process(command: Sequence[object], paints: bool) -> subprocess.Popen[str]:

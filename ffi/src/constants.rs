@@ -253,6 +253,15 @@ pub const TELPHER_DURABILITY_OS: u32 = 2;
 /// Synced; survives the machine.
 pub const TELPHER_DURABILITY_DISK: u32 = 3;
 
+/// Records are not packed.
+pub const TELPHER_COMPRESSION_NONE: u32 = 0;
+
+/// Records are packed fast: LZ4.
+pub const TELPHER_COMPRESSION_LZ4: u32 = 1;
+
+/// Records are packed small: Zstandard.
+pub const TELPHER_COMPRESSION_ZSTD: u32 = 2;
+
 /// A send to a full queue waits in line for room, and is TELPHER_FULL at its deadline.
 pub const TELPHER_OVERFLOW_WAIT: u32 = 0;
 
@@ -293,7 +302,7 @@ pub const TELPHER_LINE_NONE: u32 = 0xFFFF_FFFF;
 
 #[cfg(test)]
 mod tests {
-    use telpher::{Drive, Durability, Executed, HostRole, Kind, Overflow, Verdict};
+    use telpher::{Compression, Drive, Durability, Executed, HostRole, Kind, Overflow, Verdict};
 
     use super::*;
 
@@ -338,6 +347,8 @@ mod tests {
         assert_eq!(TELPHER_DURABILITY_MEMORY, Durability::Memory as u32);
         assert_eq!(TELPHER_DURABILITY_OS, Durability::Os as u32);
         assert_eq!(TELPHER_DURABILITY_DISK, Durability::Disk as u32);
+        assert_eq!(TELPHER_COMPRESSION_LZ4, Compression::Lz4 as u32);
+        assert_eq!(TELPHER_COMPRESSION_ZSTD, Compression::Zstd as u32);
         assert_eq!(TELPHER_OVERFLOW_WAIT, Overflow::Wait as u32);
         assert_eq!(TELPHER_OVERFLOW_REJECT, Overflow::Reject as u32);
         assert_eq!(TELPHER_ACKNOWLEDGE, Verdict::Acknowledge as u32);

@@ -11,7 +11,8 @@ use std::mem::{MaybeUninit, offset_of};
 use std::{ptr, slice};
 
 use telpher::{
-    Bytes, Durability, Error, HeadersBuilder, Kind, Message, Name, Pattern, Trace, limits,
+    Bytes, Compression, Durability, Error, HeadersBuilder, Kind, Message, Name, Pattern, Trace,
+    limits,
 };
 
 use crate::constants::*;
@@ -191,6 +192,16 @@ pub fn durability_of(value: u32) -> Result<Option<Durability>, Error> {
     one_of("durability", value, &durabilities)
 }
 
+/// How records are packed.
+pub fn compression_of(value: u32) -> Result<Option<Compression>, Error> {
+    let compressions = [
+        (TELPHER_COMPRESSION_NONE, None),
+        (TELPHER_COMPRESSION_LZ4, Some(Compression::Lz4)),
+        (TELPHER_COMPRESSION_ZSTD, Some(Compression::Zstd)),
+    ];
+    one_of("compression", value, &compressions)
+}
+
 /// A message to be sent.
 pub unsafe fn message(pointer: *const telpher_message) -> Result<Message, Error> {
     // SAFETY: the caller's contract.
@@ -212,10 +223,10 @@ pub unsafe fn message(pointer: *const telpher_message) -> Result<Message, Error>
         .map_err(|_| invalid(format!("priority is {}; allowed are 0 to 255", given.priority)))?;
     properties.timestamp_ms = given.timestamp_ms;
     // SAFETY: as above.
-    let key = unsafe { bytes("key", given.key, given.key_size, limits::KEY_SIZE_MAX) }?;
-    properties.key = Bytes::copy_from_slice(key);
+    properties.key = unsafe { key(given.key, given.key_size) }?;
+    let telpher_message { headers_count: count, headers_stride: stride, .. } = given;
     // SAFETY: as above.
-    properties.headers = unsafe { headers(&given) }?.build();
+    properties.headers = unsafe { headers(given.headers, count, stride) }?.build();
     if trace.trace_id != [0; 16] {
         let telpher_trace { trace_id, span_id, flags } = trace;
         properties.trace = Some(Trace { trace_id, span_id, flags });
@@ -255,13 +266,24 @@ unsafe fn bytes<'a>(
     Ok(unsafe { slice::from_raw_parts(pointer.cast(), size) })
 }
 
-unsafe fn headers(given: &telpher_message) -> Result<HeadersBuilder, Error> {
+/// A key, as a copy.
+pub unsafe fn key(key: *const c_void, size: usize) -> Result<Bytes, Error> {
+    // SAFETY: the caller's contract.
+    let key = unsafe { bytes("key", key, size, limits::KEY_SIZE_MAX) }?;
+    Ok(Bytes::copy_from_slice(key))
+}
+
+/// A list of headers, as copies.
+pub unsafe fn headers(
+    given: *const telpher_header,
+    count: usize,
+    stride: usize,
+) -> Result<HeadersBuilder, Error> {
     let mut headers = HeadersBuilder::default();
-    let (count, stride) = (given.headers_count, given.headers_stride);
     if count == 0 {
         return Ok(headers);
     }
-    if given.headers.is_null() {
+    if given.is_null() {
         return Err(invalid(format!("headers is NULL, and headers_count is {count}")));
     }
     if stride < size_of::<telpher_header>() || stride > STRUCT_SIZE_MAX {
@@ -272,7 +294,7 @@ unsafe fn headers(given: &telpher_message) -> Result<HeadersBuilder, Error> {
     let mut size: usize = 0;
     for at in 0..count {
         // SAFETY: the list has as many headers as stated, each `stride` bytes after the other.
-        let header = unsafe { given.headers.byte_add(at * stride).read_unaligned() };
+        let header = unsafe { given.byte_add(at * stride).read_unaligned() };
         // SAFETY: the caller's contract.
         let name = unsafe { text(header.name, "the name of a header") }?;
         let limit = limits::HEADERS_SIZE_MAX;

@@ -53,6 +53,7 @@ impl Extra {
             compact: options.compact.into(),
             keep_unread: options.keep_unread.into(),
             tombstone_age_ms: options.tombstone_age_ms,
+            compression: options.compression.map_or(0, |compression| compression as u32),
             bindings,
         }));
         all.push(partitions);

@@ -48,6 +48,7 @@ pub unsafe extern "C" fn telpher_stream_declare(
             compact: flag("compact", given.compact)?,
             tombstone_age_ms: given.tombstone_age_ms,
             keep_unread: flag("keep_unread", given.keep_unread)?,
+            compression: input::compression_of(given.compression)?,
         };
         start.go(Command::DeclareStream { stream, options }, given.timeout_ms)
     })
@@ -191,6 +192,10 @@ pub unsafe extern "C" fn telpher_append(
 /// whoever has the partition next. If the stream's limits take records that the group has not read,
 /// a TELPHER_EVENT_SKIPPED tells which, and it goes on behind them.
 ///
+/// With `key` or `headers` only records come that have these; the hub passes over the others. All
+/// members of a group should state the same: what one passes over counts as done for the group when
+/// every record that it got before is committed.
+///
 /// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong, or nobody would see the records.
 ///
 /// It may end with:
@@ -199,6 +204,7 @@ pub unsafe extern "C" fn telpher_append(
 /// - TELPHER_OUT_OF_RANGE: the offset where it was to begin is not kept, or the stream's limits
 ///   have taken what was to be read next; `detail` tells which offsets the partition has.
 /// - TELPHER_CORRUPT: the hub's disk does not give what was appended; `detail` tells which offsets.
+/// - TELPHER_LEASE_LOST: nothing was committed for `max_processing_ms`; it may be read anew.
 /// - TELPHER_FULL: the session has as many consumers, services, subscribers and readers as it may:
 ///   4,096; or the stream has 1,024 groups, and this would be another one.
 #[unsafe(no_mangle)]
@@ -220,12 +226,21 @@ pub unsafe extern "C" fn telpher_read(
             // SAFETY: not NULL, so it is a C string by the caller's contract.
             false => Some(unsafe { input::name(options.group, "group") }?),
         };
+        let (count, stride) = (options.headers_count, options.headers_stride);
+        // SAFETY: the caller keeps the header's contract.
+        let (key, headers) = unsafe {
+            let key = input::key(options.key, options.key_size)?;
+            (key, input::headers(options.headers, count, stride)?.build())
+        };
         let reading = Reading {
             partition: stated("partition", options.partition, options.has_partition)?,
             start: place(options.start, options.start_at)?,
             follow: flag("follow", options.follow)? || group.is_some(),
             group,
             buffer: options.buffer,
+            key: Some(key).filter(|key| !key.is_empty()),
+            headers,
+            max_processing_ms: options.max_processing_ms,
         };
         start.go(Command::Read { stream, reading }, options.timeout_ms)
     })

@@ -1,8 +1,10 @@
 //! The structs of streams, as those of `types`.
 //!
-//! Floor: nothing.
+//! Floor: types.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
+
+use crate::types::telpher_header;
 
 /// How a stream is.
 #[repr(C)]
@@ -37,6 +39,9 @@ pub struct telpher_stream_options {
     /// With `compact`: age from which tombstones are removed, in ms, at most 1,000,000,000,000; 0
     /// is the default of one day. A reader that is further behind may miss that a key is gone.
     pub tombstone_age_ms: u64,
+    /// How programs pack their records, as they stay until they are read: TELPHER_COMPRESSION_NONE,
+    /// _LZ4 (fast) or _ZSTD (smaller).
+    pub compression: u32,
 }
 
 /// How a record is appended.
@@ -82,6 +87,20 @@ pub struct telpher_read_options {
     /// The reader group of which the reader is a member; it follows, and reads no stated
     /// `partition`. NULL: none.
     pub group: *const c_char,
+    /// Only records with exactly this key, at most 1,024 bytes. NULL: with any, or without one.
+    pub key: *const c_void,
+    /// Bytes of `key`.
+    pub key_size: usize,
+    /// Only records that have each of these headers, with exactly this value. NULL: with any.
+    pub headers: *const telpher_header,
+    /// How many headers there are, at most 8.
+    pub headers_count: usize,
+    /// sizeof(telpher_header)
+    pub headers_stride: usize,
+    /// With `group`, in ms, at most 86,400,000; 0: any time. A reader that was handed records and
+    /// commits nothing for that long ends with TELPHER_LEASE_LOST, and its partitions go to other
+    /// members. Each commit begins the time anew, as does a new connection or host.
+    pub max_processing_ms: u64,
 }
 
 /// A partition's figures. Programs walk over arrays of it, so it stays as it is.
@@ -121,6 +140,8 @@ pub struct telpher_stream_info {
     pub keep_unread: u32,
     /// With `compact`: age from which tombstones are removed, in ms; 0 without it.
     pub tombstone_age_ms: u64,
+    /// TELPHER_COMPRESSION_NONE, _LZ4 or _ZSTD.
+    pub compression: u32,
     /// Patterns of topics that are bound to it, in order, with a space between two; NULL: none.
     pub bindings: *const c_char,
 }

@@ -43,6 +43,28 @@ TEST(a_wrong_option_of_a_stream_is_refused_with_limit_and_value) {
     CHECK_READ_REFUSED(start_at, 5, "start_at is 5, but start is 0");
     CHECK_READ_REFUSED(follow, 2, "follow is 2; allowed are 0, 1");
     CHECK_READ_REFUSED(buffer, 67108865, "buffer is 67108865; allowed are 0 to 67108864");
+    CHECK_READ_REFUSED(max_processing_ms, 5, "max_processing_ms is 5, and no group is stated");
+    CHECK_READ_REFUSED(max_processing_ms, 86400001, "allowed are 0 to 86400000");
+    CHECK_READ_REFUSED(key_size, 3, "the key is NULL, and its size is 3");
+    CHECK_READ_REFUSED(headers_count, 1, "headers is NULL, and headers_count is 1");
+    telpher_header nine[9];
+    telpher_read_options many = TELPHER_SIZED(telpher_read_options);
+    for (int at = 0; at < 9; at++) {
+        nine[at] = (telpher_header){.name = "kind", .value = "x", .value_size = 1};
+    }
+    many.headers = nine;
+    many.headers_count = 9;
+    CHECK_STATUS(telpher_read(hub, "log", &many, NULL, &id), TELPHER_INVALID);
+    CHECK_LAST_ERROR("headers_stride is 0");
+    many.headers_stride = sizeof(telpher_header);
+    CHECK_STATUS(telpher_read(hub, "log", &many, NULL, &id), TELPHER_INVALID);
+    CHECK_LAST_ERROR("the number of headers is 9; allowed are 0 to 8");
+    many = TELPHER_SIZED(telpher_read_options);
+    many.key = memset(malloc(1025), 'k', 1025);
+    many.key_size = 1025;
+    CHECK_STATUS(telpher_read(hub, "log", &many, NULL, &id), TELPHER_TOO_LARGE);
+    CHECK_LAST_ERROR("the key has 1025 bytes; at most 1024 are allowed");
+    free((void *)(uintptr_t)many.key);
     telpher_append_options beyond = TELPHER_SIZED(telpher_append_options);
     beyond.has_partition = 1;
     beyond.partition = 1024;

@@ -288,3 +288,70 @@ TEST(what_a_group_has_not_read_stays_if_the_stream_says_so) {
     append_to(hub, 0, 1);
     CHECK_OK(telpher_close(hub, 0));
 }
+
+/* Appends an empty record with this key and header. */
+static void append_marked(telpher_hub hub, const char *key, const char *kind) {
+    telpher_header header = {.name = "kind", .value = kind, .value_size = strlen(kind)};
+    telpher_message message = TELPHER_BODY(NULL, 0);
+    telpher_id id;
+    message.key = key;
+    message.key_size = strlen(key);
+    message.headers = &header;
+    message.headers_count = 1;
+    message.headers_stride = sizeof(telpher_header);
+    CHECK_OK(telpher_append(hub, "log", &message, NULL, NULL, &id));
+    expect_ok(hub, id);
+}
+
+TEST(a_reader_gets_only_what_has_its_key_and_headers_and_a_group_goes_on_behind_the_rest) {
+    telpher_hub hub = open_memory();
+    telpher_read_options options = TELPHER_SIZED(telpher_read_options);
+    telpher_header header = {.name = "kind", .value = "new", .value_size = 3};
+    telpher_id id;
+    declare_log(hub, 1, 0);
+    append_marked(hub, "a", "new");
+    append_marked(hub, "b", "new");
+    append_marked(hub, "a", "old");
+    append_marked(hub, "a", "new");
+    append_marked(hub, "b", "old");
+    options.group = "billing";
+    options.key = "a";
+    options.key_size = 1;
+    options.headers = &header;
+    options.headers_count = 1;
+    options.headers_stride = sizeof(telpher_header);
+    CHECK_OK(telpher_read(hub, "log", &options, NULL, &id));
+    telpher_event event = outcome(hub, id);
+    CHECK_EQUAL(event.kind, TELPHER_EVENT_STARTED);
+    CHECK_OK(telpher_events_release(&event));
+    CHECK_EQUAL(next_record(hub, id).offset, 0);
+    event = next_record(hub, id);
+    CHECK_EQUAL(event.offset, 3);
+    expect_ok(hub, start_commit(hub, id, event));
+    append_marked(hub, "a", "new");
+    event = next_record(hub, id);
+    CHECK_EQUAL(event.offset, 5);
+    expect_ok(hub, start_commit(hub, id, event));
+    expect_place(hub, 1, 0, 6, 0);
+    CHECK_OK(telpher_close(hub, 0));
+}
+
+TEST(a_member_that_commits_nothing_for_as_long_as_it_said_ends_as_lease_lost) {
+    telpher_hub hub = open_memory();
+    telpher_read_options options = TELPHER_SIZED(telpher_read_options);
+    telpher_id id;
+    declare_log(hub, 1, 0);
+    append_to(hub, 0, 1);
+    options.group = "billing";
+    options.max_processing_ms = 50;
+    CHECK_OK(telpher_read(hub, "log", &options, NULL, &id));
+    telpher_event event = outcome(hub, id);
+    CHECK_EQUAL(event.kind, TELPHER_EVENT_STARTED);
+    CHECK_OK(telpher_events_release(&event));
+    event = next_record(hub, id);
+    expect_words(hub, id, TELPHER_LEASE_LOST, "max_processing is 50 ms");
+    expect_words(hub, start_commit(hub, id, event), TELPHER_LEASE_LOST, "partition 0");
+    id = join(hub);
+    CHECK_EQUAL(next_record(hub, id).offset, 0);
+    CHECK_OK(telpher_close(hub, 0));
+}

@@ -455,3 +455,32 @@ TEST(a_stream_on_disk_is_there_when_the_directory_is_opened_again) {
     expect_ok(hub, id);
     CHECK_OK(telpher_close(hub, 0));
 }
+
+TEST(a_compressed_stream_takes_less_room_and_is_read_as_it_was) {
+    telpher_hub hub = open_memory();
+    telpher_stream_options options = TELPHER_SIZED(telpher_stream_options);
+    char body[5000];
+    telpher_id id;
+    memset(body, 'x', sizeof body);
+    options.compression = 3;
+    CHECK_STATUS(telpher_stream_declare(hub, "log", &options, NULL, &id), TELPHER_INVALID);
+    CHECK_CONTAINS(telpher_last_error(), "compression is 3");
+    options.compression = TELPHER_COMPRESSION_ZSTD;
+    CHECK_OK(telpher_stream_declare(hub, "log", &options, NULL, &id));
+    expect_ok(hub, id);
+    CHECK_OK(telpher_append(hub, "log", &TELPHER_BODY(body, sizeof body), NULL, NULL, &id));
+    expect_ok(hub, id);
+    id = read_from(hub, "log", TELPHER_START_BEGINNING, 0, 0);
+    telpher_event event = outcome(hub, id);
+    CHECK_EQUAL(event.kind, TELPHER_EVENT_RECORD);
+    CHECK(event.body_size == sizeof body && memcmp(event.body, body, sizeof body) == 0);
+    CHECK_OK(telpher_events_release(&event));
+    expect_ok(hub, id);
+    CHECK_OK(telpher_stream_inspect(hub, "log", NULL, &id));
+    event = outcome(hub, id);
+    CHECK_ENDED(event, TELPHER_OK);
+    CHECK_EQUAL(event.stream_info->compression, TELPHER_COMPRESSION_ZSTD);
+    CHECK(event.stream_info->partitions[0].bytes < 500);
+    CHECK_OK(telpher_events_release(&event));
+    CHECK_OK(telpher_close(hub, 0));
+}

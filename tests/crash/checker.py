@@ -1,7 +1,7 @@
 """What must be true of a history, whoever was killed when.
 
 A message is known by its number: there is one send of it, alone or in a batch, and the hub gives it
-one id. `check` returns a sentence for each breach.
+one id. What is in streams is for streams.py. `check` returns a sentence for each breach.
 """
 
 from collections import Counter, defaultdict
@@ -9,12 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from history import HARNESS, Line
+from streams import Streams
 
 SAFE = ("disk", "os", "late")
 # What waits in a program may be taken back and done elsewhere before the program looks at it; then
 # its own verdict comes too late, and only verdicts count.
 LEASED = "late"
 MAX_ATTEMPTS = 3
+OF_STREAMS = {"append", "appended", "join", "read", "commit", "committed", "record", "place"}
 GOING = {"open", "dies", "end", "fault", "empty"}
 # How operations on queues that survive may end, beside well: no room in time, or no host in time.
 # The next host says INDETERMINATE where it refuses what the last one may have published.
@@ -81,9 +83,12 @@ class Checker:
         self.wrong: list[str] = []
         # What each process was given comes in the order in which it said so.
         self.got: list[Line] = []
+        self.streams = Streams(self.wrong, HARMLESS)
         self._open: dict[tuple[str, str, str], list[Verdict]] = defaultdict(list)
         for line in lines:
-            if line.process != HARNESS and line.word not in GOING:
+            if line.word in OF_STREAMS:
+                getattr(self.streams, line.word)(line)
+            elif line.process != HARNESS and line.word not in GOING:
                 getattr(self, f"_{line.word}")(line)
 
     # --- what was said ----------------------------------------------------------------------------
@@ -189,6 +194,7 @@ class Checker:
             self._check_batch(name, batch)
         self._check_order()
         self._check_calls()
+        self.streams.check()
         return self.wrong
 
     def _check_identity(self, message: Message) -> None:

@@ -9,7 +9,7 @@ crash: c-lib crash-workers python-build node-build
 	$(VENV_PYTHON) tests/crash/run.py $(CRASH_OPTIONS)
 
 crash-workers: c-lib
-	for each in worker witness; do \
-		$(CC) $(C_FLAGS) -O2 tests/crash/workers/$$each.c \
-			-o '$(C_LIB_DIR)'/telpher-crash-$$each $(call C_LINK,$(C_LIB_DIR)); \
-	done
+	$(CC) $(C_FLAGS) -O2 tests/crash/workers/worker.c tests/crash/workers/streams.c \
+		-o '$(C_LIB_DIR)/telpher-crash-worker' $(call C_LINK,$(C_LIB_DIR))
+	$(CC) $(C_FLAGS) -O2 tests/crash/workers/witness.c \
+		-o '$(C_LIB_DIR)/telpher-crash-witness' $(call C_LINK,$(C_LIB_DIR))

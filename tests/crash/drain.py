@@ -1,13 +1,15 @@
 """Takes everything out of every queue, when nobody else is there: `drain.py URL NAME`.
 
 It says of each message what it found, as history.py describes, and acknowledges it. It ends well
-when the queues say of themselves that they are empty.
+when the queues say of themselves that they are empty. Then it does what is left for the groups of
+streams, and says what is in each stream.
 """
 
+import random
 import sys
 
 import telpher
-from workers.worker import QUEUES, Worker, say
+from workers.worker import GROUP, LOGS, QUEUES, STREAMS, Worker, number_of, say, wholeness
 
 EMPTY_S = 0.2
 MESSAGES_MAX = 1_000_000
@@ -34,6 +36,34 @@ def drain(worker: Worker, queue: telpher.Queue) -> None:
     raise SystemExit(f"{queue.name} is never empty")
 
 
+def lag(stream: telpher.Stream) -> int:
+    """What its group has still to do."""
+    return sum(place.lag for group in stream.groups() for place in group.places)
+
+
+def finish(worker: Worker, name: str) -> None:
+    """Do what is left for the group of a stream, and say where it is then."""
+    stream = worker.hub.stream(name)
+    numbers = worker.numbers(f"r-{name}")
+    for _ in range(MESSAGES_MAX):
+        # A group that nobody was a member of is not there yet.
+        if stream.groups() and lag(stream) == 0:
+            break
+        worker.work(random.Random(0), name, numbers)
+    ends = [partition.next for partition in stream.inspect().partitions]
+    for group in stream.groups():
+        assert group.name == GROUP
+        for partition, place in enumerate(group.places):
+            say("place", name, partition, place.next, ends[partition])
+
+
+def list_records(worker: Worker, name: str) -> None:
+    """Say what is in a stream."""
+    for record in worker.hub.stream(name).read():
+        number = number_of(record)
+        say("record", name, record.partition, record.offset, number, wholeness(record))
+
+
 def main() -> None:
     """Empty every queue, and the dead-letter queues after those that fill them."""
     url, name = sys.argv[1:]
@@ -45,6 +75,10 @@ def main() -> None:
                 drain(worker, hub.queue(queue))
             except telpher.NotFound:
                 say("gone", queue)
+        for stream in LOGS:
+            finish(worker, stream)
+        for stream in STREAMS:
+            list_records(worker, stream)
     say("end")
 
 

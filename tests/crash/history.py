@@ -11,6 +11,13 @@ operation starts and again when its outcome is known:
                                                     batched NAME STATUS MAYBE ID...
     call NUMBER                                     called NUMBER STATUS MAYBE right
     run NUMBER                                      a call's handler runs
+    append NUMBER STREAM                            appended NUMBER STATUS MAYBE PARTITION OFFSET
+    join STREAM                                     a member of the stream's group is to begin
+    read STREAM PARTITION OFFSET NUMBER whole       a member got a record
+    commit NAME take:STREAM:PARTITION:OFFSET... append:STREAM:NUMBER...
+                                                    committed NAME STATUS MAYBE
+    record STREAM PARTITION OFFSET NUMBER whole     what is in a stream at the end
+    place STREAM PARTITION NEXT END                 where its group is then, and where it ends
     dead QUEUE NUMBER REASON FAILURES ORIGIN        what a dead letter says of itself
     gone QUEUE                                      a queue in memory was lost with its host
     dies                                            the program kills itself

@@ -1,9 +1,9 @@
 """The loop: programs in three languages share a hub, and one after another is killed.
 
 A cycle kills, pauses or ends a program, mostly the one that hosts, and starts it again. What all of
-them said is in a history that no kill can touch; at the end the queues are drained, and checker.py
-says whether what was promised was kept. Real processes do not run the same way twice: the seed
-repeats who is killed after how much work, as far as that goes.
+them said is in a history that no kill can touch; at the end the queues are drained, the groups of
+streams finish, and checker.py says whether what was promised was kept. Real processes do not run
+the same way twice: the seed repeats who is killed after how much work, as far as that goes.
 """
 
 import random
@@ -13,7 +13,7 @@ from checker import Checker
 from history import HARNESS, Line, read
 from programs import HERE, LANGUAGES, PYTHON, Program, World
 
-ROLES = (("produce", "consume", "call"), ("consume", "move", "serve"))
+ROLES = (("produce", "consume", "call", "append"), ("consume", "move", "serve", "read"))
 PAUSE_S = 2.0
 # A host recovers, makes its segment and begins to serve in about this time.
 RECOVERY_S = 0.03
@@ -192,6 +192,12 @@ def report(lines: list[Line], checker: Checker) -> None:
         f"{sent} sends confirmed, {got} deliveries, {len(checker.batches)} batches,"
         f" {dead} dead letters, {len(checker.calls)} calls;"
         f" {kills.count('host')} hosts and {kills.count('other')} others killed"
+    )
+    streams = checker.streams
+    appended = sum(each.status == "OK" for each in streams.appends.values())
+    print(
+        f"{appended} appends confirmed, {len(streams.kept)} records in streams,"
+        f" {streams.reads} reads by members, {len(streams.commits)} commits"
     )
     print(
         f"takeover: another program's next operation was confirmed after"

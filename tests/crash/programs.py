@@ -28,7 +28,7 @@ LANGUAGES = tuple(WORKERS)
 PATIENCE_S = 30.0
 """For anything that a program is to do: the work of milliseconds, on a machine that is busy."""
 LOOK_S = 0.002
-CONFIRMED = (b"sent", b"settled", b"batched")
+CONFIRMED = (b"sent", b"settled", b"batched", b"appended", b"committed")
 
 
 class Failed(Exception):

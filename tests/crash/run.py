@@ -22,6 +22,7 @@ from pathlib import Path
 import canaries
 import loop
 import mover
+import stream_canaries
 import takeover
 from poison import poisoned
 from programs import LANGUAGES, Failed, World
@@ -33,6 +34,7 @@ BREACHES_SHOWN = 20
 def parts(seed: int, cycles: int) -> dict[str, Part]:
     """Every part, by its name."""
     every: dict[str, Part] = {each.__name__: each for each in canaries.CANARIES}
+    every |= {each.__name__: each for each in stream_canaries.CANARIES}
     every |= {each.__name__: each for each in takeover.SCENARIOS}
     every["records_are_moved_exactly_once_by_programs_that_are_killed"] = mover.moved_exactly_once
     for language in LANGUAGES:

@@ -1,10 +1,10 @@
 """The polyglot matrix: every language against every other, over every kind of hub.
 
 Each of C, Python, Node and Rust calls a service of each, produces for a consumer of each, publishes
-to a subscriber of each and to a queue that each has bound, and gathers answers of two instances of
-each, over the hub of a directory, a Unix socket and TCP: 4 x 4 x 5 x 3 = 240 cells of 200
-operations. What every peer must be able to do on its command line is written in
-tests/polyglot/rust/src/main.rs.
+to a subscriber of each and to a queue that each has bound, gathers answers of two instances of
+each, appends for a reader of each, and shares a reader group with each, over the hub of a
+directory, a Unix socket and TCP: 4 x 4 x 7 x 3 = 336 cells of 200 operations. What every peer must
+be able to do on its command line is written in tests/polyglot/rust/src/main.rs.
 
 Over a directory the calls need no other program: the peer that serves also hosts the hub. Sockets
 are those of one `telpher serve`. Every process has a time limit, and only processes started here
@@ -56,8 +56,8 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """The name of the service or queue; no other cell has it."""
-        return f"{self.kind}.{self.active}.{self.passive}"
+        """The name of the service, queue or stream; no other cell has it."""
+        return f"{self.kind}.{self.link}.{self.active}.{self.passive}"
 
 
 class Peer:
@@ -172,7 +172,56 @@ async def gather(cell: Cell, url: str) -> None:
         await one.ends()
 
 
-KINDS = {"call": call, "queue": queue, "topic": topic, "bound": bound, "gather": gather}
+async def stream(cell: Cell, url: str) -> None:
+    """`active` appends for `passive`: half before it reads, and half while it does."""
+    half = str(int(COUNT) // 2)
+    async with peer(*KEEPER, "keep", url, cell.name) as keeper:
+        await keeper.says("ready")
+        async with peer(*PEERS[cell.active], "append", url, cell.name, half) as first:
+            await first.ends()
+        async with peer(*PEERS[cell.passive], "read", url, cell.name, COUNT) as reader:
+            await reader.says("ready")
+            async with peer(*PEERS[cell.active], "append", url, cell.name, half) as second:
+                await second.ends()
+            await reader.ends()
+        await keeper.ends()
+
+
+async def group(cell: Cell, url: str) -> None:
+    """`active` and `passive` share what `active` appends; then `active` is the only member.
+
+    Each appends to another stream what it has, and `passive` finds every record there once. Before
+    the second half the hub of a directory ends, and the next one goes on at the group's places.
+    """
+    count, half = int(COUNT), str(int(COUNT) // 2)
+    for members, done in (([cell.active, cell.passive], count // 2), ([cell.active], count)):
+        async with peer(*KEEPER, "keep", url, cell.name) as keeper, AsyncExitStack() as stack:
+            await keeper.says("ready")
+            started = []
+            for language in members:
+                member = peer(*PEERS[language], "member", url, cell.name)
+                started.append(await stack.enter_async_context(member))
+                await started[-1].says("ready")
+            async with peer(*PEERS[cell.active], "append", url, cell.name, half) as appender:
+                await appender.ends()
+            read = [*PEERS[cell.passive], "read", url, f"{cell.name}.done", str(done)]
+            async with peer(*read) as reader:
+                await reader.says("ready")
+                await reader.ends()
+            for member in started:
+                await member.ends()
+            await keeper.ends()
+
+
+KINDS = {
+    "call": call,
+    "queue": queue,
+    "topic": topic,
+    "bound": bound,
+    "gather": gather,
+    "stream": stream,
+    "group": group,
+}
 
 
 def free_port() -> int:
@@ -215,6 +264,8 @@ def show(cells: list[Cell], languages: list[str], failures: dict[Cell, str]) -> 
         "topic": "topics: publisher \\ subscriber",
         "bound": "bound: publisher \\ consumer",
         "gather": "gathers: gatherer \\ instances",
+        "stream": "streams: appender \\ reader",
+        "group": "groups: member \\ member",
     }
     for kind, title in titles.items():
         print(f"\n{title:32}" + "".join(f"{language:>8}" for language in languages))

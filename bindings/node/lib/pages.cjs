@@ -200,11 +200,11 @@ class Pages {
 
   streamInfo(at) {
     const body = this.body(at)
-    const numbers = [0, 8, 16, 24, 32, 40].map((from) => body.readDoubleLE(from))
-    const [ageMaxMs, bytesMax, recordsMax, tombstoneAgeMs, compact, keepUnread] = numbers
+    const numbers = [0, 8, 16, 24, 32, 40, 48].map((from) => body.readDoubleLE(from))
+    const [ageMaxMs, bytesMax, recordsMax, tombstoneAgeMs, compact, keepUnread, packed] = numbers
     const partitions = []
-    const behind = 48 + this.words[at + 7] * 24
-    for (let from = 48; from < behind; from += 24) {
+    const behind = 56 + this.words[at + 7] * 24
+    for (let from = 56; from < behind; from += 24) {
       partitions.push({
         first: body.readBigUInt64LE(from),
         next: body.readBigUInt64LE(from + 8),
@@ -220,6 +220,7 @@ class Pages {
       compact: compact !== 0,
       tombstoneAgeMs: tombstoneAgeMs === 0 ? undefined : tombstoneAgeMs,
       keepUnread: keepUnread !== 0,
+      compression: [undefined, 'lz4', 'zstd'][packed],
       bindings: patterns(body.subarray(behind)),
     }
   }

@@ -8,9 +8,21 @@ const { Arrivals } = require('./arrivals.cjs')
 const { invalid } = require('./error.cjs')
 const { Skips, begin, groupName, writeCommit } = require('./groups.cjs')
 const { Content, long: joined } = require('./message.cjs')
-const { flag, known, show, whole } = require('./options.cjs')
+const { flag, known, show, span, whole } = require('./options.cjs')
+const { addWanted, wantedSize } = require('./properties.cjs')
 
-const NAMES = ['start', 'partition', 'follow', 'group', 'buffer', 'timeoutMs', 'signal']
+const NAMES = [
+  'start',
+  'partition',
+  'follow',
+  'group',
+  'buffer',
+  'key',
+  'headers',
+  'maxProcessingMs',
+  'timeoutMs',
+  'signal',
+]
 // The part of the buffer that may be free without the addon being told.
 const STEP = 8
 
@@ -70,18 +82,20 @@ class Reader extends Arrivals {
     const partition = whole('partition', given.partition, 0, native.PARTITIONS_MAX - 1, -1)
     const follow = flag('follow', given.follow)
     const group = given.group === undefined ? '' : groupName(given.group)
+    const maxProcessingMs = span('maxProcessingMs', given.maxProcessingMs, native.DELAY_MAX_MS)
+    const head = new Uint8Array(new Float64Array([maxProcessingMs]).buffer)
     const source = { isMember: given.group !== undefined }
+    const switches = (follow ? 1 : 0) + (source.isMember ? 2 : 0)
     const skips = new Skips()
     const write = (records, at) => {
-      records.words[at + 4] = records.add(group)
-      records.words[at + 6] = source.isMember ? 1 : 0
-      records.words[at + 5] = follow ? 1 : 0
+      records.words[at + 4] = records.add(head) + records.add(group)
+      addWanted(records, at, given)
       records.words[at + 7] = buffer
       records.words[at + 8] = partition + 1
-      records.words[at + 9] = where
+      records.words[at + 9] = where + switches * native.FOLLOW
       records.long(at, value)
     }
-    const more = { sizeMost: group.length * 3, write }
+    const more = { sizeMost: head.length + group.length * 3 + wantedSize(given), write }
     let [count, bytes] = [0, 0]
     super(core, {
       start: (entry) => core.begin(native.READ, stream, given, entry, more),

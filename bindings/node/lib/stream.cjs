@@ -19,11 +19,13 @@ const DECLARE_NAMES = [
   'compact',
   'tombstoneAgeMs',
   'keepUnread',
+  'compression',
   'timeoutMs',
   'signal',
 ]
 const RESET_NAMES = ['start', 'partition', 'timeoutMs', 'signal']
 const DURABILITIES = ['memory', 'os', 'disk']
+const COMPRESSIONS = ['lz4', 'zstd']
 
 class Stream {
   #core
@@ -130,6 +132,7 @@ function limitsOf(given) {
     whole('tombstoneAgeMs', given.tombstoneAgeMs, 1, native.TIMEOUT_MAX_MS, 0),
     Number(flag('compact', given.compact)),
     Number(flag('keepUnread', given.keepUnread)),
+    COMPRESSIONS.indexOf(choice('compression', given.compression, COMPRESSIONS)) + 1,
   ]
 }
 

@@ -41,6 +41,9 @@ pub const GATHER_BYTES_MAX: u32 = limits::GATHER_BYTES_MAX as u32;
 /// Longest name or pattern, in bytes.
 #[napi]
 pub const NAME_SIZE_MAX: u32 = limits::NAME_SIZE_MAX as u32;
+/// Largest key, in bytes.
+#[napi]
+pub const KEY_SIZE_MAX: u32 = limits::KEY_SIZE_MAX as u32;
 /// Most failed attempts that a queue may allow.
 #[napi]
 pub const ATTEMPTS_MAX: u32 = limits::ATTEMPTS_MAX;

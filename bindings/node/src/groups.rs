@@ -32,7 +32,7 @@ pub(crate) fn read(
 /// Puts a group to another place.
 fn reset(words: &[u32], body: &mut Body<'_>, stream: Name) -> Result<Command, Error> {
     let (group, partition) = (streams::group(words, body)?, words[8].checked_sub(1));
-    Ok(Command::ResetGroup { stream, group, partition, start: streams::start(words)? })
+    Ok(Command::ResetGroup { stream, group, partition, start: streams::start(words[9], words)? })
 }
 
 /// A commit as a part of a batch.

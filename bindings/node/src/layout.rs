@@ -42,8 +42,9 @@
 //! DECLARE_STREAM  small numbers: durability, partitions (0: the default); body: three doubles, in
 //!             the order of `lib/stream.cjs`
 //! READ        small numbers: buffer, partition + 1 (0: all); the word behind them: where it
-//!             begins; token: the offset or time of that; bytes of the key: 1 to follow; bytes of
-//!             the headers: 1 for a member of a group, whose name is the body
+//!             begins, `FOLLOW` more to follow, twice that for a member of a group; token: the
+//!             offset or time of where it begins; body: a double, the ms that it is at work at
+//!             most (0: any), then the group; key and headers: what a record must have
 //! COMMIT      word 4: partition; words 5-6: generation; words 8-9: reader; token: the next offset
 //! RESET_GROUP body: the group; second small number, the word behind it and token as in READ
 //! DELETE_GROUP  body: the group
@@ -148,6 +149,9 @@ pub const START_END: u32 = 1;
 pub const START_OFFSET: u32 = 2;
 #[napi]
 pub const START_TIME: u32 = 3;
+/// What is added to where reading begins if it follows; twice that for a member of a group.
+#[napi]
+pub const FOLLOW: u32 = 4;
 
 /// What becomes of a delivery.
 #[napi]

@@ -3,8 +3,8 @@
 //! Floor: layout, body, outgoing, telpher.
 
 use telpher::{
-    Command, Error, Id, Message, Name, PartitionInfo, Reading, Start, StreamInfo, StreamOptions,
-    StreamRecord,
+    Bytes, Command, Compression, Error, Id, Message, Name, PartitionInfo, Reading, Start,
+    StreamInfo, StreamOptions, StreamRecord,
 };
 
 use crate::body::{Body, malformed, message, text};
@@ -32,7 +32,8 @@ pub(crate) fn declare(words: &[u32], body: &mut Body<'_>, stream: Name) -> Resul
     let bytes = body.part(words[3] as usize, words[4] as usize)?;
     let numbers = bytes.as_chunks().0.iter().map(|eight| f64::from_ne_bytes(*eight) as u64);
     let numbers: Vec<u64> = numbers.collect();
-    let [age_max_ms, bytes_max, records_max, tombstone_age_ms, compact, keep_unread] = numbers[..]
+    let [age_max_ms, bytes_max, records_max, tombstone_age_ms, compact, keep_unread, compression] =
+        numbers[..]
     else {
         return Err(malformed("declaration of a stream"));
     };
@@ -47,17 +48,41 @@ pub(crate) fn declare(words: &[u32], body: &mut Body<'_>, stream: Name) -> Resul
         compact: compact != 0,
         tombstone_age_ms,
         keep_unread: keep_unread != 0,
+        compression: Compression::from_number(compression as u32),
     };
     Ok(Command::DeclareStream { stream, options })
 }
 
-/// A reading.
+/// A reading: its body is a time as a double, and behind that the group, the key and the headers.
 pub(crate) fn read(words: &[u32], body: &mut Body<'_>, stream: Name) -> Result<Command, Error> {
-    let group = (words[6] != 0).then(|| group(words, body)).transpose()?;
-    let (partition, follow, buffer) = (words[8].checked_sub(1), words[5] != 0, words[7]);
-    let reading = Reading { partition, start: start(words)?, follow, group, buffer };
+    let (at, size) = (words[3] as usize, words[4] as usize);
+    let time = body.part(at, TIME_SIZE)?;
+    let time = time.first_chunk().ok_or_else(|| malformed("reading"))?;
+    let (begin, switches) = (words[9] % layout::FOLLOW, words[9] / layout::FOLLOW);
+    let (follow, is_member) = (switches & 1 != 0, switches & 2 != 0);
+    let group_size = size.checked_sub(TIME_SIZE).ok_or_else(|| malformed("reading"))?;
+    let group = match is_member {
+        true => Some(Name::parse(&text(body, at + TIME_SIZE, group_size)?)?),
+        false => None,
+    };
+    // As of a message.
+    let wanted = message(words, body)?.properties.unwrap_or_default();
+    let reading = Reading {
+        partition: words[8].checked_sub(1),
+        start: start(begin, words)?,
+        follow,
+        group,
+        buffer: words[7],
+        // A copy: the batch that it came in is large.
+        key: Some(Bytes::copy_from_slice(&wanted.key)).filter(|key| !key.is_empty()),
+        headers: wanted.headers,
+        max_processing_ms: f64::from_ne_bytes(*time) as u64,
+    };
     Ok(Command::Read { stream, reading })
 }
+
+/// Bytes of a time.
+const TIME_SIZE: usize = size_of::<f64>();
 
 /// The group that the body names.
 pub(crate) fn group(words: &[u32], body: &mut Body<'_>) -> Result<Name, Error> {
@@ -65,8 +90,8 @@ pub(crate) fn group(words: &[u32], body: &mut Body<'_>) -> Result<Name, Error> {
 }
 
 /// Where reading begins.
-pub(crate) fn start(words: &[u32]) -> Result<Start, Error> {
-    match words[9] {
+pub(crate) fn start(begin: u32, words: &[u32]) -> Result<Start, Error> {
+    match begin {
         layout::START_BEGINNING => Ok(Start::Beginning),
         layout::START_END => Ok(Start::End),
         layout::START_OFFSET => Ok(Start::Offset(long(words, 10))),
@@ -79,7 +104,8 @@ pub(crate) fn start(words: &[u32]) -> Result<Start, Error> {
 pub(crate) fn figures(info: &StreamInfo) -> Vec<u8> {
     let StreamOptions { age_max_ms, bytes_max, records_max, tombstone_age_ms, .. } = info.options;
     let StreamOptions { compact, keep_unread, .. } = info.options;
-    let switches = [u64::from(compact), u64::from(keep_unread)];
+    let compression = info.options.compression.map_or(0, |compression| compression as u64);
+    let switches = [u64::from(compact), u64::from(keep_unread), compression];
     let numbers =
         [age_max_ms, bytes_max, records_max, tombstone_age_ms].into_iter().chain(switches);
     let options = numbers.map(|number| (number as f64).to_le_bytes());
@@ -124,25 +150,38 @@ mod tests {
     }
 
     #[test]
-    fn a_reading_begins_where_it_says() {
+    fn a_reading_says_where_it_begins_and_what_it_wants() {
         let mut words = [0; WORDS];
-        (words[5], words[7], words[8], words[9]) = (1, 100, 3, layout::START_TIME);
+        (words[4], words[7], words[8]) = (8, 100, 3);
+        words[9] = layout::START_TIME + layout::FOLLOW;
         set_long(&mut words, 10, 1 << 41);
-        let read = |words: &[u32]| read(words, &mut Body::new(b""), log());
-        let Ok(Command::Read { reading, .. }) = read(&words) else { panic!("it is one") };
+        let mut bytes = 0.0_f64.to_ne_bytes().to_vec();
+        let read = |words: &[u32], bytes: &[u8]| read(words, &mut Body::new(bytes), log());
+        let Ok(Command::Read { reading, .. }) = read(&words, &bytes) else { panic!("it is one") };
         let start = Start::Time(1 << 41);
         let expected =
-            Reading { partition: Some(2), start, follow: true, buffer: 100, group: None };
+            Reading { partition: Some(2), start, follow: true, buffer: 100, ..Reading::default() };
         assert_eq!(reading, expected);
         words[9] = 9;
-        assert!(read(&words).is_err());
+        assert!(read(&words, &bytes).is_err(), "an unknown start");
+
+        words[9] = 2 * layout::FOLLOW;
+        (words[4], words[5], words[6]) = (9, 1, 10);
+        bytes = 5_000.0_f64.to_ne_bytes().to_vec();
+        bytes.extend_from_slice(b"gk\x01\0\0\0n\x01\0\0\0v");
+        let Ok(Command::Read { reading, .. }) = read(&words, &bytes) else { panic!("it is one") };
+        assert_eq!(reading.group, Some(Name::parse("g").unwrap()));
+        assert_eq!((reading.key.as_deref(), reading.max_processing_ms), (Some(&b"k"[..]), 5_000));
+        assert_eq!(reading.headers.iter().collect::<Vec<_>>(), [("n", &b"v"[..])]);
+        words[4] = 7;
+        assert!(read(&words, &bytes).is_err(), "no time");
     }
 
     #[test]
     fn a_declaration_needs_each_of_its_numbers() {
         let mut words = [0; WORDS];
-        (words[4], words[7], words[8]) = (48, 2, 5);
-        let numbers = [1.0, 2.0, 3.0, 4.0, 1.0, 0.0_f64];
+        (words[4], words[7], words[8]) = (56, 2, 5);
+        let numbers = [1.0, 2.0, 3.0, 4.0, 1.0, 0.0, 2.0_f64];
         let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_ne_bytes()).collect();
         let made = declare(&words, &mut Body::new(&bytes), log()).unwrap();
         let Command::DeclareStream { options, .. } = made else { panic!("it is one") };
@@ -155,9 +194,10 @@ mod tests {
             tombstone_age_ms: 4,
             compact: true,
             keep_unread: false,
+            compression: Some(Compression::Zstd),
         };
         assert_eq!(options, expected);
-        words[4] = 40;
+        words[4] = 48;
         assert!(declare(&words, &mut Body::new(&bytes), log()).is_err());
     }
 

@@ -317,3 +317,58 @@ test('a wrong group, record or reader is refused with its value', async (t) => {
   await fails(reader.commit(record), 'CLOSED')
   assert.throws(() => hub.batch().commit(reader, record), { code: 'CLOSED' })
 })
+
+test('a member gets what has its key and headers, and the rest counts as done', async (t) => {
+  const hub = await openOwn(t)
+  const stream = await declared(hub, {})
+  for (let i = 0; i < 8; i++) {
+    const kind = i % 2 === 0 ? 'even' : Buffer.from('odd')
+    await stream.append(`${i}`, { key: i < 6 ? 'a' : 'b', headers: { kind } })
+  }
+  const offsets = async (options) => {
+    const all = []
+    for await (const { offset } of stream.read(options)) all.push(Number(offset))
+    return all
+  }
+  assert.deepEqual(await offsets({ key: Buffer.from('a') }), [0, 1, 2, 3, 4, 5])
+  assert.deepEqual(await offsets({ headers: { kind: 'odd' } }), [1, 3, 5, 7])
+  const reader = stream.read({ group: 'g', key: 'a', headers: { kind: 'odd' } })
+  const read = await take(reader, 3)
+  assert.deepEqual(
+    read.map(({ offset }) => Number(offset)),
+    [1, 3, 5],
+  )
+  await reader.commit(read[2])
+  await until(async () => (await places(stream))[0][0] === 8, 'the place behind the rest')
+  assert.deepEqual(await places(stream), [[8, 0]])
+})
+
+test('a member that commits nothing for its maxProcessingMs ends as LEASE_LOST', async (t) => {
+  const hub = await openOwn(t)
+  const stream = await declared(hub, {})
+  await stream.append('x')
+  const reader = stream.read({ group: 'g', maxProcessingMs: 50 })
+  const record = await reader.receive()
+  await fails(reader.next(), 'LEASE_LOST', /max_processing is 50 ms/)
+  await fails(reader.commit(record), 'LEASE_LOST')
+  const again = stream.read({ group: 'g', maxProcessingMs: 3_600_000 })
+  await again.commit(await again.receive())
+  assert.deepEqual(await places(stream), [[1, 0]])
+})
+
+test('what a reader wants is checked, with limit and value', async (t) => {
+  const hub = await openOwn(t)
+  const stream = await declared(hub, {})
+  const invalid = (message) => ({ code: 'INVALID', message })
+  const many = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`h${i}`, 'x']))
+  await fails(stream.read({ headers: many }).next(), 'INVALID', /headers is 9; allowed are 0 to 8/)
+  const large = stream.read({ key: 'k'.repeat(1025) })
+  await fails(large.next(), 'INVALID', /key is 1025; allowed are 1 to 1024/)
+  assert.throws(() => stream.read({ key: '' }), invalid(/key is 0; allowed are 1 to 1024/))
+  assert.throws(() => stream.read({ key: 7 }), invalid(/the key is 7|key is 7/))
+  assert.throws(() => stream.read({ headers: 'x' }), invalid(/headers must be an object/))
+  const limits = /maxProcessingMs is 86400001; allowed are 1 to 86400000/
+  assert.throws(() => stream.read({ group: 'g', maxProcessingMs: 86_400_001 }), invalid(limits))
+  const alone = stream.read({ maxProcessingMs: 5 })
+  await fails(alone.next(), 'INVALID', /max_processing_ms is 5, and no group is stated/)
+})

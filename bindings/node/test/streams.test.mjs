@@ -242,6 +242,21 @@ test('of each key the latest record is kept', async (t) => {
   await fails(stream.declare(), 'MISMATCH', /compact true, not false/)
 })
 
+for (const compression of ['lz4', 'zstd']) {
+  test(`records packed as ${compression} take less room and are read as they were`, async (t) => {
+    const hub = await openOwn(t)
+    const stream = await declared(hub, { compression })
+    const sent = Array.from({ length: 50 }, (_, i) => `${i} `.repeat(500))
+    await Promise.all(sent.map((body) => stream.append(body)))
+    assert.deepEqual(bodies(await readAll(stream)), sent)
+    const info = await stream.inspect()
+    assert.equal(info.compression, compression)
+    assert.ok(info.partitions[0].bytes * 5 < sent.join('').length)
+    const wrong = hub.stream('other').declare({ compression: 'tar' })
+    await fails(wrong, 'INVALID', /compression is "tar"; allowed are lz4, zstd/)
+  })
+}
+
 test('what a group has not read stays if the stream says so', async (t) => {
   const hub = await openOwn(t)
   const stream = await declared(hub, { recordsMax: 2, keepUnread: true })

@@ -9,7 +9,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyMapping, PyMemoryView, PyString};
-use telpher::{Bytes, HeadersBuilder, Kind, Message, Name, Timeout, limits};
+use telpher::{Bytes, Headers, HeadersBuilder, Kind, Message, Name, Timeout, limits};
 
 use crate::error::{raise, refuse};
 use crate::payload::Payload;
@@ -63,18 +63,23 @@ pub fn message_in(
         }
     }
     if let Some(headers) = headers {
-        let mut builder = HeadersBuilder::default();
-        for item in headers.items()?.iter() {
-            let (name, value): (String, Bound<'_, PyAny>) = item.extract()?;
-            let value = bytes_in("value of a header", &value)?;
-            builder.push(&name, &value).map_err(|error| raise(body.py(), &error))?;
-        }
-        message.properties_mut().headers = builder.build();
+        message.properties_mut().headers = headers_in(headers)?;
     }
     if priority != 0 {
         message.properties_mut().priority = whole(body.py(), "priority", priority, (0, 255))? as u8;
     }
     Ok(message)
+}
+
+/// Headers of names and values.
+pub fn headers_in(headers: &Bound<'_, PyMapping>) -> PyResult<Headers> {
+    let mut builder = HeadersBuilder::default();
+    for item in headers.items()?.iter() {
+        let (name, value): (String, Bound<'_, PyAny>) = item.extract()?;
+        let value = bytes_in("value of a header", &value)?;
+        builder.push(&name, &value).map_err(|error| raise(headers.py(), &error))?;
+    }
+    Ok(builder.build())
 }
 
 /// Checks a name.

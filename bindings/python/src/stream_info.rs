@@ -66,6 +66,9 @@ pub struct StreamInfo {
     /// What a reader group has not committed stays.
     #[pyo3(get)]
     pub keep_unread: bool,
+    /// How programs pack their records: "lz4" or "zstd"; None: not at all.
+    #[pyo3(get)]
+    pub compression: Option<&'static str>,
     bindings: Vec<String>,
 }
 described!(StreamInfo {
@@ -77,6 +80,7 @@ described!(StreamInfo {
     compact,
     tombstone_age,
     keep_unread,
+    compression,
     bindings
 });
 
@@ -112,6 +116,7 @@ impl From<telpher::StreamInfo> for StreamInfo {
             compact: options.compact,
             tombstone_age: seconds(options.tombstone_age_ms),
             keep_unread: options.keep_unread,
+            compression: options.compression.map(telpher::Compression::name),
             bindings: bindings.iter().map(ToString::to_string).collect(),
         }
     }

@@ -3,15 +3,20 @@
 //! Floor: `telpher`.
 
 use pyo3::prelude::*;
-use telpher::{Kind, Reading, Start, StreamOptions, limits};
+use pyo3::types::PyMapping;
+use telpher::{Compression, Kind, Reading, Start, StreamOptions, limits};
 
-use crate::convert::{choice, name_in, span_ms_in, whole};
+use crate::convert::{bytes_in, choice, headers_in, name_in, span_ms_in, whole};
 use crate::error::refuse;
 use crate::stream_command::partition_in;
 use crate::types::DURABILITIES;
 
 /// The last second of the year 9999, in seconds since 1970.
 const TIME_MAX_S: f64 = 253_402_300_799.0;
+
+/// What `compression` may be.
+const COMPRESSIONS: [(&str, Compression); 2] =
+    [("lz4", Compression::Lz4), ("zstd", Compression::Zstd)];
 
 /// The options of `declare` as Python gives them: a dictionary.
 #[derive(FromPyObject)]
@@ -25,12 +30,14 @@ pub struct Declaring {
     compact: bool,
     tombstone_age: Option<f64>,
     keep_unread: bool,
+    compression: Option<String>,
 }
 
 impl Declaring {
     /// The options as the core takes them.
     pub fn checked(self, py: Python<'_>) -> PyResult<StreamOptions> {
         let durability = self.durability.as_deref();
+        let compression = self.compression.as_deref();
         let partitions_range = (1, limits::PARTITIONS_MAX.into());
         let bound = |what, stated: Option<i128>, most| {
             stated.map_or(Ok(0), |stated| whole(py, what, stated, (1, most)))
@@ -51,6 +58,9 @@ impl Declaring {
                 limits::TIMEOUT_MAX_MS,
             )?,
             keep_unread: self.keep_unread,
+            compression: compression
+                .map(|text| choice(py, "compression", text, &COMPRESSIONS))
+                .transpose()?,
         })
     }
 }
@@ -58,7 +68,7 @@ impl Declaring {
 /// The options of `read` as Python gives them: a dictionary.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-pub struct Reads {
+pub struct Reads<'py> {
     start: Option<String>,
     offset: Option<i128>,
     time: Option<f64>,
@@ -66,9 +76,12 @@ pub struct Reads {
     follow: bool,
     group: Option<String>,
     buffer: i128,
+    key: Option<Bound<'py, PyAny>>,
+    headers: Option<Bound<'py, PyMapping>>,
+    max_processing: Option<f64>,
 }
 
-impl Reads {
+impl Reads<'_> {
     /// The options as the core takes them.
     pub fn checked(self, py: Python<'_>) -> PyResult<Reading> {
         let buffer_range = (1, limits::READ_BUFFER_MAX.into());
@@ -78,6 +91,14 @@ impl Reads {
             follow: self.follow,
             group: self.group.map(|group| name_in(py, &group)).transpose()?,
             buffer: whole(py, "buffer", self.buffer, buffer_range)? as u32,
+            key: self.key.map(|key| bytes_in("key", &key)).transpose()?,
+            headers: self.headers.as_ref().map(headers_in).transpose()?.unwrap_or_default(),
+            max_processing_ms: span_ms_in(
+                py,
+                "max_processing",
+                self.max_processing,
+                limits::DELAY_MAX_MS,
+            )?,
         })
     }
 }

@@ -193,3 +193,26 @@ def test_wrong_input_about_groups_is_refused_with_what_was_wrong(run: Run, url: 
                     await log.delete_group("h")
 
     run(main())
+
+
+def test_a_member_may_state_what_it_wants_and_how_long_it_takes(run: Run, url: str) -> None:
+    async def main() -> None:
+        async with telpher.aio.open(url) as hub, asyncio.timeout(20):
+            log = hub.stream("log")
+            await log.declare()
+            for number in range(4):
+                key = b"even" if number % 2 == 0 else b"odd"
+                await log.append(b"%d" % number, key=key, headers={"kind": key})
+            wanted = {"key": b"odd", "headers": {"kind": b"odd"}}
+            assert [int(record.body) async for record in log.read(**wanted)] == [1, 3]
+            async with log.read(group="billing", max_processing=0.05, **wanted) as reader:
+                (first,) = await taken(reader, 1)
+                assert first.offset == 1
+                assert (await reader.receive()).offset == 3
+                with pytest.raises(telpher.LeaseLost, match=r"max_processing is 50 ms"):
+                    await reader.receive()
+            assert await places(log) == [(2, 2)]
+            with pytest.raises(telpher.Invalid, match=r"number of headers is 9; allowed are 0"):
+                log.read(headers={f"kind-{number}": b"x" for number in range(9)})
+
+    run(main())

@@ -291,3 +291,44 @@ def test_wrong_input_about_groups_is_refused_with_what_was_wrong(
     ):
         with pytest.raises(telpher.NotFound):
             use()
+
+
+def test_a_member_gets_what_has_its_key_and_headers(log: telpher.Stream) -> None:
+    for number in range(8):
+        kind = {"kind": b"even" if number % 2 == 0 else b"odd"}
+        log.append(b"%d" % number, key=b"a" if number < 6 else b"b", headers=kind)
+    assert [int(record.body) for record in log.read(key=b"a")] == list(range(6))
+    assert [int(record.body) for record in log.read(headers={"kind": b"odd"})] == [1, 3, 5, 7]
+    with log.read(group="billing", key=b"a", headers={"kind": b"odd"}) as reader:
+        assert [record.offset for record in taken(reader, 3)] == [1, 3, 5]
+        log.append(b"8", key=b"b")
+        log.append(b"9", key=b"a", headers={"kind": b"odd"})
+        assert [record.offset for record in taken(reader, 1)] == [9]
+        assert places(log) == [(10, 0)]
+
+
+def test_a_member_that_commits_nothing_for_its_max_processing_ends(log: telpher.Stream) -> None:
+    append_numbers(log, range(3))
+    with log.read(group="billing", max_processing=0.05, buffer=1) as reader:
+        first = reader.receive(timeout=20)
+        with pytest.raises(telpher.LeaseLost, match=r"max_processing is 50 ms"):
+            for _ in reader:
+                pass
+        with pytest.raises(telpher.LeaseLost):
+            reader.commit(first)
+    with log.read(group="billing", max_processing=3600) as reader:
+        assert [record.offset for record in taken(reader, 3)] == [0, 1, 2]
+
+
+def test_what_is_wrong_about_reading_is_refused_with_limit_and_value(log: telpher.Stream) -> None:
+    many = {f"kind-{number}": b"x" for number in range(9)}
+    with pytest.raises(telpher.Invalid, match=r"number of headers is 9; allowed are 0 to 8"):
+        log.read(headers=many)
+    with pytest.raises(telpher.Invalid, match=r"size of key is 1025; allowed are 1 to 1024"):
+        log.read(key=b"k" * 1025)
+    with pytest.raises(telpher.Invalid, match=r"size of key is 0; allowed are 1 to 1024"):
+        log.read(key=b"")
+    with pytest.raises(telpher.Invalid, match=r"max_processing is 0 s; allowed are 0.001 to 86400"):
+        log.read(group="g", max_processing=0)
+    with pytest.raises(telpher.Invalid, match=r"max_processing_ms is 1000, and no group is stated"):
+        log.read(max_processing=1)

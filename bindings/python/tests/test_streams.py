@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Literal
 
 import pytest
 import telpher
@@ -174,6 +175,25 @@ def test_of_each_key_the_latest_record_is_kept(hub: telpher.Hub) -> None:
         hub.stream("other").declare(tombstone_age=1)
     with pytest.raises(telpher.Mismatch, match="compact true, not false"):
         stream.start.declare().result(20)
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd"])
+def test_compressed_records_take_less_room_and_are_read_as_they_were(
+    hub: telpher.Hub, compression: Literal["lz4", "zstd"]
+) -> None:
+    stream = hub.stream("packed")
+    stream.declare(compression=compression)
+    sent = [b"%d " % number * 500 for number in range(50)]
+    for operation in [
+        stream.start.append(body, key=b"k", headers={"h": body[:9]}) for body in sent
+    ]:
+        operation.result(20)
+    assert bodies(stream.read()) == sent
+    info = stream.inspect()
+    assert info.compression == compression
+    assert info.partitions[0].bytes * 5 < sum(map(len, sent))
+    with pytest.raises(telpher.Invalid, match='compression is "tar"; allowed are "lz4", "zstd"'):
+        hub.stream("other").declare(compression="tar")  # type: ignore[arg-type]
 
 
 def test_what_a_group_has_not_read_stays_if_the_stream_says_so(hub: telpher.Hub) -> None:

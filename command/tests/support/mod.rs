@@ -1,6 +1,8 @@
 //! The real program, started, listened to and ended.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub mod streams;
+
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};

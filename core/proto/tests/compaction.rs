@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use support::streams::*;
 use support::{World, name};
 use telpher_proto::base::limits::Sizes;
-use telpher_proto::base::{Command, Durability, Kind, Reading, Start, StreamOptions, What};
+use telpher_proto::base::{
+    Command, Compression, Durability, Kind, Reading, Start, StreamOptions, What,
+};
 
 const AGE_MS: u64 = 10_000;
 
@@ -19,7 +21,8 @@ fn world(sizes: Sizes) -> (World, usize) {
 }
 
 fn compacted(durability: Durability) -> StreamOptions {
-    StreamOptions { compact: true, tombstone_age_ms: AGE_MS, ..plain(durability) }
+    let compression = (durability == Durability::Os).then_some(Compression::Zstd);
+    StreamOptions { compact: true, tombstone_age_ms: AGE_MS, compression, ..plain(durability) }
 }
 
 /// Sets some keys again and again; returns the last value of each.
@@ -202,6 +205,7 @@ fn it_is_declared_once_and_a_difference_is_named() {
     for (options, named) in [
         (StreamOptions { keep_unread: true, ..compacted(Durability::Os) }, "keep_unread false"),
         (plain(Durability::Os), "compact true, not false"),
+        (plain(Durability::Os), "compression zstd, not none"),
         (StreamOptions { tombstone_age_ms: 5, ..compacted(Durability::Os) }, "10000, not 5"),
     ] {
         let id = world.run(program, declare("log", options));

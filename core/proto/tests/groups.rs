@@ -3,91 +3,12 @@
 
 mod support;
 
+use support::groups::*;
 use support::*;
 use telpher_proto::base::{
-    Command, Durability, GroupInfo, Id, Kind, Message, Outcome, Part, Reading, Start,
-    StreamOptions, StreamRecord, Untaken, What,
+    Command, Durability, Id, Kind, Message, Outcome, Part, Reading, Start, StreamOptions,
+    StreamRecord, What,
 };
-
-const PARTITIONS: u32 = 4;
-
-/// A world with a stream of four partitions.
-fn world() -> (World, usize) {
-    let mut world = World::new();
-    let program = world.program();
-    let options = StreamOptions { partitions: PARTITIONS, ..StreamOptions::default() };
-    world.run(program, Command::DeclareStream { stream: name("log"), options });
-    (world, program)
-}
-
-fn append(world: &mut World, program: usize, partition: u32, body: &str) {
-    let (stream, message) = (name("log"), Message::new(body.as_bytes().to_vec()));
-    let command = Command::Append { stream, message, partition: Some(partition), expect: None };
-    let id = world.run(program, command);
-    assert!(world.outcome(program, id).is_ok());
-}
-
-fn fill(world: &mut World, program: usize, count: u32) {
-    for number in 0..count {
-        for partition in 0..PARTITIONS {
-            append(world, program, partition, &number.to_string());
-        }
-    }
-}
-
-fn join(world: &mut World, program: usize) -> Id {
-    let reading = Reading { group: Some(name("billing")), ..Reading::default() };
-    world.run(program, Command::Read { stream: name("log"), reading })
-}
-
-fn records(world: &World, program: usize, reader: Id) -> Vec<StreamRecord> {
-    let events = world.programs[program].events.iter().filter(|event| event.id == reader);
-    let records = events.filter_map(|event| match &event.what {
-        What::Record(record) => Some(record.clone()),
-        _ => None,
-    });
-    records.collect()
-}
-
-/// The partitions of which a reader has got something.
-fn partitions(world: &World, program: usize, reader: Id) -> Vec<u32> {
-    let mut all: Vec<u32> =
-        records(world, program, reader).iter().map(|record| record.partition).collect();
-    all.sort_unstable();
-    all.dedup();
-    all
-}
-
-fn commit(world: &mut World, program: usize, reader: Id, record: &StreamRecord) -> Id {
-    let StreamRecord { partition, generation, offset, .. } = *record;
-    let command = Command::Commit { reader, partition, generation, next: offset + 1 };
-    world.run(program, command)
-}
-
-/// Commits everything that a reader has got.
-fn commit_all(world: &mut World, program: usize, reader: Id) {
-    for record in records(world, program, reader) {
-        commit(world, program, reader, &record);
-    }
-}
-
-fn take_all(world: &mut World, program: usize, reader: Id) {
-    let count = records(world, program, reader).len() as u32;
-    world.programs[program].client.taken(world.now, reader, Untaken { count, bytes: 0 });
-    world.settle();
-}
-
-fn group(world: &mut World, program: usize) -> GroupInfo {
-    let id = world.run(program, Command::Groups { stream: name("log") });
-    match world.outcome(program, id) {
-        Ok(Outcome::Groups(mut groups)) => groups.remove(0),
-        other => panic!("{other:?}"),
-    }
-}
-
-fn places(world: &mut World, program: usize) -> Vec<(u64, u64)> {
-    group(world, program).places.iter().map(|place| (place.next, place.lag)).collect()
-}
 
 #[test]
 fn the_only_member_reads_everything_and_its_commits_are_the_groups_place() {
@@ -381,6 +302,70 @@ fn a_member_hears_of_its_partitions_only_when_the_next_host_would_know_of_them()
         assert!(world.outcome(program, id).is_ok(), "it has what it had");
     }
     assert_eq!(places(&mut world, program), [(1, 0); 4]);
+}
+
+#[test]
+fn a_reader_of_a_new_group_is_live_only_when_the_next_host_would_know_of_the_group() {
+    let (mut world, program) = world();
+    let other = world.program();
+    world.disk.is_paused = true;
+    let (group, start) = (Some(name("billing")), Start::End);
+    let reading = Reading { group, start, ..Reading::default() };
+    let reader = world.run(program, Command::Read { stream: name("log"), reading });
+    let is_live = |world: &World| {
+        let mut events = world.programs[program].events.iter();
+        events.any(|event| event.id == reader && matches!(event.what, What::Started))
+    };
+    assert!(!is_live(&world), "the group is not written yet");
+    world.disk.is_paused = false;
+    world.settle();
+    assert!(is_live(&world));
+    // Somebody appends before the member is back.
+    world.programs[program].cut = true;
+    world.change_host();
+    world.pass(100);
+    append(&mut world, other, 0, "new");
+    world.programs[program].cut = false;
+    world.pass(10_000);
+    assert_eq!(records(&world, program, reader).len(), 1);
+}
+
+#[test]
+fn after_a_change_of_host_a_group_goes_on_as_soon_as_everybody_is_back_or_gone() {
+    let (mut world, dead) = world();
+    let (idle, next) = (world.program(), world.program());
+    fill(&mut world, idle, 1);
+    join(&mut world, dead);
+    // The host and one member die together; the others come back, one of them a little later.
+    world.kill(dead);
+    world.programs[idle].cut = true;
+    world.change_host();
+    let reader = join(&mut world, next);
+    world.pass(20);
+    assert!(records(&world, next, reader).is_empty(), "who is not back yet may have claims");
+    world.programs[idle].cut = false;
+    world.settle();
+    world.pass(500);
+    assert_eq!(records(&world, next, reader).len(), 4);
+}
+
+#[test]
+fn a_deleted_group_of_a_stream_in_memory_does_not_come_back() {
+    let mut world = World::new();
+    let program = world.program();
+    let durability = Some(Durability::Memory);
+    let options = StreamOptions { durability, ..StreamOptions::default() };
+    world.run(program, Command::DeclareStream { stream: name("log"), options });
+    join(&mut world, program);
+    world.hand_over();
+    world.pass(100);
+    let gone = Command::DeleteGroup { stream: name("log"), group: name("billing") };
+    let id = world.run(program, gone);
+    assert!(world.outcome(program, id).is_ok());
+    world.hand_over();
+    world.pass(100);
+    let id = world.run(program, Command::Groups { stream: name("log") });
+    assert!(matches!(world.outcome(program, id), Ok(Outcome::Groups(none)) if none.is_empty()));
 }
 
 #[test]

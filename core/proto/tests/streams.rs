@@ -8,7 +8,7 @@ use support::{World, name};
 use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::stream::partition_of;
 use telpher_proto::base::{
-    Command, Durability, Id, Kind, Message, Outcome, Reading, Start, StreamOptions,
+    Command, Compression, Durability, Id, Kind, Message, Outcome, Reading, Start, StreamOptions,
 };
 
 #[test]
@@ -401,4 +401,49 @@ fn streams_are_listed_by_name() {
     let Ok(Outcome::Streams(streams)) = world.outcome(program, id) else { panic!("no list") };
     let names: Vec<&str> = streams.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["b", "c"]);
+}
+
+#[test]
+fn compressed_records_take_less_room_and_are_read_as_they_were() {
+    let mut sizes = Vec::new();
+    for compression in [None, Some(Compression::Lz4), Some(Compression::Zstd)] {
+        let sizes_of_world = Sizes { resident_max: 1_000, ..Sizes::default() };
+        let mut world = World::with_sizes(sizes_of_world);
+        let (writer, reader) = (world.program(), world.program());
+        let options = StreamOptions { compression, ..plain(Durability::Disk) };
+        world.run(writer, declare("log", options));
+        let bodies: Vec<String> = (0..100).map(|at| format!("{at} ").repeat(100)).collect();
+        let ids: Vec<Id> =
+            bodies.iter().map(|body| world.start(writer, append("log", body))).collect();
+        world.settle();
+        let wanted: Vec<String> =
+            bodies.iter().zip(0..).map(|(body, at)| format!("0 {at} {body}")).collect();
+        for (id, at) in ids.into_iter().zip(0..) {
+            assert_eq!(place(&world, writer, id), (0, at));
+        }
+        assert_eq!(all(&mut world, reader, "log"), wanted);
+        sizes.push(info(&mut world, writer, "log").partitions[0].bytes);
+        world.cut_power();
+        world.pass(100);
+        assert_eq!(all(&mut world, reader, "log"), wanted, "{compression:?}");
+    }
+    assert!(sizes[1] * 3 < sizes[0] && sizes[2] * 3 < sizes[0], "{sizes:?}");
+}
+
+#[test]
+fn what_is_on_its_way_to_a_reader_is_bounded_by_what_it_unpacks_to() {
+    let mut world = World::new();
+    let program = world.program();
+    let options = StreamOptions { compression: Some(Compression::Zstd), ..plain(Durability::Os) };
+    world.run(program, declare("log", options));
+    for _ in 0..10 {
+        world.run(program, append("log", &"x".repeat(100_000)));
+    }
+    assert!(info(&mut world, program, "log").partitions[0].bytes < 10_000);
+    let reading = Reading { buffer: 250_000, ..Reading::default() };
+    let id = world.run(program, Command::Read { stream: name("log"), reading });
+    for taken in 0..7 {
+        assert_eq!(got(&world, program, id).len(), taken + 3);
+        take(&mut world, program, id, 1);
+    }
 }

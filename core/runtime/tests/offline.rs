@@ -86,6 +86,30 @@ fn looking_at_a_directory_changes_nothing_in_it() {
 }
 
 #[test]
+fn reader_groups_are_seen_with_their_places_and_nobody_in_them() {
+    let scratch = Scratch::new();
+    let hub = reach(&scratch.url(), Drive::Library);
+    for (stream, durability) in [("log", Durability::Disk), ("notes", Durability::Memory)] {
+        let stream = hub.stream(stream).unwrap();
+        let durability = Some(durability);
+        stream.declare(StreamOptions { durability, ..StreamOptions::default() }).unwrap();
+        for number in 0..3 {
+            stream.append(format!("{number}")).unwrap();
+        }
+        let reader = stream.join("billing", Start::Beginning).unwrap();
+        reader.commit(&reader.receive(PATIENCE).unwrap().unwrap()).unwrap();
+    }
+    hub.stream("empty").unwrap().declare(StreamOptions::default()).unwrap();
+    close(hub);
+    let found = offline::groups(&scratch.hub()).unwrap();
+    let names: Vec<_> = found.iter().map(|(name, groups)| (name.as_str(), groups.len())).collect();
+    assert_eq!(names, [("empty", 0), ("log", 1), ("notes", 1)]);
+    let place = GroupPlace { next: 1, lag: 2, is_read: false };
+    let group = GroupInfo { name: name("billing"), members: 0, places: vec![place] };
+    assert_eq!((&found[1].1[0], &found[2].1[0]), (&group, &group));
+}
+
+#[test]
 fn a_host_is_seen_from_outside() {
     let scratch = Scratch::new();
     let hub = reach(&scratch.url(), Drive::Library);

@@ -5,43 +5,23 @@ import os
 import re
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import telpher
+from programs import FLIGHTS, PYTHON, SECONDS, processes_on
 
-FLIGHTS = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(FLIGHTS))
-
-from stage import Failed, Stage  # noqa: E402
-from tally import Tally, direct, read_flights, score  # noqa: E402
+from stage import Failed, Stage
+from tally import Tally, direct, read_flights, score
 
 FILE = Path(os.environ["FLIGHTS_FILE"])
 SCORER = Path(os.environ["FLIGHTS_SCORER"])
-PYTHON = (sys.executable, "-u")
-SECONDS = 120
 
 
 def run(directory: Path, *options: str) -> list[str]:
     """The command line of the pipeline, in a directory of its own."""
     command = [*PYTHON, FLIGHTS / "run.py", "--scorer", SCORER, "--file", FILE, *options]
     return [str(word) for word in [*command, "--url", directory / "data"]]
-
-
-def processes_on(directory: Path) -> list[str]:
-    """Command lines of what still runs on the hub in `directory`."""
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
-    return [line for line in listed.stdout.splitlines() if str(directory / "data") in line]
-
-
-@pytest.fixture
-def stage() -> Iterator[Stage]:
-    """Programs that are ended with the test."""
-    made = Stage(SECONDS)
-    yield made
-    made.end_all()
 
 
 def test_the_pipeline_accounts_for_every_flight(tmp_path: Path) -> None:

@@ -11,18 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <telpher.h>
+#include "worker.h"
 
-enum { BODY_SIZE_MAX = 80000, LINE_SIZE = 2048, WINDOW = 8, KEPT_MAX = 2, HELD_MAX = 16 };
-enum { TURNS = 60, IDLE = 30 };
-enum { MOMENT_MS = 100, TIMEOUT_MS = 20000, PACE_MS = 2, NUMBER_SIZE = 64, JOBS_MAX = 3 };
+enum { KEPT_MAX = 2, HELD_MAX = 16, PACE_MS = 2 };
 
-typedef struct {
-    const char *name;
-    uint32_t durability;
-} queue_kind;
-
-static const queue_kind QUEUES[] = {
+static const named QUEUES[] = {
     {"disk.in", TELPHER_DURABILITY_DISK}, {"os.in", TELPHER_DURABILITY_OS},
     {"disk.out", TELPHER_DURABILITY_DISK}, {"os.out", TELPHER_DURABILITY_OS},
     {"late", TELPHER_DURABILITY_DISK}, {"spice", TELPHER_DURABILITY_MEMORY},
@@ -37,11 +30,11 @@ typedef struct {
     char number[NUMBER_SIZE];
 } job;
 
-static telpher_hub hub;
-static const char *own_name;
-static atomic_bool ends;
+telpher_hub hub;
+const char *own_name;
+atomic_bool ends;
 
-static void say(const char *format, ...) {
+void say(const char *format, ...) {
     char line[LINE_SIZE];
     struct timespec now;
     va_list arguments;
@@ -57,24 +50,24 @@ static void say(const char *format, ...) {
     }
 }
 
-static void fault(const char *what, const char *words) {
+void fault(const char *what, const char *words) {
     say("fault %s %s", what, words ? words : "");
     _exit(3);
 }
 
-static void started(const char *what, telpher_status status) {
+void started(const char *what, telpher_status status) {
     if (status != TELPHER_OK) {
         fault(what, telpher_last_error());
     }
 }
 
-static telpher_event next(const char *what, telpher_id id) {
+telpher_event next(const char *what, telpher_id id) {
     telpher_event event = TELPHER_SIZED(telpher_event);
     started(what, telpher_wait(hub, id, 60000, &event));
     return event;
 }
 
-static uint64_t draw(uint64_t *state, uint64_t below) {
+uint64_t draw(uint64_t *state, uint64_t below) {
     *state = *state * 6364136223846793005u + 1442695040888963407u;
     return (*state >> 33) % below;
 }
@@ -92,7 +85,7 @@ static size_t body_of(const char *number, char *body) {
     return head + size;
 }
 
-static const char *ending(const telpher_event *event) {
+const char *ending(const telpher_event *event) {
     static _Thread_local char text[64];
     snprintf(text, sizeof text, "%s %d", telpher_status_name(event->status),
              (int)event->maybe_executed);
@@ -417,6 +410,7 @@ typedef struct {
 static const role ROLES[] = {
     {"produce", produce, 0}, {"consume", consume, 0}, {"move", move, 0},
     {"serve", serve, 0},     {"call", call, 0},       {"poison", poison, 0},
+    {"append", append, 0},   {"read", read_logs, 0},
 };
 
 static void *play(void *argument) {
@@ -466,6 +460,7 @@ int main(int count, char **arguments) {
     for (int queue = 0; queue < DECLARED_COUNT; queue++) {
         declare(queue);
     }
+    declare_streams();
     say("open %llu", epoch);
     play_all(arguments + 4, count - 4, strtoull(arguments[3], NULL, 10));
     started("close", telpher_close(hub, 0));

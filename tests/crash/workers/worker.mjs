@@ -14,6 +14,10 @@ const QUEUES = {
   spice: 'memory',
 }
 const DECLARED = { ...QUEUES, poison: 'disk' }
+const LOGS = { 'log.disk': 'done.disk', 'log.os': 'done.os' }
+const STREAMS = { 'log.disk': 'disk', 'log.os': 'os', 'done.disk': 'disk', 'done.os': 'os' }
+const PARTITIONS = 3
+const GROUP = 'members'
 const OPTIONS = { lengthMax: 300, maxAttempts: 3, backoffMinMs: 5, backoffMaxMs: 50 }
 const LEASE_MS = 80
 const WINDOW = 8
@@ -21,6 +25,7 @@ const KEPT_MAX = 2
 const TURNS = 60
 const IDLE = 30
 const PACE_MS = 2
+const APPEND_PACE_MS = 10
 
 const [url, name, seed, ...roles] = process.argv.slice(2)
 let ends = false
@@ -47,6 +52,13 @@ function bodyOf(number) {
   return `${number}:${String.fromCharCode(97 + (count % 26)).repeat(size)}`
 }
 
+function recordOf(number) {
+  const count = Number(number.slice(number.lastIndexOf('-') + 1))
+  const size = count % 50 === 0 ? 6_000 : count % 90
+  return `${number}:${String.fromCharCode(97 + (count % 26)).repeat(size)}`
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const numberOf = (body) => body.subarray(0, body.indexOf(':')).toString()
 const ending = (error) => (error ? `${error.code} ${Number(error.maybeExecuted)}` : 'OK 0')
 
@@ -206,7 +218,7 @@ async function call(chance) {
     say('call', number)
     open.push(called(number, [1_000, 5_000][chance(2)]))
     if (open.length >= WINDOW / 2) await open.shift()
-    await new Promise((resolve) => setTimeout(resolve, PACE_MS))
+    await pause(PACE_MS)
   }
   await Promise.all(open)
 }
@@ -215,6 +227,78 @@ async function called(number, timeoutMs) {
   const { value, error } = await outcome(hub.call('echo', number, { timeoutMs }))
   const right = error || String(value) === number
   say('called', number, ending(error), right ? 'right' : 'wrong')
+}
+
+async function append(chance) {
+  const open = []
+  for (let count = 1; !ends; count++) {
+    const number = `${name}-a-${count}`
+    const stream = Object.keys(LOGS)[chance(2)]
+    say('append', number, stream)
+    open.push(appended(number, stream))
+    if (open.length >= WINDOW) await open.shift()
+    await pause(APPEND_PACE_MS)
+  }
+  await Promise.all(open)
+}
+
+async function appended(number, stream) {
+  const options = { key: name, timeoutMs: 20_000 }
+  const { value, error } = await outcome(hub.stream(stream).append(recordOf(number), options))
+  say('appended', number, ending(error), value?.partition ?? 0, value?.offset ?? 0)
+}
+
+async function read(chance) {
+  let made = 0
+  const fresh = () => `${name}-r-${++made}`
+  while (!ends) await work(chance, Object.keys(LOGS)[chance(2)], fresh)
+}
+
+// Takes records and commits each with what is made of it. Who has not committed what it took
+// leaves: then it comes to a member again.
+async function work(chance, stream, fresh) {
+  say('join', stream)
+  const reader = hub.stream(stream).read({ group: GROUP })
+  for (let turn = 0; turn < TURNS && !ends; turn++) {
+    const records = await recordsOf(reader, 1 + chance(3))
+    if (records.length === 0) turn += IDLE
+    for (const { partition, offset, body } of records) {
+      const whole = String(body) === recordOf(numberOf(body)) ? 'whole' : 'damaged'
+      say('read', stream, partition, offset, numberOf(body), whole)
+    }
+    if (records.length && !(await commit(chance, stream, [reader, records], fresh))) break
+  }
+  await reader.close()
+}
+
+// One record as soon as there is one, and more if they are there.
+async function recordsOf(reader, most) {
+  const records = []
+  while (records.length < most) {
+    const options = { timeoutMs: records.length ? 0 : 100 }
+    const { value, error } = await outcome(reader.receive(options))
+    if (error?.code === 'PENDING') break
+    if (error) throw error
+    records.push(value)
+  }
+  return records
+}
+
+async function commit(chance, stream, [reader, records], fresh) {
+  const batch = hub.batch()
+  const parts = []
+  let number
+  for (const record of records) {
+    number = fresh()
+    batch.append(LOGS[stream], recordOf(number), { key: name }).commit(reader, record)
+    parts.push(`take:${stream}:${record.partition}:${record.offset}`)
+    parts.push(`append:${LOGS[stream]}:${number}`)
+  }
+  if (chance(30) === 0) batch.append('nowhere', '')
+  say('commit', number, ...parts)
+  const { error } = await outcome(batch.submit({ timeoutMs: 20_000 }))
+  say('committed', number, ending(error))
+  return !error
 }
 
 async function poison() {
@@ -248,8 +332,11 @@ const stopped = new Promise((resolve) => {
 process.on('unhandledRejection', (error) => fault('unhandled', error))
 hub = await open(url, { timeoutMs: 30_000 })
 for (const queue of Object.keys(DECLARED)) await declare(queue)
+for (const [stream, durability] of Object.entries(STREAMS)) {
+  await hub.stream(stream).declare({ partitions: PARTITIONS, durability })
+}
 say('open', hub.info.epoch)
-const play = { produce, consume, move, serve, call, poison }
+const play = { produce, consume, move, serve, call, append, read, poison }
 const playing = roles.map((role, at) =>
   play[role](chanceOf(Number(seed) * 100 + at)).catch((error) => fault(role, error)),
 )

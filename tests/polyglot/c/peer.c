@@ -7,9 +7,12 @@
  *     telpher-c-peer publish URL TOPIC COUNT   publishes the same to TOPIC.0, TOPIC.1, ...
  *     telpher-c-peer subscribe URL TOPIC COUNT gets these in their order
  *     telpher-c-peer gather URL NAME COUNT     two instances must reverse the body each time
+ *     telpher-c-peer append URL STREAM COUNT   appends "message-0", ..., behind those there
+ *     telpher-c-peer read URL STREAM COUNT     reads so many, each key's in one partition, in order
+ *     telpher-c-peer member URL STREAM         appends its records to STREAM.done, and commits
  *
- * `serve` and `consume` print `ready` when they are live. The exit code tells whether all went
- * well. */
+ * `serve`, `consume`, `read` and `member` print `ready` when they are live. The exit code tells
+ * whether all went well. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +21,7 @@
 
 #include <telpher.h>
 
-enum { BODY_SIZE = 64, WINDOW = 64 };
+enum { BODY_SIZE = 64, WINDOW = 64, KEYS = 16, PARTITIONS = 4 };
 
 static telpher_hub hub;
 
@@ -269,22 +272,156 @@ static void gather(const char *service, unsigned long count) {
     }
 }
 
+/* Records that the stream has had. */
+static unsigned long records(const char *stream) {
+    unsigned long sum = 0;
+    telpher_id id;
+    started("inspect", telpher_stream_inspect(hub, stream, NULL, &id));
+    telpher_event event = next("inspect", id);
+    for (size_t at = 0; at < event.stream_info->partitions_count; at++) {
+        sum += event.stream_info->partitions[at].next;
+    }
+    telpher_events_release(&event);
+    return sum;
+}
+
+static void append(const char *stream, unsigned long count) {
+    telpher_id ids[WINDOW];
+    unsigned long first = records(stream);
+    for (unsigned long at = 0; at < count + WINDOW; at++) {
+        char body[BODY_SIZE], key[BODY_SIZE];
+        if (at >= WINDOW && at - WINDOW < count) {
+            finish("append", ids[at % WINDOW]);
+        }
+        if (at < count) {
+            snprintf(body, sizeof body, "message-%lu", first + at);
+            snprintf(key, sizeof key, "key-%lu", (first + at) % KEYS);
+            telpher_message message = TELPHER_BODY(body, strlen(body));
+            message.key = key;
+            message.key_size = strlen(key);
+            started("append",
+                    telpher_append(hub, stream, &message, NULL, NULL, &ids[at % WINDOW]));
+        }
+    }
+}
+
+/* What is expected of a key's next record. */
+struct place {
+    int is_known;
+    uint32_t partition;
+    unsigned long number;
+};
+
+static void check_record(const telpher_event *record, uint64_t *offsets, struct place *places) {
+    char body[BODY_SIZE] = "", expected[BODY_SIZE], key[BODY_SIZE];
+    unsigned long number = 0;
+    if (record->kind != TELPHER_EVENT_RECORD || record->partition >= PARTITIONS ||
+        record->body_size >= sizeof body) {
+        fail("read", "something else than a record came");
+    }
+    memcpy(body, record->body, record->body_size);
+    sscanf(body, "message-%lu", &number);
+    struct place *place = &places[number % KEYS];
+    if (!place->is_known) {
+        *place = (struct place){1, record->partition, number % KEYS};
+    }
+    snprintf(expected, sizeof expected, "message-%lu", place->number);
+    snprintf(key, sizeof key, "key-%lu", number % KEYS);
+    if (strcmp(body, expected) != 0 || record->partition != place->partition ||
+        record->offset != offsets[record->partition] || record->key_size != strlen(key) ||
+        memcmp(record->key, key, record->key_size) != 0) {
+        fail("read: a record that is wrong or at a wrong place", body);
+    }
+    offsets[record->partition]++;
+    place->number += KEYS;
+}
+
+static void read_records(const char *stream, unsigned long count) {
+    telpher_read_options options = TELPHER_SIZED(telpher_read_options);
+    uint64_t offsets[PARTITIONS] = {0};
+    struct place places[KEYS] = {{0}};
+    telpher_id reader;
+    options.follow = 1;
+    started("read", telpher_read(hub, stream, &options, NULL, &reader));
+    finish("read", reader);
+    ready();
+    for (unsigned long at = 0; at < count; at++) {
+        telpher_event record = next("read", reader);
+        check_record(&record, offsets, places);
+        telpher_events_release(&record);
+    }
+    if (records(stream) != count) {
+        fail("read", "the stream has others, too");
+    }
+}
+
+/* Appends the record to another stream and commits it, or neither. */
+static void handle(telpher_id reader, telpher_batch batch, const telpher_event *record,
+                   const char *done) {
+    telpher_message message = TELPHER_BODY(record->body, record->body_size);
+    telpher_id id;
+    message.key = record->key;
+    message.key_size = record->key_size;
+    started("append", telpher_batch_append(batch, done, &message, NULL));
+    started("commit", telpher_batch_commit(batch, reader, record->partition, record->generation,
+                                           record->offset + 1));
+    started("batch", telpher_batch_submit(hub, batch, NULL, NULL, &id));
+    finish("batch", id);
+}
+
+static void member(const char *stream) {
+    telpher_read_options options = TELPHER_SIZED(telpher_read_options);
+    telpher_event event = TELPHER_SIZED(telpher_event);
+    uint32_t kind = TELPHER_EVENT_STARTED;
+    unsigned long handled = 0;
+    char done[256];
+    pthread_t watcher;
+    telpher_batch batch;
+    telpher_id reader;
+    snprintf(done, sizeof done, "%s.done", stream);
+    options.group = "members";
+    started("batch", telpher_batch_new(&batch));
+    started("read", telpher_read(hub, stream, &options, NULL, &reader));
+    finish("read", reader);
+    if (pthread_create(&watcher, NULL, watch_input, &reader) != 0) {
+        fail("member", "no thread");
+    }
+    ready();
+    while (kind != TELPHER_EVENT_DONE) {
+        started("wait", telpher_wait(hub, reader, TELPHER_FOREVER, &event));
+        kind = event.kind;
+        if (kind == TELPHER_EVENT_RECORD) {
+            handle(reader, batch, &event, done);
+            handled++;
+        }
+        telpher_events_release(&event);
+    }
+    pthread_join(watcher, NULL);
+    started("batch", telpher_batch_free(batch));
+    if (handled == 0) {
+        fail("member", "no record came");
+    }
+}
+
 static int usage(void) {
-    fprintf(stderr, "usage: telpher-c-peer call|produce|consume|publish|subscribe|bind|gather"
-                    " URL NAME COUNT\n"
-                    "       telpher-c-peer serve URL NAME\n");
+    fprintf(stderr, "usage: telpher-c-peer call|produce|consume|publish|subscribe|bind|gather|"
+                    "append|read URL NAME COUNT\n"
+                    "       telpher-c-peer serve|member URL NAME\n");
     return 2;
 }
 
 int main(int count, char **arguments) {
     int serving = count == 4 && strcmp(arguments[1], "serve") == 0;
-    if (!serving && count != 5) {
+    int joining = count == 4 && strcmp(arguments[1], "member") == 0;
+    if (!serving && !joining && count != 5) {
         return usage();
     }
-    unsigned long number = serving ? 0 : strtoul(arguments[4], NULL, 10);
+    unsigned long number = count == 5 ? strtoul(arguments[4], NULL, 10) : 0;
     open_hub(arguments[2]);
     if (serving) {
         serve(arguments[3]);
+    } else if (joining) {
+        member(arguments[3]);
     } else if (strcmp(arguments[1], "call") == 0) {
         call(arguments[3], number);
     } else if (strcmp(arguments[1], "produce") == 0) {
@@ -299,6 +436,10 @@ int main(int count, char **arguments) {
         subscribe(arguments[3], number);
     } else if (strcmp(arguments[1], "gather") == 0) {
         gather(arguments[3], number);
+    } else if (strcmp(arguments[1], "append") == 0) {
+        append(arguments[3], number);
+    } else if (strcmp(arguments[1], "read") == 0) {
+        read_records(arguments[3], number);
     } else {
         return usage();
     }

@@ -1,5 +1,6 @@
 // Node's part in the polyglot matrix:
-// `peer.mjs call|serve|produce|consume|publish|subscribe|bind|gather URL NAME [COUNT]`.
+// `peer.mjs call|serve|produce|consume|publish|subscribe|bind|gather|append|read|member URL NAME
+// [COUNT]`.
 
 import { once } from "node:events";
 
@@ -8,7 +9,22 @@ import { open } from "../../../bindings/node/index.mjs";
 // Confirmed at once by a caller or producer that does not wait for each.
 const WINDOW = 64;
 
-const roles = { call, serve, produce, consume, publish, subscribe, bind, gather };
+// Keys of records, in turns.
+const KEYS = 16;
+
+const roles = {
+  call,
+  serve,
+  produce,
+  consume,
+  publish,
+  subscribe,
+  bind,
+  gather,
+  append,
+  read,
+  member,
+};
 
 async function call(hub, name, count) {
   await inWindows(count, async (index) => {
@@ -97,6 +113,68 @@ async function gather(hub, name, count) {
   }
   if (instances.size !== 2)
     throw new Error(`${instances.size} instances answered`);
+}
+
+async function records(stream) {
+  const { partitions } = await stream.inspect();
+  return partitions.reduce((sum, { next }) => sum + Number(next), 0);
+}
+
+async function append(hub, name, count) {
+  const stream = hub.stream(name);
+  const first = await records(stream);
+  // All at once: what is on its way together keeps its order.
+  const numbers = Array.from({ length: count }, (_, index) => first + index);
+  await Promise.all(
+    numbers.map((number) =>
+      stream.append(`message-${number}`, { key: `key-${number % KEYS}` }),
+    ),
+  );
+}
+
+// Offsets have no hole, and each key is in one partition, in order.
+async function read(hub, name, count) {
+  const stream = hub.stream(name);
+  const offsets = new Map();
+  const keys = new Map();
+  const reader = stream.read({ follow: true });
+  await reader.started;
+  console.log("ready");
+  for (let index = 0; index < count; index++) {
+    const record = await reader.receive();
+    const { partition } = record;
+    const number = Number(String(record.body).replace("message-", ""));
+    const key = number % KEYS;
+    const offset = offsets.get(partition) ?? 0;
+    const place = keys.get(key) ?? { partition, number: key };
+    const found = `${partition}:${record.offset} ${record.key} ${record.body}`;
+    const wanted = `${place.partition}:${offset} key-${key} message-${place.number}`;
+    if (found !== wanted)
+      throw new Error(`expected "${wanted}", got "${found}"`);
+    offsets.set(partition, offset + 1);
+    keys.set(key, { partition, number: number + KEYS });
+  }
+  await reader.close();
+  const all = await records(stream);
+  if (all !== count)
+    throw new Error(`the stream has ${all} records, not ${count}`);
+}
+
+// Handles records until the standard input closes; at least one.
+async function member(hub, name) {
+  const reader = hub.stream(name).read({ group: "members" });
+  await reader.started;
+  console.log("ready");
+  process.stdin.resume();
+  process.stdin.once("end", () => reader.close());
+  let handled = 0;
+  for await (const record of reader) {
+    const { body, key } = record;
+    const batch = hub.batch().append(`${name}.done`, body, { key });
+    await batch.commit(reader, record).submit();
+    handled++;
+  }
+  if (handled === 0) throw new Error("no record came");
 }
 
 async function inWindows(count, work) {

@@ -8,13 +8,19 @@ peer.py publish URL TOPIC COUNT    publishes message-0 to TOPIC.0 and so on, eac
 peer.py bind URL NAME COUNT        binds the topics below NAME to the queue NAME
 peer.py subscribe URL TOPIC COUNT  gets them in this order, none lost
 peer.py gather URL NAME COUNT      gathers, and checks that two instances reverse the body each time
+peer.py append URL STREAM COUNT    appends message-0, message-1, …, behind those that are there
+peer.py read URL STREAM COUNT      reads so many, each key's in one partition and in order
+peer.py member URL STREAM          appends each of its records to STREAM.done, and commits with it
 """
 
 import sys
+import threading
+from collections import defaultdict
 
 import telpher
 
 TIMEOUT = 20.0
+KEYS = 16
 
 
 def call(hub: telpher.Hub, service: str, count: int) -> None:
@@ -93,6 +99,64 @@ def gather(hub: telpher.Hub, service: str, count: int) -> None:
         sys.exit(f"peer: {len(instances)} instances answered")
 
 
+def records(stream: telpher.Stream) -> int:
+    """How many the stream has had."""
+    return sum(partition.next for partition in stream.inspect().partitions)
+
+
+def append(hub: telpher.Hub, name: str, count: int) -> None:
+    """Start all before waiting for the first."""
+    stream = hub.stream(name)
+    first = records(stream)
+    started = [
+        stream.start.append(b"message-%d" % number, key=b"key-%d" % (number % KEYS))
+        for number in range(first, first + count)
+    ]
+    for operation in started:
+        operation.result(TIMEOUT)
+
+
+def read(hub: telpher.Hub, name: str, count: int) -> None:
+    """Offsets have no hole, and each key is in one partition, in order."""
+    stream = hub.stream(name)
+    offsets: defaultdict[int, int] = defaultdict(int)
+    keys: dict[bytes, tuple[int, int]] = {}
+    with stream.read(follow=True) as reader:
+        print("ready", flush=True)
+        for _ in range(count):
+            record = reader.receive(timeout=TIMEOUT)
+            number = int(record.body.removeprefix(b"message-"))
+            found = record.offset, record.key, (record.partition, number)
+            key = b"key-%d" % (number % KEYS)
+            place = keys.get(key, (record.partition, number % KEYS))
+            if found != (offsets[record.partition], key, place):
+                sys.exit(f"peer: {found} came where {place} was expected")
+            offsets[record.partition] += 1
+            keys[key] = record.partition, number + KEYS
+    if records(stream) != count:
+        sys.exit(f"peer: the stream has {records(stream)} records, not {count}")
+
+
+def member(hub: telpher.Hub, name: str) -> None:
+    """Handle records until the standard input closes; at least one."""
+    handled = 0
+    with hub.stream(name).read(group="members") as reader:
+
+        def watch() -> None:
+            sys.stdin.read()
+            reader.close()
+
+        print("ready", flush=True)
+        threading.Thread(target=watch).start()
+        for record in reader:
+            with hub.batch() as batch:
+                batch.append(f"{name}.done", record.body, key=record.key)
+                batch.commit(reader, record)
+            handled += 1
+    if handled == 0:
+        sys.exit("peer: no record came")
+
+
 ROLES = {
     "call": call,
     "produce": produce,
@@ -101,20 +165,23 @@ ROLES = {
     "subscribe": subscribe,
     "bind": bind,
     "gather": gather,
+    "append": append,
+    "read": read,
 }
+LIVE = {"serve": serve, "member": member}
 
 
 def main() -> None:
     """Play the role that the arguments name."""
     match sys.argv[1:]:
-        case ["serve", url, name]:
+        case [role, url, name] if role in LIVE:
             with telpher.open(url, timeout=TIMEOUT) as hub:
-                serve(hub, name)
+                LIVE[role](hub, name)
         case [role, url, name, count] if role in ROLES:
             with telpher.open(url, timeout=TIMEOUT) as hub:
                 ROLES[role](hub, name, int(count))
         case _:
-            sys.exit(f"usage: peer.py {'|'.join(['serve', *ROLES])} URL NAME [COUNT]")
+            sys.exit(f"usage: peer.py {'|'.join([*LIVE, *ROLES])} URL NAME [COUNT]")
 
 
 if __name__ == "__main__":

@@ -21,9 +21,10 @@ pub fn without_last(batch: &[u8], place: (u64, u32)) -> Option<Bytes> {
     }
     let mut repacked = Repacked::new(header.base);
     let kept = header.count.checked_sub(1)? as usize;
-    packed_records(batch).take(kept).for_each(|record| repacked.push(&record));
+    let plain = batch::plain(&Bytes::copy_from_slice(batch))?;
+    packed_records(&plain).take(kept).for_each(|record| repacked.push(&record));
     repacked.end(header);
-    repacked.build(place)
+    repacked.build(place, None)
 }
 
 /// Nobody is known to have changed this.

@@ -4,7 +4,7 @@
 //! nothing but breaking connections finds other faults than one with everything at once.
 
 use telpher_proto::base::limits::Sizes;
-use telpher_proto::base::{Durability, Name, Overflow, QueueOptions, StreamOptions};
+use telpher_proto::base::{Compression, Durability, Name, Overflow, QueueOptions, StreamOptions};
 
 use crate::random::Random;
 
@@ -337,6 +337,9 @@ fn streams(random: &mut Random, directory: bool) -> Vec<StreamPlan> {
             bytes_max: random.pick(&[0, 0, 100_000]).expect("three"),
             records_max: random.pick(&[0, 0, 1, 5, 40]).expect("five"),
             compact: random.chance(50),
+            compression: random
+                .pick(&[None, Some(Compression::Lz4), Some(Compression::Zstd)])
+                .expect("three"),
             ..StreamOptions::default()
         };
         streams.push(StreamPlan { name, options });

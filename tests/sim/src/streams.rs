@@ -10,6 +10,9 @@ use crate::world::World;
 /// Within how long a slow program takes what has arrived for a reader, in us.
 const TAKE_US: u64 = 100_000;
 
+/// The keys that records have, and that readers want.
+const KEYS: [&str; 4] = ["a", "b", "c", "d"];
+
 impl World {
     /// Some records, back to back: with a key, for a partition, for an offset, or none of these.
     pub(crate) fn append(&mut self, slot: usize) {
@@ -25,7 +28,7 @@ impl World {
             let (mut partition, mut expect) = (None, None);
             let drawn = self.random.below(10);
             if drawn <= 3 || plan.options.compact {
-                let key = self.random.pick(&["a", "b", "c", "d"]).expect("four");
+                let key = self.random.pick(&KEYS).expect("four");
                 message.properties_mut().key = key.into();
             }
             match drawn {
@@ -68,7 +71,8 @@ impl World {
         };
         let buffer = self.random.pick(&[0, 1, 200, 2_000]).expect("four");
         let follow = self.random.chance(60);
-        let reading = Reading { partition: one, start, follow, group: None, buffer };
+        let key = self.random.chance(30).then(|| self.random.pick(&KEYS).expect("four").into());
+        let reading = Reading { partition: one, start, follow, buffer, key, ..Reading::default() };
         self.open_reader(slot, plan.name, reading);
     }
 

@@ -74,7 +74,8 @@ export async function keep(hub: Hub): Promise<bigint> {
 }
 
 export async function share(hub: Hub, stream: Stream): Promise<boolean> {
-  const reader: Reader = stream.read({ group: 'workers', start: 'end', buffer: 100 })
+  const wanted = { key: 'k', headers: { kind: Buffer.from('new') } }
+  const reader: Reader = stream.read({ group: 'workers', maxProcessingMs: 5000, ...wanted })
   for await (const record of reader) {
     await reader.commit(record, { timeoutMs: 5 })
     const options = { key: 'k', headers: { h: 'v' }, partition: 1, expect: 0n }

@@ -11,6 +11,7 @@ Body = bytes | bytearray | memoryview
 OnNotice = Callable[[Notice], object]
 HostRole = Literal["auto", "never", "always"]
 Durability = Literal["memory", "os", "disk"]
+Compression = Literal["lz4", "zstd"]
 Overflow = Literal["wait", "reject"]
 
 

@@ -1,10 +1,11 @@
 """A record of a stream, and how streams are declared and read, for both faces of the package."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
-from telpher._options import Durability
+from telpher._options import Body, Compression, Durability
 from telpher._telpher import READ_BUFFER_DEFAULT
 from telpher.errors import Invalid
 
@@ -50,10 +51,11 @@ class StreamOptions(TypedDict):
     compact: bool
     tombstone_age: float | None
     keep_unread: bool
+    compression: Compression | None
 
 
 class Reading(TypedDict):
-    """As the native half takes it; the time is in seconds since 1970."""
+    """As the native half takes it; times are in seconds, `time` since 1970."""
 
     start: Start | None
     offset: int | None
@@ -62,6 +64,9 @@ class Reading(TypedDict):
     follow: bool
     group: str | None
     buffer: int
+    key: Body | None
+    headers: Mapping[str, Body] | None
+    max_processing: float | None
 
 
 def reading(
@@ -73,6 +78,9 @@ def reading(
     follow: bool,
     group: str | None,
     buffer: int | None,
+    key: Body | None,
+    headers: Mapping[str, Body] | None,
+    max_processing: float | None,
 ) -> Reading:
     """What is read, as the native half takes it."""
     return Reading(
@@ -83,6 +91,9 @@ def reading(
         follow=follow or group is not None,
         group=group,
         buffer=READ_BUFFER_DEFAULT if buffer is None else buffer,
+        key=key,
+        headers=headers,
+        max_processing=max_processing,
     )
 
 

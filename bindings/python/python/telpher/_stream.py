@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from telpher._options import Body, Durability
+from telpher._options import Body, Compression, Durability
 from telpher._reader import Reader
 from telpher._record import Start, StreamOptions, reading, seconds
 from telpher._stream_start import StreamStart
@@ -41,6 +41,7 @@ class Stream:
         compact: bool = False,
         tombstone_age: float | None = None,
         keep_unread: bool = False,
+        compression: Compression | None = None,
         timeout: float | None = None,
     ) -> None:
         """Make the stream, or check that it is as stated (`Mismatch` names a difference).
@@ -64,6 +65,8 @@ class Stream:
         - `keep_unread`: what a reader group has not committed stays: an append for which
           `bytes_max` or `records_max` would remove it is `Full`, and `age_max` waits. Otherwise
           the limits win, and the group's reader is told what it has missed.
+        - `compression`: how programs pack their records, as they stay until they are read: `lz4`
+          (fast) or `zstd` (smaller); None: not at all.
 
         What is removed is gone for every reader. `NoSpace`: the disk is full, and `Full`: the hub
         has 100,000 streams or partitions; the stream was not made.
@@ -77,6 +80,7 @@ class Stream:
             compact=compact,
             tombstone_age=tombstone_age,
             keep_unread=keep_unread,
+            compression=compression,
         )
         self._hub._core.run(Command.declare_stream(self.name, options), timeout)
 
@@ -118,6 +122,9 @@ class Stream:
         follow: bool = False,
         group: str | None = None,
         buffer: int | None = None,
+        key: Body | None = None,
+        headers: Mapping[str, Body] | None = None,
+        max_processing: float | None = None,
         timeout: float | None = None,
     ) -> Reader:
         """Read records as they come: an iterator that is live when this returns.
@@ -139,6 +146,14 @@ class Stream:
         `buffer` bytes of records (1 to 64 MiB; None: 1 MiB) may be on their way, and a quarter as
         many wait in the iterator; a larger record comes alone.
 
+        With `key` (1 to 1,024 bytes) only records with that very key come, with `headers` (at most
+        8) only those that have each of them with that very value. All members of a group should
+        state the same: what is passed over for one is done for all, once all before it is.
+
+        A member that was handed records (those in the iterator count) and commits nothing for
+        `max_processing` seconds (0.001 to 86,400; None: any time) ends as `LeaseLost`, and others
+        get its partitions. A commit, a new connection and a new host begin the time anew.
+
         `NotFound`: there is no such stream. `OutOfRange`: `offset` is not kept any more, or not
         there yet; the text tells the range. `Invalid`: the stream has no such partition, or one is
         stated together with a group. `Full`: the stream has as many groups as it may.
@@ -151,6 +166,9 @@ class Stream:
             follow=follow,
             group=group,
             buffer=buffer,
+            key=key,
+            headers=headers,
+            max_processing=max_processing,
         )
         return Reader(self._hub, self.name, wanted, timeout)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from telpher._operation import Operation
-from telpher._options import Body, Durability
+from telpher._options import Body, Compression, Durability
 from telpher._record import Start, StreamOptions, seconds
 from telpher._telpher import Appended, Command, GroupInfo, StreamInfo
 
@@ -31,6 +31,7 @@ class StreamStart:
         compact: bool = False,
         tombstone_age: float | None = None,
         keep_unread: bool = False,
+        compression: Compression | None = None,
         timeout: float | None = None,
     ) -> Operation[None]:
         """Start to make the stream."""
@@ -43,6 +44,7 @@ class StreamStart:
             compact=compact,
             tombstone_age=tombstone_age,
             keep_unread=keep_unread,
+            compression=compression,
         )
         return self._hub._started(Command.declare_stream(self._name, options), timeout)
 

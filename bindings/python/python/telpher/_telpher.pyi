@@ -407,6 +407,9 @@ class StreamInfo:
     def keep_unread(self) -> bool:
         """What a reader group has not committed stays."""
     @property
+    def compression(self) -> Literal["lz4", "zstd"] | None:
+        """How programs pack their records: "lz4" or "zstd"; None: not at all."""
+    @property
     def bindings(self) -> tuple[str, ...]:
         """Patterns of topics that are bound to it, in order."""
     def __eq__(self, other: object, /) -> bool: ...

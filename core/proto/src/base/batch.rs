@@ -8,14 +8,19 @@
 //! ```
 //! A batch that was packed anew by the hub takes the offsets of all those that it was made of, and
 //! has some of their records, or none; each says when it was appended.
-//! The program states the checksum of the records; the hub checks it, and adds what it knows: the
-//! first offset, the time, and a checksum of the header that is bound to stream and partition. All
+//! The records of a batch may be compressed, all together, as its header says.
+//! The program states the checksum of the records as they lie there; the hub checks it, and adds
+//! what it knows: the first offset, the time, and a checksum of the header that is bound to stream
+//! and partition. All
 //! numbers are little-endian.
 //!
 //! Floor: base.
 
+use std::borrow::Cow;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use super::compression::Compression;
 use super::limits;
 use super::message::{Headers, Message, Properties, Trace};
 use super::stream::StreamRecord;
@@ -54,6 +59,8 @@ pub struct BatchHeader {
     pub count: u32,
     /// Checksum of the records.
     pub records_crc: u32,
+    /// How the records are compressed, and the bytes that they unpack to.
+    pub compressed: Option<(Compression, u32)>,
 }
 
 impl BatchHeader {
@@ -66,15 +73,37 @@ impl BatchHeader {
         let (base, time_ms) = (rest.get_u64_le(), rest.get_u64_le());
         let (span, count, records_crc) = (rest.get_u32_le(), rest.get_u32_le(), rest.get_u32_le());
         let version = rest.get_u32_le();
-        let is_known = version == VERSION && rest.get_u64_le() == 0;
+        let (compression, unpacked) = (rest.get_u32_le(), rest.get_u32_le());
+        let compressed = match (Compression::from_number(compression), compression, unpacked) {
+            (None, 0, 0) => None,
+            (Some(compression), _, 1..) => Some((compression, unpacked)),
+            _ => return None,
+        };
+        let is_known = version == VERSION && unpacked as usize <= limits::BATCH_UNPACKED_MAX;
         let is_sound = size as usize >= BATCH_HEADER_SIZE && span >= count.max(1);
-        let header = BatchHeader { size, base, time_ms, span, count, records_crc };
+        let header = BatchHeader { size, base, time_ms, span, count, records_crc, compressed };
         (is_known && is_sound && base.checked_add(span.into()).is_some()).then_some(header)
     }
 
     /// The offset behind its last.
     pub fn end(&self) -> u64 {
         self.base + u64::from(self.span)
+    }
+
+    /// Bytes that it takes unpacked, or as it is: what a reader's buffer holds.
+    pub fn cost(&self) -> u64 {
+        let unpacked = self.compressed.map_or(0, |(_, size)| size as usize + BATCH_HEADER_SIZE);
+        unpacked.max(self.size as usize) as u64
+    }
+
+    /// Its records, unpacked; `None` if they are not what the header says.
+    fn unpacked<'a>(&self, records: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        match self.compressed {
+            None => Some(Cow::Borrowed(records)),
+            Some((compression, size)) => {
+                Some(Cow::Owned(compression.unpack(records, size as usize)?))
+            }
+        }
     }
 
     /// Writes it with a checksum that binds it to its place.
@@ -94,7 +123,10 @@ impl BatchHeader {
         out.put_u32_le(self.count);
         out.put_u32_le(self.records_crc);
         out.put_u32_le(VERSION);
-        out.put_u64_le(0);
+        let (compression, unpacked) =
+            self.compressed.map_or((0, 0), |(by, size)| (by as u32, size));
+        out.put_u32_le(compression);
+        out.put_u32_le(unpacked);
     }
 }
 
@@ -127,15 +159,34 @@ impl BatchBuilder {
         self.bytes.len()
     }
 
-    /// The batch.
-    pub fn build(mut self) -> Bytes {
-        let records_crc = crc32c::crc32c(&self.bytes[BATCH_HEADER_SIZE..]);
-        let (size, count) = (self.bytes.len() as u32, self.count);
-        let (span, base, time_ms) = (count, 0, 0);
-        let header = BatchHeader { size, base, time_ms, span, count, records_crc };
+    /// The batch, compressed if that makes it smaller.
+    pub fn build(mut self, compression: Option<Compression>) -> Bytes {
+        let (count, compressed) = (self.count, compress(&mut self.bytes, compression));
+        let header = BatchHeader {
+            size: self.bytes.len() as u32,
+            base: 0,
+            time_ms: 0,
+            span: count,
+            count,
+            records_crc: crc32c::crc32c(&self.bytes[BATCH_HEADER_SIZE..]),
+            compressed,
+        };
         header.write(&mut self.bytes);
         self.bytes.freeze()
     }
+}
+
+/// Compresses the records behind a header's room, if that makes them fewer bytes; says how.
+pub(super) fn compress(
+    batch: &mut BytesMut,
+    compression: Option<Compression>,
+) -> Option<(Compression, u32)> {
+    let records = &batch[BATCH_HEADER_SIZE..];
+    let compression = compression.filter(|_| records.len() >= limits::COMPRESSED_MIN)?;
+    let (packed, size) = (compression.pack(records)?, records.len() as u32);
+    batch.truncate(BATCH_HEADER_SIZE);
+    batch.put_slice(&packed);
+    Some((compression, size))
 }
 
 fn put_record(delta: u32, message: &Message, out: &mut BytesMut) {
@@ -193,7 +244,8 @@ pub fn check_packed(bytes: &[u8]) -> Option<BatchHeader> {
     if !is_fresh || !is_whole || crc32c::crc32c(records) != header.records_crc {
         return None;
     }
-    let (mut rest, mut next) = (records, 0);
+    let records = header.unpacked(records)?;
+    let (mut rest, mut next) = (&*records, 0);
     for _ in 0..header.count {
         let fixed = Fixed::read(rest)?;
         // As a program packs them, there is no gap.
@@ -205,6 +257,23 @@ pub fn check_packed(bytes: &[u8]) -> Option<BatchHeader> {
         rest = rest.get(fixed.size()..)?;
     }
     rest.is_empty().then_some(header)
+}
+
+/// A batch with its records unpacked, to look at; `None` if they are not what its header says. Its
+/// checksums are those of what it was.
+pub fn plain(batch: &Bytes) -> Option<Bytes> {
+    let header = BatchHeader::read(batch)?;
+    let records = batch.get(BATCH_HEADER_SIZE..)?;
+    match header.unpacked(records)? {
+        Cow::Borrowed(_) => Some(batch.clone()),
+        Cow::Owned(records) => {
+            let size = (BATCH_HEADER_SIZE + records.len()) as u32;
+            let mut plain = BytesMut::zeroed(BATCH_HEADER_SIZE);
+            BatchHeader { size, compressed: None, ..header }.write(&mut plain);
+            plain.put_slice(&records);
+            Some(plain.freeze())
+        }
+    }
 }
 
 /// Checks the batch that `bytes` begin with, of this partition.
@@ -221,7 +290,7 @@ pub fn check_stamped(bytes: &[u8], place: (u64, u32)) -> Option<BatchHeader> {
 pub(super) struct Fixed {
     pub body: usize,
     pub delta: u32,
-    headers: usize,
+    pub headers: usize,
     key: usize,
     flags: u8,
     priority: u8,
@@ -273,10 +342,14 @@ impl Records {
     /// The records of a batch of this partition; `None` if its records don't have their checksum.
     pub fn new(batch: &Bytes, partition: u32) -> Option<Records> {
         let header = BatchHeader::read(batch)?;
-        let rest = batch.slice(BATCH_HEADER_SIZE..);
+        let records = batch.slice(BATCH_HEADER_SIZE..);
         let is_sound = header.size as usize == batch.len();
-        let is_sound = is_sound && crc32c::crc32c(&rest) == header.records_crc;
-        is_sound.then_some(Records { header, partition, rest })
+        (is_sound && crc32c::crc32c(&records) == header.records_crc).then_some(())?;
+        let rest = match header.unpacked(&records)? {
+            Cow::Borrowed(_) => records,
+            Cow::Owned(unpacked) => unpacked.into(),
+        };
+        Some(Records { header, partition, rest })
     }
 
     /// What the batch's header says.
@@ -360,7 +433,7 @@ mod tests {
     fn packed() -> Bytes {
         let mut builder = BatchBuilder::default();
         messages().iter().for_each(|message| builder.push(message));
-        builder.build()
+        builder.build(None)
     }
 
     #[test]

@@ -141,11 +141,29 @@ pub const COMPACT_KEYS_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of batches up to which compaction puts what it has left of several into one.
 pub const COMPACT_BATCH: usize = 64 * 1024;
 
+/// Bytes of the records of a compressed batch, unpacked: as much as the largest record takes, or
+/// what is gathered.
+pub const BATCH_UNPACKED_MAX: usize = BODY_SIZE_MAX + HEADERS_SIZE_MAX + 64 * 1024;
+
+/// Bytes of records below which they are not compressed.
+pub const COMPRESSED_MIN: usize = 128;
+
 /// Bytes of records on their way to a reader if it does not say.
 pub const READ_BUFFER_DEFAULT: u32 = 1024 * 1024;
 
 /// Most bytes of records that may be on their way to a reader.
 pub const READ_BUFFER_MAX: u32 = 64 * 1024 * 1024;
+
+/// Headers that a reader may state for what it reads: each record is compared with all of them.
+pub const READ_HEADERS_MAX: u64 = 8;
+
+/// Bytes of records that a hub compares with what readers have stated, in a ms; then others have
+/// their turn.
+pub const FILTER_STEP: u64 = 512 * 1024;
+
+/// Time after which a reader is told at the latest that records were passed over, in ms: it needs
+/// that only when its connection is made anew.
+pub const PASSED_DELAY_MS: u64 = 100;
 
 /// Bytes of records from which on a program gathers no more into one batch while another is on its
 /// way: enough that the work per batch no longer shows.

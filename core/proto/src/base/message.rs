@@ -163,6 +163,19 @@ fn split(bytes: &[u8]) -> Option<(&str, &[u8], &[u8])> {
     Some((std::str::from_utf8(name).ok()?, value, rest))
 }
 
+/// Each name with its value, as encoded; ends early at bytes that are none.
+pub(super) fn entries(encoded: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = encoded;
+    std::iter::from_fn(move || {
+        let value_at = 1 + usize::from(*rest.first()?) + 4;
+        let size = rest.get(value_at - 4..value_at)?.first_chunk()?;
+        let size = value_at.checked_add(u32::from_le_bytes(*size) as usize)?;
+        let entry;
+        (entry, rest) = rest.split_at_checked(size)?;
+        Some(entry)
+    })
+}
+
 /// Makes [`Headers`].
 #[derive(Debug, Default)]
 pub struct HeadersBuilder(BytesMut);

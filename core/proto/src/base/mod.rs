@@ -7,8 +7,10 @@ mod attempt;
 pub mod batch;
 mod bound;
 pub mod command;
+pub mod compression;
 pub mod error;
 pub mod event;
+pub mod filter;
 pub mod gather;
 pub mod limits;
 pub mod message;
@@ -26,6 +28,7 @@ pub mod time;
 pub mod timers;
 
 pub use command::{Command, GatherTo, Part, Reply, Target, Verdict};
+pub use compression::Compression;
 pub use error::{Error, Executed, Kind};
 pub use event::{
     Asked, Delivery, Durability, Event, HubInfo, Notice, Outcome, Peeked, Published, QueueInfo,

@@ -6,7 +6,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::batch::{
     BATCH_HEADER_SIZE, BatchHeader, FLAGS_AT, Fixed, HAS_APPENDED, RECORD_HEADER_SIZE, appended_ms,
+    compress,
 };
+use super::compression::Compression;
 
 /// A record as it lies in a batch.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub struct Packed<'a> {
     pub time_ms: u64,
     /// Its key.
     pub key: &'a [u8],
+    /// Its headers, as encoded.
+    pub headers: &'a [u8],
     /// It has no body.
     pub is_empty: bool,
     fixed: Fixed,
@@ -30,7 +34,8 @@ impl Packed<'_> {
     }
 }
 
-/// The records of a batch whose checksums have been looked at, as they lie there. Ends early at
+/// The records of a batch that is not compressed, and whose checksums have been looked at, as they
+/// lie there. Ends early at
 /// bytes that are none.
 pub fn packed_records(batch: &[u8]) -> impl Iterator<Item = Packed<'_>> {
     let header = BatchHeader::read(batch).unwrap_or_default();
@@ -43,6 +48,7 @@ pub fn packed_records(batch: &[u8]) -> impl Iterator<Item = Packed<'_>> {
             offset: header.base + u64::from(fixed.delta),
             time_ms: appended_ms(&fixed, bytes).unwrap_or(header.time_ms),
             key: &bytes[fixed.key_at()..fixed.headers_at()],
+            headers: &bytes[fixed.headers_at()..fixed.headers_at() + fixed.headers],
             is_empty: fixed.body == 0,
             fixed,
             bytes,
@@ -99,8 +105,15 @@ impl Repacked {
         self.time_ms = self.time_ms.max(header.time_ms);
     }
 
-    /// The batch, with its place in the stream; `None` if it would be too long.
-    pub fn build(mut self, place: (u64, u32)) -> Option<Bytes> {
+    /// The offsets below this one have no more records that are wanted.
+    pub fn pass_to(&mut self, end: u64) {
+        self.end = end;
+    }
+
+    /// The batch, with its place in the stream, compressed if that makes it smaller; `None` if it
+    /// would be too long.
+    pub fn build(mut self, place: (u64, u32), compression: Option<Compression>) -> Option<Bytes> {
+        let compressed = compress(&mut self.bytes, compression);
         let header = BatchHeader {
             size: u32::try_from(self.bytes.len()).ok()?,
             base: self.base,
@@ -108,6 +121,7 @@ impl Repacked {
             span: u32::try_from(self.end - self.base).ok()?,
             count: self.count,
             records_crc: crc32c::crc32c(&self.bytes[BATCH_HEADER_SIZE..]),
+            compressed,
         };
         header.stamp(place, &mut self.bytes);
         Some(self.bytes.freeze())

@@ -2,12 +2,15 @@
 //!
 //! Floor: base.
 
+use bytes::Bytes;
+
 use super::batch::{BATCH_HEADER_SIZE, RECORD_COST_MAX};
 use super::command::within;
+use super::compression::Compression;
 use super::error::{Error, Kind};
 use super::event::{Durability, Untaken};
 use super::limits;
-use super::message::Message;
+use super::message::{Headers, Message};
 use super::name::Name;
 use super::pattern::Pattern;
 
@@ -37,6 +40,9 @@ pub struct StreamOptions {
     /// would make room for by removing it is refused with `FULL`, and `age_max_ms` waits.
     /// Otherwise the limits win, and the group's reader is told what it has missed.
     pub keep_unread: bool,
+    /// How programs pack their records on the way to the hub, as they stay until they are read;
+    /// `None`: not at all.
+    pub compression: Option<Compression>,
 }
 
 impl StreamOptions {
@@ -60,6 +66,7 @@ impl StreamOptions {
                 (_, stated) => stated,
             },
             keep_unread: self.keep_unread,
+            compression: self.compression,
         }
     }
 
@@ -122,6 +129,17 @@ pub struct Reading {
     /// Bytes of records that may be on their way to the program, 1 to 64 MiB; 0 is the default of
     /// 1 MiB.
     pub buffer: u32,
+    /// Only records with exactly this key, of 1 to 1,024 bytes; `None`: with any, or without one.
+    /// The hub passes over the others. The members of a group should all state the same: what is
+    /// passed over for one counts as done for the group.
+    pub key: Option<Bytes>,
+    /// Only records that have each of these headers, with exactly this value; at most 8, of 65,536
+    /// bytes as encoded. The same holds of a group.
+    pub headers: Headers,
+    /// Of a member of a group, in ms, at most a day; 0: any time. A member that was handed records
+    /// and commits nothing for that long ends with `LEASE_LOST`, and its partitions go to others.
+    /// Each commit begins it anew, as does a new connection or host.
+    pub max_processing_ms: u64,
 }
 
 impl Reading {
@@ -139,6 +157,21 @@ impl Reading {
         if let Some(partition) = self.partition {
             within("partition", partition.into(), 0, u64::from(limits::PARTITIONS_MAX) - 1)?;
         }
+        if let Some(key) = &self.key {
+            within("the size of key", key.len() as u64, 1, limits::KEY_SIZE_MAX as u64)?;
+        }
+        let count = self.headers.iter().count() as u64;
+        within("the number of headers", count, 0, limits::READ_HEADERS_MAX)?;
+        let size = self.headers.encoded().len() as u64;
+        within("the size of headers", size, 0, limits::HEADERS_SIZE_MAX as u64)?;
+        within("max_processing_ms", self.max_processing_ms, 0, limits::DELAY_MAX_MS)?;
+        if self.max_processing_ms > 0 && self.group.is_none() {
+            let detail = format!(
+                "max_processing_ms is {}, and no group is stated: only its members commit",
+                self.max_processing_ms
+            );
+            return Err(Error::new(Kind::Invalid, detail));
+        }
         Ok(())
     }
 }
@@ -150,6 +183,8 @@ pub struct Cursor {
     pub partition: u32,
     /// The next offset to be read.
     pub next: u64,
+    /// One behind the last record that was handed over; up to `next` there was none.
+    pub seen: u64,
     /// Where it ends; `u64::MAX` if it goes on with what is appended later.
     pub end: u64,
     /// Of a member of a group, under which assignment it reads the partition; 0 otherwise.

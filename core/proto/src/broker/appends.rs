@@ -4,7 +4,6 @@
 //! append -> written down -> as safe as its stream says: confirmed, visible
 //!        -> the disk is behind: waits in line -> written down, or FULL at its deadline
 //! ```
-//! A publish to a topic that is bound to streams waits in the same line.
 //!
 //! Floor: broker.
 
@@ -13,16 +12,15 @@ use bytes::Bytes;
 use super::compaction::needs_key;
 use super::declare::no_space;
 use super::log::{Level, Staged};
-use super::publishes::{CameFrom, Publishing};
 use super::sends::ChangeRef;
-use super::sessions::{Confirmation, Done, Marked, Ticket};
+use super::sessions::{Confirmation, Done, Marked};
 use super::streams::{BatchRef, Kept, Stream, no_partition};
-use super::{Broker, Due, NameId};
+use super::waiting::Work;
+use super::{Broker, NameId};
 use crate::base::batch::{self, BatchBuilder, BatchHeader, check_packed};
 use crate::base::record::{AppendedBatch, AppendedPart, KeptBatch, Place, Record, Room};
 use crate::base::repacked::packed_records;
 use crate::base::stream::{ALONE_COST_MAX, partition_of};
-use crate::base::timers::TimerKey;
 use crate::base::{Error, Kind, Message, Time, limits};
 
 /// What a program wants appended.
@@ -58,39 +56,6 @@ impl TakenIn {
     }
 }
 
-/// An append, or a publish, that waits for the disk.
-#[derive(Debug)]
-pub(super) struct WaitingAppend {
-    change: ChangeRef,
-    wanted: Wanted,
-    timer: Option<TimerKey>,
-}
-
-/// What waits for the disk.
-#[derive(Debug)]
-pub(super) enum Wanted {
-    /// An append to the stream with this key; whoever waits for one that is deleted goes with it.
-    Append(usize, Appending),
-    /// A publish, until when.
-    Publish(Box<Publishing>, Option<Time>),
-}
-
-impl Wanted {
-    fn size(&self) -> u64 {
-        match self {
-            Wanted::Append(_, appending) => appending.batch.len() as u64,
-            Wanted::Publish(publishing, _) => publishing.message.size() as u64,
-        }
-    }
-
-    fn deadline(&self) -> Option<Time> {
-        match self {
-            Wanted::Append(_, appending) => appending.deadline,
-            Wanted::Publish(_, deadline) => *deadline,
-        }
-    }
-}
-
 impl Broker {
     /// Appends a batch to a stream.
     pub fn append(&mut self, now: Time, change: ChangeRef, name: NameId, appending: Appending) {
@@ -99,8 +64,9 @@ impl Broker {
             true => self.store_batch(now, stream, change, (&appending, header)),
             false => {
                 let batch = Bytes::copy_from_slice(&appending.batch);
-                let wanted = Wanted::Append(stream, Appending { batch, ..appending });
-                self.wait_for_disk(change, wanted)
+                let deadline = appending.deadline;
+                let appending = Appending { batch, ..appending };
+                self.wait_for_disk(change, Work::Append(stream, appending), deadline)
             }
         });
         if let Err(error) = stored {
@@ -138,12 +104,15 @@ impl Broker {
         if size > most {
             return Err(too_large(size, stream));
         }
-        let has_keys = || packed_records(&appending.batch).all(|record| !record.key.is_empty());
+        let has_keys = || {
+            let plain = batch::plain(&appending.batch).unwrap_or_default();
+            packed_records(&plain).all(|record| !record.key.is_empty())
+        };
         if stream.options.compact && !has_keys() {
             return Err(needs_key(&stream.name));
         }
         stream.has_room(appending.partition, header.span.into(), size)?;
-        let has_room = self.room_for_batch(key, size)? && self.streams.line.is_empty();
+        let has_room = self.room_for_batch(key, size)? && self.disk_line.is_empty();
         Ok((key, header, has_room))
     }
 
@@ -184,7 +153,7 @@ impl Broker {
         Ok(true)
     }
 
-    fn store_batch(
+    pub(super) fn store_batch(
         &mut self,
         now: Time,
         key: usize,
@@ -234,20 +203,22 @@ impl Broker {
         }
     }
 
-    /// Gives a record of a batch its place.
-    pub(super) fn take_in_record(
+    /// Gives records that the hub has packed itself their place.
+    pub(super) fn take_in_packed(
         &mut self,
         now: Time,
         at: (usize, u32),
-        message: &Message,
+        builder: BatchBuilder,
     ) -> Option<TakenIn> {
-        let mut builder = BatchBuilder::default();
-        builder.push(message);
-        let packed = builder.build();
+        let packed = builder.build(self.streams.all[at.0].options.compression);
         let header = BatchHeader::read(&packed)?;
-        let stream = &mut self.streams.all[at.0];
-        stream.turn = stream.turn.wrapping_add(1);
         self.take_in_records(now, at, &packed, header).ok()
+    }
+
+    /// Bytes of a batch of this stream, at most: one that a partition does not keep is no use.
+    pub(super) fn packed_max(&self, key: usize) -> usize {
+        let kept = usize::try_from(self.streams.all[key].options.bytes_max).unwrap_or(usize::MAX);
+        kept.min(limits::APPEND_GATHERED * 2)
     }
 
     /// Gives records their place.
@@ -305,115 +276,6 @@ impl Broker {
         self.trim(now, batch.stream.key, batch.partition as usize);
         self.watch_age(now, batch.stream.key);
         self.watch_compaction(now, batch.stream.key, batch.partition);
-    }
-
-    pub(super) fn wait_for_disk(&mut self, change: ChangeRef, wanted: Wanted) -> Result<(), Error> {
-        let (size, deadline) = (wanted.size(), wanted.deadline());
-        let (have, most) = (self.streams.line_bytes, limits::JOURNAL_PENDING_MAX as u64);
-        if have + size > most {
-            let detail = format!("{have} bytes of records wait for the disk; at most {most}");
-            return Err(Error::new(Kind::Full, detail));
-        }
-        let waiting = WaitingAppend { change, wanted, timer: None };
-        let Ok(token) = self.streams.appends.insert(waiting) else {
-            return Err(Error::new(Kind::Full, "too many appends wait for the disk"));
-        };
-        if let Some(at) = deadline {
-            let timer = self.timers.insert(at, Due::Append(token));
-            let waiting = self.streams.appends.get_mut(token);
-            waiting.into_iter().for_each(|waiting| waiting.timer = Some(timer));
-        }
-        self.mark(change, Marked::Pending);
-        let session = &mut self.sessions[change.session.key];
-        session.tickets.insert(change.ticket, Ticket::Append(token));
-        self.streams.line.push_back(token);
-        self.streams.line_bytes += size;
-        Ok(())
-    }
-
-    /// The disk has caught up.
-    pub(super) fn admit_appends(&mut self, now: Time) {
-        while self.room == Room::Open
-            && let Some(token) = self.streams.line.pop_front()
-        {
-            let Some(waiting) = self.end_waiting_append(token) else { continue };
-            let WaitingAppend { change, wanted, .. } = waiting;
-            let (stream, appending) = match wanted {
-                Wanted::Append(stream, appending) => (stream, appending),
-                Wanted::Publish(publishing, deadline) => {
-                    self.publish_anew(now, change, &publishing, (deadline, CameFrom::DiskLine));
-                    continue;
-                }
-            };
-            let Some(header) = BatchHeader::read(&appending.batch) else { continue };
-            if let Err(error) = self.store_batch(now, stream, change, (&appending, header)) {
-                self.refuse(change, error);
-            }
-        }
-    }
-
-    /// A binding to a stream has ended: publishes that wait for the disk and are bound to none any
-    /// more go on.
-    pub(super) fn publish_unbound_streams(&mut self, now: Time) {
-        let line: Vec<u64> = self.streams.line.iter().copied().collect();
-        for token in line {
-            let waiting = self.streams.appends.get(token).map(|waiting| &waiting.wanted);
-            let Some(Wanted::Publish(publishing, deadline)) = waiting else { continue };
-            let (topic, deadline) = (publishing.topic.clone(), *deadline);
-            if self.bindings.of(&topic).streams.is_empty()
-                && let Some(waiting) = self.end_waiting_append(token)
-                && let Wanted::Publish(publishing, _) = waiting.wanted
-            {
-                let way = (deadline, CameFrom::DiskLine);
-                self.publish_anew(now, waiting.change, &publishing, way);
-            }
-        }
-    }
-
-    /// An append has waited for the disk until its deadline.
-    pub(super) fn append_expired(&mut self, token: u64) {
-        let Some(waiting) = self.streams.appends.get_mut(token) else { return };
-        waiting.timer = None;
-        if let Some(waiting) = self.end_waiting_append(token) {
-            let detail = "the disk was behind until the deadline: nothing was appended";
-            let again = matches!(&waiting.wanted, Wanted::Publish(p, _) if p.again);
-            self.refuse_publish(waiting.change, again, Error::new(Kind::Full, detail));
-        }
-    }
-
-    /// Nobody wants the append any more; it leaves no mark.
-    pub(super) fn drop_waiting_append(&mut self, token: u64) {
-        if let Some(waiting) = self.end_waiting_append(token)
-            && let Some(session) = self.sessions.get_mut(waiting.change.session)
-            && let Ok(mark) = session.marks.entry(waiting.change.numbers.sequence)
-        {
-            *mark = None;
-        }
-    }
-
-    pub(super) fn end_waiting_appends(&mut self, stream: usize, error: &Error) {
-        let line: Vec<u64> = self.streams.line.iter().copied().collect();
-        for token in line {
-            let wanted = self.streams.appends.get(token).map(|waiting| &waiting.wanted);
-            if matches!(wanted, Some(Wanted::Append(of, _)) if *of == stream)
-                && let Some(waiting) = self.end_waiting_append(token)
-            {
-                self.refuse(waiting.change, error.clone());
-            }
-        }
-    }
-
-    fn end_waiting_append(&mut self, token: u64) -> Option<WaitingAppend> {
-        let mut waiting = self.streams.appends.remove(token)?;
-        if let Some(timer) = waiting.timer.take() {
-            self.timers.remove(timer);
-        }
-        self.streams.line.retain(|other| *other != token);
-        self.streams.line_bytes -= waiting.wanted.size();
-        if let Some(session) = self.sessions.get_mut(waiting.change.session) {
-            session.tickets.remove(&waiting.change.ticket);
-        }
-        Some(waiting)
     }
 }
 

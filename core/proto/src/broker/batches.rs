@@ -8,13 +8,16 @@
 //! Floor: broker.
 
 use super::appends::{TakenIn, conflict};
-use super::groups::Committable;
+use super::bindings::Targets;
 use super::log::{Level, Staged};
+use super::places::Committable;
 use super::publishes::{Bound, check_bound_size};
 use super::queues::Entry;
 use super::sends::ChangeRef;
 use super::sessions::{Confirmation, Done, Marked};
+use super::waiting::Work;
 use super::{Broker, NameId};
+use crate::base::batch::{BatchBuilder, RECORD_COST_MAX};
 use crate::base::pattern::check_topic;
 use crate::base::record::{Copies, Receipts, Record, Room, Sent, Settled, StreamParts};
 use crate::base::stream::Committing;
@@ -33,6 +36,37 @@ pub enum Part {
     Append(NameId, Message, (Option<u32>, Option<u64>)),
     /// Commits a place.
     Commit(Committing),
+}
+
+impl Part {
+    /// Bytes that it holds.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Part::Send(_, message) | Part::Publish(_, message) | Part::Append(_, message, _) => {
+                message.size()
+            }
+            Part::Settle(_, _, reason) => reason.len(),
+            Part::Commit(_) => 0,
+        }
+    }
+
+    /// The name that it refers to.
+    pub(super) fn name(&self) -> Option<NameId> {
+        match self {
+            Part::Send(name, _) | Part::Append(name, ..) => Some(*name),
+            Part::Settle(..) | Part::Publish(..) | Part::Commit(_) => None,
+        }
+    }
+
+    /// As it is kept while it waits: a copy of its own.
+    fn to_stored(&self) -> Part {
+        match self {
+            Part::Send(name, message) => Part::Send(*name, message.to_stored()),
+            Part::Publish(topic, message) => Part::Publish(topic.clone(), message.to_stored()),
+            Part::Append(name, message, at) => Part::Append(*name, message.to_stored(), *at),
+            other => other.clone(),
+        }
+    }
 }
 
 /// A batch in which all is found.
@@ -62,6 +96,8 @@ struct Applied {
     entries: Vec<(usize, Entry)>,
     verdicts: Vec<(u64, Settled)>,
     streams: StreamParts,
+    /// Records for partitions, as far as they go into one batch.
+    packed: Vec<((usize, u32), BatchBuilder)>,
     taken: Vec<TakenIn>,
     /// Groups that have come further.
     committed: Vec<Committable>,
@@ -88,20 +124,66 @@ struct Needs {
 impl Broker {
     /// Several sends, verdicts and publishes, all or none. `again`: an earlier host may have done
     /// it.
-    pub fn batch(&mut self, now: Time, change: ChangeRef, parts: &[Part], again: bool) {
+    pub fn batch(
+        &mut self,
+        now: Time,
+        change: ChangeRef,
+        parts: &[Part],
+        (deadline, again): (Option<Time>, bool),
+    ) {
         let checked = self.find_bound_parts(parts).and_then(|bound| {
+            if self.room == Room::Behind && self.needs_disk(parts, &bound) {
+                return Ok(None);
+            }
             let level = self.check_batch(change, parts, &bound)?;
-            Ok(Batch { parts, bound, level, again })
+            Ok(Some(Batch { parts, bound, level, again }))
         });
         match checked {
-            Ok(batch) if again && batch.is_live_only() => {
+            Ok(None) => {
+                let work = Work::Batch(parts.iter().map(Part::to_stored).collect(), again);
+                if let Err(error) = self.wait_for_disk(change, work, deadline) {
+                    self.refuse(change, error);
+                }
+            }
+            Ok(Some(batch)) if again && batch.is_live_only() => {
                 let detail =
                     "an earlier host may have published it; nothing is bound to its topics";
                 self.refuse(change, Error::new(Kind::Indeterminate, detail));
             }
-            Ok(batch) => self.apply_batch(now, change, batch),
+            Ok(Some(batch)) => self.apply_batch(now, change, batch),
             Err(error) => self.refuse(change, error),
         }
+    }
+
+    /// The queues to which a batch brings something.
+    pub(super) fn queues_of(&mut self, parts: &[Part]) -> Vec<usize> {
+        let named = |part: &Part| match part {
+            Part::Send(name, _) => self.find_queue(*name).ok(),
+            _ => None,
+        };
+        let mut queues: Vec<usize> = parts.iter().filter_map(named).collect();
+        let bound = self.find_bound_parts(parts).unwrap_or_default();
+        queues.extend(bound.into_iter().flat_map(|bound| bound.targets.queues));
+        queues
+    }
+
+    /// Something of it is to be stored on disk. What only gives free always goes.
+    fn needs_disk(&self, parts: &[Part], bound: &[Bound]) -> bool {
+        let stores = |part: &Part| match part {
+            Part::Send(name, _) => {
+                self.find_queue(*name).is_ok_and(|queue| self.is_journaled(queue))
+            }
+            Part::Append(name, ..) => {
+                self.find_stream(*name).is_ok_and(|stream| self.is_stream_journaled(stream))
+            }
+            Part::Settle(..) | Part::Publish(..) | Part::Commit(_) => false,
+        };
+        let copied = bound.iter().any(|bound| {
+            let Targets { queues, streams } = &bound.targets;
+            queues.iter().any(|queue| self.is_journaled(*queue))
+                || streams.iter().any(|stream| self.is_stream_journaled(*stream))
+        });
+        parts.iter().any(stores) || copied
     }
 
     fn find_bound_parts(&mut self, parts: &[Part]) -> Result<Vec<Bound>, Error> {
@@ -206,9 +288,7 @@ impl Broker {
             needs.in_memory += size;
             self.has_memory_for(needs.in_memory)?;
         }
-        if !self.room_for_batch(key, size)? || !self.streams.line.is_empty() {
-            return Err(Error::new(Kind::Full, "the disk is behind: nothing was appended"));
-        }
+        self.room_for_batch(key, size)?;
         let first = stream.partitions[number as usize].next;
         let (next, bytes) = needs.offsets.entry((key, number)).or_insert((first, 0));
         if let Some(expect) = expect.filter(|expect| expect != next) {
@@ -312,9 +392,7 @@ impl Broker {
                 }
                 Part::Append(name, message, (partition, _)) => {
                     let Ok(key) = self.find_stream(*name) else { continue };
-                    let partition = (*partition, 0);
-                    let Ok(number) = self.partition_for(key, message, partition) else { continue };
-                    applied.append(self.take_in_record(now, (key, number), message));
+                    self.pack_part(&mut applied, key, message, *partition);
                 }
                 Part::Commit(committing) => {
                     let Ok(place) = self.check_commit(change.session.key, *committing) else {
@@ -331,8 +409,9 @@ impl Broker {
                 Part::Publish(topic, message) => {
                     applied.spread.push((topic.clone(), message.to_stored()));
                     let Some(bound) = bound.next() else { continue };
-                    let taken = self.take_in_records_of(now, &bound);
-                    taken.into_iter().for_each(|taken| applied.append(Some(taken)));
+                    for stream in &bound.targets.streams {
+                        self.pack_part(&mut applied, *stream, &bound.message, None);
+                    }
                     let (copies, entries) = self.take_in_copies(now, bound, Some(next_copy));
                     next_copy += entries.len() as u64;
                     applied.published.extend(Some(copies).filter(|c| !c.places.is_empty()));
@@ -340,11 +419,37 @@ impl Broker {
                 }
             }
         }
+        for (at, builder) in std::mem::take(&mut applied.packed) {
+            let taken = self.take_in_packed(now, at, builder);
+            applied.append(taken);
+        }
         applied
     }
 }
 
+impl Broker {
+    fn pack_part(&mut self, applied: &mut Applied, key: usize, message: &Message, to: Option<u32>) {
+        let Ok(number) = self.partition_for(key, message, (to, 0)) else { return };
+        self.streams.all[key].turn += 1;
+        applied.pack((key, number), message, self.packed_max(key));
+    }
+}
+
 impl Applied {
+    /// Puts a record to the others that go to the same partition.
+    fn pack(&mut self, at: (usize, u32), message: &Message, most: usize) {
+        let size = message.size() + RECORD_COST_MAX;
+        let last = self.packed.iter_mut().rev().find(|(other, _)| *other == at);
+        match last {
+            Some((_, builder)) if builder.size() + size <= most => builder.push(message),
+            _ => {
+                let mut builder = BatchBuilder::default();
+                builder.push(message);
+                self.packed.push((at, builder));
+            }
+        }
+    }
+
     fn append(&mut self, taken: Option<TakenIn>) {
         let Some(taken) = taken else { return };
         self.streams.appended.push(taken.part());

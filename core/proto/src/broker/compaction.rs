@@ -19,7 +19,7 @@ use bytes::Bytes;
 use super::log::Level;
 use super::streams::{BatchRef, Kept, Partition, StreamRef};
 use super::{Broker, Due, Map};
-use crate::base::batch::BatchHeader;
+use crate::base::batch::{self, BatchHeader};
 use crate::base::record::{KeptBatch, Place, Record, Room};
 use crate::base::repacked::{Packed, Repacked, packed_records};
 use crate::base::timers::TimerKey;
@@ -256,7 +256,9 @@ impl Broker {
         };
         let (at, end) = (kept.at, kept.end());
         let is_gone = kept.bytes.is_none() && at.place.segment == 0;
-        let Some(bytes) = kept.bytes.clone().filter(|_| !is_gone) else {
+        let plain = kept.bytes.as_ref().map(batch::plain);
+        let is_gone = is_gone || matches!(plain, Some(None));
+        let Some(bytes) = plain.flatten() else {
             if is_gone {
                 // It can't be read any more, and stays.
                 pass.next = end;
@@ -274,22 +276,22 @@ impl Broker {
             if pass.keys_size > limits::COMPACT_KEYS_MAX {
                 pass.end = end;
             }
-            return Step::Worked(at.size.into());
+            return Step::Worked(bytes.len() as u64);
         }
         let before_ms = self.time_ms(now).saturating_sub(tombstone_age_ms);
         self.pack(at, &bytes, before_ms, tombstone_age_ms);
-        Step::Worked(at.size.into())
+        Step::Worked(bytes.len() as u64)
     }
 
     /// Puts what is left of a batch to the group; tombstones from before `before_ms` are not.
     fn pack(&mut self, at: KeptBatch, bytes: &Bytes, before_ms: u64, tombstone_age_ms: u64) {
         let Some(pass) = &mut self.compaction.pass else { return };
         let is_less = packed_records(bytes).any(|record| pass.goes(&record, before_ms));
-        let is_large = at.size as usize >= limits::COMPACT_BATCH / 2;
+        let is_large = bytes.len() >= limits::COMPACT_BATCH / 2;
         let end = at.base + u64::from(at.span);
         let is_full = |group: &Group| {
             let span = end - group.packed.offsets().start;
-            let size = group.packed.size() + at.size as usize;
+            let size = group.packed.size() + bytes.len();
             size > limits::COMPACT_BATCH || u32::try_from(span).is_err()
         };
         if pass.group.as_ref().is_some_and(is_full) || (is_large && !is_less) {
@@ -331,7 +333,8 @@ impl Broker {
         let offsets = group.packed.offsets();
         let reference = pass.place(offsets.start);
         let place = (reference.stream.id, reference.partition);
-        let Some(bytes) = group.packed.build(place) else { return };
+        let compression = self.streams.all[reference.stream.key].options.compression;
+        let Some(bytes) = group.packed.build(place, compression) else { return };
         let Some(header) = BatchHeader::read(&bytes) else { return };
         let key = reference.stream.key;
         let is_journaled = self.is_stream_journaled(key);

@@ -4,7 +4,6 @@
 
 use super::bindings::Target;
 use super::log::{Level, Staged};
-use super::publishes::CameFrom;
 use super::queues::{Entry, Queue};
 use super::registrations::Role;
 use super::sends::ChangeRef;
@@ -154,7 +153,7 @@ impl Broker {
         self.names.set_queue(queue.name_id, None);
         self.changed(now, change, level, Done::Count(count));
         for waiting in publishes {
-            self.publish_waiting(now, waiting, CameFrom::Program);
+            self.publish_waiting(now, waiting, None);
         }
     }
 

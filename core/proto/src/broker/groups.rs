@@ -3,11 +3,11 @@
 //!
 //! ```text
 //! a member comes or goes -> every member gets its share; what it has, it keeps
-//!   too much: a partition leaves it when all that was sent of it is committed, and then goes on
-//!             with another from the group's place; the rest goes on meanwhile
+//!   too much: a partition leaves it when every record of it that was sent is committed, and goes
+//!             on with another from the group's place; the rest goes on meanwhile
 //! ```
 //! An assignment has a generation: whoever commits under an old one is refused. Nobody loses its
-//! partitions for being busy.
+//! partitions for being busy, unless it has stated for how long it may be at most.
 //!
 //! Floor: broker.
 
@@ -17,9 +17,9 @@ use super::readers::begin;
 use super::sends::ChangeRef;
 use super::sessions::Done;
 use super::streams::{StreamRef, no_partition};
-use super::{Broker, Effect, NameId, SessionKey};
-use crate::base::record::{GroupState, PlaceState, Placed, Record, Room};
-use crate::base::stream::{Committing, GroupInfo, GroupPlace};
+use super::{Broker, Due, Effect, NameId, SessionKey};
+use crate::base::record::{GroupState, PlaceState, Record, Room};
+use crate::base::stream::{GroupInfo, GroupPlace};
 use crate::base::{Error, Kind, Name, Outcome, Reading, Start, Time, limits};
 
 /// A reader group.
@@ -38,7 +38,7 @@ pub(super) struct Group {
 #[derive(Debug)]
 pub(super) struct GroupAt {
     pub state: PlaceState,
-    owner: Option<usize>,
+    pub owner: Option<usize>,
 }
 
 /// A partition that a member has got. It hears of it when that is written.
@@ -49,15 +49,6 @@ pub(super) struct Assigned {
     partition: u32,
     generation: u64,
     pub member: usize,
-}
-
-/// A place that may be committed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Committable {
-    pub stream: StreamRef,
-    pub group: u64,
-    partition: u32,
-    next: u64,
 }
 
 impl Group {
@@ -118,17 +109,6 @@ impl Broker {
             let change = change.map(|change| change.numbers);
             let record = Record::Group { change, stream: stream.id, state: Box::new(state) };
             self.write(level, record);
-        }
-    }
-
-    fn write_place(&mut self, level: Level, change: Option<ChangeRef>, at: (StreamRef, u64, u32)) {
-        let (stream, group, partition) = at;
-        let found = self.streams.at(stream).and_then(|found| found.group(group));
-        let Some(state) = found.map(|group| group.places[partition as usize].state) else { return };
-        if self.is_stream_journaled(stream.key) {
-            let change = change.map(|change| change.numbers);
-            let placed = Placed { stream: stream.id, group, partition, state };
-            self.write(level, Record::Placed { change, placed });
         }
     }
 
@@ -280,7 +260,16 @@ impl Broker {
         true
     }
 
-    /// A new host has waited long enough for the members of before.
+    /// A session is back, or will not be: after the last one partitions that nobody claims are
+    /// given away, when members have had the time to claim theirs.
+    pub(super) fn look_for_claims(&mut self, now: Time) {
+        let mut sessions = self.sessions.keys().into_iter();
+        if self.recovering && sessions.all(|key| self.sessions[key].linked()) {
+            self.timers.insert(now.plus_ms(CLAIM_MS), Due::Claimed);
+        }
+    }
+
+    /// Nobody of before may claim anything any more.
     pub(super) fn spread_all(&mut self) {
         let streams: Vec<usize> = self.streams.all.iter().map(|(key, _)| key).collect();
         for key in streams {
@@ -299,79 +288,7 @@ impl Broker {
             let (stream, cursors) = reader.told();
             self.effects.push_back(Effect::Reading { session, id, stream, cursors });
         }
-    }
-
-    /// A group has done its work up to a place.
-    pub fn commit_place(&mut self, now: Time, change: ChangeRef, committing: Committing) {
-        match self.check_commit(change.session.key, committing) {
-            Err(error) => self.refuse(change, error),
-            Ok(place) => {
-                let level = self.apply_commit(place, Some(change));
-                self.changed(now, change, level, Done::Empty);
-                self.spread_group(place.stream, place.group);
-            }
-        }
-    }
-
-    pub(super) fn check_commit(
-        &self,
-        session: SessionKey,
-        committing: Committing,
-    ) -> Result<Committable, Error> {
-        let Committing { reader, partition, generation, next } = committing;
-        let lost = || {
-            let detail = format!("partition {partition} is not this reader's any more");
-            Error::new(Kind::LeaseLost, detail)
-        };
-        let key = self.reader_of(session, reader).ok_or_else(lost)?;
-        let reader = &self.streams.readers[key];
-        let (stream, name) =
-            reader.group.as_ref().map(|name| (reader.stream, name)).ok_or_else(|| {
-                Error::new(Kind::Invalid, "the reader is in no group, so it has no place to commit")
-            })?;
-        let found = self.streams.all.get(stream.key).filter(|found| found.id == stream.id);
-        let found = found.ok_or_else(lost)?;
-        let group = found.groups.iter().find(|group| group.name == *name).ok_or_else(lost)?;
-        let place = group.places.get(partition as usize).ok_or_else(lost)?;
-        if place.owner != Some(key) || place.state.generation != generation {
-            return Err(lost());
-        }
-        let sent = reader.next_of(partition).unwrap_or(place.state.next);
-        if next > sent {
-            let detail = format!(
-                "offset {next} is committed, but only records below {sent} of partition \
-                 {partition} have been read"
-            );
-            return Err(Error::new(Kind::Invalid, detail));
-        }
-        self.check_group_room(stream.key)?;
-        Ok(Committable { stream, group: group.id, partition, next })
-    }
-
-    /// A commit and what is said of a group are small, as settlements are: only the very last of
-    /// a full disk refuses them.
-    fn check_group_room(&self, stream: usize) -> Result<(), Error> {
-        match self.room {
-            Room::Nothing if self.is_stream_journaled(stream) => Err(no_space()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Moves a group's place; never back.
-    fn apply_commit(&mut self, at: Committable, change: Option<ChangeRef>) -> Level {
-        self.move_place(at);
-        let level = self.stream_level(at.stream.key);
-        self.write_place(level, change, (at.stream, at.group, at.partition));
-        level
-    }
-
-    /// The same, for a batch that writes it down.
-    pub(super) fn move_place(&mut self, at: Committable) -> Option<Placed> {
-        let Committable { stream, group, partition, next } = at;
-        let found = self.streams.at(stream)?.group(group)?;
-        let place = found.places.get_mut(partition as usize)?;
-        place.state.next = place.state.next.max(next);
-        Some(Placed { stream: stream.id, group, partition, state: place.state })
+        self.note_processing(key);
     }
 
     /// How far each group of a stream has come.
@@ -447,6 +364,7 @@ impl Broker {
                 let reader = &mut self.streams.readers[owner];
                 reader.drop_cursor(cursor.partition);
                 reader.add_cursor(cursor.partition, state);
+                reader.processing.begin_anew();
                 owners.push(owner);
             }
         }
@@ -469,9 +387,11 @@ impl Broker {
             Err(error) => return self.refuse(change, error),
         };
         let stream = &mut self.streams.all[key];
-        let (level, id) = (stream.level(), stream.id);
+        let id = stream.id;
+        // A clean end may have written it down, also of a stream in memory.
+        let level = if self.log.is_on { stream.level().max(Level::Written) } else { Level::Now };
         let gone = stream.groups.remove(at);
-        if self.is_stream_journaled(key) {
+        if self.log.is_on {
             let (by, group) = (Some(change.numbers), gone.id);
             self.write(level, Record::GroupGone { change: by, stream: id, group });
         }
@@ -498,3 +418,7 @@ impl Broker {
         }
     }
 }
+
+/// So long after it is linked a session may claim the partitions that it had with an earlier host,
+/// in ms.
+const CLAIM_MS: u64 = 50;

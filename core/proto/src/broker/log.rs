@@ -51,6 +51,8 @@ pub(super) enum Staged {
     Deliver(u64),
     /// A session may be greeted.
     Welcome(SessionRef),
+    /// A member of a group is to hear that it reads.
+    Live(SessionRef, u64),
     /// What a batch has published is to be given to whoever is subscribed.
     Spread(Box<(Name, Message)>),
     /// A member of a group is to read a partition.
@@ -235,6 +237,7 @@ impl Broker {
                 }
             }
             Staged::Spread(published) => self.spread(&published.0, &published.1),
+            Staged::Live(session, id) => self.go_live(session, id),
             Staged::Welcome(session) => {
                 let key = session.key;
                 if self.sessions.get_mut(session).is_some_and(|session| session.linked()) {

@@ -43,8 +43,11 @@ mod names;
 mod parts;
 mod past;
 mod past_streams;
+mod places;
+mod processing;
 mod publishes;
 mod queues;
+mod reader;
 mod readers;
 mod registrations;
 mod restate;
@@ -55,10 +58,12 @@ mod sends;
 mod services;
 mod sessions;
 mod settles;
+mod sifting;
 mod streams;
 mod suspects;
 mod topics;
 mod trie;
+mod waiting;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -235,11 +240,15 @@ enum Due {
     Lease(u64, Time),
     Retry(usize),
     Expiry(queues::QueueRef),
-    Append(u64),
+    Disk(u64),
     Age(streams::StreamRef),
     Tombstones(streams::StreamRef),
     Compact,
+    Sift,
+    Passed,
+    Processing(usize),
     Recovered,
+    Claimed,
 }
 
 /// Services, queues and sessions of one hub.
@@ -266,6 +275,13 @@ pub struct Broker {
     topics: topics::Topics,
     streams: streams::Streams,
     compaction: compaction::Compaction,
+    /// So much has begun to wait for room or for the disk.
+    arrivals: u64,
+    /// What waits because the disk is behind.
+    disk_line: waiting::DiskLine,
+    sifting: sifting::Sifting,
+    /// Members of groups that may have begun or ended something.
+    processing: Vec<usize>,
     bindings: bindings::Bindings,
     queue_count: u64,
     /// Bytes of messages in queues kept in memory, and of sends that wait for room.
@@ -322,6 +338,10 @@ impl Broker {
             topics: topics::Topics::default(),
             streams: streams::Streams::new(config.epoch),
             compaction: compaction::Compaction::default(),
+            arrivals: 0,
+            disk_line: waiting::DiskLine::new(config.epoch),
+            sifting: sifting::Sifting::default(),
+            processing: Vec::new(),
             bindings: bindings::Bindings::default(),
             queue_count: 0,
             bytes: 0,
@@ -368,11 +388,15 @@ impl Broker {
                 Due::Lease(token, end) => self.lease_ended(now, token, end),
                 Due::Retry(slot) => self.retry(now, slot),
                 Due::Expiry(queue) => self.expire_due(now, queue),
-                Due::Append(token) => self.append_expired(token),
+                Due::Disk(token) => self.disk_wait_expired(token),
                 Due::Age(stream) => self.age(now, stream),
                 Due::Tombstones(stream) => self.bury_tombstones(now, stream),
                 Due::Compact => self.compact_due(now),
+                Due::Sift => self.sift_due(now),
+                Due::Passed => self.passed_due(),
+                Due::Processing(key) => self.processing_due(now, key),
                 Due::Recovered => self.recovered(),
+                Due::Claimed => self.spread_all(),
             }
         }
     }
@@ -384,6 +408,8 @@ impl Broker {
             self.handle_read(now, id, Fetched::Damaged);
             self.pump_woken(now);
         }
+        self.watch_sifting(now);
+        self.watch_processing(now);
     }
 
     /// What may be written down from now on.
@@ -391,6 +417,7 @@ impl Broker {
         if std::mem::replace(&mut self.room, room) == room {
             return;
         }
+        self.admit_waiting(now);
         let queues: Vec<usize> = self.queues.iter().map(|(key, _)| key).collect();
         for queue in queues {
             if room == Room::Open {
@@ -398,7 +425,6 @@ impl Broker {
             }
             self.pump(now, queue);
         }
-        self.admit_appends(now);
     }
 
     fn result(&mut self, session: SessionKey, ticket: u64, result: Result<Outcome, Error>) {

@@ -11,9 +11,9 @@ use super::bindings::stated;
 use crate::base::batch::BatchHeader;
 use crate::base::record::{
     AppendedBatch, AppendedPart, BoundTo, GroupState, KeptBatch, Mark, PartitionState, Place,
-    Placed, Record, StreamParts, StreamState,
+    PlaceState, Placed, Record, StreamParts, StreamState,
 };
-use crate::base::{Durability, Name, PartitionInfo, Pattern, StreamInfo};
+use crate::base::{Durability, GroupInfo, GroupPlace, Name, PartitionInfo, Pattern, StreamInfo};
 
 /// A stream as it was.
 #[derive(Debug, Default)]
@@ -36,6 +36,32 @@ impl Past {
         all.sort_by(|(a, _), (b, _)| a.cmp(b));
         all
     }
+
+    /// The reader groups of every stream, by its name.
+    pub fn groups(&self) -> Vec<(Name, Vec<GroupInfo>)> {
+        let groups = |stream: &PastStream| {
+            let (name, info) = stream.figures(self.is_closed)?;
+            let is_lost = stream.is_memory() && !self.is_closed;
+            let group = |group| group_figures(group, &info.partitions, is_lost);
+            Some((name, stream.groups.values().map(group).collect()))
+        };
+        let mut all: Vec<_> = self.streams.values().filter_map(groups).collect();
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        all
+    }
+}
+
+/// As a next host would begin with it: without members.
+fn group_figures(group: &GroupState, partitions: &[PartitionInfo], is_lost: bool) -> GroupInfo {
+    let place = |(place, partition): (&PlaceState, &PartitionInfo)| {
+        let next = match is_lost {
+            true => partition.next,
+            false => place.next.max(partition.first).min(partition.next),
+        };
+        GroupPlace { next, lag: partition.next - next, is_read: false }
+    };
+    let places = group.places.iter().zip(partitions).map(place).collect();
+    GroupInfo { name: group.name.clone(), members: 0, places }
 }
 
 impl PastStream {

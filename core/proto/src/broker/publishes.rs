@@ -12,13 +12,15 @@
 //!
 //! Floor: broker.
 
-use super::appends::{TakenIn, Wanted};
+use super::appends::TakenIn;
 use super::bindings::Targets;
 use super::log::{Level, Staged};
 use super::queues::Entry;
 use super::sends::{ChangeRef, Waiting};
 use super::sessions::{Confirmation, Done, Marked};
+use super::waiting::Work;
 use super::{Broker, SessionKey};
+use crate::base::batch::BatchBuilder;
 use crate::base::pattern::check_topic;
 use crate::base::record::{Copies, CopyPlace, Record, Room};
 use crate::base::{Durability, Error, Kind, Message, Name, Overflow, Time, limits};
@@ -34,23 +36,22 @@ pub struct Publishing {
     pub again: bool,
 }
 
+/// When it is a publish's turn.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    deadline: Option<Time>,
+    /// It was the first in this queue's line.
+    from: Option<usize>,
+    /// When it came, among all that waits.
+    arrival: u64,
+}
+
 /// A message with what is stored of it where its topic is bound.
 #[derive(Debug)]
 pub(super) struct Bound {
     pub targets: Targets,
     /// As it is stored.
     pub message: Message,
-}
-
-/// In which line a publish has been the first, if in any: there it need not wait again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CameFrom {
-    /// It has just come.
-    Program,
-    /// The line of the queue with this key.
-    QueueLine(usize),
-    /// The line of what waits for the disk.
-    DiskLine,
 }
 
 /// Where it has to wait.
@@ -96,7 +97,10 @@ impl Broker {
         };
         match checked {
             Err(error) => self.refuse_publish(change, publishing.again, error),
-            Ok(()) => self.publish_anew(now, change, publishing, (deadline, CameFrom::Program)),
+            Ok(()) => {
+                let arrival = self.next_arrival();
+                self.publish_anew(now, change, publishing, (deadline, arrival));
+            }
         }
     }
 
@@ -106,7 +110,7 @@ impl Broker {
         now: Time,
         change: ChangeRef,
         publishing: &Publishing,
-        way: (Option<Time>, CameFrom),
+        (deadline, arrival): (Option<Time>, u64),
     ) {
         if self.bindings.is_empty() {
             return self.publish_live(change, publishing);
@@ -114,7 +118,10 @@ impl Broker {
         match self.bound_message(&publishing.topic, &publishing.message) {
             Err(error) => self.refuse_publish(change, publishing.again, error),
             Ok(bound) if bound.targets.is_empty() => self.publish_live(change, publishing),
-            Ok(bound) => self.publish_bound(now, change, (publishing, bound), way),
+            Ok(bound) => {
+                let turn = Turn { deadline, from: None, arrival };
+                self.publish_bound(now, change, (publishing, bound), turn);
+            }
         }
     }
 
@@ -160,10 +167,10 @@ impl Broker {
         now: Time,
         change: ChangeRef,
         (publishing, bound): (&Publishing, Bound),
-        (deadline, from): (Option<Time>, CameFrom),
+        Turn { deadline, from, arrival }: Turn,
     ) {
         let Publishing { topic, message, again } = publishing;
-        let line = self.line_for_bound(change.session.key, &bound, from);
+        let line = self.line_for_bound(change.session.key, &bound, (from, arrival));
         match line {
             Err(error) => self.refuse_publish(change, *again, error),
             Ok(None) => {
@@ -175,8 +182,8 @@ impl Broker {
             }
             Ok(Some(Line::Disk)) => {
                 let publishing = Box::new(publishing.to_stored());
-                let wanted = Wanted::Publish(publishing, deadline);
-                if let Err(error) = self.wait_for_disk(change, wanted) {
+                let work = Work::Publish(publishing, deadline);
+                if let Err(error) = self.wait_for_disk(change, work, deadline) {
                     self.refuse_publish(change, *again, error);
                 }
             }
@@ -189,6 +196,7 @@ impl Broker {
                     queue,
                     message: bound.message,
                     publishing: Some(publishing),
+                    arrival,
                     deadline,
                     timer: None,
                 });
@@ -201,10 +209,10 @@ impl Broker {
         &self,
         session: SessionKey,
         bound: &Bound,
-        from: CameFrom,
+        (from, arrival): (Option<usize>, u64),
     ) -> Result<Option<Line>, Error> {
         let (full, in_memory) = self.room_in_queues(session, bound, from)?;
-        let is_behind = self.room_in_streams(bound, from, in_memory)?;
+        let is_behind = self.room_in_streams(bound, arrival, in_memory)?;
         Ok(full.map(Line::Queue).or(is_behind.then_some(Line::Disk)))
     }
 
@@ -212,7 +220,7 @@ impl Broker {
     fn room_in_streams(
         &self,
         bound: &Bound,
-        from: CameFrom,
+        arrival: u64,
         mut in_memory: u64,
     ) -> Result<bool, Error> {
         let (mut is_behind, mut all) = (false, 0);
@@ -224,8 +232,7 @@ impl Broker {
                 in_memory += size;
                 self.has_memory_for(in_memory)?;
             }
-            let is_next = self.streams.line.is_empty() || from == CameFrom::DiskLine;
-            is_behind |= !self.room_for_batch(key, size)? || !is_next;
+            is_behind |= !self.room_for_batch(key, size)? || self.disk_line.has_before(arrival);
             let number = self.partition_for(key, &bound.message, (None, 0))?;
             self.streams.all[key].has_room(number, 1, size)?;
         }
@@ -237,7 +244,7 @@ impl Broker {
         &self,
         session: SessionKey,
         bound: &Bound,
-        from: CameFrom,
+        from: Option<usize>,
     ) -> Result<(Option<usize>, u64), Error> {
         let size = bound.message.size() as u64;
         let (mut full, mut in_memory) = (None, 0);
@@ -248,7 +255,7 @@ impl Broker {
                 in_memory += size;
                 self.has_memory_for(in_memory)?;
             }
-            let is_next = queue.sends_waiting == 0 || from == CameFrom::QueueLine(key);
+            let is_next = queue.sends_waiting == 0 || from == Some(key);
             if is_next && queue.has_room(size) && room == Room::Open {
                 continue;
             }
@@ -311,9 +318,11 @@ impl Broker {
         let mut all = Vec::with_capacity(bound.targets.streams.len());
         for key in bound.targets.streams.iter().copied() {
             let number = self.partition_for(key, &bound.message, (None, 0));
-            let taken =
-                number.ok().and_then(|n| self.take_in_record(now, (key, n), &bound.message));
-            all.extend(taken);
+            let Ok(number) = number else { continue };
+            self.streams.all[key].turn += 1;
+            let mut builder = BatchBuilder::default();
+            builder.push(&bound.message);
+            all.extend(self.take_in_packed(now, (key, number), builder));
         }
         all
     }
@@ -344,15 +353,16 @@ impl Broker {
 
     /// A publish was the first in its queue's line, and there is room; or the queue is no longer
     /// one of those to which it is bound.
-    pub(super) fn publish_waiting(&mut self, now: Time, waiting: Waiting, from: CameFrom) {
-        let Waiting { change, message, publishing, deadline, .. } = waiting;
+    pub(super) fn publish_waiting(&mut self, now: Time, waiting: Waiting, from: Option<usize>) {
+        let Waiting { change, message, publishing, deadline, arrival, .. } = waiting;
         let Some(publishing) = publishing else { return };
         let targets = self.bindings.of(&publishing.topic);
         if targets.is_empty() {
             return self.publish_live(change, &publishing);
         }
         let bound = Bound { targets, message };
-        self.publish_bound(now, change, (&publishing, bound), (deadline, from));
+        let turn = Turn { deadline, from, arrival };
+        self.publish_bound(now, change, (&publishing, bound), turn);
     }
 
     /// A binding of this queue has ended: what stood in its line because of it goes on.
@@ -364,7 +374,7 @@ impl Broker {
             if !self.bindings.of(&topic).queues.contains(&key)
                 && let Some(waiting) = self.end_waiting_send(token, None)
             {
-                self.publish_waiting(now, waiting, CameFrom::Program);
+                self.publish_waiting(now, waiting, None);
             }
         }
         self.admit_sends(now, key);

@@ -12,12 +12,17 @@
 
 use bytes::Bytes;
 
+use super::log::{Level, SessionRef, Staged};
+use super::processing::Processing;
+use super::reader::{Place, Reader};
 use super::registrations::Role;
-use super::streams::{BatchRef, Kept, Partition, Stream, StreamRef, no_partition};
+use super::streams::{BatchRef, Kept, Partition, Stream, no_partition};
 use super::{Broker, Effect, NameId, SessionKey};
-use crate::base::record::PlaceState;
+use crate::base::batch::{self, BatchHeader};
+use crate::base::filter::Filter;
+use crate::base::repacked::packed_records;
 use crate::base::stream::Start;
-use crate::base::{Cursor, Error, Kind, Name, Reading, limits};
+use crate::base::{Cursor, Error, Kind, Reading, Time, limits};
 
 /// What a program states of a reader.
 #[derive(Clone, Debug)]
@@ -34,84 +39,11 @@ pub struct Opening {
     pub held: u64,
 }
 
-/// A cursor, and whether it stands among those that wait for its partition.
-#[derive(Debug)]
-struct Place {
-    cursor: Cursor,
-    is_waiting: bool,
-    /// It is to go on with another member of the group: nothing more is sent of it.
-    is_leaving: bool,
-}
-
-#[derive(Debug)]
-pub(super) struct Reader {
-    pub registration: usize,
-    pub stream: StreamRef,
-    /// The group that it is a member of.
-    pub group: Option<Name>,
-    places: Vec<Place>,
-    /// Whose turn it is.
-    turn: usize,
-    buffer: u64,
-    /// Bytes on their way to the program, which it has not taken.
-    sent: u64,
-    /// The program has said where it is, after its connection was made.
-    pub is_live: bool,
-    /// It ends only when it has what compaction has put behind its end.
-    may_end_later: bool,
-}
-
-impl Place {
-    fn new(cursor: Cursor) -> Place {
-        Place { cursor, is_waiting: false, is_leaving: false }
-    }
-}
-
-impl Reader {
-    /// What it says it has.
-    pub fn claims(&self) -> Vec<Cursor> {
-        self.places.iter().map(|place| place.cursor).collect()
-    }
-
-    /// Forgets every cursor but these.
-    pub fn keep(&mut self, is_kept: impl Fn(&Cursor) -> bool) {
-        self.places.retain(|place| is_kept(&place.cursor));
-    }
-
-    /// A partition is to go on elsewhere, or is not; where it is.
-    pub fn leaving(&mut self, partition: u32, is_leaving: bool) -> Option<u64> {
-        let place = self.places.iter_mut().find(|place| place.cursor.partition == partition)?;
-        place.is_leaving = is_leaving;
-        Some(place.cursor.next)
-    }
-
-    pub fn drop_cursor(&mut self, partition: u32) {
-        self.places.retain(|place| place.cursor.partition != partition);
-    }
-
-    pub fn add_cursor(&mut self, partition: u32, at: PlaceState) {
-        let PlaceState { next, generation } = at;
-        let end = u64::MAX;
-        self.places.push(Place::new(Cursor { partition, next, end, generation }));
-    }
-
-    /// What the program is told of it.
-    pub fn told(&self) -> (u64, Vec<Cursor>) {
-        let end = |cursor: Cursor| if self.may_end_later { u64::MAX } else { cursor.end };
-        let told = |place: &Place| Cursor { end: end(place.cursor), ..place.cursor };
-        (self.stream.id, self.places.iter().map(told).collect())
-    }
-
-    /// The next offset of a partition that is to be sent.
-    pub fn next_of(&self, partition: u32) -> Option<u64> {
-        let place = self.places.iter().find(|place| place.cursor.partition == partition);
-        place.map(|place| place.cursor.next)
-    }
-}
-
 /// What can be done for a cursor.
 enum Step {
     Send(Bytes, u64),
+    /// Some of the batch may be wanted.
+    Sift(Bytes, u64),
     Read(BatchRef),
     Wait,
     Lost(Error),
@@ -127,6 +59,7 @@ impl Broker {
     /// for a value outside of its limits, `FULL` for too many registrations.
     pub fn read(
         &mut self,
+        now: Time,
         session: SessionKey,
         name: NameId,
         opening: Opening,
@@ -151,11 +84,27 @@ impl Broker {
         };
         if let Role::Reader(key) = self.registrations[registration].role {
             let reader = &mut self.streams.readers[key];
-            (reader.sent, reader.is_live) = (opening.held, true);
+            (reader.sent, reader.is_live) = (opening.held, false);
+            reader.processing.begin_anew();
+            // The next host must know of the group from which it is to go on.
+            let of_group = reader.group.is_some().then_some(reader.stream.key);
+            let level = of_group.map_or(Level::Now, |stream| self.stream_level(stream));
+            let reference = self.sessions.reference(session);
+            self.stage(now, level, Staged::Live(reference, id));
+        }
+        Ok(())
+    }
+
+    /// A reader hears where it is, and gets records from now on.
+    pub(super) fn go_live(&mut self, session: SessionRef, id: u64) {
+        if self.sessions.get_mut(session).is_none() {
+            return;
+        }
+        if let Some(key) = self.reader_of(session.key, id) {
+            self.streams.readers[key].is_live = true;
             self.tell_reading(key);
             self.pump_reader(key);
         }
-        Ok(())
     }
 
     /// The reader with this number, if it is a member of a group: its partitions stay its own.
@@ -172,13 +121,17 @@ impl Broker {
         let group = all.get(reader.stream.key).and_then(|stream| {
             stream.groups.iter().find(|group| Some(&group.name) == reader.group.as_ref())
         });
-        for Place { cursor, .. } in &mut reader.places {
+        for own in &mut reader.places {
+            let cursor = own.cursor;
             let is_it = |by: &&Cursor| {
                 (by.partition, by.generation) == (cursor.partition, cursor.generation)
             };
             let place = group.and_then(|group| group.places.get(cursor.partition as usize));
             let begun = place.map_or(cursor.next, |place| place.state.next);
-            cursor.next = stated.iter().find(is_it).map_or(begun, |stated| stated.next);
+            match stated.iter().find(is_it) {
+                Some(stated) => own.put(stated.next, stated.seen),
+                None => own.put(begun, begun),
+            }
         }
     }
 
@@ -202,31 +155,31 @@ impl Broker {
             return Err(Error::new(Kind::NotFound, detail));
         }
         let cursors = first_cursors(found, opening)?;
-        let group = opening.reading.group.clone();
-        let is_whole = group.is_none() && !opening.reading.follow;
+        let is_whole = opening.reading.group.is_none() && !opening.reading.follow;
         let may_end_later = found.options.compact && is_whole;
+        let group = opening.reading.group.clone();
         let of_group = match &group {
             Some(name) => Some(self.group_of(stream, name, &opening.reading)?),
             None => None,
         };
-        let places = cursors.into_iter().map(Place::new).collect();
         let buffer = match opening.reading.buffer {
             0 => limits::READ_BUFFER_DEFAULT,
             stated => stated,
         };
-        let registration = self.registrations.vacant_key();
-        let (turn, sent, is_live) = (0, 0, false);
-        let buffer = buffer.into();
         let reader = Reader {
-            registration,
+            registration: self.registrations.vacant_key(),
             stream,
             group,
-            places,
-            turn,
-            buffer,
-            sent,
-            is_live,
+            filter: Filter::of(&opening.reading),
+            places: cursors.into_iter().map(Place::new).collect(),
+            turn: 0,
+            buffer: buffer.into(),
+            sent: 0,
+            is_live: false,
             may_end_later,
+            is_in_line: false,
+            is_passing: false,
+            processing: Processing::new(opening.reading.max_processing_ms),
         };
         let key = self.streams.readers.insert(reader);
         self.register_quietly(session, opening.id, Role::Reader(key), 0);
@@ -238,6 +191,9 @@ impl Broker {
 
     /// Sends a reader what it can take.
     pub(super) fn pump_reader(&mut self, key: usize) {
+        if self.streams.readers[key].places.iter().any(Place::is_untold) {
+            self.note_passing(key);
+        }
         let mut idle = 0;
         while self.takes_records(key) {
             let reader = &mut self.streams.readers[key];
@@ -251,6 +207,12 @@ impl Broker {
                 Step::Send(bytes, end) => {
                     idle = 0;
                     self.send_records(key, at, (bytes, end));
+                }
+                Step::Sift(bytes, end) => {
+                    idle = 0;
+                    if !self.sift(key, at, (bytes, end)) {
+                        return;
+                    }
                 }
                 Step::Read(batch) => {
                     self.read_batches(batch);
@@ -272,7 +234,7 @@ impl Broker {
         }
     }
 
-    fn takes_records(&self, key: usize) -> bool {
+    pub(super) fn takes_records(&self, key: usize) -> bool {
         let reader = &self.streams.readers[key];
         let session = &self.sessions[self.registrations[reader.registration].session];
         reader.is_live
@@ -298,7 +260,9 @@ impl Broker {
         // A group goes on with what is kept; its reader sees what it has missed.
         let is_member = reader.group.is_some();
         let next = if is_member { next.max(partition.first) } else { next };
-        place.cursor.next = next;
+        if next != place.cursor.next {
+            (place.cursor.next, place.told) = (next, next);
+        }
         if next < partition.first || next > partition.next {
             return Step::Lost(out_of_range(next, number, partition));
         }
@@ -306,7 +270,10 @@ impl Broker {
         let kept = kept.filter(|_| next < partition.visible);
         if let Some(bytes) = kept.and_then(|kept| kept.bytes.as_ref()) {
             let end = kept.map_or(next, Kept::end);
-            return Step::Send(bytes.clone(), end);
+            return match reader.filter {
+                Some(_) => Step::Sift(bytes.clone(), end),
+                None => Step::Send(bytes.clone(), end),
+            };
         }
         let base = kept.map(|kept| kept.at.base);
         if !std::mem::replace(&mut place.is_waiting, true) {
@@ -315,16 +282,25 @@ impl Broker {
         base.map_or(Step::Wait, |base| Step::Read(BatchRef { stream, partition: number, base }))
     }
 
-    fn send_records(&mut self, key: usize, at: usize, (batch, end): (Bytes, u64)) {
+    /// Sends a batch that takes the offsets up to `end`.
+    pub(super) fn send_records(&mut self, key: usize, at: usize, (batch, end): (Bytes, u64)) {
         let size = batch.len() as u64;
+        let cost = BatchHeader::read(&batch).map_or(size, |header| header.cost());
         let reader = &mut self.streams.readers[key];
-        let partition = reader.places[at].cursor.partition;
-        reader.places[at].cursor.next = end;
-        reader.sent += size;
+        let place = &mut reader.places[at];
+        let partition = place.cursor.partition;
+        let seen = place.cursor.seen.max(behind_last(&batch));
+        place.put(end, seen);
+        reader.sent += cost;
+        let is_passing = seen < end && reader.group.is_some();
         let registration = &self.registrations[reader.registration];
         let (session, id) = (registration.session, registration.id);
         self.sessions[session].outgoing += size;
         self.effects.push_back(Effect::Records { session, id, partition, batch });
+        if is_passing {
+            self.note_passing(key);
+        }
+        self.note_processing(key);
     }
 
     /// Readers that wait for a partition look again.
@@ -354,6 +330,8 @@ impl Broker {
 
     pub(super) fn forget_reader(&mut self, key: usize) {
         let reader = self.streams.readers.remove(key);
+        self.sifting.forget(key);
+        self.forget_processing(key, reader.processing);
         if let Some(group) = &reader.group {
             self.leave_group(reader.stream, group, key);
         }
@@ -440,6 +418,17 @@ fn first_cursors(stream: &Stream, opening: &Opening) -> Result<Vec<Cursor>, Erro
     numbers.map(cursor).collect()
 }
 
+/// One behind the last record of a batch; 0 if it has none.
+fn behind_last(batch: &Bytes) -> u64 {
+    let Some(header) = BatchHeader::read(batch) else { return 0 };
+    match header.count {
+        0 => 0,
+        count if count == header.span => header.end(),
+        _ => batch::plain(batch)
+            .map_or(0, |plain| packed_records(&plain).last().map_or(0, |record| record.offset + 1)),
+    }
+}
+
 pub(super) fn begin(
     number: u32,
     partition: &Partition,
@@ -457,7 +446,7 @@ pub(super) fn begin(
         }
     };
     let end = if reading.follow || reading.group.is_some() { u64::MAX } else { partition.visible };
-    Ok(Cursor { partition: number, next, end, generation: 0 })
+    Ok(Cursor { partition: number, next, seen: next, end, generation: 0 })
 }
 
 fn out_of_range(offset: u64, number: u32, partition: &Partition) -> Error {

@@ -100,8 +100,8 @@ pub(super) enum Ticket {
     Received,
     /// A send or publish that waits for room.
     Send(u64),
-    /// An append that waits for the disk.
-    Append(u64),
+    /// An append or a batch that waits for the disk.
+    Disk(u64),
 }
 
 #[derive(Debug)]
@@ -367,6 +367,7 @@ impl Broker {
         self.deliver_again(now, key, &deliveries);
         self.request_again(now, key, &requests);
         self.offer_all(now, key);
+        self.look_for_claims(now);
     }
 
     /// The session's connection is too slow for what it is sent, or has caught up.
@@ -435,7 +436,7 @@ impl Broker {
                     self.remove_receive(receive);
                 }
                 Ticket::Send(token) => self.drop_waiting_send(now, token),
-                Ticket::Append(token) => self.drop_waiting_append(token),
+                Ticket::Disk(token) => self.drop_disk_wait(token),
                 Ticket::Received => {}
             }
         }
@@ -450,6 +451,7 @@ impl Broker {
         self.sessions.kept -= session.kept.len();
         let bytes: u64 = session.kept.iter().map(|(_, kept)| kept.answer_size()).sum();
         self.sessions.kept_bytes -= bytes;
+        self.look_for_claims(now);
     }
 
     /// True if the program repeats a ticket that the hub knows already.

@@ -15,12 +15,11 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use slab::Slab;
 
-use super::appends::WaitingAppend;
 use super::bindings::{Target, stated};
 use super::declare::{durability_name, no_space};
 use super::groups::Group;
 use super::log::Level;
-use super::readers::Reader;
+use super::reader::Reader;
 use super::sends::ChangeRef;
 use super::sessions::Done;
 use super::{Broker, Map, NameId};
@@ -122,10 +121,6 @@ pub(super) struct Streams {
     pub cached_max: usize,
     /// Batches whose records have not got their place yet.
     pub placing: VecDeque<(Position, BatchRef)>,
-    /// Appends that wait because the disk is behind.
-    pub line: VecDeque<u64>,
-    pub line_bytes: u64,
-    pub appends: super::Slots<WaitingAppend>,
 }
 
 impl Streams {
@@ -141,9 +136,6 @@ impl Streams {
             cached_bytes: 0,
             cached_max: super::retention::CACHED_MARKS,
             placing: VecDeque::new(),
-            line: VecDeque::new(),
-            line_bytes: 0,
-            appends: super::Slots::new(epoch),
         }
     }
 
@@ -483,6 +475,11 @@ fn difference(has: &StreamOptions, wanted: &StreamOptions) -> Option<String> {
     };
     compare("compact", has.compact, wanted.compact);
     compare("keep_unread", has.keep_unread, wanted.keep_unread);
+    let compression = |options: &StreamOptions| options.compression.map_or("none", |by| by.name());
+    if has.compression != wanted.compression {
+        let (has, wanted) = (compression(has), compression(wanted));
+        differences.push(format!("compression {has}, not {wanted}"));
+    }
     let durability = |options: &StreamOptions| options.durability.map_or("", durability_name);
     if durability(has) != durability(wanted) {
         differences.push(format!("durability {}, not {}", durability(has), durability(wanted)));

@@ -17,7 +17,8 @@ use bytes::Bytes;
 use super::registrations::Role;
 use super::tickets::Sealed;
 use super::{Client, Map};
-use crate::base::batch::{BatchBuilder, RECORD_COST_MAX, Records};
+use crate::base::batch::{BatchBuilder, BatchHeader, RECORD_COST_MAX, Records};
+use crate::base::compression::Compression;
 use crate::base::stream::{Start, partition_of};
 use crate::base::{
     Appended, Command, Cursor, Error, Event, Id, Kind, Message, Name, Outcome, Reading, Time, What,
@@ -37,6 +38,7 @@ enum Known {
         next: u32,
         /// Bytes of a batch, at most: one that a partition does not keep is refused.
         batch_max: usize,
+        compression: Option<Compression>,
     },
 }
 
@@ -161,7 +163,8 @@ impl Client {
                 let kept = usize::try_from(info.options.bytes_max).unwrap_or(usize::MAX);
                 let batch_max = kept.min(limits::APPEND_GATHERED * 2);
                 let count = info.options.partitions.max(1);
-                let known = Known::Partitions { count, next: 0, batch_max };
+                let compression = info.options.compression;
+                let known = Known::Partitions { count, next: 0, batch_max, compression };
                 self.appends.known.insert(stream.clone(), known);
                 waiting.into_iter().for_each(|id| self.gather_known(id));
                 self.flush(now);
@@ -206,10 +209,11 @@ impl Client {
     /// has to wait.
     fn seal(&mut self, now: Time, place: &(Name, u32)) -> bool {
         let known = self.appends.known.get_mut(&place.0);
-        let Some(Known::Partitions { count, next, batch_max }) = known else {
+        let Some(Known::Partitions { count, next, batch_max, compression }) = known else {
             return false;
         };
         let (partitions, rotated, batch_max) = (*count, (*next + 1) % *count, *batch_max);
+        let compression = *compression;
         // The next ones without a key go elsewhere.
         if place.1 == *next {
             *next = rotated;
@@ -247,7 +251,7 @@ impl Client {
             return false;
         }
         appender.in_flight += 1;
-        let sealed = Sealed { tickets, partitions, deadline, bytes: builder.build() };
+        let sealed = Sealed { tickets, partitions, deadline, bytes: builder.build(compression) };
         let (stream, partition) = (place.0.clone(), Some(place.1));
         let message = Message::default();
         let command = Command::Append { stream, message, partition, expect: expected };
@@ -322,7 +326,9 @@ impl Client {
                     (known.partition, known.generation) == (cursor.partition, cursor.generation)
                 };
                 // What is on its way has been sent before this, and has come.
-                cursor.next = before.iter().find(is_same).map_or(cursor.next, |known| known.next);
+                if let Some(known) = before.iter().find(is_same) {
+                    (cursor.next, cursor.seen) = (known.next, known.seen);
+                }
             }
         }
         self.registration_started(id);
@@ -330,12 +336,12 @@ impl Client {
 
     /// Records for a reader. Those that have come before are passed over.
     pub(super) fn handle_records(&mut self, now: Time, id: Id, partition: u32, batch: &Bytes) {
-        let size = batch.len() as u64;
+        let cost = BatchHeader::read(batch).map_or(batch.len() as u64, |header| header.cost());
         let Some(registration) = self.registrations.get_mut(&id) else { return };
         let user = registration.user;
         let Role::Reader(reader) = &mut registration.role else { return };
         let cursor = reader.cursors.iter_mut().find(|cursor| cursor.partition == partition);
-        let Some(cursor) = cursor else { return self.tell_taken(now, id, size) };
+        let Some(cursor) = cursor else { return self.tell_taken(now, id, cost) };
         let Some(mut records) = Records::new(batch, partition) else {
             return self.end_damaged(now, id, partition);
         };
@@ -359,13 +365,14 @@ impl Client {
             if wanted.contains(&record.offset) && record.time_ms >= since_ms {
                 count += 1;
                 record.generation = cursor.generation;
+                cursor.seen = record.offset + 1;
                 self.events.push_back(Event { id, user, what: What::Record(record) });
             }
         }
         cursor.next = cursor.next.max(records.header().end());
         match count {
-            0 => self.tell_taken(now, id, size),
-            count => reader.untaken.push_back((count, size)),
+            0 => self.tell_taken(now, id, cost),
+            count => reader.untaken.push_back((count, cost)),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::broker::Subscribing;
 use crate::broker::{
     BindTo, ChangeRef, Instance, NameId, Opening, Part, Publishing, SessionId, SessionKey,
 };
-use crate::wire::{self, BatchPart, Change, Frame, HeldKind, Hello, Malformed, NameRef};
+use crate::wire::{self, Batch, BatchPart, Change, Frame, HeldKind, Hello, Malformed, NameRef};
 use crate::wire::{TargetKind, Welcome};
 
 impl Hub {
@@ -219,7 +219,7 @@ impl Hub {
             Frame::Read { id, name, reading, stream, held, cursors } => {
                 let name = self.name(port, name)?;
                 let opening = Opening { id, reading, stream, cursors, held };
-                (id, self.broker.read(session, name, opening))
+                (id, self.broker.read(now, session, name, opening))
             }
             Frame::Credit { id, prefetch } => (id, self.broker.credit(now, session, id, prefetch)),
             frame => return self.change(now, port, session, frame),
@@ -256,10 +256,10 @@ impl Hub {
                     self.broker.publish(now, change, &publishing, deadline);
                 }
             }
-            Frame::Batch { ticket, change, again, parts } => {
+            Frame::Batch { ticket, change, batch: Batch { deadline, again, parts } } => {
                 let parts = self.batch_parts(port, parts)?;
                 if let Some(change) = self.begin(now, port, session, (ticket, change))? {
-                    self.broker.batch(now, change, &parts, again);
+                    self.broker.batch(now, change, &parts, (deadline, again));
                 }
             }
             Frame::Declare { ticket, change, name, options } => {

@@ -14,8 +14,8 @@ use crate::base::record::{
     Sent, SessionState, Settled, Stored, StreamParts, StreamState, Why,
 };
 use crate::base::{
-    Durability, Headers, Message, Name, Overflow, Pattern, Properties, QueueOptions, Receipt,
-    StreamOptions,
+    Compression, Durability, Headers, Message, Name, Overflow, Pattern, Properties, QueueOptions,
+    Receipt, StreamOptions,
 };
 use crate::base::{Trace, Verdict};
 
@@ -136,6 +136,10 @@ impl Reader {
         let (records_max, tombstone_age_ms, flags) = (self.u64()?, self.u64()?, self.u8()?);
         let (compact, keep_unread) = (flags & 1 != 0, flags & 2 != 0);
         (flags & !3 == 0).then_some(())?;
+        let compression = match self.u8()? {
+            0 => None,
+            number => Some(Compression::from_number(number.into())?),
+        };
         let partitions = self.u32()?;
         let options = StreamOptions {
             partitions,
@@ -146,6 +150,7 @@ impl Reader {
             compact,
             tombstone_age_ms,
             keep_unread,
+            compression,
         };
         let partition = |reader: &mut Self| {
             let (first, next, time_ms) = (reader.u64()?, reader.u64()?, reader.u64()?);

@@ -227,6 +227,7 @@ fn stream(state: &StreamState, out: &mut BytesMut) {
     out.put_u64_le(options.records_max);
     out.put_u64_le(options.tombstone_age_ms);
     out.put_u8(u8::from(options.compact) | u8::from(options.keep_unread) << 1);
+    out.put_u8(options.compression.map_or(0, |compression| compression as u8));
     out.put_u32_le(state.partitions.len() as u32);
     for partition in &state.partitions {
         out.put_u64_le(partition.first);

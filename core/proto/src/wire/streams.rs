@@ -2,15 +2,15 @@
 //!
 //! Floor: imports `base`.
 
-use bytes::BufMut;
+use bytes::{BufMut, Bytes};
 
 use super::decode::{DURABILITIES, Decoded, Reader};
 use super::encode::Writer;
 use super::frame::{Append, BatchPart, Change, Frame, FrameKind, Reset};
 use crate::base::stream::Committing;
 use crate::base::{
-    Appended, Cursor, GroupInfo, GroupPlace, Name, PartitionInfo, Reading, Start, StreamInfo,
-    StreamOptions, limits,
+    Appended, Compression, Cursor, GroupInfo, GroupPlace, Headers, Name, PartitionInfo, Reading,
+    Start, StreamInfo, StreamOptions, limits,
 };
 
 const EXPECTS: u32 = 1;
@@ -137,6 +137,7 @@ impl Writer<'_> {
         self.out.put_u64_le(options.tombstone_age_ms);
         self.out.put_u32_le(options.compact.into());
         self.out.put_u32_le(options.keep_unread.into());
+        self.out.put_u64_le(options.compression.map_or(0, |compression| compression as u64));
     }
 
     fn stream(&mut self, info: &StreamInfo) {
@@ -175,6 +176,12 @@ impl Writer<'_> {
         self.out.put_u32_le(reading.buffer);
         self.out.put_u32_le(reading.follow.into());
         self.short_name(reading.group.as_ref());
+        let (key, headers) = (reading.key.as_deref().unwrap_or(&[]), reading.headers.encoded());
+        self.out.put_u64_le(reading.max_processing_ms);
+        self.out.put_u32_le(headers.len() as u32);
+        self.out.put_u32_le(key.len() as u32);
+        self.out.put_slice(key);
+        self.out.put_slice(headers);
     }
 
     pub(super) fn partition(&mut self, partition: Option<u32>) {
@@ -199,6 +206,7 @@ impl Writer<'_> {
             self.out.put_u32_le(cursor.partition);
             self.out.put_u32_le(0);
             self.out.put_u64_le(cursor.next);
+            self.out.put_u64_le(cursor.seen);
             self.out.put_u64_le(cursor.end);
             self.out.put_u64_le(cursor.generation);
         }
@@ -291,6 +299,16 @@ impl Reader<'_> {
         Ok(is_on)
     }
 
+    fn compression(&mut self) -> Decoded<Option<Compression>> {
+        let number = self.u64()?;
+        let known = u32::try_from(number).ok().and_then(Compression::from_number);
+        match (number, known) {
+            (0, _) => Ok(None),
+            (_, Some(compression)) => Ok(Some(compression)),
+            (other, None) => self.fail(&format!("has compression {other}, which does not exist")),
+        }
+    }
+
     fn stream_options(&mut self) -> Decoded<StreamOptions> {
         let partitions = self.u32()?;
         let durability = self.choice(&DURABILITIES, "durability")?;
@@ -304,6 +322,7 @@ impl Reader<'_> {
             tombstone_age_ms: self.u64()?,
             compact: self.switch("mark of compaction")?,
             keep_unread: self.switch("mark of what is unread")?,
+            compression: self.compression()?,
         })
     }
 
@@ -360,7 +379,21 @@ impl Reader<'_> {
         let buffer = self.u32()?;
         let follow = self.choice(&[(0, false), (1, true)], "mark of following")?;
         self.zero(3)?;
-        Ok(Reading { partition, start, follow, group: self.short_name()?, buffer })
+        let group = self.short_name()?;
+        let max_processing_ms = self.u64()?;
+        let (headers, key) = (self.u32()? as usize, self.u32()? as usize);
+        if key > limits::KEY_SIZE_MAX || headers > limits::HEADERS_SIZE_MAX {
+            return self.fail("states a key or headers that are too large");
+        }
+        // They are kept, and would keep the whole read buffer.
+        let key = Bytes::copy_from_slice(&self.shared(key)?);
+        let headers = Bytes::copy_from_slice(&self.shared(headers)?);
+        let key = Some(key).filter(|key| !key.is_empty());
+        let Some(headers) = Headers::from_encoded(headers) else {
+            return self.fail("has malformed headers");
+        };
+        let filter = Reading { key, headers, ..Reading::default() };
+        Ok(Reading { partition, start, follow, group, buffer, max_processing_ms, ..filter })
     }
 
     fn partition(&mut self) -> Decoded<Option<u32>> {
@@ -385,8 +418,9 @@ impl Reader<'_> {
         let count = self.count(limits::PARTITIONS_MAX.into())?;
         let cursor = |reader: &mut Self| {
             let partition = reader.padded_u32()?;
-            let (next, end, generation) = (reader.u64()?, reader.u64()?, reader.u64()?);
-            Ok(Cursor { partition, next, end, generation })
+            let (next, seen) = (reader.u64()?, reader.u64()?);
+            let (end, generation) = (reader.u64()?, reader.u64()?);
+            Ok(Cursor { partition, next, seen, end, generation })
         };
         (0..count).map(|_| cursor(self)).collect()
     }

@@ -9,6 +9,8 @@ mod commands;
 mod config;
 #[path = "disk.rs"]
 mod disk;
+#[path = "groups.rs"]
+pub mod groups;
 mod queues;
 #[path = "streams.rs"]
 pub mod streams;
@@ -54,6 +56,8 @@ pub struct Program {
     pub deaf: bool,
     /// Messages of its subscriber that it has taken.
     pub taken: usize,
+    /// Bytes that it has got from the hub.
+    pub heard: usize,
 }
 
 /// The hub takes in what it has received.
@@ -202,6 +206,7 @@ impl World {
             cut: false,
             deaf: false,
             taken: 0,
+            heard: 0,
         };
         self.programs.push(program);
         self.settle();
@@ -365,6 +370,7 @@ impl World {
                     self.hub.handle_written(self.now, port);
                     let carried = self.programs.iter_mut().find(|p| p.port == Some(port));
                     if let Some(program) = carried.filter(|program| !program.deaf) {
+                        program.heard += bytes.len();
                         program.client.inbox().extend_from_slice(&bytes);
                         program.client.handle_received(self.now);
                     }

@@ -1,15 +1,16 @@
 //! One frame of every kind, with every field set to something of its own.
 
+use bytes::Bytes;
 use telpher_proto::base::batch::BatchBuilder;
 use telpher_proto::base::stream::{Committing, GroupInfo, GroupPlace};
 use telpher_proto::base::{
-    Answer, Appended, Asked, Cursor, Delivery, Durability, Error, GatherTo, Gathered, Gathering,
-    HeadersBuilder, Kind, Message, Missing, Name, Overflow, PartitionInfo, Pattern, Peeked,
-    Properties, QueueInfo, QueueOptions, Reading, Receipt, Request, Start, StreamInfo,
-    StreamOptions, Time, Trace, Untaken, Verdict,
+    Answer, Appended, Asked, Compression, Cursor, Delivery, Durability, Error, GatherTo, Gathered,
+    Gathering, Headers, HeadersBuilder, Kind, Message, Missing, Name, Overflow, PartitionInfo,
+    Pattern, Peeked, Properties, QueueInfo, QueueOptions, Reading, Receipt, Request, Start,
+    StreamInfo, StreamOptions, Time, Trace, Untaken, Verdict,
 };
 use telpher_proto::wire::{
-    Append, BatchPart, Binding, Change, Frame, HeldKind, Hello, NameRef, Publishing, Reset,
+    Append, Batch, BatchPart, Binding, Change, Frame, HeldKind, Hello, NameRef, Publishing, Reset,
     TargetKind, Welcome,
 };
 
@@ -18,12 +19,16 @@ const CHANGE: Change = Change { producer: 0x0102_0304_0506_0708, sequence: 99, o
 
 pub const DEADLINE: Time = Time::from_nanos(5_000_000_000);
 
-pub fn full_message() -> Message {
+fn one_header() -> Headers {
     let mut headers = HeadersBuilder::default();
     headers.push("content-type", b"text/plain").unwrap();
+    headers.build()
+}
+
+pub fn full_message() -> Message {
     let properties = Properties {
         key: "ATL".into(),
-        headers: headers.build(),
+        headers: one_header(),
         priority: 7,
         trace: Some(Trace { trace_id: [0xaa; 16], span_id: [0xbb; 8], flags: 1 }),
         timestamp_ms: 1_000_000_000_000,
@@ -55,7 +60,14 @@ fn of_groups() -> Vec<(&'static str, Frame)> {
     let places = vec![GroupPlace { next: 27, lag: 28, is_read: true }; 2];
     vec![
         ("commit", Frame::Commit { ticket, change, committing }),
-        ("batch for streams", Frame::Batch { ticket, change, again: false, parts }),
+        (
+            "batch for streams",
+            Frame::Batch {
+                ticket,
+                change,
+                batch: Batch { deadline: Some(DEADLINE), again: false, parts },
+            },
+        ),
         ("list groups", Frame::ListGroups { ticket, name: NAME }),
         ("reset group", Frame::ResetGroup { ticket, change, name: NAME, reset: Box::new(reset) }),
         ("delete group", Frame::DeleteGroup { ticket, change, name: NAME, group: group.clone() }),
@@ -70,7 +82,7 @@ fn of_streams() -> Vec<(&'static str, Frame)> {
     let mut builder = BatchBuilder::default();
     builder.push(&full_message());
     builder.push(&plain());
-    let batch = builder.build();
+    let batch = builder.build(None);
     let options = StreamOptions {
         partitions: 2,
         durability: Some(Durability::Os),
@@ -80,16 +92,19 @@ fn of_streams() -> Vec<(&'static str, Frame)> {
         compact: true,
         tombstone_age_ms: 7_000,
         keep_unread: true,
+        compression: Some(Compression::Zstd),
     };
     let partitions = vec![PartitionInfo { first: 6, next: 7, bytes: 8 }; 2];
     let bindings = vec![Pattern::parse("orders.*").unwrap()];
     let info = StreamInfo { options: options.clone(), partitions, bindings };
-    let cursors = vec![Cursor { partition: 1, next: 9, end: 10, generation: 21 }];
+    let cursors = vec![Cursor { partition: 1, next: 9, seen: 8, end: 10, generation: 21 }];
     let (deadline, expect) = (Some(DEADLINE), Some(11));
     let append = Append { deadline, partition: 1, partitions: 2, expect, batch: batch.clone() };
     let group = None;
     let (partition, start) = (Some(1), Start::Time(12));
-    let reading = Reading { partition, start, follow: true, group, buffer: 13 };
+    let (key, headers) = (Some(Bytes::from_static(b"k")), one_header());
+    let reading = Reading { key, headers, ..Reading::default() };
+    let reading = Reading { partition, start, follow: true, group, buffer: 13, ..reading };
     let name = Name::parse("log").unwrap();
     let (ticket, id, change) = (14, 15, CHANGE);
     let (append, options) = (Box::new(append), Box::new(options));
@@ -103,7 +118,9 @@ fn of_streams() -> Vec<(&'static str, Frame)> {
         cursors: cursors.clone(),
     };
     let group = Some(Name::parse("billing").unwrap());
-    let reading = Reading { partition: None, follow: false, group: group.clone(), ..reading };
+    let (key, headers) = (None, Headers::default());
+    let reading = Reading { partition: None, follow: false, key, headers, ..reading };
+    let reading = Reading { group: group.clone(), max_processing_ms: 14_000, ..reading };
     let read = Frame::Read { id, name: NAME, reading, stream: 0, held: 0, cursors: Vec::new() };
     vec![
         ("declare stream", Frame::DeclareStream { ticket, change, name: NAME, options }),
@@ -210,7 +227,14 @@ fn changes() -> Vec<(&'static str, Frame)> {
         ("received", Frame::Received { count: 24 }),
         ("goodbye", Frame::Goodbye),
         ("extend", Frame::Extend { ticket: 40, delivery: 0x77, ms: 41 }),
-        ("batch", Frame::Batch { ticket: 42, change: CHANGE, again: false, parts: parts() }),
+        (
+            "batch",
+            Frame::Batch {
+                ticket: 42,
+                change: CHANGE,
+                batch: Batch { deadline: None, again: false, parts: parts() },
+            },
+        ),
         ("publish", Frame::Publish { ticket: 48, change: CHANGE, publishing: publishing() }),
         ("bind", Frame::Bind { ticket: 57, change: CHANGE, binding: binding() }),
         ("unbind", Frame::Unbind { ticket: 58, change: CHANGE, binding: binding() }),

@@ -1,8 +1,8 @@
 //! Looking at a hub's directory from outside: without becoming its host, and without changing it.
 //!
-//! [`check`] and [`backup`] work beside a live host, too. [`queues`], [`streams`] and [`peek`] show
-//! what the journal says, so they are for a directory that nobody hosts ([`host`] tells); with a
-//! host, its own answers are newer.
+//! [`check`] and [`backup`] work beside a live host, too. [`queues`], [`streams`], [`groups`] and
+//! [`peek`] show what the journal says, so they are for a directory that nobody hosts ([`host`]
+//! tells); with a host, its own answers are newer.
 //!
 //! ```text
 //! list segments -> read each once, oldest first -> again, if a host did something meanwhile
@@ -18,7 +18,7 @@ mod scan;
 use std::path::Path;
 
 use telpher_proto::base::record::{Place, Record};
-use telpher_proto::base::{Error, Kind, Name, Peeked, QueueInfo, StreamInfo, limits};
+use telpher_proto::base::{Error, GroupInfo, Kind, Name, Peeked, QueueInfo, StreamInfo, limits};
 use telpher_proto::broker::PastMessage;
 use telpher_proto::journal;
 
@@ -144,6 +144,18 @@ pub fn streams(path: &Path) -> Result<Vec<(Name, StreamInfo)>, Error> {
     let directory = Directory::look(path)?;
     let found = patiently(|| Found::scan(&directory)).map_err(|f| f.into_error(&directory))?;
     Ok(found.past.streams())
+}
+
+/// The streams of a directory that nobody hosts, by name, with their reader groups and how far each
+/// has come. Nobody is a member of them.
+///
+/// # Errors
+///
+/// Those of [`queues`].
+pub fn groups(path: &Path) -> Result<Vec<(Name, Vec<GroupInfo>)>, Error> {
+    let directory = Directory::look(path)?;
+    let found = patiently(|| Found::scan(&directory)).map_err(|f| f.into_error(&directory))?;
+    Ok(found.past.groups())
 }
 
 /// Messages of a queue that wait, in the order in which they would be handed out: at most `count`,

@@ -1,18 +1,30 @@
 //! The Rust peer of the polyglot matrix.
 //!
-//! Every language has one, with the same eight roles and the same command line, so that each can be
-//! set against each: `call URL NAME COUNT`, `serve URL NAME`, `produce URL QUEUE COUNT`,
+//! Every language has one, with the same eleven roles and the same command line, so that each can
+//! be set against each: `call URL NAME COUNT`, `serve URL NAME`, `produce URL QUEUE COUNT`,
 //! `consume URL QUEUE COUNT`, `publish URL TOPIC COUNT`, `subscribe URL TOPIC COUNT`,
-//! `bind URL NAME COUNT` and `gather URL NAME COUNT`, which wants two instances to answer each
-//! time. A service answers with the request's bytes reversed; a producer sends `message-0`,
-//! `message-1` and so on. A publisher publishes the same to `TOPIC.0`, `TOPIC.1` and so on; a
-//! subscriber to `TOPIC.*` gets them in this order, and `bind` binds `NAME.*` to the queue `NAME`.
-//! `serve`, `consume` and `subscribe` print `ready` when they are live; `serve` runs until its
-//! standard input closes. Exit code 0 means that everything was as expected.
+//! `bind URL NAME COUNT`, `append URL STREAM COUNT`, `read URL STREAM COUNT`, `member URL STREAM`
+//! and `gather URL NAME COUNT`, which wants two instances to answer each time. A service answers
+//! with the request's bytes reversed; a producer sends `message-0`, `message-1` and so on. A
+//! publisher publishes the same to `TOPIC.0`, `TOPIC.1` and so on; a subscriber to `TOPIC.*` gets
+//! them in this order, and `bind` binds `NAME.*` to the queue `NAME`.
 //!
-//! This one has a ninth role for the sake of all: `keep URL QUEUE` declares a queue in memory and
-//! keeps the hub open until its standard input closes.
+//! `append` goes on with the numbers behind those that the stream has: `message-16` has the key
+//! `key-0`, as there are 16 keys in turns. `read` gets as many as it is told to, and wants offsets
+//! without a hole, each key in one partition and in order, and nothing more in the stream. `member`
+//! reads as one of the group `members`; for each record it appends the same to `STREAM.done` and
+//! commits, both in one batch. It wants at least one.
+//!
+//! `serve`, `consume`, `subscribe`, `read` and `member` print `ready` when they are live; `serve`
+//! and `member` run until their standard input closes. Exit code 0 means that everything was as
+//! expected.
+//!
+//! This one has a twelfth role for the sake of all: `keep URL NAME` declares a queue in memory, and
+//! the streams `NAME` and `NAME.done` of four partitions, and keeps the hub open until its standard
+//! input closes.
 #![forbid(unsafe_code)]
+
+mod streams;
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -44,12 +56,13 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[&str]) -> Result<(), Failure> {
     let (role, url, name, count) = match arguments {
-        [role @ ("serve" | "keep"), url, name] => (*role, url, name, 0),
+        [role @ ("serve" | "member" | "keep"), url, name] => (*role, url, name, 0),
         [role, url, name, count] => {
             (*role, url, name, count.parse().map_err(|_| format!("{count} is no count"))?)
         }
         _ => {
-            let roles = "call|serve|produce|consume|publish|subscribe|bind|gather|keep";
+            let roles = "call|serve|produce|consume|publish|subscribe|bind|gather|append|read|\
+                member|keep";
             return Err(format!("usage: {roles} URL NAME [COUNT]"));
         }
     };
@@ -64,6 +77,9 @@ fn run(arguments: &[&str]) -> Result<(), Failure> {
         "subscribe" => subscribe(&hub, &name, count)?,
         "bind" => bind(&hub, name)?,
         "gather" => gather(&hub, &name, count)?,
+        "append" => streams::append(&hub, &name, count)?,
+        "read" => streams::read(&hub, &name, count)?,
+        "member" => streams::member(&hub, name)?,
         "keep" => keep(&hub, name)?,
         _ => return Err(format!("{role} is no role")),
     }
@@ -169,6 +185,7 @@ fn serve(hub: &Hub, service: Name) -> Result<(), Failure> {
 }
 
 fn keep(hub: &Hub, queue: Name) -> Result<(), Failure> {
+    streams::declare(hub, &queue)?;
     let options = QueueOptions { durability: Some(Durability::Memory), ..QueueOptions::default() };
     let id = start(hub, &Command::Declare { queue, options })?;
     outcome(hub, id)?;

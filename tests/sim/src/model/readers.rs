@@ -2,8 +2,11 @@
 //! hears why not.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use telpher_proto::base::{Error, Id, Kind, Name, Outcome, Reading, Start, StreamRecord, Time};
+use telpher_proto::base::{
+    Error, Id, Kind, Message, Name, Outcome, Reading, Start, StreamRecord, Time,
+};
 
 use super::eras::Eras;
 use super::streams::{Confirmed, Log, Streams, keeps_enough, key_of};
@@ -44,6 +47,11 @@ impl Reader {
         self.reading.follow && self.since.is_some()
     }
 
+    /// It has stated no key, or that of this record.
+    fn wants(&self, message: &Message) -> bool {
+        self.reading.key.as_ref().is_none_or(|key| *key == key_of(message))
+    }
+
     fn reads(&self, partition: u32) -> bool {
         self.reading.partition.is_none_or(|one| one == partition)
     }
@@ -59,11 +67,14 @@ impl Streams {
         let era = self.era(context, &stream);
         let number = self.got(&stream, message)?;
         ensure(reader.reads(partition), || "it reads another partition".into())?;
+        ensure(reader.wants(message), || "it wants another key".into())?;
         match reader.progress.get(&partition) {
             Some(before) => {
                 // Of what is compacted only the latest of each key has to come.
                 let is_compact = self.plan(&stream).options.compact;
-                let is_next = offset == before.next || (is_compact && offset > before.next);
+                let skips =
+                    is_compact || self.wants_none(reader, era, partition, before.next..offset);
+                let is_next = offset == before.next || (skips && offset > before.next);
                 ensure(is_next, || format!("offset {} is the next", before.next))?;
                 let later = time_ms >= before.time_ms;
                 ensure(later, || format!("the one before it is of {}", before.time_ms))?;
@@ -79,6 +90,17 @@ impl Streams {
         Ok(())
     }
 
+    /// It has stated a key, and none of the records that were confirmed there has that.
+    fn wants_none(&self, reader: &Reader, era: u64, partition: u32, at: Range<u64>) -> bool {
+        let log = self.logs.get(&(reader.stream.clone(), partition));
+        let wanted = log.and_then(|log| {
+            let wants =
+                |one: &Confirmed| self.message_at(log, one).is_some_and(|m| reader.wants(m));
+            log.last(era, |one| at.contains(&one.offset) && wants(one))
+        });
+        reader.reading.key.is_some() && wanted.is_none()
+    }
+
     /// Its first record of a partition is where it was to begin.
     fn may_begin(&self, reader: &Reader, era: u64, record: &StreamRecord) -> Verdict {
         let plan = self.plan(&reader.stream);
@@ -89,10 +111,13 @@ impl Streams {
             Start::Beginning => {
                 let is_memory = plan.durability() == Durability::Memory;
                 let is_whole = !plan.is_limited() && !is_memory && !plan.options.compact;
-                ensure(!is_whole || offset == 0, || "it is not the oldest".into())
+                let is_oldest = offset == 0 || self.wants_none(reader, era, partition, 0..offset);
+                ensure(!is_whole || is_oldest, || "it is not the oldest".into())
             }
             Start::Offset(from) => {
-                let is_there = offset == from || (plan.options.compact && offset > from);
+                let skips =
+                    plan.options.compact || self.wants_none(reader, era, partition, from..offset);
+                let is_there = offset == from || (skips && offset > from);
                 ensure(is_there, || format!("it begins at {from}"))
             }
             // What was appended before and could not be read yet comes all the same.
@@ -161,15 +186,20 @@ impl Streams {
                 _ => Some(Time::default()),
             };
             let is_later = |started: Time| since.is_some_and(|since| since < started);
-            let last = log.last(era, |one| one.heard < until && is_later(one.started));
-            let Some(last) = last else { continue };
+            let wants = |one: &Confirmed| {
+                let key = &reader.reading.key;
+                key.is_none() || self.message_at(log, one).is_some_and(|m| reader.wants(m))
+            };
+            let is_due = |one: &Confirmed| one.heard < until && is_later(one.started);
+            let Some(last) = log.last(era, |one| is_due(one) && wants(one)) else { continue };
             let is_behind = match (reader.progress.get(&partition), reader.reading.start) {
                 (Some(progress), _) => progress.next > last,
                 (None, Start::Offset(from)) => from > last,
                 (None, Start::Time(_)) => true,
                 // Its end was behind what has been lost since.
                 (None, Start::End) if era != reader.era => true,
-                // What is too old is not there any more.
+                // What is too old is not there any more, or what was wanted.
+                (None, _) if reader.reading.key.is_some() => plan.is_limited(),
                 (None, _) => plan.options.age_max_ms > 0,
             };
             ensure(is_behind, || {
@@ -198,7 +228,8 @@ impl Streams {
             Start::Time(_) => return Ok(()),
         };
         for one in log.confirmed.iter().filter(|one| one.offset >= from && wanted(one)) {
-            let Some(message) = self.message_at(log, one) else { continue };
+            let message = self.message_at(log, one).filter(|message| reader.wants(message));
+            let Some(message) = message else { continue };
             let got = reader.keys.get(&(partition, key_of(message)));
             ensure(got.is_some_and(|got| *got >= one.offset), || {
                 format!("the key at offset {} of partition {partition} has not come", one.offset)

@@ -94,7 +94,8 @@ class Reader(Incoming[Record], Member):
 
     A member of a group goes on where the group has committed, so what was not committed comes again
     to whoever has the partition next. It is not `OutOfRange`: what the limits have removed is
-    passed over, and `Record.skipped` says how much. A deleted group is `NotFound`.
+    passed over, and `Record.skipped` says how much. A deleted group is `NotFound`. It is
+    `LeaseLost` if it has committed nothing for as long as its `max_processing`.
     """
 
     _inbox: _Inbox
