@@ -200,3 +200,18 @@ fn a_reader_that_crashes_again_and_again_changes_the_state_exactly_once_for_each
     assert_eq!(place(&mut world, program, "in"), 3);
     assert_eq!(world.figures(program, "out").0, 3, "one for each record");
 }
+
+#[test]
+fn what_a_batch_appends_to_one_partition_is_kept_as_one_batch_there() {
+    let mut world = World::new();
+    let program = world.program();
+    world.run(program, declare("log", Durability::Disk));
+    let parts = (0..100).map(|number| part("log", &number.to_string(), None)).collect();
+    let id = batch(&mut world, program, parts);
+    assert!(world.outcome(program, id).is_ok());
+    let bodies: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+    assert_eq!(read_all(&mut world, program, "log"), bodies);
+    let id = world.run(program, Command::InspectStream { stream: name("log") });
+    let Ok(Outcome::Stream(info)) = world.outcome(program, id) else { panic!("its figures") };
+    assert!(info.partitions[0].bytes < 100 * 20, "{} bytes", info.partitions[0].bytes);
+}

@@ -6,7 +6,9 @@ mod support;
 use support::streams::*;
 use support::{World, name};
 use telpher_proto::base::limits::Sizes;
-use telpher_proto::base::{Command, Id, Kind, Message, Outcome, Reading, Start, StreamOptions};
+use telpher_proto::base::{
+    Command, Id, Kind, Message, Outcome, Part, Reading, Start, StreamOptions,
+};
 
 #[test]
 fn a_new_stream_under_the_next_host_is_no_deleted_one() {
@@ -75,6 +77,43 @@ fn an_append_that_waits_for_the_disk_until_its_time_is_over_is_refused() {
         assert_eq!(place(&world, program, id), (0, offset));
     }
     fill(&mut world, third, "log", 5..7);
+}
+
+#[test]
+fn a_batch_waits_for_the_disk_as_an_append_does() {
+    let sizes = Sizes { pending_max: 2_000, ..Sizes::default() };
+    let mut world = World::with_sizes(sizes);
+    let (first, second, third) = (world.program(), world.program(), world.program());
+    world.run(first, declare("log", StreamOptions::default()));
+    world.run(first, declare("other", StreamOptions::default()));
+    for (program, number) in [(first, 0), (second, 1), (third, 2)] {
+        fill(&mut world, program, "log", number..number + 1);
+    }
+    world.disk.is_paused = true;
+    for program in [first, second] {
+        world.start(program, append("log", &"x".repeat(5_000)));
+        world.settle();
+    }
+    let batch = |body: &str| {
+        let message = Message::new(body.as_bytes().to_vec());
+        let (stream, partition, expect) = (name("other"), None, None);
+        Command::Batch { parts: vec![Part::Append { stream, message, partition, expect }] }
+    };
+    let late = world.start_within(third, batch("late"), Some(40));
+    let waiting = world.start_within(third, batch("in time"), Some(10_000));
+    let dropped = world.start_within(third, batch("dropped"), Some(10_000));
+    world.settle();
+    world.programs[third].client.cancel(world.now, dropped);
+    world.settle();
+    world.pass(100);
+    assert_eq!(world.kind(third, late), Kind::Full);
+    assert!(!world.outcome(third, late).unwrap_err().maybe_executed());
+    assert!(world.ended(third, waiting).is_none());
+    world.disk.is_paused = false;
+    world.settle();
+    world.pass(10);
+    assert!(world.outcome(third, waiting).is_ok(), "{:?}", world.outcome(third, waiting));
+    assert_eq!(all(&mut world, third, "other"), ["0 0 in time"]);
 }
 
 #[test]

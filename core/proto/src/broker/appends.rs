@@ -13,14 +13,14 @@ use super::compaction::needs_key;
 use super::declare::no_space;
 use super::log::{Level, Staged};
 use super::sends::ChangeRef;
-use super::sessions::{Confirmation, Done, Marked, Ticket};
+use super::sessions::{Confirmation, Done, Marked};
 use super::streams::{BatchRef, Kept, Stream, no_partition};
-use super::{Broker, Due, NameId};
+use super::waiting::Work;
+use super::{Broker, NameId};
 use crate::base::batch::{self, BatchBuilder, BatchHeader, check_packed};
 use crate::base::record::{AppendedBatch, KeptBatch, Place, Record, Room};
 use crate::base::repacked::packed_records;
 use crate::base::stream::partition_of;
-use crate::base::timers::TimerKey;
 use crate::base::{Error, Kind, Message, Time, limits};
 
 /// What a program wants appended.
@@ -48,23 +48,18 @@ pub(super) struct TakenIn {
     pub batch: Bytes,
 }
 
-/// An append that waits for the disk.
-#[derive(Debug)]
-pub(super) struct WaitingAppend {
-    change: ChangeRef,
-    /// The stream's key; whoever waits for one that is deleted goes with it.
-    stream: usize,
-    appending: Appending,
-    timer: Option<TimerKey>,
-}
-
 impl Broker {
     /// Appends a batch to a stream.
     pub fn append(&mut self, now: Time, change: ChangeRef, name: NameId, appending: Appending) {
         let admitted = self.admit_append(now, name, &appending);
         let stored = admitted.and_then(|(stream, header, has_room)| match has_room {
             true => self.store_batch(now, stream, change, (&appending, header)),
-            false => self.wait_for_disk(change, stream, appending),
+            false => {
+                let batch = Bytes::copy_from_slice(&appending.batch);
+                let deadline = appending.deadline;
+                let appending = Appending { batch, ..appending };
+                self.wait_for_disk(change, Work::Append(stream, appending), deadline)
+            }
         });
         if let Err(error) = stored {
             self.refuse(change, error);
@@ -109,7 +104,7 @@ impl Broker {
             return Err(needs_key(&stream.name));
         }
         stream.has_room(appending.partition, header.span.into(), size)?;
-        let has_room = self.room_for_batch(key, size)? && self.streams.line.is_empty();
+        let has_room = self.room_for_batch(key, size)? && self.disk_line.is_empty();
         Ok((key, header, has_room))
     }
 
@@ -133,7 +128,7 @@ impl Broker {
         Ok(true)
     }
 
-    fn store_batch(
+    pub(super) fn store_batch(
         &mut self,
         now: Time,
         key: usize,
@@ -255,96 +250,6 @@ impl Broker {
         self.trim(now, batch.stream.key, batch.partition as usize);
         self.watch_age(now, batch.stream.key);
         self.watch_compaction(now, batch.stream.key, batch.partition);
-    }
-
-    fn wait_for_disk(
-        &mut self,
-        change: ChangeRef,
-        stream: usize,
-        appending: Appending,
-    ) -> Result<(), Error> {
-        let size = appending.batch.len() as u64;
-        let (have, most) = (self.streams.line_bytes, limits::JOURNAL_PENDING_MAX as u64);
-        if have + size > most {
-            let detail = format!("{have} bytes of records wait for the disk; at most {most}");
-            return Err(Error::new(Kind::Full, detail));
-        }
-        let deadline = appending.deadline;
-        let appending = Appending { batch: Bytes::copy_from_slice(&appending.batch), ..appending };
-        let waiting = WaitingAppend { change, stream, appending, timer: None };
-        let Ok(token) = self.streams.appends.insert(waiting) else {
-            return Err(Error::new(Kind::Full, "too many appends wait for the disk"));
-        };
-        if let Some(at) = deadline {
-            let timer = self.timers.insert(at, Due::Append(token));
-            let waiting = self.streams.appends.get_mut(token);
-            waiting.into_iter().for_each(|waiting| waiting.timer = Some(timer));
-        }
-        self.mark(change, Marked::Pending);
-        let session = &mut self.sessions[change.session.key];
-        session.tickets.insert(change.ticket, Ticket::Append(token));
-        self.streams.line.push_back(token);
-        self.streams.line_bytes += size;
-        Ok(())
-    }
-
-    /// The disk has caught up.
-    pub(super) fn admit_appends(&mut self, now: Time) {
-        while self.room == Room::Open
-            && let Some(token) = self.streams.line.pop_front()
-        {
-            let Some(waiting) = self.end_waiting_append(token) else { continue };
-            let WaitingAppend { change, stream, appending, .. } = waiting;
-            let Some(header) = BatchHeader::read(&appending.batch) else { continue };
-            if let Err(error) = self.store_batch(now, stream, change, (&appending, header)) {
-                self.refuse(change, error);
-            }
-        }
-    }
-
-    /// An append has waited for the disk until its deadline.
-    pub(super) fn append_expired(&mut self, token: u64) {
-        let Some(waiting) = self.streams.appends.get_mut(token) else { return };
-        waiting.timer = None;
-        if let Some(waiting) = self.end_waiting_append(token) {
-            let detail = "the disk was behind until the deadline: nothing was appended";
-            self.refuse(waiting.change, Error::new(Kind::Full, detail));
-        }
-    }
-
-    /// Nobody wants the append any more; it leaves no mark.
-    pub(super) fn drop_waiting_append(&mut self, token: u64) {
-        if let Some(waiting) = self.end_waiting_append(token)
-            && let Some(session) = self.sessions.get_mut(waiting.change.session)
-            && let Ok(mark) = session.marks.entry(waiting.change.numbers.sequence)
-        {
-            *mark = None;
-        }
-    }
-
-    pub(super) fn end_waiting_appends(&mut self, stream: usize, error: &Error) {
-        let line: Vec<u64> = self.streams.line.iter().copied().collect();
-        for token in line {
-            let of = self.streams.appends.get(token).map(|waiting| waiting.stream);
-            if of == Some(stream)
-                && let Some(waiting) = self.end_waiting_append(token)
-            {
-                self.refuse(waiting.change, error.clone());
-            }
-        }
-    }
-
-    fn end_waiting_append(&mut self, token: u64) -> Option<WaitingAppend> {
-        let mut waiting = self.streams.appends.remove(token)?;
-        if let Some(timer) = waiting.timer.take() {
-            self.timers.remove(timer);
-        }
-        self.streams.line.retain(|other| *other != token);
-        self.streams.line_bytes -= waiting.appending.batch.len() as u64;
-        if let Some(session) = self.sessions.get_mut(waiting.change.session) {
-            session.tickets.remove(&waiting.change.ticket);
-        }
-        Some(waiting)
     }
 }
 

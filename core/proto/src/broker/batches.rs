@@ -16,6 +16,7 @@ use super::queues::Entry;
 use super::sends::ChangeRef;
 use super::sessions::{Confirmation, Done, Marked};
 use super::streams::BatchRef;
+use super::waiting::Work;
 use super::{Broker, NameId};
 use crate::base::batch::{BatchBuilder, RECORD_COST_MAX};
 use crate::base::pattern::check_topic;
@@ -38,6 +39,37 @@ pub enum Part {
     Append(NameId, Message, (Option<u32>, Option<u64>)),
     /// Commits a place.
     Commit(Committing),
+}
+
+impl Part {
+    /// Bytes that it holds.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Part::Send(_, message) | Part::Publish(_, message) | Part::Append(_, message, _) => {
+                message.size()
+            }
+            Part::Settle(_, _, reason) => reason.len(),
+            Part::Commit(_) => 0,
+        }
+    }
+
+    /// The name that it refers to.
+    pub(super) fn name(&self) -> Option<NameId> {
+        match self {
+            Part::Send(name, _) | Part::Append(name, ..) => Some(*name),
+            Part::Settle(..) | Part::Publish(..) | Part::Commit(_) => None,
+        }
+    }
+
+    /// As it is kept while it waits: a copy of its own.
+    fn to_stored(&self) -> Part {
+        match self {
+            Part::Send(name, message) => Part::Send(*name, message.to_stored()),
+            Part::Publish(topic, message) => Part::Publish(topic.clone(), message.to_stored()),
+            Part::Append(name, message, at) => Part::Append(*name, message.to_stored(), *at),
+            other => other.clone(),
+        }
+    }
 }
 
 /// A batch in which all is found.
@@ -91,20 +123,62 @@ struct Needs {
 impl Broker {
     /// Several sends, verdicts and publishes, all or none. `again`: an earlier host may have done
     /// it.
-    pub fn batch(&mut self, now: Time, change: ChangeRef, parts: &[Part], again: bool) {
+    pub fn batch(
+        &mut self,
+        now: Time,
+        change: ChangeRef,
+        parts: &[Part],
+        (deadline, again): (Option<Time>, bool),
+    ) {
         let checked = self.find_bound_parts(parts).and_then(|bound| {
+            if self.room == Room::Behind && self.needs_disk(parts, &bound) {
+                return Ok(None);
+            }
             let level = self.check_batch(change, parts, &bound)?;
-            Ok(Batch { parts, bound, level, again })
+            Ok(Some(Batch { parts, bound, level, again }))
         });
         match checked {
-            Ok(batch) if again && batch.is_live_only() => {
+            Ok(None) => {
+                let work = Work::Batch(parts.iter().map(Part::to_stored).collect(), again);
+                if let Err(error) = self.wait_for_disk(change, work, deadline) {
+                    self.refuse(change, error);
+                }
+            }
+            Ok(Some(batch)) if again && batch.is_live_only() => {
                 let detail =
                     "an earlier host may have published it; nothing is bound to its topics";
                 self.refuse(change, Error::new(Kind::Indeterminate, detail));
             }
-            Ok(batch) => self.apply_batch(now, change, batch),
+            Ok(Some(batch)) => self.apply_batch(now, change, batch),
             Err(error) => self.refuse(change, error),
         }
+    }
+
+    /// The queues to which a batch brings something.
+    pub(super) fn queues_of(&mut self, parts: &[Part]) -> Vec<usize> {
+        let named = |part: &Part| match part {
+            Part::Send(name, _) => self.find_queue(*name).ok(),
+            _ => None,
+        };
+        let mut queues: Vec<usize> = parts.iter().filter_map(named).collect();
+        let bound = self.find_bound_parts(parts).unwrap_or_default();
+        queues.extend(bound.into_iter().flat_map(|bound| bound.queues));
+        queues
+    }
+
+    /// Something of it is to be stored on disk. What only gives free always goes.
+    fn needs_disk(&self, parts: &[Part], bound: &[Bound]) -> bool {
+        let stores = |part: &Part| match part {
+            Part::Send(name, _) => {
+                self.find_queue(*name).is_ok_and(|queue| self.is_journaled(queue))
+            }
+            Part::Append(name, ..) => {
+                self.find_stream(*name).is_ok_and(|stream| self.is_stream_journaled(stream))
+            }
+            Part::Settle(..) | Part::Publish(..) | Part::Commit(_) => false,
+        };
+        let mut copied = bound.iter().flat_map(|bound| &bound.queues);
+        parts.iter().any(stores) || copied.any(|queue| self.is_journaled(*queue))
     }
 
     fn find_bound_parts(&mut self, parts: &[Part]) -> Result<Vec<Bound>, Error> {
@@ -204,9 +278,7 @@ impl Broker {
             needs.in_memory += size;
             self.has_memory_for(needs.in_memory)?;
         }
-        if !self.room_for_batch(key, size)? || !self.streams.line.is_empty() {
-            return Err(Error::new(Kind::Full, "the disk is behind: nothing was appended"));
-        }
+        self.room_for_batch(key, size)?;
         if stream.options.compact && is_keyless {
             return Err(needs_key(&stream.name));
         }

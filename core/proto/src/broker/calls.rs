@@ -350,7 +350,7 @@ impl Broker {
                 self.remove_receive(receive);
             }
             Some(Ticket::Send(token)) => self.drop_waiting_send(now, token),
-            Some(Ticket::Append(token)) => self.drop_waiting_append(token),
+            Some(Ticket::Disk(token)) => self.drop_disk_wait(token),
         }
     }
 

@@ -63,6 +63,7 @@ mod streams;
 mod suspects;
 mod topics;
 mod trie;
+mod waiting;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -238,7 +239,7 @@ enum Due {
     Lease(u64, Time),
     Retry(usize),
     Expiry(queues::QueueRef),
-    Append(u64),
+    Disk(u64),
     Age(streams::StreamRef),
     Tombstones(streams::StreamRef),
     Compact,
@@ -276,6 +277,10 @@ pub struct Broker {
     sifting: sifting::Sifting,
     /// Members of groups that may have begun or ended something.
     processing: Vec<usize>,
+    /// So much has begun to wait for room or for the disk.
+    arrivals: u64,
+    /// What waits because the disk is behind.
+    disk_line: waiting::DiskLine,
     bindings: bindings::Bindings,
     queue_count: u64,
     /// Bytes of messages in queues kept in memory, and of sends that wait for room.
@@ -334,6 +339,8 @@ impl Broker {
             compaction: compaction::Compaction::default(),
             sifting: sifting::Sifting::default(),
             processing: Vec::new(),
+            arrivals: 0,
+            disk_line: waiting::DiskLine::new(config.epoch),
             bindings: bindings::Bindings::default(),
             queue_count: 0,
             bytes: 0,
@@ -380,7 +387,7 @@ impl Broker {
                 Due::Lease(token, end) => self.lease_ended(now, token, end),
                 Due::Retry(slot) => self.retry(now, slot),
                 Due::Expiry(queue) => self.expire_due(now, queue),
-                Due::Append(token) => self.append_expired(token),
+                Due::Disk(token) => self.disk_wait_expired(token),
                 Due::Age(stream) => self.age(now, stream),
                 Due::Tombstones(stream) => self.bury_tombstones(now, stream),
                 Due::Compact => self.compact_due(now),
@@ -409,6 +416,7 @@ impl Broker {
         if std::mem::replace(&mut self.room, room) == room {
             return;
         }
+        self.admit_waiting(now);
         let queues: Vec<usize> = self.queues.iter().map(|(key, _)| key).collect();
         for queue in queues {
             if room == Room::Open {
@@ -416,7 +424,6 @@ impl Broker {
             }
             self.pump(now, queue);
         }
-        self.admit_appends(now);
     }
 
     fn result(&mut self, session: SessionKey, ticket: u64, result: Result<Outcome, Error>) {

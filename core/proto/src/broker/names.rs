@@ -45,6 +45,11 @@ impl Names {
         Ok(NameId(key))
     }
 
+    /// One more refers to the name; `release` ends that.
+    pub fn keep(&mut self, id: NameId) {
+        self.entries[id.0].references += 1;
+    }
+
     pub fn find(&self, name: &Name) -> Option<NameId> {
         self.by_name.get(name).copied().map(NameId)
     }

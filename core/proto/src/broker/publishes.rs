@@ -30,6 +30,16 @@ pub struct Publishing {
     pub again: bool,
 }
 
+/// When it is a publish's turn.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    deadline: Option<Time>,
+    /// It was the first in this queue's line.
+    from: Option<usize>,
+    /// When it came, among all that waits.
+    arrival: u64,
+}
+
 /// A message with what is stored of it where its topic is bound.
 #[derive(Debug)]
 pub(super) struct Bound {
@@ -61,7 +71,11 @@ impl Broker {
         match bound {
             Err(error) => self.refuse_publish(change, publishing.again, error),
             Ok(bound) if bound.queues.is_empty() => self.publish_live(change, publishing),
-            Ok(bound) => self.publish_bound(now, change, (publishing, bound), (deadline, None)),
+            Ok(bound) => {
+                let arrival = self.next_arrival();
+                let turn = Turn { deadline, from: None, arrival };
+                self.publish_bound(now, change, (publishing, bound), turn);
+            }
         }
     }
 
@@ -100,14 +114,13 @@ impl Broker {
         self.refuse(change, Error::new(Kind::Indeterminate, detail));
     }
 
-    /// Stores it in all queues, or has it wait for the first that has no room. `from`: it was the
-    /// first in this queue's line.
+    /// Stores it in all queues, or has it wait for the first that has no room.
     fn publish_bound(
         &mut self,
         now: Time,
         change: ChangeRef,
         (publishing, bound): (&Publishing, Bound),
-        (deadline, from): (Option<Time>, Option<usize>),
+        Turn { deadline, from, arrival }: Turn,
     ) {
         let Publishing { topic, message, again } = publishing;
         match self.room_for_bound(change.session.key, &bound, from) {
@@ -129,6 +142,7 @@ impl Broker {
                     queue,
                     message: bound.message,
                     publishing: Some(publishing),
+                    arrival,
                     deadline,
                     timer: None,
                 });
@@ -214,14 +228,15 @@ impl Broker {
     /// A publish was the first in its queue's line, and there is room; or the queue is no longer
     /// one of those to which it is bound.
     pub(super) fn publish_waiting(&mut self, now: Time, waiting: Waiting, from: Option<usize>) {
-        let Waiting { change, message, publishing, deadline, .. } = waiting;
+        let Waiting { change, message, publishing, deadline, arrival, .. } = waiting;
         let Some(publishing) = publishing else { return };
         let queues = self.bindings.of(&publishing.topic);
         if queues.is_empty() {
             return self.publish_live(change, &publishing);
         }
         let bound = Bound { queues, message };
-        self.publish_bound(now, change, (&publishing, bound), (deadline, from));
+        let turn = Turn { deadline, from, arrival };
+        self.publish_bound(now, change, (&publishing, bound), turn);
     }
 
     /// A binding of this queue has ended: what stood in its line because of it goes on.

@@ -36,6 +36,8 @@ pub(super) struct Waiting {
     pub message: Message,
     /// What it is besides, if it is a publish.
     pub publishing: Option<Box<Publishing>>,
+    /// When it came, among all that waits.
+    pub arrival: u64,
     pub deadline: Option<Time>,
     pub timer: Option<TimerKey>,
 }
@@ -108,8 +110,16 @@ impl Broker {
                 self.bytes += size;
                 self.mark(change, Marked::Pending);
                 let (message, publishing) = (message.to_stored(), None);
-                let timer = None;
-                self.wait_for_room(Waiting { change, queue, message, publishing, deadline, timer });
+                let arrival = self.next_arrival();
+                self.wait_for_room(Waiting {
+                    change,
+                    queue,
+                    message,
+                    publishing,
+                    arrival,
+                    deadline,
+                    timer: None,
+                });
             }
         }
     }
@@ -236,7 +246,14 @@ impl Broker {
         (self.config.epoch << 40) + self.message_count + 1
     }
 
-    /// It stands in its queue's line from now on; its bytes are counted already.
+    /// Counts what begins to wait.
+    pub(super) fn next_arrival(&mut self) -> u64 {
+        self.arrivals += 1;
+        self.arrivals
+    }
+
+    /// It stands in its queue's line from now on, before what came later; its bytes are counted
+    /// already.
     pub(super) fn wait_for_room(&mut self, waiting: Waiting) {
         let Waiting { change, queue, deadline, .. } = waiting;
         let token = match self.sends.insert(waiting) {
@@ -253,14 +270,27 @@ impl Broker {
         let session = &mut self.sessions[change.session.key];
         session.sends_waiting += 1;
         session.tickets.insert(change.ticket, Ticket::Send(token));
-        self.queues[queue].sends.push_back(token);
+        // Those that have ended since are passed over.
+        let arrival = |token: &u64| self.sends.get(*token).map_or(u64::MAX, |one| one.arrival);
+        let own = arrival(&token);
+        let line = &mut self.queues[queue].sends;
+        let later = line.iter().rev().take_while(|other| arrival(other) > own).count();
+        line.insert(line.len() - later, token);
         self.queues[queue].sends_waiting += 1;
     }
 
     /// Room may have become free: who waits first goes first.
     pub(super) fn admit_sends(&mut self, now: Time, queue: usize) {
+        self.admit_sends_before(now, queue, u64::MAX);
+    }
+
+    /// The same for those that came before something else that waits.
+    pub(super) fn admit_sends_before(&mut self, now: Time, queue: usize, arrival: u64) {
         while let Some(token) = self.queues[queue].sends.front().copied() {
             if let Some(waiting) = self.sends.get(token) {
+                if waiting.arrival >= arrival {
+                    return;
+                }
                 let size = waiting.message.size() as u64;
                 let room = self.room_for(queue, size).unwrap_or(Room::Behind);
                 if !self.queues[queue].has_room(size) || room != Room::Open {

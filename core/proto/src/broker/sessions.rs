@@ -100,8 +100,8 @@ pub(super) enum Ticket {
     Received,
     /// A send or publish that waits for room.
     Send(u64),
-    /// An append that waits for the disk.
-    Append(u64),
+    /// An append or a batch that waits for the disk.
+    Disk(u64),
 }
 
 #[derive(Debug)]
@@ -436,7 +436,7 @@ impl Broker {
                     self.remove_receive(receive);
                 }
                 Ticket::Send(token) => self.drop_waiting_send(now, token),
-                Ticket::Append(token) => self.drop_waiting_append(token),
+                Ticket::Disk(token) => self.drop_disk_wait(token),
                 Ticket::Received => {}
             }
         }

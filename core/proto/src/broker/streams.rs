@@ -15,7 +15,6 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use slab::Slab;
 
-use super::appends::WaitingAppend;
 use super::declare::{durability_name, no_space};
 use super::groups::Group;
 use super::log::Level;
@@ -115,10 +114,6 @@ pub(super) struct Streams {
     pub cached_max: usize,
     /// Batches whose records have not got their place yet.
     pub placing: VecDeque<(Position, BatchRef)>,
-    /// Appends that wait because the disk is behind.
-    pub line: VecDeque<u64>,
-    pub line_bytes: u64,
-    pub appends: super::Slots<WaitingAppend>,
 }
 
 impl Streams {
@@ -134,9 +129,6 @@ impl Streams {
             cached_bytes: 0,
             cached_max: super::retention::CACHED_MARKS,
             placing: VecDeque::new(),
-            line: VecDeque::new(),
-            line_bytes: 0,
-            appends: super::Slots::new(epoch),
         }
     }
 

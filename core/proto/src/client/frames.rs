@@ -5,7 +5,7 @@
 use super::Client;
 use crate::base::stream::Committing;
 use crate::base::{Command, Id, Part, Pattern, Target, Time};
-use crate::wire::{BatchPart, Binding, Change, Frame, Reset, TargetKind};
+use crate::wire::{Batch, BatchPart, Binding, Change, Frame, Reset, TargetKind};
 
 impl Client {
     pub(super) fn frame(
@@ -40,7 +40,7 @@ impl Client {
             }
             Command::Batch { parts } => {
                 let parts = parts.iter().map(|part| self.batch_part(now, part)).collect();
-                Frame::Batch { ticket, change, again, parts }
+                Frame::Batch { ticket, change, batch: Batch { deadline, again, parts } }
             }
             Command::Extend { delivery, ms } => {
                 Frame::Extend { ticket, delivery: *delivery, ms: *ms }

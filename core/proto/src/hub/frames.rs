@@ -8,7 +8,7 @@ use crate::broker::Subscribing;
 use crate::broker::{
     ChangeRef, Instance, NameId, Opening, Part, Publishing, SessionId, SessionKey,
 };
-use crate::wire::{self, BatchPart, Change, Frame, HeldKind, Hello, Malformed, NameRef};
+use crate::wire::{self, Batch, BatchPart, Change, Frame, HeldKind, Hello, Malformed, NameRef};
 use crate::wire::{TargetKind, Welcome};
 
 impl Hub {
@@ -256,10 +256,10 @@ impl Hub {
                     self.broker.publish(now, change, &publishing, deadline);
                 }
             }
-            Frame::Batch { ticket, change, again, parts } => {
+            Frame::Batch { ticket, change, batch: Batch { deadline, again, parts } } => {
                 let parts = self.batch_parts(port, parts)?;
                 if let Some(change) = self.begin(now, port, session, (ticket, change))? {
-                    self.broker.batch(now, change, &parts, again);
+                    self.broker.batch(now, change, &parts, (deadline, again));
                 }
             }
             Frame::Declare { ticket, change, name, options } => {

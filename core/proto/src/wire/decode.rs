@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use super::encode::flag;
-use super::frame::{BatchPart, Change, Frame, FrameKind, HeldKind, NameRef};
+use super::frame::{Batch, BatchPart, Change, Frame, FrameKind, HeldKind, NameRef};
 use super::{Clock, HEADER_SIZE, Malformed, Whole};
 use crate::base::limits;
 use crate::base::{
@@ -153,7 +153,10 @@ impl Reader<'_> {
             }
             FrameKind::Bind => Frame::Bind { ticket, change, binding: self.binding()? },
             FrameKind::Unbind => Frame::Unbind { ticket, change, binding: self.binding()? },
-            FrameKind::Batch => Frame::Batch { ticket, change, again, parts: self.parts()? },
+            FrameKind::Batch => {
+                let (deadline, parts) = (self.deadline()?, self.parts()?);
+                Frame::Batch { ticket, change, batch: Batch { deadline, again, parts } }
+            }
             FrameKind::Declare => {
                 let name = self.name_ref()?;
                 Frame::Declare { ticket, change, name, options: Box::new(self.declared()?) }

@@ -5,7 +5,7 @@
 use bytes::{BufMut, BytesMut};
 
 use super::decode::MESSAGE_FIXED_SIZE;
-use super::frame::{BatchPart, Change, Frame, FrameKind, NameRef};
+use super::frame::{Batch, BatchPart, Change, Frame, FrameKind, NameRef};
 use super::{Clock, HEADER_SIZE, Outbox};
 use crate::base::message::cut;
 use crate::base::{Delivery, Error, Message, Name, Receipt, Reply, Time, limits};
@@ -243,8 +243,10 @@ impl Writer<'_> {
                     w.verdict(*verdict, reason);
                 });
             }
-            Frame::Batch { ticket, change, again, parts } => {
+            Frame::Batch { ticket, change, batch: Batch { deadline, again, parts } } => {
+                let deadline = self.clock.encode(*deadline);
                 self.flagged(FrameKind::Batch, *again, (*ticket, change), |w| {
+                    w.out.put_u64_le(deadline);
                     w.out.put_u64_le(parts.len() as u64);
                     parts.iter().for_each(|part| w.part(part));
                 });

@@ -191,6 +191,17 @@ pub struct NameRef {
     pub generation: u16,
 }
 
+/// What a `Batch` says.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Until when it may wait for the disk.
+    pub deadline: Option<Time>,
+    /// An earlier host may have done it.
+    pub again: bool,
+    /// Its parts, in order.
+    pub parts: Vec<BatchPart>,
+}
+
 /// One part of a `Batch`.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "each field is described in docs/protocol.md")]
@@ -344,7 +355,7 @@ pub enum Frame {
     Purge { ticket: u64, change: Change, name: NameRef },
     Received { count: u64 },
     Extend { ticket: u64, delivery: u64, ms: u64 },
-    Batch { ticket: u64, change: Change, again: bool, parts: Vec<BatchPart> },
+    Batch { ticket: u64, change: Change, batch: Batch },
     Peek { ticket: u64, name: NameRef, count: u32 },
     List { ticket: u64, after: Option<Name> },
     Publish { ticket: u64, change: Change, publishing: Publishing },

@@ -24,8 +24,8 @@ mod topics;
 
 pub use decode::decode;
 pub use frame::{
-    Append, BatchPart, Binding, Change, Frame, FrameKind, HeldKind, Hello, NameRef, Publishing,
-    Reset, TargetKind, Welcome,
+    Append, Batch, BatchPart, Binding, Change, Frame, FrameKind, HeldKind, Hello, NameRef,
+    Publishing, Reset, TargetKind, Welcome,
 };
 pub use inbox::{Frames, Inbox, Whole};
 pub use outbox::Outbox;

@@ -10,7 +10,7 @@ use telpher_proto::base::{
     StreamInfo, StreamOptions, Time, Trace, Untaken, Verdict,
 };
 use telpher_proto::wire::{
-    Append, BatchPart, Binding, Change, Frame, HeldKind, Hello, NameRef, Publishing, Reset,
+    Append, Batch, BatchPart, Binding, Change, Frame, HeldKind, Hello, NameRef, Publishing, Reset,
     TargetKind, Welcome,
 };
 
@@ -60,7 +60,14 @@ fn of_groups() -> Vec<(&'static str, Frame)> {
     let places = vec![GroupPlace { next: 27, lag: 28, is_read: true }; 2];
     vec![
         ("commit", Frame::Commit { ticket, change, committing }),
-        ("batch for streams", Frame::Batch { ticket, change, again: false, parts }),
+        (
+            "batch for streams",
+            Frame::Batch {
+                ticket,
+                change,
+                batch: Batch { deadline: Some(DEADLINE), again: false, parts },
+            },
+        ),
         ("list groups", Frame::ListGroups { ticket, name: NAME }),
         ("reset group", Frame::ResetGroup { ticket, change, name: NAME, reset: Box::new(reset) }),
         ("delete group", Frame::DeleteGroup { ticket, change, name: NAME, group: group.clone() }),
@@ -219,7 +226,14 @@ fn changes() -> Vec<(&'static str, Frame)> {
         ("received", Frame::Received { count: 24 }),
         ("goodbye", Frame::Goodbye),
         ("extend", Frame::Extend { ticket: 40, delivery: 0x77, ms: 41 }),
-        ("batch", Frame::Batch { ticket: 42, change: CHANGE, again: false, parts: parts() }),
+        (
+            "batch",
+            Frame::Batch {
+                ticket: 42,
+                change: CHANGE,
+                batch: Batch { deadline: None, again: false, parts: parts() },
+            },
+        ),
         ("publish", Frame::Publish { ticket: 48, change: CHANGE, publishing: publishing() }),
         ("bind", Frame::Bind { ticket: 57, change: CHANGE, binding: binding() }),
         ("unbind", Frame::Unbind { ticket: 58, change: CHANGE, binding: binding() }),
