@@ -6,15 +6,27 @@ use telpher_proto::base::batch::{self, BatchHeader};
 use telpher_proto::base::record::{Record, Settled};
 use telpher_proto::base::repacked::{Repacked, packed_records};
 
-/// The records of one batch in the place of another.
-pub fn replaced(records: &[u8], at: &[u8], place: (u64, u32)) -> Option<Bytes> {
+/// Puts the records of one batch in the place of another.
+pub fn replace(records: &[u8], batch: &mut Bytes, place: (u64, u32)) {
+    if let Some(other) = replaced(records, batch, place) {
+        *batch = other;
+    }
+}
+
+/// Takes its last record out of a batch that was packed anew.
+pub fn drop_last(batch: &mut Bytes, place: (u64, u32)) {
+    if let Some(other) = without_last(batch, place) {
+        *batch = other;
+    }
+}
+
+fn replaced(records: &[u8], at: &[u8], place: (u64, u32)) -> Option<Bytes> {
     let (header, other) = (BatchHeader::read(at)?, BatchHeader::read(records)?);
     let is_alike = header.span == other.span;
     is_alike.then(|| batch::stamp(records, place, header.base, header.time_ms))?
 }
 
-/// A batch that was packed anew, without its last record.
-pub fn without_last(batch: &[u8], place: (u64, u32)) -> Option<Bytes> {
+fn without_last(batch: &[u8], place: (u64, u32)) -> Option<Bytes> {
     let header = BatchHeader::read(batch)?;
     if header.count == header.span {
         return None;

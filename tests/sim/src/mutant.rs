@@ -8,7 +8,7 @@ use telpher_proto::base::{
 };
 use telpher_proto::base::{StreamOptions, Verdict, What};
 
-use crate::mangled::{forget, replaced, unmark, without_last};
+use crate::mangled::{drop_last, forget, replace, unmark};
 use crate::model::Start;
 use crate::plan::Plan;
 use crate::random::Random;
@@ -101,7 +101,7 @@ mutants! {
     /// Recovery loses what is stored where a topic is bound.
     CopyLost = "copy-lost";
     /// Recovery loses what is appended where a topic is bound.
-    BoundRecordLost = "bound-record-lost";
+    BoundLost = "bound-record-lost";
     /// Recovery loses that something was published.
     PublishMarkLost = "publish-mark-lost";
     /// Messages are handed out before that is written down.
@@ -150,6 +150,12 @@ mutants! {
     TrimmedMore = "trimmed-more";
     /// Compaction forgets the last record that it was to keep.
     LatestCompacted = "latest-compacted";
+    /// Recovery forgets where reader groups have got to.
+    PlacesLost = "places-lost";
+    /// Recovery puts reader groups behind a record that nobody has processed.
+    PlacesAhead = "places-ahead";
+    /// Recovery forgets who was given partitions: an assignment is given twice.
+    AssignmentsLost = "assignments-lost";
     /// What is handed over of streams in memory is lost.
     HandedOverLost = "handed-over-lost";
     /// Recovery forgets what producers have appended.
@@ -262,9 +268,7 @@ impl Mischief {
             (Mutant::DeliveryUnwritten, Record::Delivered(_)) if often => return None,
             (Mutant::BindingLost, Record::Bound { .. }) => return None,
             (Mutant::CopyLost, Record::Published { copies, .. }) if often => copies.places.clear(),
-            (Mutant::BoundRecordLost, Record::Published { appended, .. }) if often => {
-                appended.clear();
-            }
+            (Mutant::BoundLost, Record::Published { appended, .. }) if often => appended.clear(),
             (Mutant::PublishMarkLost, Record::Published { change, .. }) => *change = None,
             (Mutant::PublishMarkLost, Record::Session(state)) => {
                 state.marks.retain(|(_, mark)| !matches!(mark, Mark::Stored(_)));
@@ -285,17 +289,16 @@ impl Mischief {
             (
                 Mutant::LatestCompacted,
                 Record::Appended { change: None, stream, partition, batch },
-            ) => {
-                if let Some(other) = without_last(batch, (*stream, *partition)) {
-                    *batch = other;
-                }
+            ) => drop_last(batch, (*stream, *partition)),
+            (Mutant::PlacesLost, Record::Placed { change: Some(_), .. }) => return None,
+            (Mutant::PlacesAhead, Record::Placed { change: Some(_), placed }) => {
+                placed.state.next += 1;
             }
+            (Mutant::AssignmentsLost, Record::Placed { change: None, .. }) => return None,
             (Mutant::HandedOverLost, Record::Appended { change: None, .. }) => return None,
             (Mutant::OffsetReused, Record::Appended { batch, stream, partition, .. }) => {
                 let before = std::mem::replace(&mut self.batch, batch.clone());
-                if let Some(other) = replaced(&before, batch, (*stream, *partition)) {
-                    *batch = other;
-                }
+                replace(&before, batch, (*stream, *partition));
             }
             _ => {}
         }

@@ -408,6 +408,10 @@ impl Broker {
             self.handle_read(now, id, Fetched::Damaged);
             self.pump_woken(now);
         }
+        self.watch_readers(now);
+    }
+
+    fn watch_readers(&mut self, now: Time) {
         self.watch_sifting(now);
         self.watch_processing(now);
     }
@@ -425,6 +429,7 @@ impl Broker {
             }
             self.pump(now, queue);
         }
+        self.watch_readers(now);
     }
 
     fn result(&mut self, session: SessionKey, ticket: u64, result: Result<Outcome, Error>) {

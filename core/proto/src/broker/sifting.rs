@@ -80,7 +80,7 @@ impl Broker {
     }
 
     /// Batches of what is wanted of this one, from where the program knows that it is, each with
-    /// the offset behind it. A record takes more alone than among others, so they may be several.
+    /// the offset behind it. Packed anew, each record takes a little more; so they may be several.
     fn sifted(&self, key: usize, at: usize, batch: &Bytes) -> Vec<(Bytes, u64)> {
         let reader = &self.streams.readers[key];
         let Place { cursor, told, .. } = &reader.places[at];
@@ -116,10 +116,11 @@ impl Broker {
         loop {
             let reader = &self.streams.readers[key];
             let Place { cursor, told, .. } = &reader.places[at];
-            let (next, end) = (cursor.next, cursor.next.min(told + u64::from(u32::MAX)));
-            if *told == next {
+            let next = cursor.next;
+            if *told >= next {
                 return;
             }
+            let end = next.min(told.saturating_add(u32::MAX.into()));
             let mut packed = Repacked::new(*told);
             packed.pass_to(end);
             let Some(batch) = packed.build((reader.stream.id, cursor.partition), None) else {

@@ -174,7 +174,7 @@ impl Bindings {
 }
 
 impl Model {
-    pub(super) fn received_bound(
+    pub(super) fn received(
         &mut self,
         at: Moment,
         queue: &Name,

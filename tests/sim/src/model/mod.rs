@@ -26,6 +26,7 @@ mod deliveries;
 mod eras;
 mod fate;
 mod gathers;
+mod groups;
 mod holds;
 mod letters;
 mod queues;
@@ -308,9 +309,7 @@ impl Model {
         let epoch = self.sessions.epoch(at.who);
         let context = Context { at, sessions: &self.sessions, eras: &self.eras };
         match &command {
-            Command::Receive { queue } if is_bound_queue(queue) => {
-                self.received_bound(at, queue, result)
-            }
+            Command::Receive { queue } if is_bound_queue(queue) => self.received(at, queue, result),
             Command::Settle { delivery, .. } if self.bindings.knows(at.who, *delivery) => Ok(()),
             Command::Bind { .. } | Command::Unbind { .. } => {
                 self.bindings.end(at, id, result);
@@ -325,6 +324,7 @@ impl Model {
             }
             Command::Append { .. }
             | Command::Read { .. }
+            | Command::Commit { .. }
             | Command::DeclareStream { .. }
             | Command::InspectStream { .. } => {
                 self.streams.end(&context, id, (&command, started), result)
