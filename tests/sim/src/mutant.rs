@@ -6,7 +6,7 @@ use telpher_proto::base::record::{Mark, Record};
 use telpher_proto::base::{
     Appended, Command, Durability, Error, Event, Id, Kind, Message, Outcome, Part, Receipt,
 };
-use telpher_proto::base::{StreamOptions, Verdict, What};
+use telpher_proto::base::{Verdict, What};
 
 use crate::mangled::{drop_last, forget, replace, unmark};
 use crate::model::Start;
@@ -211,10 +211,10 @@ impl Mischief {
         self.level = plan.streams[0].durability();
         if self.is(Mutant::HandedOverLost) && plan.directory {
             plan.faults_ms[6] = 500;
-            for stream in &mut plan.streams {
-                let durability = Some(Durability::Memory);
-                stream.options = StreamOptions { durability, ..StreamOptions::default() };
-            }
+            plan.keep_all(Durability::Memory);
+        }
+        if self.is(Mutant::PlacesAhead) && plan.directory {
+            plan.keep_all(Durability::Os);
         }
         if self.is(Mutant::AppendUnstored) {
             plan.streams.truncate(1);

@@ -281,6 +281,14 @@ impl Plan {
         self.streams.iter().find(|plan| plan.name == *name)
     }
 
+    /// Has every stream keep all, this safely.
+    pub fn keep_all(&mut self, durability: Durability) {
+        for stream in &mut self.streams {
+            let durability = Some(durability);
+            stream.options = StreamOptions { durability, ..StreamOptions::default() };
+        }
+    }
+
     /// True if a message may take seconds on its way.
     pub fn is_slow(&self) -> bool {
         self.latency_us.1 >= 2_000 && self.chunks == Chunks::Few
