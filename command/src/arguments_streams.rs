@@ -182,16 +182,16 @@ pub struct DeclareStream {
     /// Records of a partition beyond which its oldest go
     #[arg(long, value_name = "N")]
     pub records_max: Option<u64>,
-    /// Keep the latest record of each key; an empty one says that its key is gone
+    /// Keep the latest record of each key; one without a body: the key is gone
     #[arg(long)]
     pub compact: bool,
-    /// With --compact: age from which such empty records go, such as 12h; one day by default
+    /// With --compact: age at which records without a body go; 1d by default
     #[arg(long, value_name = "TIME", value_parser = parse_duration, requires = "compact")]
     pub tombstone_age: Option<Duration>,
     /// What a reader group has not read stays, and appends wait for it as FULL
     #[arg(long)]
     pub keep_unread: bool,
-    /// How programs pack their records, as they stay: lz4 is fast, zstd smaller
+    /// How programs pack their records: lz4 is fast, zstd smaller
     #[arg(long, value_name = "HOW")]
     pub compression: Option<Packing>,
 }
