@@ -148,6 +148,12 @@ mutants! {
     TrimmedMore = "trimmed-more";
     /// Compaction forgets the last record that it was to keep.
     LatestCompacted = "latest-compacted";
+    /// Recovery forgets where reader groups have got to.
+    PlacesLost = "places-lost";
+    /// Recovery puts reader groups behind a record that nobody has processed.
+    PlacesAhead = "places-ahead";
+    /// Recovery forgets who was given partitions: an assignment is given twice.
+    AssignmentsLost = "assignments-lost";
     /// What is handed over of streams in memory is lost.
     HandedOverLost = "handed-over-lost";
     /// Recovery forgets what producers have appended.
@@ -293,6 +299,11 @@ impl Mischief {
                     *batch = other;
                 }
             }
+            (Mutant::PlacesLost, Record::Placed { change: Some(_), .. }) => return None,
+            (Mutant::PlacesAhead, Record::Placed { change: Some(_), placed }) => {
+                placed.state.next += 1;
+            }
+            (Mutant::AssignmentsLost, Record::Placed { change: None, .. }) => return None,
             (Mutant::HandedOverLost, Record::Appended { change: None, .. }) => return None,
             (Mutant::OffsetReused, Record::Appended { batch, stream, partition, .. }) => {
                 let before = std::mem::replace(&mut self.batch, batch.clone());

@@ -1,6 +1,6 @@
 //! What programs do with streams.
 
-use telpher_proto::base::{Command, Id, Reading, Start, StreamRecord};
+use telpher_proto::base::{Command, Id, Name, Reading, Start, StreamRecord};
 
 use crate::agenda::Item;
 use crate::workload::REGISTERED_MAX;
@@ -68,7 +68,14 @@ impl World {
         let buffer = self.random.pick(&[0, 1, 200, 2_000]).expect("four");
         let follow = self.random.chance(60);
         let key = self.random.chance(30).then(|| self.random.pick(&KEYS).expect("four").into());
-        let reading = Reading { partition: one, start, follow, buffer, key, ..Reading::default() };
+        let mut reading =
+            Reading { partition: one, start, follow, buffer, key, ..Reading::default() };
+        if self.random.chance(35) {
+            // All members want the same, from where the group begins.
+            let group = self.random.pick(&["one", "two"]).expect("two");
+            let group = Some(Name::parse(group).expect("a good name"));
+            reading = Reading { group, buffer, ..Reading::default() };
+        }
         let id = self.start(slot, Command::Read { stream: plan.name, reading }, None);
         self.programs[slot].tickets.retain(|other| *other != id);
         self.programs[slot].readers.push(id);
@@ -99,6 +106,12 @@ impl World {
     pub(crate) fn record(&mut self, slot: usize, id: Id, record: &StreamRecord) {
         let who = self.programs[slot].who;
         self.programs[slot].unread.push((id, record.untaken()));
+        if record.generation > 0 && self.random.chance(60) {
+            let StreamRecord { partition, generation, offset, .. } = *record;
+            let command = Command::Commit { reader: id, partition, generation, next: offset + 1 };
+            let deadline = self.deadline();
+            self.start(slot, command, deadline);
+        }
         if !self.working() || self.random.chance(50) {
             self.take(slot, id);
         } else {

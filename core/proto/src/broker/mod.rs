@@ -274,13 +274,13 @@ pub struct Broker {
     topics: topics::Topics,
     streams: streams::Streams,
     compaction: compaction::Compaction,
-    sifting: sifting::Sifting,
-    /// Members of groups that may have begun or ended something.
-    processing: Vec<usize>,
     /// So much has begun to wait for room or for the disk.
     arrivals: u64,
     /// What waits because the disk is behind.
     disk_line: waiting::DiskLine,
+    sifting: sifting::Sifting,
+    /// Members of groups that may have begun or ended something.
+    processing: Vec<usize>,
     bindings: bindings::Bindings,
     queue_count: u64,
     /// Bytes of messages in queues kept in memory, and of sends that wait for room.
@@ -337,10 +337,10 @@ impl Broker {
             topics: topics::Topics::default(),
             streams: streams::Streams::new(config.epoch),
             compaction: compaction::Compaction::default(),
-            sifting: sifting::Sifting::default(),
-            processing: Vec::new(),
             arrivals: 0,
             disk_line: waiting::DiskLine::new(config.epoch),
+            sifting: sifting::Sifting::default(),
+            processing: Vec::new(),
             bindings: bindings::Bindings::default(),
             queue_count: 0,
             bytes: 0,

@@ -26,6 +26,7 @@ mod deliveries;
 mod eras;
 mod fate;
 mod gathers;
+mod groups;
 mod holds;
 mod letters;
 mod queues;
@@ -326,6 +327,7 @@ impl Model {
             }
             Command::Append { .. }
             | Command::Read { .. }
+            | Command::Commit { .. }
             | Command::DeclareStream { .. }
             | Command::InspectStream { .. } => {
                 self.streams.end(&context, id, (&command, started), result)

@@ -44,7 +44,12 @@ impl Reader {
 
     /// It is live, and goes on with what is appended later.
     pub fn follows(&self) -> bool {
-        self.reading.follow && self.since.is_some()
+        self.reading.follow && self.reading.group.is_none() && self.since.is_some()
+    }
+
+    /// The group that it is a member of.
+    pub fn group(&self) -> Option<Name> {
+        self.reading.group.clone()
     }
 
     /// It has stated no key, or that of this record.
@@ -142,7 +147,9 @@ impl Streams {
         let Some(reader) = self.readers.remove(&key) else { return Ok(()) };
         let era = self.era(context, &reader.stream);
         let verdict = match result {
-            Ok(_) if reader.reading.follow => Err("a reader that follows has ended".into()),
+            Ok(_) if reader.reading.follow || reader.group().is_some() => {
+                Err("a reader that follows has ended".into())
+            }
             Ok(_) => self.is_at_end(&reader, era, reader.started),
             Err(error) if error.kind() == Kind::OutOfRange => self.may_be_out(&reader, era),
             Err(_) => Ok(()),

@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use telpher_proto::base::{Appended, Command, Durability, Error, Id, Kind, Message, Name, Outcome};
-use telpher_proto::base::{Event, StreamInfo, Time, What};
+use telpher_proto::base::{Event, StreamInfo, StreamRecord, Time, What};
 
 use super::eras::Eras;
+use super::groups::{Groups, Kept};
 use super::readers::Reader;
 use super::{Context, Start, Verdict, ensure, number};
 use crate::agenda::Who;
@@ -85,6 +86,7 @@ pub struct Streams {
     keys: BTreeMap<(Name, Vec<u8>), u32>,
     /// When, and in which era, a stream was said to be there.
     declared: BTreeMap<Name, Vec<(Time, u64)>>,
+    groups: Groups,
     pub(super) readers: BTreeMap<(Who, Id), Reader>,
     /// Who has heard of an append that the stream is not there: what has no key and was not sent
     /// yet then goes to another partition, behind what is there already.
@@ -103,6 +105,7 @@ impl Streams {
             logs: BTreeMap::new(),
             keys: BTreeMap::new(),
             declared: BTreeMap::new(),
+            groups: Groups::default(),
             readers: BTreeMap::new(),
             missed: BTreeSet::new(),
             ended: None,
@@ -141,6 +144,14 @@ impl Streams {
                 let reader = Reader::new(stream.clone(), reading.clone(), start.now, era);
                 self.readers.insert((start.who, start.id), reader);
             }
+            Command::Commit { reader, partition, generation, next } => {
+                let of = self.readers.get(&(start.who, *reader));
+                let group = of.and_then(|of| Some((of.stream.clone(), of.group()?)));
+                if let Some(group) = group {
+                    let place = (*partition, *generation, *next);
+                    self.groups.begin_commit((start.who, start.id), group, place, start.now);
+                }
+            }
             _ => {}
         }
     }
@@ -171,6 +182,7 @@ impl Streams {
             }
             (Command::Append { .. }, _) => self.append_ended(context, (id, started), result),
             (Command::Read { .. }, _) => self.reader_ended(context, id, result),
+            (Command::Commit { .. }, _) => self.commit_ended(context, id, result),
             _ => Ok(()),
         }
     }
@@ -349,9 +361,39 @@ impl Streams {
                 reader.ok_or("nobody reads under this id")?.since.get_or_insert(context.at.now);
                 Ok(())
             }
+            What::Record(record) if record.generation > 0 => {
+                self.read_as_member(context, event.id, record)
+            }
             What::Record(record) => self.read(context, event.id, record),
+            // What a member has missed for the stream's limits is seen from the offsets.
+            What::Skipped { .. } => Ok(()),
             _ => Err("this does not come for a reader".into()),
         }
+    }
+
+    fn read_as_member(&mut self, context: &Context, id: Id, record: &StreamRecord) -> Verdict {
+        let reader = self.readers.get(&(context.at.who, id)).ok_or("nobody reads under this id")?;
+        let group = reader.group().ok_or("it is no member of a group")?;
+        let stream = reader.stream.clone();
+        let (era, plan) = (self.era(context, &stream), self.plan(&stream));
+        let is_whole = !plan.is_limited() && plan.durability() != Durability::Memory;
+        let kept = Kept { era, is_whole, is_compact: plan.options.compact };
+        let number = self.got(&stream, &record.message)?;
+        self.groups.read(context, id, (&stream, &group), (record, &kept))?;
+        self.place(era, number, (record.partition, record.offset), Some(record.time_ms))
+    }
+
+    fn commit_ended(
+        &mut self,
+        context: &Context,
+        id: Id,
+        result: &Result<Outcome, Error>,
+    ) -> Verdict {
+        let Some(stream) = self.groups.stream_of(context.at.who, id).cloned() else {
+            return Ok(());
+        };
+        let era = self.era(context, &stream);
+        self.groups.end_commit(context, id, era, result)
     }
 
     /// A program is gone, or lets go of one of its ids.

@@ -201,7 +201,7 @@ fn known(ticket: &Ticket, error: &Error) -> Verdict {
 }
 
 fn belongs(command: &Command, kind: Kind) -> bool {
-    use Command::{Append, DeclareStream, InspectStream, Read};
+    use Command::{Append, Commit, DeclareStream, InspectStream, Read};
     use Command::{Batch, Bind, Call, Consume, Credit, Declare, Delete, Extend, Gather, Inspect};
     use Command::{Peek, Publish, Purge, Receive, Reply, Send, Settle, Unbind};
     match kind {
@@ -212,10 +212,16 @@ fn belongs(command: &Command, kind: Kind) -> bool {
         Kind::TimedOut | Kind::Remote | Kind::Abandoned => matches!(command, Call { .. }),
         Kind::LeaseLost => {
             matches!(command, Settle { .. } | Reply { .. } | Batch { .. } | Extend { .. })
+                || matches!(command, Commit { .. })
         }
         Kind::Stale => matches!(
             command,
-            Settle { .. } | Reply { .. } | Credit { .. } | Batch { .. } | Extend { .. }
+            Settle { .. }
+                | Reply { .. }
+                | Credit { .. }
+                | Batch { .. }
+                | Extend { .. }
+                | Commit { .. }
         ),
         Kind::Full => {
             matches!(command, Send { .. } | Batch { .. } | Publish { .. } | Append { .. })
@@ -228,6 +234,7 @@ fn belongs(command: &Command, kind: Kind) -> bool {
             matches!(command, Send { .. } | Settle { .. } | Batch { .. } | Declare { .. })
                 || matches!(command, Publish { .. } | Bind { .. })
                 || matches!(command, Append { .. } | DeclareStream { .. })
+                || matches!(command, Commit { .. } | Read { .. })
         }
         Kind::NotFound => matches!(
             command,
