@@ -3,18 +3,20 @@
 use bytes::Bytes;
 use telpher_proto::base::Verdict;
 use telpher_proto::base::batch::{self, BatchHeader};
-use telpher_proto::base::record::Settled;
+use telpher_proto::base::record::{Record, Settled};
 use telpher_proto::base::repacked::{Repacked, packed_records};
 
+use crate::mutant::Mutant;
+
 /// The records of one batch in the place of another.
-pub fn replaced(records: &[u8], at: &[u8], place: (u64, u32)) -> Option<Bytes> {
+fn replaced(records: &[u8], at: &[u8], place: (u64, u32)) -> Option<Bytes> {
     let (header, other) = (BatchHeader::read(at)?, BatchHeader::read(records)?);
     let is_alike = header.span == other.span;
     is_alike.then(|| batch::stamp(records, place, header.base, header.time_ms))?
 }
 
 /// A batch that was packed anew, without its last record.
-pub fn without_last(batch: &[u8], place: (u64, u32)) -> Option<Bytes> {
+fn without_last(batch: &[u8], place: (u64, u32)) -> Option<Bytes> {
     let header = BatchHeader::read(batch)?;
     if header.count == header.span {
         return None;
@@ -32,4 +34,40 @@ pub fn forget(settled: &mut Settled) {
     if settled.verdict == Verdict::Requeue && settled.dead.is_none() {
         settled.verdict = Verdict::Release;
     }
+}
+
+/// A record about a stream as a new host finds it; `None` if it does not. `before` is the batch of
+/// records that came before.
+pub fn stream_record(
+    before: &mut Bytes,
+    mut record: Record,
+    mutant: Mutant,
+    often: bool,
+) -> Option<Record> {
+    match (mutant, &mut record) {
+        (Mutant::AppendedLost, Record::Appended { change: Some(_), .. }) if often => {
+            return None;
+        }
+        (Mutant::AppendMarksLost, Record::Appended { change, .. }) => *change = None,
+        (Mutant::TrimmedMore, Record::Trimmed { first, .. }) => *first += 1,
+        (Mutant::LatestCompacted, Record::Appended { change: None, stream, partition, batch }) => {
+            if let Some(other) = without_last(batch, (*stream, *partition)) {
+                *batch = other;
+            }
+        }
+        (Mutant::PlacesLost, Record::Placed { change: Some(_), .. }) => return None,
+        (Mutant::PlacesAhead, Record::Placed { change: Some(_), placed }) => {
+            placed.state.next += 1;
+        }
+        (Mutant::AssignmentsLost, Record::Placed { change: None, .. }) => return None,
+        (Mutant::HandedOverLost, Record::Appended { change: None, .. }) => return None,
+        (Mutant::OffsetReused, Record::Appended { batch, stream, partition, .. }) => {
+            let before = std::mem::replace(before, batch.clone());
+            if let Some(other) = replaced(&before, batch, (*stream, *partition)) {
+                *batch = other;
+            }
+        }
+        _ => {}
+    }
+    Some(record)
 }

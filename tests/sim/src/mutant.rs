@@ -8,7 +8,7 @@ use telpher_proto::base::{
 };
 use telpher_proto::base::{StreamOptions, Verdict, What};
 
-use crate::mangled::{forget, replaced, without_last};
+use crate::mangled::{forget, stream_record};
 use crate::model::Start;
 use crate::plan::Plan;
 use crate::random::Random;
@@ -278,40 +278,7 @@ impl Mischief {
             (Mutant::PublishMarkLost, Record::Session(state)) => {
                 state.marks.retain(|(_, mark)| !matches!(mark, Mark::Stored(_)));
             }
-            _ => return self.stream_record(record, mutant, often),
-        }
-        Some(record)
-    }
-
-    /// The same for bugs of streams.
-    fn stream_record(&mut self, mut record: Record, mutant: Mutant, often: bool) -> Option<Record> {
-        match (mutant, &mut record) {
-            (Mutant::AppendedLost, Record::Appended { change: Some(_), .. }) if often => {
-                return None;
-            }
-            (Mutant::AppendMarksLost, Record::Appended { change, .. }) => *change = None,
-            (Mutant::TrimmedMore, Record::Trimmed { first, .. }) => *first += 1,
-            (
-                Mutant::LatestCompacted,
-                Record::Appended { change: None, stream, partition, batch },
-            ) => {
-                if let Some(other) = without_last(batch, (*stream, *partition)) {
-                    *batch = other;
-                }
-            }
-            (Mutant::PlacesLost, Record::Placed { change: Some(_), .. }) => return None,
-            (Mutant::PlacesAhead, Record::Placed { change: Some(_), placed }) => {
-                placed.state.next += 1;
-            }
-            (Mutant::AssignmentsLost, Record::Placed { change: None, .. }) => return None,
-            (Mutant::HandedOverLost, Record::Appended { change: None, .. }) => return None,
-            (Mutant::OffsetReused, Record::Appended { batch, stream, partition, .. }) => {
-                let before = std::mem::replace(&mut self.batch, batch.clone());
-                if let Some(other) = replaced(&before, batch, (*stream, *partition)) {
-                    *batch = other;
-                }
-            }
-            _ => {}
+            _ => return stream_record(&mut self.batch, record, mutant, often),
         }
         Some(record)
     }

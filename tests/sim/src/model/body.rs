@@ -188,3 +188,9 @@ impl Body {
         }
     }
 }
+
+/// The number with which a body begins: each message and request has its own.
+pub fn number(body: &[u8]) -> Option<u64> {
+    let digits = body.split(|byte| *byte == b':').next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}

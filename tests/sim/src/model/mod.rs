@@ -53,6 +53,7 @@ use streams::Streams;
 use tickets::Tickets;
 use topics::Topics;
 
+pub use body::number;
 pub use eras::HostEnd;
 pub use tickets::verdict_wait;
 
@@ -62,12 +63,6 @@ type Verdict = Result<(), String>;
 /// Complains unless `good`.
 fn ensure(good: bool, complaint: impl FnOnce() -> String) -> Verdict {
     if good { Ok(()) } else { Err(complaint()) }
-}
-
-/// The number with which a body begins: each message and request has its own.
-pub fn number(body: &[u8]) -> Option<u64> {
-    let digits = body.split(|byte| *byte == b':').next()?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// An operation as its program starts it, in the world's time.
@@ -208,9 +203,8 @@ impl Model {
             return self.take_published(at, event);
         }
         if let Command::Read { .. } = command {
-            if let What::Record(_) = event.what {
-                *self.counts.entry("record".into()).or_default() += 1;
-            }
+            let is_record = matches!(event.what, What::Record(_));
+            *self.counts.entry("record".into()).or_default() += u64::from(is_record);
             let context = Context { at, sessions: &self.sessions, eras: &self.eras };
             return self.streams.take(&context, event);
         }
