@@ -182,16 +182,16 @@ pub struct DeclareStream {
     /// Records of a partition beyond which its oldest go
     #[arg(long, value_name = "N")]
     pub records_max: Option<u64>,
-    /// Keep the latest record of each key; an empty one says that its key is gone
+    /// Keep each key's latest record; an empty one says that the key is gone
     #[arg(long)]
     pub compact: bool,
-    /// With --compact: age from which such empty records go, such as 12h; one day by default
+    /// With --compact: age from which empty records go; one day by default
     #[arg(long, value_name = "TIME", value_parser = parse_duration, requires = "compact")]
     pub tombstone_age: Option<Duration>,
-    /// What a reader group has not read stays, and appends wait for it as FULL
+    /// What a reader group has not read stays; without room it is FULL
     #[arg(long)]
     pub keep_unread: bool,
-    /// How programs pack their records, as they stay: lz4 is fast, zstd smaller
+    /// How programs pack records, as they stay: lz4 is fast, zstd smaller
     #[arg(long, value_name = "HOW")]
     pub compression: Option<Packing>,
 }
@@ -265,6 +265,7 @@ pub struct Append {
 
 /// What to read.
 #[derive(Args)]
+#[command(next_line_help = true)]
 pub struct Read {
     /// Of which.
     #[command(flatten)]
@@ -284,7 +285,7 @@ pub struct Read {
     /// As a member of this reader group; it is made if it is new
     #[arg(long, value_name = "NAME", value_parser = name, conflicts_with = "partition")]
     pub group: Option<Name>,
-    /// With --group: end if nothing could be written for so long, such as 30s; others go on
+    /// With --group: end if nothing was written for so long, such as 30s
     #[arg(long, value_name = "TIME", value_parser = parse_duration, requires = "group")]
     pub max_processing: Option<Duration>,
     /// Go on with what is appended, until Ctrl-C

@@ -78,7 +78,8 @@ impl World {
             // All members want the same, from where the group begins.
             let group = self.random.pick(&["one", "two"]).expect("two");
             let group = Some(Name::parse(group).expect("a good name"));
-            reading = Reading { group, buffer, ..Reading::default() };
+            let max_processing_ms = self.random.pick(&[0, 0, 300, 3_000]).expect("four");
+            reading = Reading { group, buffer, max_processing_ms, ..Reading::default() };
         }
         self.open_reader(slot, plan.name, reading);
     }

@@ -34,7 +34,8 @@ pub(super) const RECORD_HEADER_SIZE: usize = 16;
 /// Bytes that a record takes in a batch beside body, key and headers, at most.
 pub const RECORD_COST_MAX: usize = RECORD_HEADER_SIZE + APPENDED_SIZE + 8 + 32;
 
-const APPENDED_SIZE: usize = 8;
+/// Bytes that a record takes more when it is packed anew: when it was appended.
+pub const APPENDED_SIZE: usize = 8;
 
 const HAS_TRACE: u8 = 1;
 const HAS_TIME: u8 = 2;

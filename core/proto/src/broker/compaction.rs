@@ -19,7 +19,7 @@ use bytes::Bytes;
 use super::log::Level;
 use super::streams::{BatchRef, Kept, Partition, StreamRef};
 use super::{Broker, Due, Map};
-use crate::base::batch::{self, BatchHeader};
+use crate::base::batch::{self, APPENDED_SIZE, BatchHeader};
 use crate::base::record::{KeptBatch, Place, Record, Room};
 use crate::base::repacked::{Packed, Repacked, packed_records};
 use crate::base::timers::TimerKey;
@@ -285,6 +285,11 @@ impl Broker {
 
     /// Puts what is left of a batch to the group; tombstones from before `before_ms` are not.
     fn pack(&mut self, at: KeptBatch, bytes: &Bytes, before_ms: u64, tombstone_age_ms: u64) {
+        // Each record that is packed anew takes a little more: the largest batches stay as they are.
+        let count = BatchHeader::read(bytes).map_or(0, |header| header.count as usize);
+        if bytes.len() + count * APPENDED_SIZE > limits::BATCH_UNPACKED_MAX {
+            return self.flush_group();
+        }
         let Some(pass) = &mut self.compaction.pass else { return };
         let is_less = packed_records(bytes).any(|record| pass.goes(&record, before_ms));
         let is_large = bytes.len() >= limits::COMPACT_BATCH / 2;

@@ -210,6 +210,9 @@ fn belongs(command: &Command, kind: Kind) -> bool {
         Kind::Indeterminate => matches!(command, Publish { .. } | Batch { .. }),
         Kind::NoService | Kind::Busy => matches!(command, Call { .. } | Gather { .. }),
         Kind::TimedOut | Kind::Remote | Kind::Abandoned => matches!(command, Call { .. }),
+        Kind::LeaseLost if matches!(command, Read { .. }) => {
+            matches!(command, Read { reading, .. } if reading.max_processing_ms > 0)
+        }
         Kind::LeaseLost => {
             matches!(command, Settle { .. } | Reply { .. } | Batch { .. } | Extend { .. })
                 || matches!(command, Commit { .. })
