@@ -372,6 +372,48 @@ fn a_publish_waits_for_a_disk_that_is_behind_and_follows_what_waited_before_it()
 }
 
 #[test]
+fn publishes_and_batches_that_wait_for_the_disk_keep_their_producers_order() {
+    let mut world = World::with_sizes(Sizes { pending_max: 2_000, ..Sizes::default() });
+    let programs = [world.program(), world.program(), world.program()];
+    bound_stream(&mut world, programs[0], "*", "log", plain(Durability::Os));
+    bound(&mut world, programs[0], "both", "jobs", on(Durability::Os));
+    for program in programs {
+        run(&mut world, program, publish("both", "early"));
+    }
+    world.disk.is_paused = true;
+    for program in &programs[..2] {
+        world.start(*program, append("log", &"x".repeat(5_000)));
+        world.settle();
+    }
+    let program = programs[2];
+    let in_batch = |body: &str| {
+        let message = Message::new(body.as_bytes().to_vec());
+        Command::Batch { parts: vec![Part::Publish { topic: name("a"), message }] }
+    };
+    // The first waits in the line of the queue, the others in that of the disk.
+    let commands = [
+        publish("both", "1"),
+        in_batch("2"),
+        publish("a", "3"),
+        in_batch("4"),
+        publish("both", "5"),
+    ];
+    let ids = commands.map(|command| {
+        let id = world.start(program, command);
+        world.settle();
+        assert!(world.ended(program, id).is_none());
+        id
+    });
+    world.disk.is_paused = false;
+    world.settle();
+    assert!(ids.into_iter().all(|id| world.outcome(program, id).is_ok()));
+    let records = all(&mut world, program, "log");
+    assert_eq!(records[5..], ["0 5 1", "0 6 2", "0 7 3", "0 8 4", "0 9 5"]);
+    let jobs = drain(&mut world, program, "jobs");
+    assert_eq!(jobs[3..], ["both 1", "both 5"]);
+}
+
+#[test]
 fn a_publish_that_waits_for_the_disk_is_nowhere_at_its_deadline_or_when_it_is_given_up() {
     for given_up in [true, false] {
         let (mut world, program, id) = behind();

@@ -211,9 +211,21 @@ impl Broker {
         bound: &Bound,
         (from, arrival): (Option<usize>, u64),
     ) -> Result<Option<Line>, Error> {
-        let (full, in_memory) = self.room_in_queues(session, bound, from)?;
-        let is_behind = self.room_in_streams(bound, arrival, in_memory)?;
-        Ok(full.map(Line::Queue).or(is_behind.then_some(Line::Disk)))
+        let (full, behind, in_memory) = self.room_in_queues(bound, (from, arrival))?;
+        let waits_for_disk = self.room_in_streams(bound, arrival, in_memory)?;
+        let line = match (full, behind) {
+            (Some(queue), _) => Line::Queue(queue),
+            // There it keeps its place among batches, too.
+            (None, _) if waits_for_disk => Line::Disk,
+            (None, Some(queue)) => Line::Queue(queue),
+            (None, None) => return Ok(None),
+        };
+        let waiting = self.sessions[session].sends_waiting;
+        if matches!(line, Line::Queue(_)) && waiting >= limits::SEND_LINE_MAX {
+            let detail = format!("{waiting} messages of this producer wait for room, its limit");
+            return Err(Error::new(Kind::Full, detail));
+        }
+        Ok(Some(line))
     }
 
     /// Whether the streams have to wait for the disk. `in_memory`: bytes that go to queues there.
@@ -239,15 +251,15 @@ impl Broker {
         Ok(is_behind)
     }
 
-    /// The first queue that has no room, if any; and the bytes that go to queues in memory.
+    /// The first queue that has no room, and the first that only waits for the disk, if any; and
+    /// the bytes that go to queues in memory.
     fn room_in_queues(
         &self,
-        session: SessionKey,
         bound: &Bound,
-        from: Option<usize>,
-    ) -> Result<(Option<usize>, u64), Error> {
+        (from, arrival): (Option<usize>, u64),
+    ) -> Result<(Option<usize>, Option<usize>, u64), Error> {
         let size = bound.message.size() as u64;
-        let (mut full, mut in_memory) = (None, 0);
+        let (mut full, mut behind, mut in_memory) = (None, None, 0);
         for key in bound.targets.queues.iter().copied() {
             let queue = &self.queues[key];
             let room = self.room_for(key, size)?;
@@ -255,21 +267,18 @@ impl Broker {
                 in_memory += size;
                 self.has_memory_for(in_memory)?;
             }
-            let is_next = queue.sends_waiting == 0 || from == Some(key);
+            let is_next = from == Some(key) || !self.has_send_before(key, arrival);
             if is_next && queue.has_room(size) && room == Room::Open {
                 continue;
             }
             if queue.overflow() == Overflow::Reject {
                 return Err(queue.full());
             }
-            full = full.or(Some(key));
+            let slot =
+                if queue.has_room(size) && room != Room::Open { &mut behind } else { &mut full };
+            *slot = slot.or(Some(key));
         }
-        let waiting = self.sessions[session].sends_waiting;
-        if full.is_some() && waiting >= limits::SEND_LINE_MAX {
-            let detail = format!("{waiting} messages of this producer wait for room, its limit");
-            return Err(Error::new(Kind::Full, detail));
-        }
-        Ok((full, in_memory))
+        Ok((full, behind, in_memory))
     }
 
     /// Each copy becomes visible when it is as safe as its queue or stream says; that it was
