@@ -107,6 +107,8 @@ struct Applied {
 
 /// What a batch needs, as far as it was looked at.
 struct Needs {
+    /// What waits for room and came later lets it go first.
+    arrival: u64,
     /// Messages and bytes for each queue.
     sums: super::Map<usize, (u64, u64)>,
     in_memory: u64,
@@ -131,11 +133,22 @@ impl Broker {
         parts: &[Part],
         (deadline, again): (Option<Time>, bool),
     ) {
+        self.batch_in_turn(now, change, parts, (deadline, again, u64::MAX));
+    }
+
+    /// The same for one that came before some of what waits. `arrival`: when, among all of that.
+    pub(super) fn batch_in_turn(
+        &mut self,
+        now: Time,
+        change: ChangeRef,
+        parts: &[Part],
+        (deadline, again, arrival): (Option<Time>, bool, u64),
+    ) {
         let checked = self.find_bound_parts(parts).and_then(|bound| {
             if self.room == Room::Behind && self.needs_disk(parts, &bound) {
                 return Ok(None);
             }
-            let level = self.check_batch(change, parts, &bound)?;
+            let level = self.check_batch(change, parts, (&bound, arrival))?;
             Ok(Some(Batch { parts, bound, level, again }))
         });
         match checked {
@@ -208,9 +221,10 @@ impl Broker {
         &self,
         change: ChangeRef,
         parts: &[Part],
-        bound: &[Bound],
+        (bound, arrival): (&[Bound], u64),
     ) -> Result<Level, Error> {
         let mut needs = Needs {
+            arrival,
             sums: super::Map::default(),
             in_memory: 0,
             offsets: super::Map::default(),
@@ -319,7 +333,8 @@ impl Broker {
         let fits = queue.length + *count < queue.options.length_max
             && queue.bytes + *bytes + size <= queue.options.bytes_max;
         (*count, *bytes) = (*count + 1, *bytes + size);
-        if fits && queue.sends_waiting == 0 && room == Room::Open {
+        let is_next = !self.has_send_before(key, needs.arrival);
+        if fits && is_next && room == Room::Open {
             return Ok(());
         }
         Err(queue.full())

@@ -138,7 +138,7 @@ impl Broker {
                     for queue in self.queues_of(&parts) {
                         self.admit_sends_before(now, queue, arrival);
                     }
-                    self.batch(now, change, &parts, (None, again));
+                    self.batch_in_turn(now, change, &parts, (None, again, arrival));
                     Ok(())
                 }
                 Work::Publish(publishing, deadline) => {
