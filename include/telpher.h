@@ -473,6 +473,8 @@ typedef struct telpher_stream_info {
     uint64_t tombstone_age_ms;
     // TELPHER_COMPRESSION_NONE, _LZ4 or _ZSTD.
     uint32_t compression;
+    // Patterns of topics that are bound to it, in order, with a space between two; NULL: none.
+    const char *bindings;
 } telpher_stream_info;
 
 // How far a reader group has come in one partition. Programs walk over arrays of it, so it stays
@@ -1469,8 +1471,8 @@ telpher_status telpher_batch_commit(telpher_batch batch,
 // The ticket may end with one of these: nothing in it happened, and what it was to settle is still
 // held. A part at fault is named in `detail`, counted from 0: `"part 3 of the batch: ..."`.
 // - TELPHER_NOT_FOUND: no queue or stream has this name.
-// - TELPHER_FULL: a queue, also one to which a topic is bound, has no room. It refuses at once,
-//   also with TELPHER_OVERFLOW_WAIT.
+// - TELPHER_FULL: a queue or stream, also one to which a topic is bound, has no room, or the disk
+//   is behind. It refuses at once, also with TELPHER_OVERFLOW_WAIT.
 // - TELPHER_STALE: a delivery was settled before, or twice in this batch.
 // - TELPHER_LEASE_LOST: a delivery was taken back, or a partition that is committed has gone to
 //   another member.
@@ -1525,11 +1527,42 @@ telpher_status telpher_unbind(telpher_hub hub,
                               const struct telpher_done *done,
                               telpher_id *id_out);
 
-// Starts to give a message to whoever is subscribed to a topic that matches, at most once to each,
-// and to store it in every queue to which the topic is bound; see telpher_bind. Never blocks. The
-// ticket ends with DONE when the hub has done so, and it is as safe as the safest of these queues
-// says. A topic is a name whose segments, between dots, are not empty; it need not be made. Any
+// Starts to bind a pattern of topics to a stream, as telpher_bind does to a queue. Never blocks.
+// From DONE on each message that is published to a topic that matches is appended to the stream,
+// once: to the partition of its key, or without a key to any. It carries a header `telpher.topic`
+// with the topic's name. A binding lives as long as its stream. Any thread, also in a callback.
+//
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong. Nothing was sent.
+//
+// The ticket may end with one of these; nothing was bound:
+// - TELPHER_NOT_FOUND: no stream has this name.
+// - TELPHER_FULL: the stream has 256 patterns, or the hub 10,000; `detail` tells.
+// - TELPHER_NO_SPACE: there is no room on disk for a binding.
+telpher_status telpher_stream_bind(telpher_hub hub,
+                                   const char *pattern,
+                                   const char *stream,
+                                   const struct telpher_done *done,
+                                   telpher_id *id_out);
+
+// Starts to end a binding to a stream; what was appended because of it stays. Never blocks. Any
 // thread, also in a callback.
+//
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong. Nothing was sent.
+//
+// The ticket may end with:
+// - TELPHER_NOT_FOUND: no stream has this name, or the pattern is not bound to it.
+telpher_status telpher_stream_unbind(telpher_hub hub,
+                                     const char *pattern,
+                                     const char *stream,
+                                     const struct telpher_done *done,
+                                     telpher_id *id_out);
+
+// Starts to give a message to whoever is subscribed to a topic that matches, at most once to each,
+// and to store it in every queue and stream to which the topic is bound, in all or in none; see
+// telpher_bind and telpher_stream_bind. Never blocks. The ticket ends with DONE when the hub has
+// done so, and it is as safe as the safest of these queues and streams says. A topic is a name
+// whose segments, between dots, are not empty; it need not be made. Any thread, also in a
+// callback.
 //
 // Of these errors nothing was sent:
 // - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong.
@@ -1538,10 +1571,13 @@ telpher_status telpher_unbind(telpher_hub hub,
 // The ticket may end with:
 // - TELPHER_EXPIRED: the time ran out before the hub could do it.
 // - TELPHER_FULL: a queue to which it is bound is full, until the deadline if it makes senders
-//   wait; nothing was stored anywhere, and nobody got it.
-// - TELPHER_NO_SPACE: such a queue is on a disk that is full; the same holds.
-// - TELPHER_TOO_LARGE: it is more than such a queue may hold, or its headers have no room for the
-//   topic's name; the same holds.
+//   wait; or such a stream keeps what is unread, and has no room beside it; or the disk was behind
+//   until the deadline; nothing was stored anywhere, and nobody got it.
+// - TELPHER_NO_SPACE: such a queue or stream is on a disk that is full; the same holds.
+// - TELPHER_TOO_LARGE: it is more than such a queue or stream may hold, or than 32 MiB in all such
+//   streams together, or its headers have no room for the topic's name; the same holds.
+// - TELPHER_INVALID: it has no key, and such a stream keeps the latest record of each key; the
+//   same holds.
 // - TELPHER_INDETERMINATE: the hub has changed its host, which does not know whether the last one
 //   had published it, and has not done it.
 // - TELPHER_HOST_LOST: the session is gone; it may have been published.

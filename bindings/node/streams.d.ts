@@ -60,6 +60,17 @@ export class Stream {
   resetGroup(group: string, options?: ResetGroupOptions): Promise<void>
   /** Removes a reader group with its places; its readers end as `NOT_FOUND`. `NOT_FOUND`. */
   deleteGroup(group: string, options?: OperationOptions): Promise<void>
+  /**
+   * Binds a pattern of topics; `*` stands for one segment, `**` for any number. From then on each
+   * message that is published to a topic that matches is appended to this stream, once, whether
+   * anybody is there or not: to the partition of its key, or without a key to any. Its header
+   * `telpher.topic` names the topic. A binding lives as long as the stream, and binding what is
+   * bound changes nothing. `FULL` at the limit of 256 patterns for a stream, and of 10,000 for a
+   * hub.
+   */
+  bind(pattern: string, options?: OperationOptions): Promise<void>
+  /** Ends a binding; what was appended stays. `NOT_FOUND` if the pattern is not bound. */
+  unbind(pattern: string, options?: OperationOptions): Promise<void>
   /** Its figures, and how it is. `NOT_FOUND` if there is no such stream. */
   inspect(options?: OperationOptions): Promise<StreamInfo>
   /** Removes it with everything in it; whoever reads it hears so. `NOT_FOUND`. */
@@ -298,6 +309,8 @@ export interface StreamInfo {
   keepUnread: boolean
   /** How programs pack their records; `undefined`: not at all. */
   compression: 'lz4' | 'zstd' | undefined
+  /** Patterns of topics that are bound to it, in order. */
+  bindings: string[]
 }
 
 /** A partition's figures. */

@@ -7,21 +7,26 @@ import type { Bytes, MessageOptions, OperationOptions } from './index'
  * Topics: what is published goes to whoever is subscribed in that moment. Part of `index.d.ts`.
  */
 
-/** A topic of a hub: a message is for those who are there, and for queues to which it is bound. */
+/**
+ * A topic of a hub: a message is for those who are there, and for queues and streams to which it is
+ * bound.
+ */
 export class Topic {
   private constructor()
   readonly name: string
   /**
    * Gives a message to whoever is subscribed in this moment, at most once; that is nobody if nobody
-   * is there. A subscriber that is slow does not hold it up. It is also stored in every queue to
-   * which the topic is bound ({@link Queue.bind}); it ends when the hub has done so, and that is as
-   * safe as the safest of these queues promises. Priority is for queues.
+   * is there. A subscriber that is slow does not hold it up. It is also stored in every queue and
+   * stream to which the topic is bound ({@link Queue.bind}, {@link Stream.bind}), in all or in
+   * none; it ends when the hub has done so, and that is as safe as the safest of these promises.
+   * Priority is for queues.
    *
    * | code | what is true |
    * |---|---|
    * | `INVALID`, `TOO_LARGE`, `FULL`, `CLOSED` at the start | nothing was sent |
    * | `EXPIRED` | it was not published |
-   * | `FULL`, `NO_SPACE`, `TOO_LARGE` of a queue that is bound | stored nowhere, given to nobody |
+   * | `FULL`, `NO_SPACE`, `TOO_LARGE` of what it is bound to | stored nowhere, given to nobody |
+   * | `INVALID` of a stream that needs a key | stored nowhere, given to nobody |
    * | `INDETERMINATE` | the hub changed its host, and the topic is not bound: it may be published |
    * | `HOST_LOST` | the session is gone; `maybeExecuted` tells |
    * | `CANCELLED`, `CLOSED`, `HOST_UNRESPONSIVE` | `maybeExecuted` tells |

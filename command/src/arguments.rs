@@ -48,10 +48,10 @@ pub enum Subcommand {
     /// Print what is published to topics, as it comes
     #[command(after_help = SUBSCRIBE_EXAMPLES)]
     Subscribe(Subscribe),
-    /// Bind a pattern of topics to a queue, which then gets what is published to them
+    /// Bind a pattern of topics to a queue or a stream, which then gets what matches
     #[command(after_help = BIND_EXAMPLES)]
     Bind(Binding),
-    /// End a binding; what it has brought to the queue stays there
+    /// End a binding; what it has brought to the queue or stream stays there
     #[command(after_help = UNBIND_EXAMPLES)]
     Unbind(Binding),
     /// Ask every instance of a service, or every subscriber of a topic, and print what they answer
@@ -166,11 +166,16 @@ Examples:
       From now on what is published to topics below orders is kept in the queue
       audit, too, whoever is there. The hub must be hosted by a program, or by
       telpher serve. telpher inspect shows what is bound to a queue.
+
+  telpher bind ./data 'orders.**' log --stream
+      The same, appended to the stream log. telpher streams shows what is bound
+      to a stream.
 ";
 
 const UNBIND_EXAMPLES: &str = "\
 Examples:
   telpher unbind ./data 'orders.**' audit
+  telpher unbind ./data 'orders.**' log --stream
 ";
 
 const GATHER_EXAMPLES: &str = "\
@@ -315,9 +320,12 @@ pub struct Binding {
     /// Which topics: a name in which * is one segment and ** any number of them
     #[arg(value_parser = pattern)]
     pub pattern: Pattern,
-    /// The queue
+    /// The queue, or the stream
     #[arg(value_parser = queue)]
-    pub queue: Name,
+    pub name: Name,
+    /// NAME is a stream
+    #[arg(long)]
+    pub stream: bool,
 }
 
 /// What to check.

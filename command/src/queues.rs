@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use telpher::{Command, Durability, Error, Hub, Name, Outcome, Overflow, QueueInfo, offline};
+use telpher::{
+    Command, Durability, Error, Hub, Name, Outcome, Overflow, Pattern, QueueInfo, offline,
+};
 
 use crate::Said;
 use crate::arguments::{OneQueue, Queues};
@@ -134,10 +136,15 @@ fn described(queue: &Name, info: &QueueInfo) -> String {
             ),
         );
     }
-    for (at, pattern) in info.bindings.iter().enumerate() {
-        rows.push((if at == 0 { "bound" } else { "" }, format!("to topics {pattern}")));
-    }
+    rows.extend(bound(&info.bindings));
     text::list(&rows)
+}
+
+/// What is bound, a line each.
+pub fn bound(bindings: &[Pattern]) -> impl Iterator<Item = (&'static str, String)> {
+    let named =
+        |(at, pattern)| (if at == 0 { "bound" } else { "" }, format!("to topics {pattern}"));
+    bindings.iter().enumerate().map(named)
 }
 
 fn attempts(info: &QueueInfo) -> String {
@@ -205,7 +212,7 @@ fn as_json(queue: &Name, info: &QueueInfo) -> Value {
         "ack_deadline_ms": info.ack_deadline_ms,
         "ttl_ms": info.ttl_ms,
         "dead_letter": info.dead_letter.as_ref().map(Name::as_str),
-        "bindings": info.bindings.iter().map(telpher::Pattern::as_str).collect::<Vec<_>>(),
+        "bindings": info.bindings.iter().map(Pattern::as_str).collect::<Vec<_>>(),
     })
 }
 

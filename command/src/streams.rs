@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 use telpher::{
-    Command, Compression, Durability, Error, Hub, Kind, Name, Outcome, PartitionInfo, StreamInfo,
-    StreamOptions, offline,
+    Command, Compression, Durability, Error, Hub, Kind, Name, Outcome, PartitionInfo, Pattern,
+    StreamInfo, StreamOptions, offline,
 };
 
 use crate::Said;
 use crate::arguments_streams::{DeclareStream, OneStream, Streams};
 use crate::hub::{Reached, ask, explain, live, reach, unexpected};
-use crate::queues::{or_none, safe};
+use crate::queues::{bound, or_none, safe};
 use crate::text::{self, count, number, size};
 
 /// Lists streams, or shows one of them.
@@ -142,6 +142,7 @@ fn described(stream: &Name, info: &StreamInfo) -> String {
     if options.keep_unread {
         rows.push(("unread", "stays until every reader group has read it".to_owned()));
     }
+    rows.extend(bound(&info.bindings));
     let mut text = text::list(&rows);
     let mut rows =
         vec![["PARTITION", "FIRST", "NEXT", "RECORDS", "SIZE"].map(str::to_owned).to_vec()];
@@ -176,6 +177,7 @@ fn as_json(stream: &Name, info: &StreamInfo) -> Value {
         "tombstone_age_ms": options.tombstone_age_ms,
         "keep_unread": options.keep_unread,
         "compression": options.compression.map(Compression::name),
+        "bindings": info.bindings.iter().map(Pattern::as_str).collect::<Vec<_>>(),
     })
 }
 

@@ -19,10 +19,10 @@ pub fn publish(options: &Publish) -> Said {
     Ok((String::new(), true))
 }
 
-/// Binds a pattern to a queue.
+/// Binds a pattern to a queue or a stream.
 pub fn bind(options: &Binding) -> Said {
     let hub = live(&options.hub, "bind")?;
-    let (pattern, target) = (options.pattern.clone(), Target::Queue(options.queue.clone()));
+    let (pattern, target) = (options.pattern.clone(), target(options));
     ask(&hub, Command::Bind { pattern, target }).map_err(|error| error.to_string())?;
     Ok((String::new(), true))
 }
@@ -30,9 +30,14 @@ pub fn bind(options: &Binding) -> Said {
 /// Ends a binding.
 pub fn unbind(options: &Binding) -> Said {
     let hub = live(&options.hub, "unbind")?;
-    let (pattern, target) = (options.pattern.clone(), Target::Queue(options.queue.clone()));
+    let (pattern, target) = (options.pattern.clone(), target(options));
     ask(&hub, Command::Unbind { pattern, target }).map_err(|error| error.to_string())?;
     Ok((String::new(), true))
+}
+
+fn target(options: &Binding) -> Target {
+    let name = options.name.clone();
+    if options.stream { Target::Stream(name) } else { Target::Queue(name) }
 }
 
 /// Prints messages as they come, until there were enough of them.

@@ -139,3 +139,42 @@ fn what_is_bound_gets_what_is_published_and_is_shown_with_and_without_a_host() {
         assert!(said.contains("telpher serve") && said.contains(command), "{said}");
     }
 }
+
+#[test]
+fn what_is_bound_to_a_stream_is_appended_to_it_and_shown_with_and_without_a_host() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    let data = data.to_str().unwrap();
+    let mut server = Server::start(&[data]);
+    server.says("ready: hub");
+    assert!(output(&["declare-stream", data, "log"]).status.success());
+    for pattern in ["orders.**", "*.eu"] {
+        let bound = output(&["bind", data, pattern, "log", "--stream"]);
+        assert!(bound.status.success(), "{}", text(&bound.stderr));
+        assert_eq!(text(&bound.stdout), "");
+    }
+    assert!(output(&["unbind", data, "*.eu", "log", "--stream"]).status.success());
+    assert!(output(&["publish", data, "orders.eu", "x"]).status.success());
+    for (arguments, said) in [
+        (&["bind", data, "a", "log"][..], "no queue is named"),
+        (&["bind", data, "a", "nowhere", "--stream"], "no stream is named"),
+        (&["unbind", data, "*.eu", "log", "--stream"], "not bound to the stream"),
+        (&["bind", data, "a..b", "log", "--stream"], "a..b"),
+    ] {
+        let refused = refusal(arguments);
+        assert!(refused.contains(said), "{refused}");
+    }
+    assert!(text(&output(&["read", data, "log"]).stdout).ends_with("  x\n"));
+    for is_hosted in [true, false] {
+        if !is_hosted {
+            // It waits for its end.
+            server.signal(Signal::TERM);
+        }
+        let shown = text(&output(&["streams", data, "log"]).stdout);
+        assert!(shown.contains("to topics orders.**\n") && !shown.contains("*.eu"), "{shown}");
+        let shown = output(&["streams", data, "log", "--json"]);
+        let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+        assert_eq!(shown["bindings"], serde_json::json!(["orders.**"]));
+        assert_eq!(shown["partitions"][0]["next"], 1);
+    }
+}

@@ -9,7 +9,7 @@ use telpher::{
     Answer, Delivery, Durability, Error, Event, Gathered, HubInfo, Message, Missing, Name, Notice,
     Outcome, Overflow,
 };
-use telpher::{QueueInfo, Receipt, What};
+use telpher::{Pattern, QueueInfo, Receipt, What};
 
 use crate::constants::*;
 use crate::output_streams::Streams;
@@ -58,6 +58,15 @@ impl Extra {
         let text = self.text(topic.as_str());
         self.topic = Some((topic.clone(), text));
         text
+    }
+
+    /// Patterns with a space between two; NULL if there are none.
+    pub fn bindings(&mut self, bindings: &[Pattern]) -> *const std::ffi::c_char {
+        if bindings.is_empty() {
+            return ptr::null();
+        }
+        let patterns: Vec<&str> = bindings.iter().map(Pattern::as_str).collect();
+        self.text(&patterns.join(" "))
     }
 
     pub fn text(&mut self, text: &str) -> *const std::ffi::c_char {
@@ -289,8 +298,7 @@ fn hub_info(info: &HubInfo) -> telpher_hub_info {
 
 fn queue_info(info: &QueueInfo, extra: &mut Extra) -> telpher_queue_info {
     let dead_letter = info.dead_letter.as_ref().map(|name| extra.text(name.as_str()));
-    let bindings = info.bindings.iter().map(|pattern| pattern.as_str()).collect::<Vec<_>>();
-    let bindings = (!bindings.is_empty()).then(|| extra.text(&bindings.join(" ")));
+    let bindings = extra.bindings(&info.bindings);
     telpher_queue_info {
         ready: info.ready,
         held: info.held,
@@ -317,7 +325,7 @@ fn queue_info(info: &QueueInfo, extra: &mut Extra) -> telpher_queue_info {
         ttl_ms: info.ttl_ms,
         dead_letter: dead_letter.unwrap_or(ptr::null()),
         max_attempts: info.max_attempts,
-        bindings: bindings.unwrap_or(ptr::null()),
+        bindings,
     }
 }
 

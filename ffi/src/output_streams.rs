@@ -38,6 +38,7 @@ impl Extra {
     /// The figures of one stream.
     pub fn stream(&mut self, name: Option<&Name>, info: &StreamInfo) -> *const telpher_stream_info {
         let name = name.map_or(ptr::null(), |name| self.text(name.as_str()));
+        let bindings = self.bindings(&info.bindings);
         let partitions: Vec<_> = info.partitions.iter().map(partition_info).collect();
         let Streams { partitions: all, infos, .. } = &mut self.streams;
         let options = &info.options;
@@ -53,6 +54,7 @@ impl Extra {
             keep_unread: options.keep_unread.into(),
             tombstone_age_ms: options.tombstone_age_ms,
             compression: options.compression.map_or(0, |compression| compression as u32),
+            bindings,
         }));
         all.push(partitions);
         infos.last().map_or(ptr::null(), |info| &raw const **info)
@@ -123,7 +125,8 @@ mod tests {
         let mut extra = Extra::default();
         let info = |first| StreamInfo {
             partitions: vec![PartitionInfo { first, next: first + 1, bytes: 9 }; 2],
-            ..StreamInfo { options: Default::default(), partitions: Vec::new() }
+            options: Default::default(),
+            bindings: Vec::new(),
         };
         let name = |at: u64| Name::parse(&format!("stream-{at}")).unwrap();
         let events: Vec<Event> = (0..20)

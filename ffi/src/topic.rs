@@ -1,10 +1,10 @@
-//! Topics.
+//! Topics, and what is bound to them.
 //!
 //! Floor: `start`.
 
 use std::ffi::c_char;
 
-use telpher::{Command, Pattern, Target, limits};
+use telpher::{Command, Name, Pattern, Target, limits};
 
 use crate::input;
 use crate::start::Start;
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn telpher_bind(
 ) -> telpher_status {
     // SAFETY: the caller keeps the header's contract.
     unsafe {
-        on_binding(hub, (pattern, queue), done, id_out, |pattern, target| Command::Bind {
+        on_binding(hub, (pattern, queue, QUEUE), done, id_out, |pattern, target| Command::Bind {
             pattern,
             target,
         })
@@ -57,35 +57,93 @@ pub unsafe extern "C" fn telpher_unbind(
 ) -> telpher_status {
     // SAFETY: the caller keeps the header's contract.
     unsafe {
-        on_binding(hub, (pattern, queue), done, id_out, |pattern, target| Command::Unbind {
+        on_binding(hub, (pattern, queue, QUEUE), done, id_out, |pattern, target| Command::Unbind {
             pattern,
             target,
         })
     }
 }
 
+/// Starts to bind a pattern of topics to a stream, as telpher_bind does to a queue. Never blocks.
+/// From DONE on each message that is published to a topic that matches is appended to the stream,
+/// once: to the partition of its key, or without a key to any. It carries a header `telpher.topic`
+/// with the topic's name. A binding lives as long as its stream. Any thread, also in a callback.
+///
+/// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong. Nothing was sent.
+///
+/// The ticket may end with one of these; nothing was bound:
+/// - TELPHER_NOT_FOUND: no stream has this name.
+/// - TELPHER_FULL: the stream has 256 patterns, or the hub 10,000; `detail` tells.
+/// - TELPHER_NO_SPACE: there is no room on disk for a binding.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn telpher_stream_bind(
+    hub: telpher_hub,
+    pattern: *const c_char,
+    stream: *const c_char,
+    done: *const telpher_done,
+    id_out: *mut telpher_id,
+) -> telpher_status {
+    // SAFETY: the caller keeps the header's contract.
+    unsafe {
+        on_binding(hub, (pattern, stream, STREAM), done, id_out, |pattern, target| Command::Bind {
+            pattern,
+            target,
+        })
+    }
+}
+
+/// Starts to end a binding to a stream; what was appended because of it stays. Never blocks. Any
+/// thread, also in a callback.
+///
+/// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong. Nothing was sent.
+///
+/// The ticket may end with:
+/// - TELPHER_NOT_FOUND: no stream has this name, or the pattern is not bound to it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn telpher_stream_unbind(
+    hub: telpher_hub,
+    pattern: *const c_char,
+    stream: *const c_char,
+    done: *const telpher_done,
+    id_out: *mut telpher_id,
+) -> telpher_status {
+    // SAFETY: the caller keeps the header's contract.
+    unsafe {
+        on_binding(hub, (pattern, stream, STREAM), done, id_out, |pattern, target| {
+            Command::Unbind { pattern, target }
+        })
+    }
+}
+
+/// What a name is, and what is bound to it.
+type Kind = (&'static str, fn(Name) -> Target);
+
+const QUEUE: Kind = ("queue", Target::Queue);
+const STREAM: Kind = ("stream", Target::Stream);
+
 unsafe fn on_binding(
     hub: telpher_hub,
-    (pattern, queue): (*const c_char, *const c_char),
+    (pattern, name, (what, target)): (*const c_char, *const c_char, Kind),
     done: *const telpher_done,
     id_out: *mut telpher_id,
     command: fn(Pattern, Target) -> Command,
 ) -> telpher_status {
     guard(|| {
         // SAFETY: the caller keeps the header's contract; each helper refuses NULL itself.
-        let (start, pattern, queue) = unsafe {
+        let (start, pattern, name) = unsafe {
             let start = Start::new(hub, done, id_out)?;
-            (start, input::pattern(pattern, "pattern")?, input::name(queue, "queue")?)
+            (start, input::pattern(pattern, "pattern")?, input::name(name, what)?)
         };
-        start.go(command(pattern, Target::Queue(queue)), 0)
+        start.go(command(pattern, target(name)), 0)
     })
 }
 
 /// Starts to give a message to whoever is subscribed to a topic that matches, at most once to each,
-/// and to store it in every queue to which the topic is bound; see telpher_bind. Never blocks. The
-/// ticket ends with DONE when the hub has done so, and it is as safe as the safest of these queues
-/// says. A topic is a name whose segments, between dots, are not empty; it need not be made. Any
-/// thread, also in a callback.
+/// and to store it in every queue and stream to which the topic is bound, in all or in none; see
+/// telpher_bind and telpher_stream_bind. Never blocks. The ticket ends with DONE when the hub has
+/// done so, and it is as safe as the safest of these queues and streams says. A topic is a name
+/// whose segments, between dots, are not empty; it need not be made. Any thread, also in a
+/// callback.
 ///
 /// Of these errors nothing was sent:
 /// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong.
@@ -94,10 +152,13 @@ unsafe fn on_binding(
 /// The ticket may end with:
 /// - TELPHER_EXPIRED: the time ran out before the hub could do it.
 /// - TELPHER_FULL: a queue to which it is bound is full, until the deadline if it makes senders
-///   wait; nothing was stored anywhere, and nobody got it.
-/// - TELPHER_NO_SPACE: such a queue is on a disk that is full; the same holds.
-/// - TELPHER_TOO_LARGE: it is more than such a queue may hold, or its headers have no room for the
-///   topic's name; the same holds.
+///   wait; or such a stream keeps what is unread, and has no room beside it; or the disk was behind
+///   until the deadline; nothing was stored anywhere, and nobody got it.
+/// - TELPHER_NO_SPACE: such a queue or stream is on a disk that is full; the same holds.
+/// - TELPHER_TOO_LARGE: it is more than such a queue or stream may hold, or than 32 MiB in all such
+///   streams together, or its headers have no room for the topic's name; the same holds.
+/// - TELPHER_INVALID: it has no key, and such a stream keeps the latest record of each key; the
+///   same holds.
 /// - TELPHER_INDETERMINATE: the hub has changed its host, which does not know whether the last one
 ///   had published it, and has not done it.
 /// - TELPHER_HOST_LOST: the session is gone; it may have been published.

@@ -142,6 +142,8 @@ pub struct telpher_stream_info {
     pub tombstone_age_ms: u64,
     /// TELPHER_COMPRESSION_NONE, _LZ4 or _ZSTD.
     pub compression: u32,
+    /// Patterns of topics that are bound to it, in order, with a space between two; NULL: none.
+    pub bindings: *const c_char,
 }
 
 /// Where a reader group is put.

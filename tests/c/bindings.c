@@ -1,4 +1,4 @@
-/* Topics that are bound to queues, and publishes in batches. */
+/* Topics that are bound to queues and streams, and publishes in batches. */
 #include "check.h"
 
 static void bind(telpher_hub hub, const char *pattern, const char *queue) {
@@ -113,5 +113,58 @@ TEST(the_publishes_of_a_batch_happen_with_it_or_not_at_all) {
     CHECK_OK(telpher_batch_free(batch));
     CHECK_EQUAL(inspect(hub, "audit").ready, 1);
     take(hub, "audit", "a", "1");
+    CHECK_OK(telpher_close(hub, 0));
+}
+
+static void expect_stream(telpher_hub hub, const char *bindings, uint64_t next) {
+    telpher_id id;
+    CHECK_OK(telpher_stream_inspect(hub, "log", NULL, &id));
+    telpher_event event = outcome(hub, id);
+    CHECK_ENDED(event, TELPHER_OK);
+    const char *bound = event.stream_info->bindings;
+    CHECK(bindings == NULL ? bound == NULL : bound && strcmp(bound, bindings) == 0);
+    CHECK_EQUAL(event.stream_info->partitions[0].next, next);
+    CHECK_OK(telpher_events_release(&event));
+}
+
+static void expect_refusal(telpher_hub hub, telpher_id id, telpher_status expected) {
+    telpher_event event = outcome(hub, id);
+    CHECK_ENDED(event, expected);
+    CHECK_OK(telpher_events_release(&event));
+}
+
+TEST(what_is_published_is_appended_once_where_its_topic_is_bound_to_a_stream) {
+    telpher_hub hub = open_memory();
+    telpher_id id;
+    CHECK_OK(telpher_stream_declare(hub, "log", NULL, NULL, &id));
+    expect_ok(hub, id);
+    expect_stream(hub, NULL, 0);
+    const char *patterns[] = {"orders.**", "orders.*", "orders.*"};
+    for (size_t at = 0; at < 3; at++) {
+        CHECK_OK(telpher_stream_bind(hub, patterns[at], "log", NULL, &id));
+        expect_ok(hub, id);
+    }
+    publish(hub, "orders.new", "body", TELPHER_OK);
+    publish(hub, "others", "nobody listens", TELPHER_OK);
+    expect_stream(hub, "orders.* orders.**", 1);
+    CHECK_OK(telpher_stream_unbind(hub, "orders.*", "log", NULL, &id));
+    expect_ok(hub, id);
+    expect_stream(hub, "orders.**", 1);
+    CHECK_OK(telpher_stream_unbind(hub, "orders.*", "log", NULL, &id));
+    expect_refusal(hub, id, TELPHER_NOT_FOUND);
+    CHECK_OK(telpher_stream_bind(hub, "a", "nowhere", NULL, &id));
+    expect_refusal(hub, id, TELPHER_NOT_FOUND);
+    CHECK_OK(telpher_close(hub, 0));
+}
+
+TEST(a_wrong_pattern_or_stream_is_refused_before_anything_is_sent) {
+    telpher_hub hub = open_memory();
+    telpher_id id;
+    CHECK_STATUS(telpher_stream_bind(hub, "a.b*", "log", NULL, &id), TELPHER_INVALID);
+    CHECK_LAST_ERROR("b*");
+    CHECK_STATUS(telpher_stream_bind(hub, "a", NULL, NULL, &id), TELPHER_INVALID);
+    CHECK_LAST_ERROR("stream is NULL");
+    CHECK_STATUS(telpher_stream_unbind(hub, NULL, "log", NULL, &id), TELPHER_INVALID);
+    CHECK_STATUS(telpher_stream_unbind(hub, "a", "b c", NULL, &id), TELPHER_INVALID);
     CHECK_OK(telpher_close(hub, 0));
 }

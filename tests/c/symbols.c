@@ -149,6 +149,8 @@ static void refuses_streams(telpher_hub hub) {
     telpher_id id;
     CHECK_REFUSED(telpher_stream_declare(hub, "a", NULL, NULL, &id));
     CHECK_REFUSED(telpher_stream_delete(hub, "a", NULL, &id));
+    CHECK_REFUSED(telpher_stream_bind(hub, "a.*", "b", NULL, &id));
+    CHECK_REFUSED(telpher_stream_unbind(hub, "a.*", "b", NULL, &id));
     CHECK_REFUSED(telpher_stream_inspect(hub, "a", NULL, &id));
     CHECK_REFUSED(telpher_stream_list(hub, NULL, NULL, &id));
     CHECK_REFUSED(telpher_append(hub, "a", &message, NULL, NULL, &id));

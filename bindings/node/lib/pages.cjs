@@ -34,6 +34,11 @@ const FIGURES = [
   'ttlMs',
 ]
 
+// Bound patterns, with a space between two.
+function patterns(bytes) {
+  return bytes.length === 0 ? [] : String(bytes).split(' ')
+}
+
 class Pages {
   constructor(handle) {
     this.handle = handle
@@ -184,8 +189,7 @@ class Pages {
     const deadLetter = this.#bytes(this.words[at + 2] + body.length, this.words[at + 4])
     info.deadLetter = deadLetter.length === 0 ? undefined : String(deadLetter)
     const behind = this.words[at + 2] + body.length + deadLetter.length
-    const bindings = String(this.#bytes(behind, this.words[at + 5]))
-    info.bindings = bindings === '' ? [] : bindings.split(' ')
+    info.bindings = patterns(this.#bytes(behind, this.words[at + 5]))
     return info
   }
 
@@ -199,7 +203,8 @@ class Pages {
     const numbers = [0, 8, 16, 24, 32, 40, 48].map((from) => body.readDoubleLE(from))
     const [ageMaxMs, bytesMax, recordsMax, tombstoneAgeMs, compact, keepUnread, packed] = numbers
     const partitions = []
-    for (let from = 56; from < body.length; from += 24) {
+    const behind = 56 + this.words[at + 7] * 24
+    for (let from = 56; from < behind; from += 24) {
       partitions.push({
         first: body.readBigUInt64LE(from),
         next: body.readBigUInt64LE(from + 8),
@@ -216,6 +221,7 @@ class Pages {
       tombstoneAgeMs: tombstoneAgeMs === 0 ? undefined : tombstoneAgeMs,
       keepUnread: keepUnread !== 0,
       compression: [undefined, 'lz4', 'zstd'][packed],
+      bindings: patterns(body.subarray(behind)),
     }
   }
 

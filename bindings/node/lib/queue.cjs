@@ -3,9 +3,10 @@
 // A queue of a hub, by name.
 
 const native = require('./native.cjs')
+const { QUEUE, binding } = require('./binding.cjs')
 const { Consumer } = require('./consumer.cjs')
 const { PROPERTY_NAMES } = require('./properties.cjs')
-const { choice, known, span, text, time, whole, within } = require('./options.cjs')
+const { choice, known, span, time, whole } = require('./options.cjs')
 
 const SEND_NAMES = ['timeoutMs', 'signal', ...PROPERTY_NAMES]
 const DECLARE_NAMES = [
@@ -80,23 +81,11 @@ class Queue {
   }
 
   bind(pattern, options) {
-    return this.#binding(native.BIND, 'bind', pattern, options)
+    return binding(this.#core, 'bind', [QUEUE, this.#name], pattern, options)
   }
 
   unbind(pattern, options) {
-    return this.#binding(native.UNBIND, 'unbind', pattern, options)
-  }
-
-  #binding(kind, what, pattern, options) {
-    return new Promise((resolve, reject) => {
-      within('pattern', text('the pattern', pattern), native.NAME_SIZE_MAX)
-      const given = known(what, options, ['timeoutMs', 'signal'])
-      const write = (records, at) => {
-        records.words[at + 4] = records.add(pattern)
-      }
-      const more = { sizeMost: pattern.length * 3, write }
-      this.#core.begin(kind, this.#name, given, { resolve, reject }, more)
-    })
+    return binding(this.#core, 'unbind', [QUEUE, this.#name], pattern, options)
   }
 
   purge(options) {

@@ -3,6 +3,7 @@
 // A stream of a hub, by name.
 
 const native = require('./native.cjs')
+const { STREAM, binding } = require('./binding.cjs')
 const { choice, flag, known, span, time, whole } = require('./options.cjs')
 const { begin, groupName } = require('./groups.cjs')
 const { checkPlace, writePlace } = require('./place.cjs')
@@ -69,6 +70,14 @@ class Stream {
 
   read(options) {
     return new Reader(this.#core, this.#name, options)
+  }
+
+  bind(pattern, options) {
+    return binding(this.#core, 'bind', [STREAM, this.#name], pattern, options)
+  }
+
+  unbind(pattern, options) {
+    return binding(this.#core, 'unbind', [STREAM, this.#name], pattern, options)
   }
 
   groups(options) {

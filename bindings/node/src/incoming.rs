@@ -159,9 +159,14 @@ fn figures(info: &QueueInfo) -> Vec<u8> {
         info.ack_deadline_ms,
         info.ttl_ms,
     ];
-    let bindings: Vec<&str> = info.bindings.iter().map(Pattern::as_str).collect();
-    let bindings = bindings.join(" ").into_bytes();
+    let bindings = joined(&info.bindings);
     figures.iter().flat_map(|figure| (*figure as f64).to_le_bytes()).chain(bindings).collect()
+}
+
+/// Patterns with a space between two.
+pub(crate) fn joined(bindings: &[Pattern]) -> Vec<u8> {
+    let patterns: Vec<&str> = bindings.iter().map(Pattern::as_str).collect();
+    patterns.join(" ").into_bytes()
 }
 
 fn describe(event: &Event, record: &mut [u32; WORDS]) {
@@ -219,6 +224,7 @@ fn outcome_of(outcome: &Outcome, record: &mut [u32; WORDS]) -> u32 {
         }
         Outcome::Stream(info) => {
             record[6] = info.options.durability.map_or(0, |durability| durability as u32);
+            record[7] = info.partitions.len() as u32;
             layout::STREAM_INFO
         }
         // What this package asks for ends with none of these.

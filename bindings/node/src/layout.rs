@@ -32,7 +32,7 @@
 //! SUBSCRIBE   small number: buffer; body: the pattern
 //! DECLARE     small numbers: durability (0: the default), overflow; body: seven doubles, in the
 //!             order of `lib/queue.cjs`; key: the name of the dead-letter queue
-//! BIND        body: the pattern; UNBIND has the same
+//! BIND        body: the pattern; second small number: 1 for a stream; UNBIND has the same
 //! BATCH       body: the records of its parts; key: their bytes, where their offsets count from
 //! QUEUE_INFO  small numbers: durability, overflow; body: doubles, in the order of `lib/pages.cjs`;
 //!             key: the name of the dead-letter queue; headers: bound patterns, with a space
@@ -49,8 +49,9 @@
 //! RESET_GROUP body: the group; second small number, the word behind it and token as in READ
 //! DELETE_GROUP  body: the group
 //! APPENDED    small numbers: durability, partition; token: offset
-//! STREAM_INFO small number: durability; body: three doubles as in DECLARE_STREAM, then three
-//!             unsigned numbers of 64 bits for each partition: first, next, bytes
+//! STREAM_INFO small numbers: durability, partitions; body: doubles as in DECLARE_STREAM, then
+//!             three unsigned numbers of 64 bits for each partition: first, next, bytes; then
+//!             bound patterns, with a space between two
 //! GROUPS      body: see `groups.rs`
 //! RECORD      small numbers: partition, bytes that count as taken with it; token: offset; message
 //!             id: generation; number: time in ms; flag, with the word behind it: reader

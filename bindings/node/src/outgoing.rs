@@ -73,10 +73,10 @@ pub(crate) fn read(
         layout::DELETE => Command::Delete { queue: name()? },
         layout::PURGE => Command::Purge { queue: name()? },
         layout::BIND => {
-            Command::Bind { pattern: pattern(words, body)?, target: Target::Queue(name()?) }
+            Command::Bind { pattern: pattern(words, body)?, target: target(second, name()?) }
         }
         layout::UNBIND => {
-            Command::Unbind { pattern: pattern(words, body)?, target: Target::Queue(name()?) }
+            Command::Unbind { pattern: pattern(words, body)?, target: target(second, name()?) }
         }
         layout::INSPECT => Command::Inspect { queue: name()? },
         layout::EXTEND => Command::Extend { delivery: long(words, 10), ms: small.into() },
@@ -97,6 +97,10 @@ pub(crate) fn read(
     };
     let slot = (words[1] != NO_SLOT).then_some(words[1]);
     Ok(Operation { slot, command, timeout: time_left(words, now_ms)? })
+}
+
+fn target(kind: u32, name: Name) -> Target {
+    if kind == 0 { Target::Queue(name) } else { Target::Stream(name) }
 }
 
 fn pattern(words: &[u32], body: &mut Body<'_>) -> Result<Pattern, Error> {

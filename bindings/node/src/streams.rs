@@ -8,6 +8,7 @@ use telpher::{
 };
 
 use crate::body::{Body, malformed, message, text};
+use crate::incoming::joined;
 use crate::layout::{self, long, set_double, set_long};
 use crate::outgoing::durability;
 
@@ -99,7 +100,7 @@ pub(crate) fn start(begin: u32, words: &[u32]) -> Result<Start, Error> {
     }
 }
 
-/// A stream's options as doubles, and each partition's figures behind them.
+/// A stream's options as doubles, behind them each partition's figures, and then what is bound.
 pub(crate) fn figures(info: &StreamInfo) -> Vec<u8> {
     let StreamOptions { age_max_ms, bytes_max, records_max, tombstone_age_ms, .. } = info.options;
     let StreamOptions { compact, keep_unread, .. } = info.options;
@@ -111,7 +112,7 @@ pub(crate) fn figures(info: &StreamInfo) -> Vec<u8> {
     let partitions = info.partitions.iter().flat_map(|PartitionInfo { first, next, bytes }| {
         [first.to_le_bytes(), next.to_le_bytes(), bytes.to_le_bytes()]
     });
-    options.chain(partitions).flatten().collect()
+    options.chain(partitions).flatten().chain(joined(&info.bindings)).collect()
 }
 
 /// A record for a reader.

@@ -82,3 +82,39 @@ test('the publishes of a batch happen with it or not at all', async (t) => {
   assert.equal((await hub.queue('audit').inspect()).ready, 2)
   await live.close()
 })
+
+for (const drive of ['loop', 'thread', 'inline']) {
+  test(`what is published is appended where its topic is bound, turned by ${drive}`, async (t) => {
+    const hub = await openOwn(t, { drive })
+    const log = hub.stream('log')
+    await log.declare({ partitions: 3 })
+    assert.deepEqual((await log.inspect()).bindings, [])
+    for (const pattern of ['orders.**', 'orders.*', 'orders.*']) await log.bind(pattern)
+    const info = await log.inspect()
+    assert.deepEqual(info.bindings, ['orders.*', 'orders.**'])
+    assert.equal(info.partitions.length, 3)
+    await hub.topic('orders.new').publish('body', { key: 'k', headers: { h: 'v' } })
+    await hub.topic('others').publish('nobody listens')
+    for (const pattern of ['orders.**', 'orders.*']) await log.unbind(pattern)
+    await hub.topic('orders.new').publish('nobody listens')
+    const records = []
+    for await (const record of log.read()) records.push(record)
+    assert.equal(records.length, 1)
+    const [{ body, key, headers }] = records
+    assert.equal(`${body} ${key}`, 'body k')
+    assert.equal(`${headers.h} ${headers['telpher.topic']}`, 'v orders.new')
+  })
+}
+
+test('a stream that is not there is not found, and a wrong pattern is refused', async (t) => {
+  const hub = await openOwn(t)
+  await fails(hub.stream('nowhere').bind('a'), 'NOT_FOUND', /no stream is named/)
+  const log = hub.stream('log')
+  await log.declare({ compact: true })
+  await fails(log.unbind('a'), 'NOT_FOUND', /not bound to the stream/)
+  await fails(log.bind('a.b*'), 'INVALID', /b\*/)
+  await assert.rejects(log.bind(7))
+  await assert.rejects(log.bind('a', { durability: 'disk' }))
+  await log.bind('a')
+  await fails(hub.topic('a').publish('keyless'), 'INVALID', /needs one/)
+})

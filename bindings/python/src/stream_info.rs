@@ -69,6 +69,7 @@ pub struct StreamInfo {
     /// How programs pack their records: "lz4" or "zstd"; None: not at all.
     #[pyo3(get)]
     pub compression: Option<&'static str>,
+    bindings: Vec<String>,
 }
 described!(StreamInfo {
     partitions,
@@ -79,7 +80,8 @@ described!(StreamInfo {
     compact,
     tombstone_age,
     keep_unread,
-    compression
+    compression,
+    bindings
 });
 
 #[pymethods]
@@ -89,11 +91,17 @@ impl StreamInfo {
     fn partitions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, self.partitions.iter().cloned())
     }
+
+    /// Patterns of topics that are bound to it, in order.
+    #[getter]
+    fn bindings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.bindings)
+    }
 }
 
 impl From<telpher::StreamInfo> for StreamInfo {
     fn from(info: telpher::StreamInfo) -> StreamInfo {
-        let telpher::StreamInfo { options, partitions } = info;
+        let telpher::StreamInfo { options, partitions, bindings } = info;
         let each = partitions.into_iter().map(|partition| {
             let telpher::PartitionInfo { first, next, bytes } = partition;
             PartitionInfo { first, next, bytes }
@@ -109,6 +117,7 @@ impl From<telpher::StreamInfo> for StreamInfo {
             tombstone_age: seconds(options.tombstone_age_ms),
             keep_unread: options.keep_unread,
             compression: options.compression.map(telpher::Compression::name),
+            bindings: bindings.iter().map(ToString::to_string).collect(),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Floor: `telpher`.
 
 use pyo3::prelude::*;
-use telpher::{Command, Pattern, Target, limits};
+use telpher::{Command, Name, Pattern, Target, limits};
 
 use crate::command::{Headers, Object, PyCommand, checked};
 use crate::convert::{message_in, name_in, whole};
@@ -29,14 +29,28 @@ impl PyCommand {
     /// Binds a pattern of topics to a queue.
     #[staticmethod]
     fn bind(py: Python<'_>, pattern: &str, queue: &str) -> PyResult<PyCommand> {
-        let (pattern, target) = binding(py, pattern, queue)?;
+        let (pattern, target) = binding(py, pattern, (queue, Target::Queue))?;
         checked(py, Command::Bind { pattern, target })
     }
 
     /// Ends a binding.
     #[staticmethod]
     fn unbind(py: Python<'_>, pattern: &str, queue: &str) -> PyResult<PyCommand> {
-        let (pattern, target) = binding(py, pattern, queue)?;
+        let (pattern, target) = binding(py, pattern, (queue, Target::Queue))?;
+        checked(py, Command::Unbind { pattern, target })
+    }
+
+    /// Binds a pattern of topics to a stream.
+    #[staticmethod]
+    fn bind_stream(py: Python<'_>, pattern: &str, stream: &str) -> PyResult<PyCommand> {
+        let (pattern, target) = binding(py, pattern, (stream, Target::Stream))?;
+        checked(py, Command::Bind { pattern, target })
+    }
+
+    /// Ends a binding to a stream.
+    #[staticmethod]
+    fn unbind_stream(py: Python<'_>, pattern: &str, stream: &str) -> PyResult<PyCommand> {
+        let (pattern, target) = binding(py, pattern, (stream, Target::Stream))?;
         checked(py, Command::Unbind { pattern, target })
     }
 
@@ -50,7 +64,11 @@ impl PyCommand {
     }
 }
 
-fn binding(py: Python<'_>, pattern: &str, queue: &str) -> PyResult<(Pattern, Target)> {
+fn binding(
+    py: Python<'_>,
+    pattern: &str,
+    (name, target): (&str, fn(Name) -> Target),
+) -> PyResult<(Pattern, Target)> {
     let pattern = Pattern::parse(pattern).map_err(|error| raise(py, &error))?;
-    Ok((pattern, Target::Queue(name_in(py, queue)?)))
+    Ok((pattern, target(name_in(py, name)?)))
 }

@@ -1,4 +1,4 @@
-"""Topics that are bound to queues, and publishes in batches, in both faces."""
+"""Topics that are bound to queues and streams, and publishes in batches, in both faces."""
 
 import asyncio
 from pathlib import Path
@@ -107,5 +107,58 @@ def test_the_same_on_asyncio(run: Run, url: str) -> None:
             await audit.unbind("orders.*")
             with pytest.raises(telpher.NotFound):
                 await audit.unbind("orders.*")
+
+    run(main())
+
+
+def test_what_is_published_is_appended_where_its_topic_is_bound(hub: telpher.Hub) -> None:
+    log = hub.stream("log")
+    log.declare(partitions=2)
+    log.bind("orders.**")
+    log.start.bind("orders.*").result()
+    assert log.inspect().bindings == ("orders.*", "orders.**")
+    hub.topic("orders.new").publish(b"body", key=b"k", headers={"h": b"v"})
+    hub.topic("others").publish(b"nobody listens")
+    (record,) = log.read()
+    assert (record.body, record.key) == (b"body", b"k")
+    assert record.headers == {"h": b"v", "telpher.topic": b"orders.new"}
+    log.unbind("orders.*")
+    log.start.unbind("orders.**").result()
+    assert log.inspect().bindings == ()
+    hub.topic("orders.new").publish(b"nobody listens")
+    assert len(list(log.read())) == 1
+
+
+def test_a_stream_that_is_not_there_is_not_found_and_a_wrong_pattern_refused(
+    hub: telpher.Hub,
+) -> None:
+    with pytest.raises(telpher.NotFound, match="no stream is named"):
+        hub.stream("nowhere").bind("a")
+    hub.stream("log").declare(compact=True)
+    with pytest.raises(telpher.NotFound, match="not bound to the stream"):
+        hub.stream("log").unbind("a")
+    with pytest.raises(telpher.Invalid, match="b\\*"):
+        hub.stream("log").bind("a.b*")
+    with pytest.raises(TypeError):
+        hub.stream("log").bind(1)  # type: ignore[arg-type]
+    hub.stream("log").bind("a")
+    with pytest.raises(telpher.Invalid, match="needs one"):
+        hub.topic("a").publish(b"keyless")
+
+
+def test_streams_are_bound_on_asyncio(run: Run, url: str) -> None:
+    async def main() -> None:
+        async with telpher.aio.open(url) as hub, asyncio.timeout(20):
+            log = hub.stream("log")
+            await log.declare()
+            await log.bind("orders.*")
+            assert (await log.inspect()).bindings == ("orders.*",)
+            await hub.topic("orders.new").publish(b"1")
+            await log.unbind("orders.*")
+            with pytest.raises(telpher.NotFound):
+                await log.unbind("orders.*")
+            await hub.topic("orders.new").publish(b"2")
+            async with log.read() as records:
+                assert [record.body async for record in records] == [b"1"]
 
     run(main())

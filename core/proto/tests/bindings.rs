@@ -3,8 +3,6 @@
 
 mod support;
 
-use std::fmt::Write;
-
 use support::bindings::*;
 use support::*;
 use telpher_proto::base::message::TOPIC_HEADER;
@@ -362,18 +360,5 @@ fn the_records_of_bindings_have_the_bytes_that_they_always_had() {
     let parts = vec![Part::Publish { topic: name("a.c"), message }];
     world.run(program, Command::Batch { parts });
     world.hand_over();
-    let segment = &world.disk.files[&1];
-    let used = segment.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    let mut text = String::new();
-    for (at, line) in segment[..used].chunks(32).enumerate() {
-        write!(text, "{:05x} ", at * 32).unwrap();
-        line.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
-        text.push('\n');
-    }
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/bindings.txt");
-    if std::env::var_os("TELPHER_BLESS").is_some() {
-        std::fs::write(file, &text).unwrap();
-    }
-    let kept = std::fs::read_to_string(file).unwrap();
-    assert!(kept == text, "the format has changed; TELPHER_BLESS=1 takes it over");
+    is_golden(&world, "bindings.txt");
 }

@@ -4,6 +4,8 @@
 mod support;
 
 use bytes::BytesMut;
+use support::bindings::{bound, bound_stream, publish, run};
+use support::streams::plain;
 use support::*;
 use telpher_proto::base::{Durability, Kind};
 use telpher_proto::journal::format::{COMMIT, FRAME_HEADER_SIZE, FrameHeader, Seed, SegmentHeader};
@@ -72,4 +74,31 @@ fn positions_that_no_hub_reaches_are_refused() {
     world.take_over().unwrap();
     world.pass(100);
     assert_eq!(world.figures(program, "jobs"), (1, 0));
+}
+
+#[test]
+fn a_publish_whose_appends_are_not_there_or_not_announced_is_refused() {
+    const STORED: u8 = 22;
+    const APPENDED: u8 = 42;
+    for is_stream in [true, false] {
+        let mut world = World::with_sizes(SMALL);
+        let program = world.program();
+        if is_stream {
+            bound_stream(&mut world, program, "a", "log", plain(Durability::Disk));
+        } else {
+            bound(&mut world, program, "a", "jobs", on(Durability::Disk));
+        }
+        run(&mut world, program, publish("a", "kept"));
+        world.end_host().unwrap();
+        let exchange = |frame: &mut FrameHeader| match frame.kind {
+            STORED => frame.kind = APPENDED,
+            APPENDED => frame.kind = STORED,
+            _ => {}
+        };
+        let file = forged(&world.disk.files[&1], |_| {}, exchange);
+        assert_ne!(file, world.disk.files[&1]);
+        world.disk.files = [(1, file)].into();
+        let error = world.take_over().expect_err("it can't be read");
+        assert_eq!(error.kind(), Kind::Corrupt, "{error}");
+    }
 }

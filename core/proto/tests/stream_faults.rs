@@ -4,10 +4,10 @@
 mod support;
 
 use support::streams::*;
-use support::{World, name};
+use support::{World, declare_on_disk, name, on, send};
 use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::{
-    Command, Id, Kind, Message, Outcome, Part, Reading, Start, StreamOptions,
+    Command, Durability, Id, Kind, Message, Outcome, Part, Reading, Start, StreamOptions,
 };
 
 #[test]
@@ -114,6 +114,36 @@ fn a_batch_waits_for_the_disk_as_an_append_does() {
     world.pass(10);
     assert!(world.outcome(third, waiting).is_ok(), "{:?}", world.outcome(third, waiting));
     assert_eq!(all(&mut world, third, "other"), ["0 0 in time"]);
+}
+
+#[test]
+fn a_batch_that_waits_for_the_disk_goes_before_a_send_that_came_later() {
+    let mut world = World::with_sizes(Sizes { pending_max: 2_000, ..Sizes::default() });
+    let programs = [world.program(), world.program(), world.program()];
+    world.run(programs[0], declare("log", StreamOptions::default()));
+    world.run(programs[0], declare_on_disk("jobs", on(Durability::Os)));
+    for program in programs {
+        world.run(program, append("log", "early"));
+        world.run(program, send("jobs", "early"));
+    }
+    world.disk.is_paused = true;
+    for program in &programs[..2] {
+        world.start(*program, append("log", &"x".repeat(5_000)));
+        world.settle();
+    }
+    let program = programs[2];
+    let parts = vec![Part::Send { queue: name("jobs"), message: Message::new("in a batch") }];
+    let batch = world.start(program, Command::Batch { parts });
+    let later = world.start(program, send("jobs", "later"));
+    world.settle();
+    assert!(world.ended(program, batch).is_none() && world.ended(program, later).is_none());
+    world.disk.is_paused = false;
+    world.settle();
+    assert!(world.outcome(program, batch).is_ok(), "{:?}", world.outcome(program, batch));
+    let id = world.run(program, Command::Peek { queue: name("jobs"), count: 9 });
+    let Ok(Outcome::Peeked(waiting)) = world.outcome(program, id) else { panic!("it is there") };
+    let bodies: Vec<_> = waiting.iter().map(|peeked| &peeked.message.body[..]).collect();
+    assert_eq!(bodies[3..], [&b"in a batch"[..], b"later"]);
 }
 
 #[test]

@@ -75,3 +75,30 @@ fn wrong_names_and_bounds_are_refused_with_the_value() {
     let none = hub.subscribe_with("a", 0).unwrap_err();
     assert!(none.detail().contains("buffer is 0; allowed are 1 to 65536"), "{none}");
 }
+
+#[test]
+fn what_is_published_is_read_from_a_stream_that_was_bound_before() {
+    let scratch = Scratch::new();
+    let hub = reach(&scratch.url(), Drive::Library);
+    let log = hub.stream("log").unwrap();
+    assert_eq!(log.bind("orders.**").unwrap_err().kind(), Kind::NotFound);
+    log.declare(StreamOptions::default()).unwrap();
+    assert_eq!(log.bind("orders.a*").unwrap_err().kind(), Kind::Invalid);
+    log.bind("orders.**").unwrap();
+    log.bind("*.new").unwrap();
+    hub.topic("orders.new").unwrap().publish("first").unwrap();
+    hub.close(PATIENCE).unwrap();
+    let bindings = vec![Pattern::parse("*.new").unwrap(), Pattern::parse("orders.**").unwrap()];
+    let (_, offline) = offline::streams(&scratch.hub()).unwrap().remove(0);
+    assert_eq!(offline.bindings, bindings);
+    let hub = reach(&scratch.url(), Drive::Library);
+    let log = hub.stream("log").unwrap();
+    assert_eq!(log.inspect().unwrap().bindings, bindings);
+    log.unbind("*.new").unwrap();
+    assert_eq!(log.unbind("*.new").unwrap_err().kind(), Kind::NotFound);
+    hub.topic("others.new").unwrap().publish("nowhere").unwrap();
+    hub.topic("orders.paid").unwrap().publish("second").unwrap();
+    let records: Result<Vec<_>, _> = (&log.read(Reading::default()).unwrap()).collect();
+    let bodies: Vec<_> = records.unwrap().into_iter().map(|record| record.message.body).collect();
+    assert_eq!(bodies, ["first", "second"]);
+}

@@ -4,7 +4,7 @@ use telpher_proto::base::{Command, Name};
 
 use crate::agenda::{FAULTS, Item, Phase, Who};
 use crate::drain::Drain;
-use crate::plan::BOUND;
+use crate::plan::{BOUND, BOUND_STREAMS};
 use crate::program::{Clock, Program, State, client};
 use crate::world::World;
 
@@ -100,7 +100,10 @@ impl World {
                 let dead = self.plan.queues.iter().map(|plan| plan.dead.clone());
                 let bound = BOUND.iter().map(|(queue, _)| Name::parse(queue).expect("a good name"));
                 let queues = dead.chain(own).chain(bound).collect();
-                let streams = self.plan.streams.iter().map(|plan| plan.name.clone()).collect();
+                let of_topics = BOUND_STREAMS.iter();
+                let of_topics = of_topics.map(|(name, _)| Name::parse(name).expect("a good name"));
+                let own = self.plan.streams.iter().map(|plan| plan.name.clone());
+                let streams = own.chain(of_topics).collect();
                 self.programs[slot].drain = Some(Drain::new(queues, streams));
                 self.after(10_000_000, Item::Next(Phase::End));
             }

@@ -5,6 +5,7 @@ use telpher_proto::base::{Command, Error, Event, Kind, Name, Outcome, QueueInfo,
 use telpher_proto::base::{Id, Reading};
 
 use crate::agenda::{Item, Phase};
+use crate::plan::is_bound_stream;
 use crate::world::World;
 
 /// How far it has got.
@@ -98,6 +99,7 @@ impl World {
     fn drain_read(&mut self, slot: usize, stream: &Name, id: Id, error: Option<&Error>) {
         let is_old = self.plan.stream(stream).is_some_and(|plan| plan.options.age_max_ms > 0);
         match error.map(Error::kind) {
+            None if is_bound_stream(stream) => {}
             None => self.model.read_out(self.programs[slot].who, id),
             Some(Kind::NotFound) => {}
             Some(Kind::OutOfRange) if is_old => {}

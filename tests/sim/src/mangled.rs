@@ -29,6 +29,17 @@ fn without_last(batch: &[u8], place: (u64, u32)) -> Option<Bytes> {
     repacked.build(place, None)
 }
 
+/// Nobody is known to have changed this.
+pub fn unmark(record: &mut Record) {
+    match record {
+        Record::Sent { change, .. }
+        | Record::Batch { change, .. }
+        | Record::Published { change, .. } => *change = None,
+        Record::Session(state) => state.marks.clear(),
+        _ => {}
+    }
+}
+
 /// A failed attempt counts for nothing.
 pub fn forget(settled: &mut Settled) {
     if settled.verdict == Verdict::Requeue && settled.dead.is_none() {

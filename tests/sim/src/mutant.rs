@@ -6,9 +6,9 @@ use telpher_proto::base::record::{Mark, Record};
 use telpher_proto::base::{
     Appended, Command, Durability, Error, Event, Id, Kind, Message, Outcome, Part, Receipt,
 };
-use telpher_proto::base::{StreamOptions, Verdict, What};
+use telpher_proto::base::{Verdict, What};
 
-use crate::mangled::{forget, stream_record};
+use crate::mangled::{forget, stream_record, unmark};
 use crate::model::Start;
 use crate::plan::Plan;
 use crate::random::Random;
@@ -100,6 +100,8 @@ mutants! {
     BindingLost = "binding-lost";
     /// Recovery loses what is stored where a topic is bound.
     CopyLost = "copy-lost";
+    /// Recovery loses what is appended where a topic is bound.
+    BoundLost = "bound-record-lost";
     /// Recovery loses that something was published.
     PublishMarkLost = "publish-mark-lost";
     /// Messages are handed out before that is written down.
@@ -209,10 +211,10 @@ impl Mischief {
         self.level = plan.streams[0].durability();
         if self.is(Mutant::HandedOverLost) && plan.directory {
             plan.faults_ms[6] = 500;
-            for stream in &mut plan.streams {
-                let durability = Some(Durability::Memory);
-                stream.options = StreamOptions { durability, ..StreamOptions::default() };
-            }
+            plan.keep_all(Durability::Memory);
+        }
+        if self.is(Mutant::PlacesAhead) && plan.directory {
+            plan.keep_all(Durability::Os);
         }
         if self.is(Mutant::AppendUnstored) {
             plan.streams.truncate(1);
@@ -247,15 +249,7 @@ impl Mischief {
                 let taken = settled.verdict == Verdict::Acknowledge;
                 return (!taken).then_some(record);
             }
-            (
-                Mutant::MarksLost,
-                Record::Sent { change, .. }
-                | Record::Batch { change, .. }
-                | Record::Published { change, .. },
-            ) => {
-                *change = None;
-            }
-            (Mutant::MarksLost, Record::Session(state)) => state.marks.clear(),
+            (Mutant::MarksLost, marked) => unmark(marked),
             (Mutant::BatchHalved, Record::Batch { sent, settled, .. }) if sent.len() > 1 => {
                 sent.truncate(1);
                 settled.clear();
@@ -274,6 +268,7 @@ impl Mischief {
             (Mutant::DeliveryUnwritten, Record::Delivered(_)) if often => return None,
             (Mutant::BindingLost, Record::Bound { .. }) => return None,
             (Mutant::CopyLost, Record::Published { copies, .. }) if often => copies.places.clear(),
+            (Mutant::BoundLost, Record::Published { appended, .. }) if often => appended.clear(),
             (Mutant::PublishMarkLost, Record::Published { change, .. }) => *change = None,
             (Mutant::PublishMarkLost, Record::Session(state)) => {
                 state.marks.retain(|(_, mark)| !matches!(mark, Mark::Stored(_)));

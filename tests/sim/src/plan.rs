@@ -114,7 +114,23 @@ pub const TIGHT: &str = "tight.one";
 pub const BOUND: [(&str, &[&str]); 3] =
     [("bound.one", &["t.**", "t.a.*"]), ("bound.two", &["t.*.x"]), ("bound.tight", &["tight.*"])];
 
-/// Messages that the last of them holds.
+/// Streams that nobody appends to but by bindings, and the patterns that are bound to each at
+/// first. Each is as safe as can be and keeps everything.
+pub const BOUND_STREAMS: [(&str, &[&str]); 2] =
+    [("bound.log", &["t.**", "t.a.*"]), ("bound.tight.log", &["tight.*"])];
+
+/// True if this is one of them.
+pub fn is_bound_stream(name: &Name) -> bool {
+    BOUND_STREAMS.iter().any(|(stream, _)| *stream == name.as_str())
+}
+
+/// How one of them is declared.
+pub fn bound_stream_options(directory: bool) -> StreamOptions {
+    let durability = Some(if directory { Durability::Disk } else { Durability::Memory });
+    StreamOptions { durability, partitions: 2, ..StreamOptions::default() }
+}
+
+/// Messages that the last queue of them holds.
 const TIGHT_MAX: u64 = 3;
 
 /// True if this is one of them.
@@ -263,6 +279,19 @@ impl Plan {
     /// The plan of the stream with this name.
     pub fn stream(&self, name: &Name) -> Option<&StreamPlan> {
         self.streams.iter().find(|plan| plan.name == *name)
+    }
+
+    /// Has every stream keep all, this safely.
+    pub fn keep_all(&mut self, durability: Durability) {
+        for stream in &mut self.streams {
+            let durability = Some(durability);
+            stream.options = StreamOptions { durability, ..StreamOptions::default() };
+        }
+    }
+
+    /// True if a message may take seconds on its way.
+    pub fn is_slow(&self) -> bool {
+        self.latency_us.1 >= 2_000 && self.chunks == Chunks::Few
     }
 
     /// True if queues are purged or deleted in this run.

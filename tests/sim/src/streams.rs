@@ -3,6 +3,7 @@
 use telpher_proto::base::{Command, Id, Name, Reading, Start, StreamRecord};
 
 use crate::agenda::Item;
+use crate::plan::BOUND_STREAMS;
 use crate::workload::REGISTERED_MAX;
 use crate::world::World;
 
@@ -54,6 +55,9 @@ impl World {
         if self.programs[slot].readers.len() >= REGISTERED_MAX {
             return;
         }
+        if self.random.chance(15) {
+            return self.read_bound(slot);
+        }
         let plan = self.random.pick(&self.plan.streams).expect("there is a stream");
         let one = self.random.chance(40).then(|| self.partition(plan.options.partitions));
         let start = match self.random.below(8) {
@@ -77,7 +81,19 @@ impl World {
             let max_processing_ms = self.random.pick(&[0, 0, 300, 3_000]).expect("four");
             reading = Reading { group, buffer, max_processing_ms, ..Reading::default() };
         }
-        let id = self.start(slot, Command::Read { stream: plan.name, reading }, None);
+        self.open_reader(slot, plan.name, reading);
+    }
+
+    /// Reads what is published from the beginning on.
+    fn read_bound(&mut self, slot: usize) {
+        let (stream, _) = self.random.pick(&BOUND_STREAMS).expect("two");
+        let buffer = self.random.pick(&[1, 200, 2_000]).expect("three");
+        let reading = Reading { follow: self.random.chance(60), buffer, ..Reading::default() };
+        self.open_reader(slot, Name::parse(stream).expect("a good name"), reading);
+    }
+
+    fn open_reader(&mut self, slot: usize, stream: Name, reading: Reading) {
+        let id = self.start(slot, Command::Read { stream, reading }, None);
         self.programs[slot].tickets.retain(|other| *other != id);
         self.programs[slot].readers.push(id);
     }

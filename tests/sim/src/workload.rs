@@ -6,7 +6,8 @@ use telpher_proto::base::{
 };
 
 use crate::agenda::Item;
-use crate::plan::{ACTIONS, Action, BOUND, PATTERNS, TOPICS, bound_options};
+use crate::plan::{ACTIONS, Action, BOUND, BOUND_STREAMS, PATTERNS, TOPICS};
+use crate::plan::{bound_options, bound_stream_options};
 use crate::program::State;
 use crate::world::World;
 
@@ -232,7 +233,12 @@ impl World {
         if self.programs[slot].consumers.len() < REGISTERED_MAX {
             let prefetch = self.random.between(1, 8) as u32;
             let limit = self.random.chance(8);
-            let ack_deadline_ms = if limit { self.random.between(50, 500) as u32 } else { 0 };
+            let mut ack_deadline_ms = if limit { self.random.between(50, 500) as u32 } else { 0 };
+            if self.plan.is_slow() {
+                // In less time nothing gets there and back, and all that is handed out again is on
+                // the way, too.
+                ack_deadline_ms *= 100;
+            }
             let command = Command::Consume { queue: self.place(), prefetch, ack_deadline_ms };
             let id = self.start(slot, command, None);
             self.register(slot, id, true);
@@ -279,6 +285,17 @@ impl World {
                 self.start(slot, Command::Bind { pattern, target }, Some(5_000));
             }
         }
+        for (stream, patterns) in BOUND_STREAMS {
+            let options = bound_stream_options(self.plan.directory);
+            let stream = Name::parse(stream).expect("a good name");
+            let declare = Command::DeclareStream { stream: stream.clone(), options };
+            self.start(slot, declare, Some(5_000));
+            for pattern in patterns {
+                let target = Target::Stream(stream.clone());
+                let pattern = Pattern::parse(pattern).expect("a good pattern");
+                self.start(slot, Command::Bind { pattern, target }, Some(5_000));
+            }
+        }
         for plan in self.plan.streams.clone() {
             let declare = Command::DeclareStream { stream: plan.name, options: plan.options };
             self.start(slot, declare, Some(5_000));
@@ -287,8 +304,11 @@ impl World {
 
     /// Begins or ends a binding.
     fn rebind(&mut self, slot: usize) {
-        let (queue, _) = self.random.pick(&BOUND[..2]).expect("two");
-        let target = Target::Queue(Name::parse(queue).expect("a good name"));
+        let name = |name| Name::parse(name).expect("a good name");
+        let target = match self.random.below(3) {
+            0 => Target::Stream(name(BOUND_STREAMS[0].0)),
+            place => Target::Queue(name(BOUND[place as usize - 1].0)),
+        };
         let pattern = self.random.pick(&PATTERNS).expect("there is a pattern");
         let pattern = Pattern::parse(pattern).expect("a good pattern");
         let command = match self.random.chance(50) {

@@ -9,7 +9,7 @@ fn quiet(seed: u64, mutant: Option<Mutant>) -> Report {
 }
 
 /// What the first seeds must meet.
-const WANTED: [&str; 89] = [
+const WANTED: [&str; 90] = [
     "open ok",
     "call ok",
     "call REMOTE",
@@ -57,6 +57,7 @@ const WANTED: [&str; 89] = [
     "unbind ok",
     "unbind NOT_FOUND",
     "delivery of what is bound",
+    "record of what is bound",
     "subscribe ok",
     "published",
     "gap",

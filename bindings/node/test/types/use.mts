@@ -64,8 +64,11 @@ export async function keep(hub: Hub): Promise<bigint> {
   for await (const { timeMs, body, key, headers } of reader) {
     console.log(timeMs + body.length + key.length, headers.h, durability)
   }
-  const { partitions, recordsMax } = await stream.inspect()
-  console.log(partitions.length + recordsMax)
+  await stream.bind('orders.**', { timeoutMs: 100 })
+  await stream.unbind('orders.**')
+  const { partitions, recordsMax, bindings } = await stream.inspect()
+  const bound: string[] = bindings
+  console.log(partitions.length + recordsMax, bound.join(' '))
   await stream.delete({ timeoutMs: 5 })
   return record.offset + (partitions[0]?.next ?? 0n)
 }

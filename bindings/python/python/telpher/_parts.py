@@ -64,8 +64,8 @@ class Parts:
     ) -> None:
         """Add: publish a message, which happens only if the batch is done.
 
-        A subscriber may lose it like any other. Where the topic is bound to a queue, what is stored
-        there is a part of the batch: a queue without room refuses it (`Full`).
+        A subscriber may lose it like any other. Where the topic is bound to a queue or a stream,
+        what is stored there is a part of the batch: without room there, it is refused (`Full`).
         """
         self._add(Command.publish(topic, body, key, headers, priority))
 

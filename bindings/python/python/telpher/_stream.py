@@ -172,6 +172,21 @@ class Stream:
         )
         return Reader(self._hub, self.name, wanted, timeout)
 
+    def bind(self, pattern: str, *, timeout: float | None = None) -> None:
+        """Bind a pattern of topics; `*` stands for one segment of a topic, `**` for any number.
+
+        From then on each message that is published to a topic that matches is appended to this
+        stream, once, whether anybody is there or not: to the partition of its key, or without a key
+        to any. The header `telpher.topic` names its topic. A binding lives as long as the stream,
+        and binding what is bound changes nothing. `Full` at the limit of 256 patterns for a stream,
+        and of 10,000 for a hub; `NotFound`; `NoSpace`.
+        """
+        return self._hub._core.run(Command.bind_stream(pattern, self.name), timeout)
+
+    def unbind(self, pattern: str, *, timeout: float | None = None) -> None:
+        """End a binding; what was appended stays. `NotFound` if the pattern is not bound."""
+        return self._hub._core.run(Command.unbind_stream(pattern, self.name), timeout)
+
     def groups(self, *, timeout: float | None = None) -> list[GroupInfo]:
         """The stream's reader groups, and how far each has come.
 

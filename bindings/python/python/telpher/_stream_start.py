@@ -68,6 +68,14 @@ class StreamStart:
         command = Command.append(self._name, body, key, headers, place)
         return self._hub._started(command, timeout)
 
+    def bind(self, pattern: str, *, timeout: float | None = None) -> Operation[None]:
+        """Start to bind a pattern of topics."""
+        return self._hub._started(Command.bind_stream(pattern, self._name), timeout)
+
+    def unbind(self, pattern: str, *, timeout: float | None = None) -> Operation[None]:
+        """Start to end a binding."""
+        return self._hub._started(Command.unbind_stream(pattern, self._name), timeout)
+
     def groups(self, *, timeout: float | None = None) -> Operation[list[GroupInfo]]:
         """Start to ask for the stream's reader groups."""
         return self._hub._started(Command.groups(self._name), timeout)

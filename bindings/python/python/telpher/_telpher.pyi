@@ -110,6 +110,12 @@ class Command(Generic[_T]):
     def unbind(pattern: str, queue: str) -> Command[None]:
         """Ends a binding."""
     @staticmethod
+    def bind_stream(pattern: str, stream: str) -> Command[None]:
+        """Binds a pattern of topics to a stream."""
+    @staticmethod
+    def unbind_stream(pattern: str, stream: str) -> Command[None]:
+        """Ends a binding to a stream."""
+    @staticmethod
     def subscribe(pattern: str, buffer: int) -> Command[None]:
         """Takes what is published to matching topics."""
     @staticmethod
@@ -403,6 +409,9 @@ class StreamInfo:
     @property
     def compression(self) -> Literal["lz4", "zstd"] | None:
         """How programs pack their records: "lz4" or "zstd"; None: not at all."""
+    @property
+    def bindings(self) -> tuple[str, ...]:
+        """Patterns of topics that are bound to it, in order."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     __hash__: None  # type: ignore[assignment]

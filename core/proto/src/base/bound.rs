@@ -20,6 +20,8 @@ pub struct Binding {
 pub enum BoundTo {
     /// A queue.
     Queue(u64),
+    /// A stream.
+    Stream(u64),
 }
 
 /// One message that is stored in several queues.

@@ -115,7 +115,7 @@ pub enum Command {
         after: Option<Name>,
     },
     /// Gives a message to whoever is subscribed, and stores it wherever the topic is bound, there
-    /// or nowhere; ends when that is as safe as the safest of these queues says.
+    /// or nowhere; ends when that is as safe as the safest of these queues and streams says.
     Publish {
         /// The topic: its dotted segments are not empty.
         topic: Name,
@@ -317,6 +317,8 @@ impl Command {
 pub enum Target {
     /// A queue.
     Queue(Name),
+    /// A stream: in the partition of a message's key, or without a key in any.
+    Stream(Name),
 }
 
 /// Who is asked by a gather.

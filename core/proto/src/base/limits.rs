@@ -178,6 +178,13 @@ pub const BINDINGS_PER_HUB_MAX: usize = 10_000;
 /// Patterns bound to one queue: looking at it tells all of them.
 pub const BINDINGS_PER_QUEUE_MAX: usize = 256;
 
+/// Patterns bound to one stream, likewise.
+pub const BINDINGS_PER_STREAM_MAX: usize = 256;
+
+/// Bytes of records that one publish may append to streams, or all publishes of one batch: they go
+/// in one record, each with a body of its own.
+pub const BOUND_RECORDS_SIZE_MAX: u64 = 4 * BODY_SIZE_MAX as u64;
+
 /// Copies that the publishes of one batch may store: they go in one record.
 pub const BATCH_COPIES_MAX: usize = BINDINGS_PER_HUB_MAX;
 
@@ -311,7 +318,7 @@ pub const PEEK_SIZE_MAX: usize = 1024 * 1024;
 /// Queues that one answer lists.
 pub const LIST_MAX: usize = 256;
 
-/// Bytes of bound patterns that one answer lists, beyond those of its first queue.
+/// Bytes of bound patterns that one answer lists, beyond those of its first queue or stream.
 pub const LIST_PATTERNS_SIZE_MAX: usize = 1024 * 1024;
 
 /// Lateness of a lease's end from which the hub itself was paused, in ms: the lease is prolonged by

@@ -65,6 +65,11 @@ impl Message {
         self.body.len() + more
     }
 
+    /// Its key; empty if it has none.
+    pub fn key(&self) -> &[u8] {
+        self.properties.as_ref().map_or(&[], |properties| &properties.key)
+    }
+
     /// The same message, holding no much larger buffer than it needs.
     pub fn to_stored(&self) -> Message {
         let properties = self.properties.as_ref().map(|properties| {
@@ -211,7 +216,7 @@ impl HeadersBuilder {
     }
 }
 
-/// The header that names the topic of a message that came to a queue because the topic is bound.
+/// The header that names the topic of a message that is stored because its topic is bound.
 pub const TOPIC_HEADER: &str = "telpher.topic";
 
 impl Message {

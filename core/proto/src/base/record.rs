@@ -249,8 +249,10 @@ pub enum Record {
     Published {
         /// By whom.
         change: Option<Change>,
-        /// What.
+        /// What was stored in queues.
         copies: Copies,
+        /// What was appended to streams.
+        appended: Vec<AppendedPart>,
     },
 }
 

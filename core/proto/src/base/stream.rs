@@ -12,6 +12,7 @@ use super::event::{Durability, Untaken};
 use super::limits;
 use super::message::{Headers, Message};
 use super::name::Name;
+use super::pattern::Pattern;
 
 /// How a stream is.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -236,6 +237,8 @@ pub struct StreamInfo {
     pub options: StreamOptions,
     /// Each partition's.
     pub partitions: Vec<PartitionInfo>,
+    /// Patterns that are bound to it, in order.
+    pub bindings: Vec<Pattern>,
 }
 
 /// A partition's figures.

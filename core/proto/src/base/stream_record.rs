@@ -108,7 +108,7 @@ impl StreamParts {
     }
 }
 
-/// Records that a batch appends.
+/// Records that a batch or a publish appends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppendedPart {
     /// The stream.

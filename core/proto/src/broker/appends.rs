@@ -18,9 +18,9 @@ use super::streams::{BatchRef, Kept, Stream, no_partition};
 use super::waiting::Work;
 use super::{Broker, NameId};
 use crate::base::batch::{self, BatchBuilder, BatchHeader, check_packed};
-use crate::base::record::{AppendedBatch, KeptBatch, Place, Record, Room};
+use crate::base::record::{AppendedBatch, AppendedPart, KeptBatch, Place, Record, Room};
 use crate::base::repacked::packed_records;
-use crate::base::stream::partition_of;
+use crate::base::stream::{ALONE_COST_MAX, partition_of};
 use crate::base::{Error, Kind, Message, Time, limits};
 
 /// What a program wants appended.
@@ -46,6 +46,14 @@ pub(super) struct TakenIn {
     pub end: u64,
     /// As it is to be written down.
     pub batch: Bytes,
+}
+
+impl TakenIn {
+    /// What is to be written down of it, with all else that one record says.
+    pub fn part(&self) -> AppendedPart {
+        let BatchRef { stream, partition, .. } = self.reference;
+        AppendedPart { stream: stream.id, partition, batch: self.batch.clone() }
+    }
 }
 
 impl Broker {
@@ -108,6 +116,23 @@ impl Broker {
         Ok((key, header, has_room))
     }
 
+    /// What one record takes in a batch of its own.
+    ///
+    /// # Errors
+    ///
+    /// `TOO_LARGE` and `INVALID` if the stream never takes it.
+    pub(super) fn size_alone(&self, key: usize, message: &Message) -> Result<u64, Error> {
+        let stream = &self.streams.all[key];
+        let size = (message.size() + ALONE_COST_MAX) as u64;
+        if size > stream.options.bytes_max {
+            return Err(too_large(size, stream));
+        }
+        if stream.options.compact && message.key().is_empty() {
+            return Err(needs_key(&stream.name));
+        }
+        Ok(size)
+    }
+
     /// Whether it may be stored now; otherwise it may wait.
     pub(super) fn room_for_batch(&self, key: usize, size: u64) -> Result<bool, Error> {
         if self.is_stream_journaled(key) {
@@ -159,21 +184,22 @@ impl Broker {
         if self.is_stream_journaled(key) { self.streams.all[key].level() } else { Level::Now }
     }
 
-    /// The partition that a record of a batch goes to.
+    /// The partition that a record of a batch goes to, behind so many others for the stream.
     pub(super) fn partition_for(
         &self,
         key: usize,
         message: &Message,
-        partition: Option<u32>,
+        (partition, ahead): (Option<u32>, u64),
     ) -> Result<u32, Error> {
         let stream = &self.streams.all[key];
         let count = stream.options.partitions;
-        let own = message.properties.as_ref().map_or(&[][..], |properties| &properties.key);
         match partition {
             Some(stated) if stated >= count => Err(no_partition(&stream.name, stated, count)),
             Some(stated) => Ok(stated),
-            None if own.is_empty() => Ok((stream.turn % u64::from(count)) as u32),
-            None => Ok(partition_of(own, count)),
+            None if message.key().is_empty() => {
+                Ok((stream.turn.wrapping_add(ahead) % u64::from(count)) as u32)
+            }
+            None => Ok(partition_of(message.key(), count)),
         }
     }
 

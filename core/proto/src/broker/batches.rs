@@ -7,23 +7,20 @@
 //!
 //! Floor: broker.
 
-use super::appends::{TakenIn, conflict, too_large};
-use super::compaction::needs_key;
+use super::appends::{TakenIn, conflict};
+use super::bindings::Targets;
 use super::log::{Level, Staged};
 use super::places::Committable;
-use super::publishes::Bound;
+use super::publishes::{Bound, check_bound_size};
 use super::queues::Entry;
 use super::sends::ChangeRef;
 use super::sessions::{Confirmation, Done, Marked};
-use super::streams::BatchRef;
 use super::waiting::Work;
 use super::{Broker, NameId};
 use crate::base::batch::{BatchBuilder, RECORD_COST_MAX};
 use crate::base::pattern::check_topic;
-use crate::base::record::{
-    AppendedPart, Copies, Receipts, Record, Room, Sent, Settled, StreamParts,
-};
-use crate::base::stream::{ALONE_COST_MAX, Committing};
+use crate::base::record::{Copies, Receipts, Record, Room, Sent, Settled, StreamParts};
+use crate::base::stream::Committing;
 use crate::base::{Durability, Error, Kind, Message, Name, Time, Verdict, limits};
 
 /// One part of a batch.
@@ -86,7 +83,7 @@ impl Batch<'_> {
     /// True if it is about subscribers only: the next host does not know whether it was done.
     fn is_live_only(&self) -> bool {
         let is_publish = |part: &Part| matches!(part, Part::Publish(..));
-        self.parts.iter().all(is_publish) && self.bound.iter().all(|b| b.queues.is_empty())
+        self.parts.iter().all(is_publish) && self.bound.iter().all(|b| b.targets.is_empty())
     }
 }
 
@@ -110,11 +107,17 @@ struct Applied {
 
 /// What a batch needs, as far as it was looked at.
 struct Needs {
+    /// What waits for room and came later lets it go first.
+    arrival: u64,
     /// Messages and bytes for each queue.
     sums: super::Map<usize, (u64, u64)>,
     in_memory: u64,
     /// Of partitions that it appends to: the next offset, and the bytes that it brings.
     offsets: super::Map<(usize, u32), (u64, u64)>,
+    /// Records for each stream.
+    records: super::Map<usize, u64>,
+    /// Bytes of what is appended because topics are bound.
+    bound_size: u64,
     tokens: super::Set<u64>,
     /// The least and the most safe of its queues.
     levels: (Level, Level),
@@ -130,11 +133,22 @@ impl Broker {
         parts: &[Part],
         (deadline, again): (Option<Time>, bool),
     ) {
+        self.batch_in_turn(now, change, parts, (deadline, again, u64::MAX));
+    }
+
+    /// The same for one that came before some of what waits. `arrival`: when, among all of that.
+    pub(super) fn batch_in_turn(
+        &mut self,
+        now: Time,
+        change: ChangeRef,
+        parts: &[Part],
+        (deadline, again, arrival): (Option<Time>, bool, u64),
+    ) {
         let checked = self.find_bound_parts(parts).and_then(|bound| {
             if self.room == Room::Behind && self.needs_disk(parts, &bound) {
                 return Ok(None);
             }
-            let level = self.check_batch(change, parts, &bound)?;
+            let level = self.check_batch(change, parts, (&bound, arrival))?;
             Ok(Some(Batch { parts, bound, level, again }))
         });
         match checked {
@@ -162,7 +176,7 @@ impl Broker {
         };
         let mut queues: Vec<usize> = parts.iter().filter_map(named).collect();
         let bound = self.find_bound_parts(parts).unwrap_or_default();
-        queues.extend(bound.into_iter().flat_map(|bound| bound.queues));
+        queues.extend(bound.into_iter().flat_map(|bound| bound.targets.queues));
         queues
     }
 
@@ -177,8 +191,12 @@ impl Broker {
             }
             Part::Settle(..) | Part::Publish(..) | Part::Commit(_) => false,
         };
-        let mut copied = bound.iter().flat_map(|bound| &bound.queues);
-        parts.iter().any(stores) || copied.any(|queue| self.is_journaled(*queue))
+        let copied = bound.iter().any(|bound| {
+            let Targets { queues, streams } = &bound.targets;
+            queues.iter().any(|queue| self.is_journaled(*queue))
+                || streams.iter().any(|stream| self.is_stream_journaled(*stream))
+        });
+        parts.iter().any(stores) || copied
     }
 
     fn find_bound_parts(&mut self, parts: &[Part]) -> Result<Vec<Bound>, Error> {
@@ -187,7 +205,7 @@ impl Broker {
             let Part::Publish(topic, message) = part else { continue };
             let bound = check_topic(topic).and_then(|()| self.bound_message(topic, message));
             let bound = bound.map_err(|error| in_part(at, &error))?;
-            copies += bound.queues.len();
+            copies += bound.targets.queues.len() + bound.targets.streams.len();
             let most = limits::BATCH_COPIES_MAX;
             if copies > most {
                 let detail = format!("{copies} copies are to be stored by now; at most {most}");
@@ -203,12 +221,15 @@ impl Broker {
         &self,
         change: ChangeRef,
         parts: &[Part],
-        bound: &[Bound],
+        (bound, arrival): (&[Bound], u64),
     ) -> Result<Level, Error> {
         let mut needs = Needs {
+            arrival,
             sums: super::Map::default(),
             in_memory: 0,
             offsets: super::Map::default(),
+            records: super::Map::default(),
+            bound_size: 0,
             tokens: super::Set::default(),
             levels: (Level::Durable, Level::Now),
         };
@@ -233,7 +254,9 @@ impl Broker {
                 self.need_room(queue, message.size() as u64, needs)?;
                 self.need_level(queue, needs)
             }
-            Part::Append(name, message, place) => self.need_append(*name, message, *place, needs),
+            Part::Append(name, message, place) => {
+                self.need_append(self.find_stream(*name)?, message, *place, needs)
+            }
             Part::Commit(committing) => {
                 let place = self.check_commit(change.session.key, *committing)?;
                 self.need_stream_level(place.stream.key, needs)
@@ -245,10 +268,15 @@ impl Broker {
                 self.need_level(self.may_settle(change.session.key, *token)?, needs)
             }
             Part::Publish(..) => {
-                let Some(Bound { queues, message }) = bound.next() else { return Ok(()) };
-                queues.iter().try_for_each(|queue| {
+                let Some(Bound { targets, message }) = bound.next() else { return Ok(()) };
+                targets.queues.iter().try_for_each(|queue| {
                     self.need_room(*queue, message.size() as u64, needs)?;
                     self.need_level(*queue, needs)
+                })?;
+                targets.streams.iter().try_for_each(|stream| {
+                    needs.bound_size += self.size_alone(*stream, message)?;
+                    check_bound_size(needs.bound_size)?;
+                    self.need_append(*stream, message, (None, None), needs)
                 })
             }
         }
@@ -256,32 +284,25 @@ impl Broker {
 
     fn need_append(
         &self,
-        name: NameId,
+        key: usize,
         message: &Message,
         (partition, expect): (Option<u32>, Option<u64>),
         needs: &mut Needs,
     ) -> Result<(), Error> {
-        let key = self.find_stream(name)?;
-        let number = self.partition_for(key, message, partition)?;
-        let is_keyless = message.properties.as_ref().is_none_or(|p| p.key.is_empty());
-        if expect.is_some() && partition.is_none() && is_keyless {
+        let ahead = needs.records.entry(key).or_default();
+        let number = self.partition_for(key, message, (partition, *ahead))?;
+        *ahead += 1;
+        if expect.is_some() && partition.is_none() && message.key().is_empty() {
             let detail = "an offset is expected, but neither partition nor key is stated";
             return Err(Error::new(Kind::Invalid, detail));
         }
-        // With what a batch of one record takes beside it.
-        let size = (message.size() + ALONE_COST_MAX) as u64;
+        let size = self.size_alone(key, message)?;
         let stream = &self.streams.all[key];
-        if size > stream.options.bytes_max {
-            return Err(too_large(size, stream));
-        }
         if !self.is_stream_journaled(key) {
             needs.in_memory += size;
             self.has_memory_for(needs.in_memory)?;
         }
         self.room_for_batch(key, size)?;
-        if stream.options.compact && is_keyless {
-            return Err(needs_key(&stream.name));
-        }
         let first = stream.partitions[number as usize].next;
         let (next, bytes) = needs.offsets.entry((key, number)).or_insert((first, 0));
         if let Some(expect) = expect.filter(|expect| expect != next) {
@@ -312,7 +333,8 @@ impl Broker {
         let fits = queue.length + *count < queue.options.length_max
             && queue.bytes + *bytes + size <= queue.options.bytes_max;
         (*count, *bytes) = (*count + 1, *bytes + size);
-        if fits && queue.sends_waiting == 0 && room == Room::Open {
+        let is_next = !self.has_send_before(key, needs.arrival);
+        if fits && is_next && room == Room::Open {
             return Ok(());
         }
         Err(queue.full())
@@ -385,10 +407,7 @@ impl Broker {
                 }
                 Part::Append(name, message, (partition, _)) => {
                     let Ok(key) = self.find_stream(*name) else { continue };
-                    let Ok(number) = self.partition_for(key, message, *partition) else { continue };
-                    self.streams.all[key].turn += 1;
-                    let most = self.packed_max(key);
-                    applied.pack((key, number), message, most);
+                    self.pack_part(&mut applied, key, message, *partition);
                 }
                 Part::Commit(committing) => {
                     let Ok(place) = self.check_commit(change.session.key, *committing) else {
@@ -405,6 +424,9 @@ impl Broker {
                 Part::Publish(topic, message) => {
                     applied.spread.push((topic.clone(), message.to_stored()));
                     let Some(bound) = bound.next() else { continue };
+                    for stream in &bound.targets.streams {
+                        self.pack_part(&mut applied, *stream, &bound.message, None);
+                    }
                     let (copies, entries) = self.take_in_copies(now, bound, Some(next_copy));
                     next_copy += entries.len() as u64;
                     applied.published.extend(Some(copies).filter(|c| !c.places.is_empty()));
@@ -417,6 +439,14 @@ impl Broker {
             applied.append(taken);
         }
         applied
+    }
+}
+
+impl Broker {
+    fn pack_part(&mut self, applied: &mut Applied, key: usize, message: &Message, to: Option<u32>) {
+        let Ok(number) = self.partition_for(key, message, (to, 0)) else { return };
+        self.streams.all[key].turn += 1;
+        applied.pack((key, number), message, self.packed_max(key));
     }
 }
 
@@ -437,9 +467,7 @@ impl Applied {
 
     fn append(&mut self, taken: Option<TakenIn>) {
         let Some(taken) = taken else { return };
-        let BatchRef { stream, partition, .. } = taken.reference;
-        let batch = taken.batch.clone();
-        self.streams.appended.push(AppendedPart { stream: stream.id, partition, batch });
+        self.streams.appended.push(taken.part());
         self.taken.push(taken);
     }
 }

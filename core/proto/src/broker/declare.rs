@@ -2,6 +2,7 @@
 //!
 //! Floor: broker.
 
+use super::bindings::Target;
 use super::log::{Level, Staged};
 use super::queues::{Entry, Queue};
 use super::registrations::Role;
@@ -133,7 +134,7 @@ impl Broker {
             self.sessions[session].tickets.remove(&ticket);
             self.result(session, ticket, Err(error.clone()));
         }
-        self.end_bindings(key);
+        self.end_bindings(Target::Queue(key));
         let mut publishes = Vec::new();
         for token in std::mem::take(&mut self.queues[key].sends) {
             let waiting = self.sends.get(token);

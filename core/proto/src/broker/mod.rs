@@ -79,6 +79,7 @@ use crate::base::{Answer, Cursor, Delivery, Error, Outcome, Published, Request, 
 
 pub use appends::Appending;
 pub use batches::Part;
+pub use bindings::BindTo;
 pub use bodies::{Fetch, Fetched};
 pub use log::{Logged, Used};
 pub use names::NameId;

@@ -7,14 +7,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::bindings::stated;
 use super::bodies::{message_in, peeked};
 use super::entries::Entries;
 use super::past_streams::PastStream;
 use super::queues::{Entry, QueueView};
 use super::returns::{become_dead_letter, note_failure};
 use crate::base::record::{
-    Binding, BoundTo, Change, Copies, DeadTo, Failure, Holder, Listed, Mark, Place, QueueState,
-    Receipts, Record, Returned, Sent, SessionState, Settled, Stored, Why,
+    BoundTo, Change, Copies, DeadTo, Failure, Holder, Listed, Mark, Place, QueueState, Receipts,
+    Record, Returned, Sent, SessionState, Settled, Stored, Why,
 };
 use crate::base::sequence::Marks;
 use crate::base::{Durability, Name, Pattern, Peeked, QueueInfo, Receipt, Verdict};
@@ -140,12 +141,8 @@ impl Past {
             Record::Session(Box::new(state))
         });
         let bindings = self.queues.iter().filter(|(_, queue)| queue.state.is_some());
-        let bindings = bindings.flat_map(|(id, queue)| {
-            queue.bindings.iter().map(|pattern| {
-                let (target, pattern) = (BoundTo::Queue(*id), pattern.clone());
-                Record::Bound { change: None, binding: Binding { target, pattern } }
-            })
-        });
+        let bindings =
+            bindings.flat_map(|(id, queue)| stated(BoundTo::Queue(*id), queue.bindings.iter()));
         let streams = self.streams.values().flat_map(PastStream::statement);
         queues.chain(bindings).chain(streams).chain(sessions).collect()
     }
@@ -216,23 +213,21 @@ impl Past {
                 self.batch(sent, settled, place);
                 self.mark(change, marked);
             }
-            Record::Published { change, copies } => {
+            Record::Published { change, copies, appended } => {
+                let of_streams = self.apply_appended(appended, place);
                 let queues = copies.places.iter().map(|place| place.queue);
-                let stored = Mark::Stored(self.most_durable(queues));
+                let stored = Mark::Stored(self.safest(queues.collect(), of_streams));
+                self.note_time(copies.time_ms);
                 self.store_copies(&copies, place);
                 self.mark(change, stored);
             }
             Record::Bound { change, binding } => {
                 self.mark(change, Mark::Empty);
-                let BoundTo::Queue(queue) = binding.target;
-                self.queues.entry(queue).or_default().bindings.insert(binding.pattern);
+                self.bound_to(binding.target).insert(binding.pattern);
             }
             Record::Unbound { change, binding } => {
                 self.mark(change, Mark::Empty);
-                let BoundTo::Queue(queue) = binding.target;
-                if let Some(queue) = self.queues.get_mut(&queue) {
-                    queue.bindings.remove(&binding.pattern);
-                }
+                self.bound_to(binding.target).remove(&binding.pattern);
             }
             of_stream => self.apply_to_stream(of_stream, place),
         }
@@ -301,14 +296,18 @@ impl Past {
     ) -> Mark {
         let queues = sent.iter().map(|sent| sent.queue).chain(settled.iter().map(|s| s.queue));
         let copied = published.iter().flat_map(|copies| &copies.places).map(|place| place.queue);
-        let queues: Vec<u64> = queues.chain(copied).collect();
-        let durability = match of_streams {
+        let durability = self.safest(queues.chain(copied).collect(), of_streams);
+        let first = sent.first().map_or(0, |sent| sent.message_id);
+        Mark::Receipts(Receipts { first, count: sent.len() as u32, durability })
+    }
+
+    /// How safe the safest is of these queues and of streams.
+    fn safest(&self, queues: Vec<u64>, of_streams: Option<Durability>) -> Durability {
+        match of_streams {
             Some(durability) if queues.is_empty() => durability,
             Some(durability) => durability.max(self.most_durable(queues.into_iter())),
             None => self.most_durable(queues.into_iter()),
-        };
-        let first = sent.first().map_or(0, |sent| sent.message_id);
-        Mark::Receipts(Receipts { first, count: sent.len() as u32, durability })
+        }
     }
 
     fn most_durable(&self, queues: impl Iterator<Item = u64>) -> Durability {

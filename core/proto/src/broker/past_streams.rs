@@ -2,17 +2,18 @@
 //!
 //! Floor: broker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
 use super::Past;
+use super::bindings::stated;
 use crate::base::batch::BatchHeader;
 use crate::base::record::{
-    AppendedBatch, AppendedPart, GroupState, KeptBatch, Mark, PartitionState, Place, PlaceState,
-    Placed, Record, StreamParts, StreamState,
+    AppendedBatch, AppendedPart, BoundTo, GroupState, KeptBatch, Mark, PartitionState, Place,
+    PlaceState, Placed, Record, StreamParts, StreamState,
 };
-use crate::base::{Durability, GroupInfo, GroupPlace, Name, PartitionInfo, StreamInfo};
+use crate::base::{Durability, GroupInfo, GroupPlace, Name, PartitionInfo, Pattern, StreamInfo};
 
 /// A stream as it was.
 #[derive(Debug, Default)]
@@ -21,6 +22,8 @@ pub(super) struct PastStream {
     pub state: Option<StreamState>,
     /// Its reader groups.
     pub groups: BTreeMap<u64, GroupState>,
+    /// Patterns that are bound to it.
+    pub bindings: BTreeSet<Pattern>,
     /// Its batches, by partition and offset, and their records if it is kept in memory.
     pub batches: BTreeMap<(u32, u64), (KeptBatch, Option<Bytes>)>,
 }
@@ -77,10 +80,11 @@ impl PastStream {
         };
         let partitions = (0..).zip(&state.partitions).map(partition).collect();
         let options = state.options.clone();
-        Some((state.name.clone(), StreamInfo { options, partitions }))
+        let bindings = self.bindings.iter().cloned().collect();
+        Some((state.name.clone(), StreamInfo { options, partitions, bindings }))
     }
 
-    fn durability(&self) -> Durability {
+    pub fn durability(&self) -> Durability {
         let options = self.state.as_ref().map(|state| &state.options);
         options.and_then(|options| options.durability).unwrap_or(Durability::Disk)
     }
@@ -89,7 +93,7 @@ impl PastStream {
         self.durability() == Durability::Memory
     }
 
-    /// The stream and its groups as they stand.
+    /// The stream, its groups and what is bound to it, as they stand.
     pub fn statement(&self) -> Vec<Record> {
         let Some(state) = &self.state else { return Vec::new() };
         let (stream, state) = (state.id, Box::new(state.clone()));
@@ -99,6 +103,7 @@ impl PastStream {
             stream,
             state: Box::new(group.clone()),
         }));
+        records.extend(stated(BoundTo::Stream(stream), self.bindings.iter()));
         records
     }
 
@@ -184,20 +189,38 @@ impl Past {
         parts: StreamParts,
         place: Place,
     ) -> Option<Durability> {
-        let mut safest = None;
-        for AppendedPart { stream, partition, batch } in parts.appended {
-            let stream = self.streams.entry(stream).or_default();
-            safest = safest.max(Some(stream.durability()));
-            if let Some((_, time_ms)) = stream.append(partition, batch, place) {
-                self.note_time(time_ms);
-            }
-        }
+        let mut safest = self.apply_appended(parts.appended, place);
         for placed in parts.placed {
             let stream = self.streams.entry(placed.stream).or_default();
             safest = safest.max(Some(stream.durability()));
             stream.place(placed);
         }
         safest
+    }
+
+    /// What was appended to streams; how safe the safest of them is.
+    pub(super) fn apply_appended(
+        &mut self,
+        appended: Vec<AppendedPart>,
+        place: Place,
+    ) -> Option<Durability> {
+        let mut safest = None;
+        for AppendedPart { stream, partition, batch } in appended {
+            let stream = self.streams.entry(stream).or_default();
+            safest = safest.max(Some(stream.durability()));
+            if let Some((_, time_ms)) = stream.append(partition, batch, place) {
+                self.note_time(time_ms);
+            }
+        }
+        safest
+    }
+
+    /// What is bound to a queue or a stream.
+    pub(super) fn bound_to(&mut self, target: BoundTo) -> &mut BTreeSet<Pattern> {
+        match target {
+            BoundTo::Queue(queue) => &mut self.queues.entry(queue).or_default().bindings,
+            BoundTo::Stream(stream) => &mut self.streams.entry(stream).or_default().bindings,
+        }
     }
 
     /// A record about streams.

@@ -2,19 +2,25 @@
 //!
 //! ```text
 //! publish -> bound nowhere: given to whoever is subscribed
-//!         -> bound: room in all of these queues: one record, then stored in all and given
-//!                -> one has none: waits in its line (policy `wait`), and then looks at all anew
-//!                             \-> FULL at once (policy `reject`), and at its deadline: nowhere
+//!         -> bound: room in all of these queues and streams: one record, stored in all and given
+//!                -> a queue has none: waits in its line (policy `wait`), then looks at all anew
+//!                               \-> FULL at once (policy `reject`), and at its deadline: nowhere
+//!                -> the disk is behind: waits among the appends, then looks at all anew
+//!                -> a stream does not take it: refused, nowhere
 //! ```
 //! While it waits it holds no place elsewhere, so that one full queue does not slow the others.
 //!
 //! Floor: broker.
 
+use super::appends::TakenIn;
+use super::bindings::Targets;
 use super::log::{Level, Staged};
 use super::queues::Entry;
 use super::sends::{ChangeRef, Waiting};
 use super::sessions::{Confirmation, Done, Marked};
+use super::waiting::Work;
 use super::{Broker, SessionKey};
+use crate::base::batch::BatchBuilder;
 use crate::base::pattern::check_topic;
 use crate::base::record::{Copies, CopyPlace, Record, Room};
 use crate::base::{Durability, Error, Kind, Message, Name, Overflow, Time, limits};
@@ -43,14 +49,40 @@ struct Turn {
 /// A message with what is stored of it where its topic is bound.
 #[derive(Debug)]
 pub(super) struct Bound {
-    pub queues: Vec<usize>,
+    pub targets: Targets,
     /// As it is stored.
     pub message: Message,
 }
 
+/// Where it has to wait.
+enum Line {
+    Queue(usize),
+    Disk,
+}
+
+impl Publishing {
+    fn to_stored(&self) -> Publishing {
+        let (topic, message) = (self.topic.clone(), self.message.to_stored());
+        Publishing { topic, message, again: self.again }
+    }
+}
+
+/// Checks that so many bytes of records may go in one record of the journal.
+pub(super) fn check_bound_size(size: u64) -> Result<(), Error> {
+    let most = limits::BOUND_RECORDS_SIZE_MAX;
+    if size <= most {
+        return Ok(());
+    }
+    let detail = format!(
+        "{size} bytes of records are to be appended by now, as the topic is bound to streams; at \
+         most {most}"
+    );
+    Err(Error::new(Kind::TooLarge, detail))
+}
+
 impl Broker {
-    /// Gives a message to every subscription that matches, and stores it in every queue to which
-    /// the topic is bound.
+    /// Gives a message to every subscription that matches, and stores it in every queue and
+    /// stream to which the topic is bound.
     pub fn publish(
         &mut self,
         now: Time,
@@ -63,16 +95,30 @@ impl Broker {
             Ok(()) if deadline.is_some_and(|at| at <= now) => Err(late()),
             checked => checked,
         };
-        if self.bindings.is_empty() && checked.is_ok() {
+        match checked {
+            Err(error) => self.refuse_publish(change, publishing.again, error),
+            Ok(()) => {
+                let arrival = self.next_arrival();
+                self.publish_anew(now, change, publishing, (deadline, arrival));
+            }
+        }
+    }
+
+    /// Looks where the topic is bound.
+    pub(super) fn publish_anew(
+        &mut self,
+        now: Time,
+        change: ChangeRef,
+        publishing: &Publishing,
+        (deadline, arrival): (Option<Time>, u64),
+    ) {
+        if self.bindings.is_empty() {
             return self.publish_live(change, publishing);
         }
-        let bound =
-            checked.and_then(|()| self.bound_message(&publishing.topic, &publishing.message));
-        match bound {
+        match self.bound_message(&publishing.topic, &publishing.message) {
             Err(error) => self.refuse_publish(change, publishing.again, error),
-            Ok(bound) if bound.queues.is_empty() => self.publish_live(change, publishing),
+            Ok(bound) if bound.targets.is_empty() => self.publish_live(change, publishing),
             Ok(bound) => {
-                let arrival = self.next_arrival();
                 let turn = Turn { deadline, from: None, arrival };
                 self.publish_bound(now, change, (publishing, bound), turn);
             }
@@ -85,12 +131,12 @@ impl Broker {
         topic: &Name,
         message: &Message,
     ) -> Result<Bound, Error> {
-        let queues = self.bindings.of(topic);
-        let message = match queues.is_empty() {
+        let targets = self.bindings.of(topic);
+        let message = match targets.is_empty() {
             true => Message::default(),
             false => message.of_topic(topic)?,
         };
-        Ok(Bound { queues, message })
+        Ok(Bound { targets, message })
     }
 
     /// It leaves a mark, so that over another connection it is not published twice. The next host
@@ -114,7 +160,8 @@ impl Broker {
         self.refuse(change, Error::new(Kind::Indeterminate, detail));
     }
 
-    /// Stores it in all queues, or has it wait for the first that has no room.
+    /// Stores it wherever it is bound, or has it wait for the first queue that has no room, or for
+    /// the disk.
     fn publish_bound(
         &mut self,
         now: Time,
@@ -123,7 +170,8 @@ impl Broker {
         Turn { deadline, from, arrival }: Turn,
     ) {
         let Publishing { topic, message, again } = publishing;
-        match self.room_for_bound(change.session.key, &bound, from) {
+        let line = self.line_for_bound(change.session.key, &bound, (from, arrival));
+        match line {
             Err(error) => self.refuse_publish(change, *again, error),
             Ok(None) => {
                 self.store_bound(now, change, bound);
@@ -132,9 +180,15 @@ impl Broker {
                     false => self.spread(topic, message),
                 }
             }
-            Ok(Some(queue)) => {
-                let (topic, message) = (topic.clone(), message.to_stored());
-                let publishing = Box::new(Publishing { topic, message, again: *again });
+            Ok(Some(Line::Disk)) => {
+                let publishing = Box::new(publishing.to_stored());
+                let work = Work::Publish(publishing, deadline);
+                if let Err(error) = self.wait_for_disk(change, work, deadline) {
+                    self.refuse_publish(change, *again, error);
+                }
+            }
+            Ok(Some(Line::Queue(queue))) => {
+                let publishing = Box::new(publishing.to_stored());
                 self.bytes += bound.message.size() as u64;
                 self.mark(change, Marked::Pending);
                 self.wait_for_room(Waiting {
@@ -150,49 +204,98 @@ impl Broker {
         }
     }
 
-    /// The first queue that has no room, if any.
-    fn room_for_bound(
+    /// In which line it has to wait, if in any.
+    fn line_for_bound(
         &self,
         session: SessionKey,
         bound: &Bound,
-        from: Option<usize>,
-    ) -> Result<Option<usize>, Error> {
+        (from, arrival): (Option<usize>, u64),
+    ) -> Result<Option<Line>, Error> {
+        let (full, behind, in_memory) = self.room_in_queues(bound, (from, arrival))?;
+        let waits_for_disk = self.room_in_streams(bound, arrival, in_memory)?;
+        let line = match (full, behind) {
+            (Some(queue), _) => Line::Queue(queue),
+            // There it keeps its place among batches, too.
+            (None, _) if waits_for_disk => Line::Disk,
+            (None, Some(queue)) => Line::Queue(queue),
+            (None, None) => return Ok(None),
+        };
+        let waiting = self.sessions[session].sends_waiting;
+        if matches!(line, Line::Queue(_)) && waiting >= limits::SEND_LINE_MAX {
+            let detail = format!("{waiting} messages of this producer wait for room, its limit");
+            return Err(Error::new(Kind::Full, detail));
+        }
+        Ok(Some(line))
+    }
+
+    /// Whether the streams have to wait for the disk. `in_memory`: bytes that go to queues there.
+    fn room_in_streams(
+        &self,
+        bound: &Bound,
+        arrival: u64,
+        mut in_memory: u64,
+    ) -> Result<bool, Error> {
+        let (mut is_behind, mut all) = (false, 0);
+        for key in bound.targets.streams.iter().copied() {
+            let size = self.size_alone(key, &bound.message)?;
+            all += size;
+            check_bound_size(all)?;
+            if !self.is_stream_journaled(key) {
+                in_memory += size;
+                self.has_memory_for(in_memory)?;
+            }
+            is_behind |= !self.room_for_batch(key, size)? || self.disk_line.has_before(arrival);
+            let number = self.partition_for(key, &bound.message, (None, 0))?;
+            self.streams.all[key].has_room(number, 1, size)?;
+        }
+        Ok(is_behind)
+    }
+
+    /// The first queue that has no room, and the first that only waits for the disk, if any; and
+    /// the bytes that go to queues in memory.
+    fn room_in_queues(
+        &self,
+        bound: &Bound,
+        (from, arrival): (Option<usize>, u64),
+    ) -> Result<(Option<usize>, Option<usize>, u64), Error> {
         let size = bound.message.size() as u64;
-        let (mut full, mut in_memory) = (None, 0);
-        for key in bound.queues.iter().copied() {
+        let (mut full, mut behind, mut in_memory) = (None, None, 0);
+        for key in bound.targets.queues.iter().copied() {
             let queue = &self.queues[key];
             let room = self.room_for(key, size)?;
             if !self.is_journaled(key) {
                 in_memory += size;
                 self.has_memory_for(in_memory)?;
             }
-            let is_next = queue.sends_waiting == 0 || from == Some(key);
+            let is_next = from == Some(key) || !self.has_send_before(key, arrival);
             if is_next && queue.has_room(size) && room == Room::Open {
                 continue;
             }
             if queue.overflow() == Overflow::Reject {
                 return Err(queue.full());
             }
-            full = full.or(Some(key));
+            let slot =
+                if queue.has_room(size) && room != Room::Open { &mut behind } else { &mut full };
+            *slot = slot.or(Some(key));
         }
-        let waiting = self.sessions[session].sends_waiting;
-        if full.is_some() && waiting >= limits::SEND_LINE_MAX {
-            let detail = format!("{waiting} messages of this producer wait for room, its limit");
-            return Err(Error::new(Kind::Full, detail));
-        }
-        Ok(full)
+        Ok((full, behind, in_memory))
     }
 
-    /// Each copy becomes visible when it is as safe as its queue says; that it was published is
-    /// told when all are.
+    /// Each copy becomes visible when it is as safe as its queue or stream says; that it was
+    /// published is told when all are.
     fn store_bound(&mut self, now: Time, change: ChangeRef, bound: Bound) {
-        let levels = bound.queues.iter().map(|key| self.level_of(*key));
-        let level = levels.max().unwrap_or(Level::Now);
-        let durabilities = bound.queues.iter().map(|key| self.queues[*key].durability());
-        let durability = durabilities.max().unwrap_or(Durability::Memory);
+        let (level, durability) = self.safest_of(&bound.targets);
+        let taken = self.take_in_records_of(now, &bound);
         let (copies, entries) = self.take_in_copies(now, bound, None);
-        if !copies.places.is_empty() {
-            self.write(level, Record::Published { change: Some(change.numbers), copies });
+        let is_written = |taken: &&TakenIn| self.is_stream_journaled(taken.reference.stream.key);
+        let written: Vec<&TakenIn> = taken.iter().filter(is_written).collect();
+        if !copies.places.is_empty() || !written.is_empty() {
+            let (references, appended): (Vec<_>, Vec<_>) =
+                written.iter().map(|taken| (taken.reference, taken.part())).unzip();
+            let record = Record::Published { change: Some(change.numbers), copies, appended };
+            let position = self.write(level, record);
+            let placing = references.into_iter().map(|reference| (position, reference));
+            self.streams.placing.extend(placing);
         }
         let outcome = Done::Stored(durability);
         self.mark(change, Marked::Logged(outcome.clone()));
@@ -201,6 +304,36 @@ impl Broker {
             let (level, queue) = (self.level_of(key), self.queue_ref(key));
             self.stage(now, level, Staged::Arrive(queue, entry));
         }
+        for TakenIn { reference, end, .. } in taken {
+            let level = self.stream_level(reference.stream.key);
+            self.stage(now, level, Staged::Visible(reference, end));
+        }
+        self.shrink_cache();
+    }
+
+    fn safest_of(&self, targets: &Targets) -> (Level, Durability) {
+        let queues = targets.queues.iter().copied();
+        let queues = queues.map(|key| (self.level_of(key), self.queues[key].durability()));
+        let streams = targets.streams.iter().copied();
+        let streams =
+            streams.map(|key| (self.stream_level(key), self.streams.all[key].durability()));
+        let safest =
+            |(level, durability): (Level, Durability), (a, b)| (level.max(a), durability.max(b));
+        queues.chain(streams).fold((Level::Now, Durability::Memory), safest)
+    }
+
+    /// Gives the record of each stream its place.
+    pub(super) fn take_in_records_of(&mut self, now: Time, bound: &Bound) -> Vec<TakenIn> {
+        let mut all = Vec::with_capacity(bound.targets.streams.len());
+        for key in bound.targets.streams.iter().copied() {
+            let number = self.partition_for(key, &bound.message, (None, 0));
+            let Ok(number) = number else { continue };
+            self.streams.all[key].turn += 1;
+            let mut builder = BatchBuilder::default();
+            builder.push(&bound.message);
+            all.extend(self.take_in_packed(now, (key, number), builder));
+        }
+        all
     }
 
     /// Gives every copy its place; with what is to be written down of them. `first`: the id of the
@@ -212,7 +345,7 @@ impl Broker {
         first: Option<u64>,
     ) -> (Copies, Vec<(usize, Entry)>) {
         let first = first.unwrap_or_else(|| self.next_message_id());
-        let Bound { queues, message } = bound;
+        let Bound { targets: Targets { queues, .. }, message } = bound;
         let (mut places, mut entries) = (Vec::new(), Vec::with_capacity(queues.len()));
         for (message_id, key) in (first..).zip(queues) {
             let entry = self.take_in(now, key, message.clone(), message_id);
@@ -222,6 +355,8 @@ impl Broker {
             }
             entries.push((key, entry));
         }
+        // What is in no queue on disk needs no copy there.
+        let message = if places.is_empty() { Message::default() } else { message };
         (Copies { time_ms: self.time_ms(now), places, message }, entries)
     }
 
@@ -230,11 +365,11 @@ impl Broker {
     pub(super) fn publish_waiting(&mut self, now: Time, waiting: Waiting, from: Option<usize>) {
         let Waiting { change, message, publishing, deadline, arrival, .. } = waiting;
         let Some(publishing) = publishing else { return };
-        let queues = self.bindings.of(&publishing.topic);
-        if queues.is_empty() {
+        let targets = self.bindings.of(&publishing.topic);
+        if targets.is_empty() {
             return self.publish_live(change, &publishing);
         }
-        let bound = Bound { queues, message };
+        let bound = Bound { targets, message };
         let turn = Turn { deadline, from, arrival };
         self.publish_bound(now, change, (&publishing, bound), turn);
     }
@@ -245,7 +380,7 @@ impl Broker {
         for token in tokens {
             let waiting = self.sends.get(token).and_then(|waiting| waiting.publishing.as_ref());
             let Some(topic) = waiting.map(|publishing| publishing.topic.clone()) else { continue };
-            if !self.bindings.of(&topic).contains(&key)
+            if !self.bindings.of(&topic).queues.contains(&key)
                 && let Some(waiting) = self.end_waiting_send(token, None)
             {
                 self.publish_waiting(now, waiting, None);

@@ -13,10 +13,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::bindings::stated;
 use super::deliveries::Taker;
 use super::log::Level;
 use super::{Broker, NameId};
-use crate::base::record::{History, Listed, Place, QueueState, Stored};
+use crate::base::record::{BoundTo, History, Listed, Place, QueueState, Record, Stored};
 use crate::base::timers::TimerKey;
 use crate::base::{
     Durability, Error, Kind, Message, Name, Overflow, Pattern, QueueInfo, QueueOptions,
@@ -334,6 +335,11 @@ impl Queue {
             requeued: self.requeued,
             dead_lettered: self.dead_lettered,
         })
+    }
+
+    /// What is bound to it, as it is stated anew.
+    pub fn bound(&self) -> impl Iterator<Item = Record> {
+        stated(BoundTo::Queue(self.id), self.bindings.keys())
     }
 
     /// Takes over what was written down.

@@ -57,7 +57,7 @@ impl Broker {
             self.write(Level::Written, Record::Queue { change: None, state });
         }
         self.restate_streams(|_| true);
-        let bound = self.queues.iter().flat_map(|(key, _)| self.bound(key));
+        let bound = self.queues.iter().flat_map(|(_, queue)| queue.bound());
         for bound in bound.collect::<Vec<_>>() {
             self.write(Level::Written, bound);
         }
@@ -78,7 +78,7 @@ impl Broker {
         let (aside, mut arriving) = (self.aside(), self.arriving());
         for (key, queue) in &self.queues {
             records.push(Record::Queue { change: None, state: queue.state() });
-            records.extend(self.bound(key));
+            records.extend(queue.bound());
             if self.is_journaled(key) {
                 let entries = self.entries(key, &aside);
                 let mut messages: Vec<_> = entries.map(|(entry, by)| listed(entry, by)).collect();

@@ -5,6 +5,7 @@
 //!
 //! Floor: broker.
 
+use super::bindings::Target;
 use super::deliveries::Held;
 use super::groups::Group;
 use super::past::{Past, PastEntry, PastQueue, PastSession};
@@ -96,7 +97,7 @@ impl Broker {
         let key = made?;
         self.rename_queue(key, state.id);
         self.queues[key].restate(&state);
-        past.bindings.iter().for_each(|pattern| self.add_binding(key, pattern));
+        past.bindings.iter().for_each(|pattern| self.add_binding(Target::Queue(key), pattern));
         if is_memory && !is_closed {
             self.lost = self.config.epoch;
             return Ok(());
@@ -128,6 +129,7 @@ impl Broker {
         let made = self.make_stream(state.id, name, state.options);
         self.names.release(name);
         let key = made?;
+        past.bindings.iter().for_each(|pattern| self.add_binding(Target::Stream(key), pattern));
         let is_lost = is_memory && !is_closed;
         // Of what is lost nobody knows how far it went. No offset names two records, so that who
         // read there hears that it is gone: a host gives out fewer than these.

@@ -284,6 +284,13 @@ impl Broker {
         self.admit_sends_before(now, queue, u64::MAX);
     }
 
+    /// True if something waits for room in a queue that came before.
+    pub(super) fn has_send_before(&self, queue: usize, arrival: u64) -> bool {
+        let queue = &self.queues[queue];
+        let mut line = queue.sends.iter().filter_map(|token| self.sends.get(*token));
+        queue.sends_waiting > 0 && line.next().is_some_and(|first| first.arrival < arrival)
+    }
+
     /// The same for those that came before something else that waits.
     pub(super) fn admit_sends_before(&mut self, now: Time, queue: usize, arrival: u64) {
         while let Some(token) = self.queues[queue].sends.front().copied() {

@@ -10,11 +10,12 @@
 //!
 //! Floor: broker.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use slab::Slab;
 
+use super::bindings::{Target, stated};
 use super::declare::{durability_name, no_space};
 use super::groups::Group;
 use super::log::Level;
@@ -22,11 +23,15 @@ use super::reader::Reader;
 use super::sends::ChangeRef;
 use super::sessions::Done;
 use super::{Broker, Map, NameId};
-use crate::base::limits::{LIST_MAX, NAMES_PER_HUB_MAX, PARTITIONS_PER_HUB_MAX};
-use crate::base::record::{KeptBatch, PartitionState, Place, Position, Record, Room, StreamState};
+use crate::base::limits::{
+    LIST_MAX, LIST_PATTERNS_SIZE_MAX, NAMES_PER_HUB_MAX, PARTITIONS_PER_HUB_MAX,
+};
+use crate::base::record::{
+    BoundTo, KeptBatch, PartitionState, Place, Position, Record, Room, StreamState,
+};
 use crate::base::timers::TimerKey;
 use crate::base::{
-    Durability, Error, Kind, Name, Outcome, PartitionInfo, StreamInfo, StreamOptions, Time,
+    Durability, Error, Kind, Name, Outcome, PartitionInfo, Pattern, StreamInfo, StreamOptions, Time,
 };
 
 /// A stream that may have been deleted since: the key alone could name its successor.
@@ -51,6 +56,8 @@ pub(super) struct Stream {
     pub options: StreamOptions,
     pub partitions: Vec<Partition>,
     pub groups: Vec<Group>,
+    /// Patterns that are bound to it, with their slots among all bindings.
+    pub bindings: BTreeMap<Pattern, usize>,
     /// Whose turn it is to get a record without a key that comes in a batch.
     pub turn: u64,
     /// When its oldest records are too old.
@@ -227,7 +234,7 @@ impl Stream {
         })
     }
 
-    /// The stream and its groups as they stand.
+    /// The stream, its groups and what is bound to it, as they stand.
     pub fn statement(&self) -> Vec<Record> {
         let mut records = vec![Record::Stream { change: None, state: self.state() }];
         records.extend(self.groups.iter().map(|group| Record::Group {
@@ -235,6 +242,7 @@ impl Stream {
             stream: self.id,
             state: Box::new(group.state()),
         }));
+        records.extend(stated(BoundTo::Stream(self.id), self.bindings.keys()));
         records
     }
 
@@ -244,7 +252,11 @@ impl Stream {
             next: partition.visible,
             bytes: partition.bytes,
         });
-        StreamInfo { options: self.options.clone(), partitions: figures.collect() }
+        StreamInfo {
+            options: self.options.clone(),
+            partitions: figures.collect(),
+            bindings: self.bindings.keys().cloned().collect(),
+        }
     }
 }
 
@@ -328,6 +340,7 @@ impl Broker {
             options,
             partitions,
             groups: Vec::new(),
+            bindings: BTreeMap::new(),
             turn: 0,
             ageing: None,
             burying: None,
@@ -355,6 +368,7 @@ impl Broker {
         }
         let error = Error::new(Kind::NotFound, detail);
         self.end_readers(key, &error);
+        self.end_bindings(Target::Stream(key));
         self.end_waiting_appends(key, &error);
         for partition in 0..self.streams.all[key].partitions.len() {
             let next = self.streams.all[key].partitions[partition].next;
@@ -368,6 +382,7 @@ impl Broker {
         self.streams.partition_count -= stream.partitions.len();
         self.names.set_stream(name, None);
         self.changed(now, change, level, Done::Empty);
+        self.publish_unbound_streams(now);
     }
 
     pub(super) fn find_stream(&self, name: NameId) -> Result<usize, Error> {
@@ -401,12 +416,14 @@ impl Broker {
         let streams = self.streams.all.iter().filter(|(_, stream)| behind(stream));
         let mut streams: Vec<(&Name, usize)> = streams.map(|(key, s)| (&s.name, key)).collect();
         streams.sort_unstable();
-        let (mut listed, mut partitions) = (Vec::new(), 0);
+        let (mut listed, mut partitions, mut size) = (Vec::new(), 0, 0);
         for (name, key) in streams.into_iter().take(LIST_MAX) {
             let info = self.streams.all[key].info();
             partitions += info.partitions.len();
+            size += info.bindings.iter().map(|pattern| pattern.as_str().len()).sum::<usize>();
             // One answer stays far below the largest frame.
-            if partitions > LISTED_PARTITIONS_MAX && !listed.is_empty() {
+            let is_long = partitions > LISTED_PARTITIONS_MAX || size > LIST_PATTERNS_SIZE_MAX;
+            if is_long && !listed.is_empty() {
                 break;
             }
             listed.push((name.clone(), info));

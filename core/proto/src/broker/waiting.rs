@@ -1,5 +1,5 @@
-//! Appends and batches that wait for a disk that is behind, in their order, until there is room or
-//! their time is over.
+//! Appends, batches, and publishes to streams, that wait for a disk that is behind, in their order,
+//! until there is room or their time is over.
 //!
 //! Floor: broker.
 
@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use super::appends::Appending;
 use super::batches::Part;
+use super::publishes::Publishing;
 use super::sends::ChangeRef;
 use super::sessions::{Marked, Ticket};
 use super::{Broker, Due, NameId, Slots};
@@ -22,6 +23,8 @@ pub(super) enum Work {
     Append(usize, Appending),
     /// A batch; and whether an earlier host may have done it.
     Batch(Vec<Part>, bool),
+    /// A publish that is to be stored in streams, and until when it may wait.
+    Publish(Box<Publishing>, Option<Time>),
 }
 
 #[derive(Debug)]
@@ -50,6 +53,12 @@ impl DiskLine {
     pub fn is_empty(&self) -> bool {
         self.line.is_empty()
     }
+
+    /// True if something waits that came before.
+    pub fn has_before(&self, arrival: u64) -> bool {
+        let first = self.line.front().and_then(|token| self.waiting.get(*token));
+        first.is_some_and(|first| first.arrival < arrival)
+    }
 }
 
 impl Work {
@@ -58,13 +67,14 @@ impl Work {
         match self {
             Work::Append(_, appending) => appending.batch.len() as u64,
             Work::Batch(parts, _) => parts.iter().map(|part| part.size() as u64).sum(),
+            Work::Publish(publishing, _) => publishing.message.size() as u64,
         }
     }
 
     /// The names that it refers to: they stay while it waits.
     fn names(&self) -> Vec<NameId> {
         match self {
-            Work::Append(..) => Vec::new(),
+            Work::Append(..) | Work::Publish(..) => Vec::new(),
             Work::Batch(parts, _) => parts.iter().filter_map(Part::name).collect(),
         }
     }
@@ -128,7 +138,14 @@ impl Broker {
                     for queue in self.queues_of(&parts) {
                         self.admit_sends_before(now, queue, arrival);
                     }
-                    self.batch(now, change, &parts, (None, again));
+                    self.batch_in_turn(now, change, &parts, (None, again, arrival));
+                    Ok(())
+                }
+                Work::Publish(publishing, deadline) => {
+                    for queue in self.bindings.of(&publishing.topic).queues {
+                        self.admit_sends_before(now, queue, arrival);
+                    }
+                    self.publish_anew(now, change, &publishing, (deadline, arrival));
                     Ok(())
                 }
             };
@@ -143,13 +160,14 @@ impl Broker {
     pub(super) fn disk_wait_expired(&mut self, token: u64) {
         let Some(waiting) = self.disk_line.waiting.get_mut(token) else { return };
         waiting.timer = None;
-        let what = match waiting.work {
-            Work::Append(..) => "appended",
-            Work::Batch(..) => "done",
+        let (what, again) = match &waiting.work {
+            Work::Append(..) => ("appended", false),
+            Work::Batch(..) => ("done", false),
+            Work::Publish(publishing, _) => ("published", publishing.again),
         };
         if let Some(waiting) = self.stop_waiting(token) {
             let detail = format!("the disk was behind until the deadline: nothing was {what}");
-            self.refuse(waiting.change, Error::new(Kind::Full, detail));
+            self.refuse_publish(waiting.change, again, Error::new(Kind::Full, detail));
         }
     }
 
@@ -174,6 +192,24 @@ impl Broker {
                 && let Some(waiting) = self.stop_waiting(token)
             {
                 self.refuse(waiting.change, error.clone());
+            }
+        }
+    }
+
+    /// A binding to a stream has ended: publishes that wait for the disk and are bound to none any
+    /// more go on.
+    pub(super) fn publish_unbound_streams(&mut self, now: Time) {
+        let line: Vec<u64> = self.disk_line.line.iter().copied().collect();
+        for token in line {
+            let waiting = self.disk_line.waiting.get(token).map(|waiting| &waiting.work);
+            let Some(Work::Publish(publishing, _)) = waiting else { continue };
+            let topic = publishing.topic.clone();
+            if self.bindings.of(&topic).streams.is_empty()
+                && let Some(waiting) = self.stop_waiting(token)
+                && let Work::Publish(publishing, deadline) = waiting.work
+            {
+                let turn = (deadline, waiting.arrival);
+                self.publish_anew(now, waiting.change, &publishing, turn);
             }
         }
     }

@@ -98,9 +98,11 @@ impl Client {
     }
 
     fn binding(&mut self, now: Time, pattern: &Pattern, target: &Target) -> Binding {
-        let Target::Queue(name) = target;
-        let name = self.name_ref(now, name);
-        Binding { kind: TargetKind::Queue, name, pattern: pattern.clone() }
+        let (kind, name) = match target {
+            Target::Queue(name) => (TargetKind::Queue, name),
+            Target::Stream(name) => (TargetKind::Stream, name),
+        };
+        Binding { kind, name: self.name_ref(now, name), pattern: pattern.clone() }
     }
 
     fn batch_part(&mut self, now: Time, part: &Part) -> BatchPart {

@@ -8,7 +8,7 @@
 use bytes::Bytes;
 
 use super::{Config, Hub, SessionId};
-use crate::base::record::{Copies, Place, Position, Process, Record};
+use crate::base::record::{AppendedPart, Copies, Place, Position, Process, Record};
 use crate::base::{Error, Kind, Time};
 use crate::broker::{self, Broker, Fetched, Past, Restored};
 use crate::journal::{self, Effect, Journal, Source};
@@ -250,16 +250,20 @@ fn copies_size(copies: &Copies) -> u64 {
     copies.message.size() as u64 + 256 + 24 * copies.places.len() as u64
 }
 
+fn appended_size(appended: &[AppendedPart]) -> u64 {
+    appended.iter().map(|part| part.batch.len() as u64 + 64).sum()
+}
+
 /// Bytes that the tail will take, roughly.
 fn tail_size(tail: &[Record]) -> u64 {
     let size = |record: &Record| match record {
         Record::Sent { sent, .. } => sent.message.size() as u64 + 256,
         Record::Batch { sent, published, streams, .. } => {
-            let appended: u64 = streams.appended.iter().map(|a| a.batch.len() as u64 + 64).sum();
+            let appended = appended_size(&streams.appended);
             let sent = sent.iter().map(|sent| sent.message.size() as u64 + 256);
             appended + sent.chain(published.iter().map(copies_size)).sum::<u64>()
         }
-        Record::Published { copies, .. } => copies_size(copies),
+        Record::Published { copies, appended, .. } => copies_size(copies) + appended_size(appended),
         Record::Moved(stored) => stored.sent.message.size() as u64 + 1024,
         Record::Appended { batch, .. } => batch.len() as u64 + 256,
         _ => 256,

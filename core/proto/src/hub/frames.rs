@@ -6,7 +6,7 @@ use super::{Connection, Hub, Peer, PortId};
 use crate::base::{Error, Kind, Time, limits};
 use crate::broker::Subscribing;
 use crate::broker::{
-    ChangeRef, Instance, NameId, Opening, Part, Publishing, SessionId, SessionKey,
+    BindTo, ChangeRef, Instance, NameId, Opening, Part, Publishing, SessionId, SessionKey,
 };
 use crate::wire::{self, Batch, BatchPart, Change, Frame, HeldKind, Hello, Malformed, NameRef};
 use crate::wire::{TargetKind, Welcome};
@@ -297,8 +297,12 @@ impl Hub {
             Frame::Unbind { ticket, change, binding } => (false, ticket, change, binding),
             frame => return self.change_streams(now, port, session, frame),
         };
-        let wire::Binding { kind: TargetKind::Queue, name, pattern } = binding;
+        let wire::Binding { kind, name, pattern } = binding;
         let name = self.name(port, name)?;
+        let name = match kind {
+            TargetKind::Queue => BindTo::Queue(name),
+            TargetKind::Stream => BindTo::Stream(name),
+        };
         match self.begin(now, port, session, (ticket, change))? {
             Some(change) if is_bound => self.broker.bind(now, change, name, &pattern),
             Some(change) => self.broker.unbind(now, change, name, &pattern),

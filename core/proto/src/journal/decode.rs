@@ -5,7 +5,7 @@
 
 use bytes::{Buf, Bytes};
 
-use super::encode::BOUND_TO_QUEUE;
+use super::encode::{BOUND_TO_QUEUE, BOUND_TO_STREAM};
 use crate::base::batch::check_stamped;
 use crate::base::record::{
     AppendedBatch, AppendedPart, Binding, BoundTo, Change, Copies, CopyPlace, DeadTo, Delivered,
@@ -70,7 +70,7 @@ impl Reader {
             }
             20 => Record::Bound { change: self.change()?, binding: self.binding()? },
             21 => Record::Unbound { change: self.change()?, binding: self.binding()? },
-            22 => Record::Published { change: self.change()?, copies: self.copies()? },
+            22 | 42 => self.published(kind)?,
             23 | 40 => self.batch(kind)?,
             kind => return self.of_stream(kind),
         })
@@ -169,15 +169,23 @@ impl Reader {
 
     fn stream_parts(&mut self) -> Option<StreamParts> {
         let (appended, placed) = (self.u32()?, self.u32()?);
-        let part = |reader: &mut Self| {
-            let (stream, partition, batch) = (reader.u64()?, reader.u32()?, reader.sized()?);
-            let header = check_stamped(&batch, (stream, partition))?;
-            (header.size as usize == batch.len()).then_some(())?;
-            Some(AppendedPart { stream, partition, batch })
-        };
-        let appended = (0..appended).map(|_| part(self)).collect::<Option<_>>()?;
+        let appended = (0..appended).map(|_| self.appended_part()).collect::<Option<_>>()?;
         let placed = (0..placed).map(|_| self.placed()).collect::<Option<_>>()?;
         Some(StreamParts { appended, placed })
+    }
+
+    fn appended_part(&mut self) -> Option<AppendedPart> {
+        let (stream, partition, batch) = (self.u64()?, self.u32()?, self.sized()?);
+        let header = check_stamped(&batch, (stream, partition))?;
+        (header.size as usize == batch.len()).then_some(())?;
+        Some(AppendedPart { stream, partition, batch })
+    }
+
+    fn published(&mut self, kind: u8) -> Option<Record> {
+        let (change, copies) = (self.change()?, self.copies()?);
+        let appended = if kind == 42 { self.u32()? } else { 0 };
+        let appended = (0..appended).map(|_| self.appended_part()).collect::<Option<_>>()?;
+        Some(Record::Published { change, copies, appended })
     }
 
     fn batch(&mut self, kind: u8) -> Option<Record> {
@@ -194,6 +202,7 @@ impl Reader {
     fn binding(&mut self) -> Option<Binding> {
         let target = match self.u8()? {
             BOUND_TO_QUEUE => BoundTo::Queue(self.u64()?),
+            BOUND_TO_STREAM => BoundTo::Stream(self.u64()?),
             _ => return None,
         };
         Some(Binding { target, pattern: Pattern::parse(&self.text()?).ok()? })

@@ -5,14 +5,17 @@
 use bytes::{BufMut, BytesMut};
 
 use crate::base::record::{
-    Binding, BoundTo, Change, Copies, DeadTo, Delivered, History, Holder, KeptBatch, Listed, Mark,
-    PlaceState, Placed, QueueState, Record, Returned, Sent, SessionState, Settled, Stored,
-    StreamState,
+    AppendedPart, Binding, BoundTo, Change, Copies, DeadTo, Delivered, History, Holder, KeptBatch,
+    Listed, Mark, PlaceState, Placed, QueueState, Record, Returned, Sent, SessionState, Settled,
+    Stored, StreamState,
 };
 use crate::base::{Message, QueueOptions, Receipt};
 
 /// A pattern is bound to a queue.
 pub(super) const BOUND_TO_QUEUE: u8 = 1;
+
+/// A pattern is bound to a stream.
+pub(super) const BOUND_TO_STREAM: u8 = 2;
 
 /// The kind of frame that a record makes.
 pub fn kind(record: &Record) -> u8 {
@@ -46,7 +49,8 @@ pub fn kind(record: &Record) -> u8 {
         Record::Compacted { .. } => 41,
         Record::Bound { .. } => 20,
         Record::Unbound { .. } => 21,
-        Record::Published { .. } => 22,
+        Record::Published { appended, .. } if appended.is_empty() => 22,
+        Record::Published { .. } => 42,
     }
 }
 
@@ -95,9 +99,12 @@ pub fn encode(record: &Record, out: &mut BytesMut) {
             change(*by, out);
             binding(of, out);
         }
-        Record::Published { change: by, copies: what } => {
+        Record::Published { change: by, copies: what, appended: parts } => {
             change(*by, out);
             copies(what, out);
+            if !parts.is_empty() {
+                appended(parts, out);
+            }
         }
         of_streams => stream_record(of_streams, out),
     }
@@ -120,20 +127,30 @@ fn batch(record: &Record, out: &mut BytesMut) {
     if !streams.is_empty() {
         out.put_u32_le(streams.appended.len() as u32);
         out.put_u32_le(streams.placed.len() as u32);
-        for appended in &streams.appended {
-            out.put_u64_le(appended.stream);
-            out.put_u32_le(appended.partition);
-            sized(&appended.batch, out);
-        }
+        streams.appended.iter().for_each(|what| appended_part(what, out));
         streams.placed.iter().for_each(|what| placed(what, out));
     }
 }
 
 fn binding(binding: &Binding, out: &mut BytesMut) {
-    let BoundTo::Queue(queue) = binding.target;
-    out.put_u8(BOUND_TO_QUEUE);
-    out.put_u64_le(queue);
+    let (kind, id) = match binding.target {
+        BoundTo::Queue(queue) => (BOUND_TO_QUEUE, queue),
+        BoundTo::Stream(stream) => (BOUND_TO_STREAM, stream),
+    };
+    out.put_u8(kind);
+    out.put_u64_le(id);
     text(binding.pattern.as_str(), out);
+}
+
+fn appended(parts: &[AppendedPart], out: &mut BytesMut) {
+    out.put_u32_le(parts.len() as u32);
+    parts.iter().for_each(|part| appended_part(part, out));
+}
+
+fn appended_part(part: &AppendedPart, out: &mut BytesMut) {
+    out.put_u64_le(part.stream);
+    out.put_u32_le(part.partition);
+    sized(&part.batch, out);
 }
 
 fn copies(copies: &Copies, out: &mut BytesMut) {

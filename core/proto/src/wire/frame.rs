@@ -219,6 +219,8 @@ pub enum BatchPart {
 pub enum TargetKind {
     /// A queue.
     Queue = 1,
+    /// A stream.
+    Stream = 2,
 }
 
 /// A message that is published.

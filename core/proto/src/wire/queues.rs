@@ -65,8 +65,12 @@ impl Writer<'_> {
             ttl_ms: info.ttl_ms,
             dead_letter: info.dead_letter.clone(),
         });
-        self.out.put_u64_le(info.bindings.len() as u64);
-        for pattern in &info.bindings {
+        self.bindings(&info.bindings);
+    }
+
+    pub(super) fn bindings(&mut self, bindings: &[Pattern]) {
+        self.out.put_u64_le(bindings.len() as u64);
+        for pattern in bindings {
             self.short_text(pattern.as_str());
         }
     }
@@ -158,12 +162,12 @@ impl Reader<'_> {
             ack_deadline_ms: options.ack_deadline_ms,
             ttl_ms: options.ttl_ms,
             dead_letter: options.dead_letter,
-            bindings: self.bindings()?,
+            bindings: self.bindings(limits::BINDINGS_PER_QUEUE_MAX)?,
         })
     }
 
-    fn bindings(&mut self) -> Decoded<Vec<Pattern>> {
-        let count = self.count(limits::BINDINGS_PER_QUEUE_MAX as u64)?;
+    pub(super) fn bindings(&mut self, most: usize) -> Decoded<Vec<Pattern>> {
+        let count = self.count(most as u64)?;
         let pattern = |reader: &mut Self| {
             let size = usize::from(reader.u8()?);
             let text = reader.sized_text(size, limits::NAME_SIZE_MAX)?;

@@ -148,6 +148,7 @@ impl Writer<'_> {
             self.out.put_u64_le(partition.next);
             self.out.put_u64_le(partition.bytes);
         }
+        self.bindings(&info.bindings);
     }
 
     pub(super) fn committing(&mut self, committing: &Committing) {
@@ -333,7 +334,8 @@ impl Reader<'_> {
             Ok(PartitionInfo { first, next, bytes })
         };
         let partitions = (0..count).map(|_| partition(self)).collect::<Decoded<_>>()?;
-        Ok(StreamInfo { options, partitions })
+        let bindings = self.bindings(limits::BINDINGS_PER_STREAM_MAX)?;
+        Ok(StreamInfo { options, partitions, bindings })
     }
 
     pub(super) fn committing(&mut self) -> Decoded<Committing> {

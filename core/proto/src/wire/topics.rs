@@ -98,6 +98,7 @@ impl Reader<'_> {
     pub(super) fn binding(&mut self) -> Decoded<Binding> {
         let kind = match self.u64()? {
             1 => TargetKind::Queue,
+            2 => TargetKind::Stream,
             kind => return self.fail(&format!("binds to kind {kind}, which does not exist")),
         };
         Ok(Binding { kind, name: self.name_ref()?, pattern: self.pattern()? })

@@ -1,9 +1,11 @@
 //! What tests of bindings share.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::fmt::Write;
+
 use telpher_proto::base::message::TOPIC_HEADER;
 use telpher_proto::base::{
-    Command, Id, Message, Outcome, Pattern, QueueOptions, Target, Verdict, What,
+    Command, Id, Message, Outcome, Pattern, QueueOptions, StreamOptions, Target, Verdict, What,
 };
 
 use super::{World, declare_on_disk, name, receive, settle};
@@ -24,6 +26,14 @@ pub fn unbind(of: &str, queue: &str) -> Command {
     Command::Unbind { pattern: pattern(of), target: Target::Queue(name(queue)) }
 }
 
+pub fn bind_stream(of: &str, stream: &str) -> Command {
+    Command::Bind { pattern: pattern(of), target: Target::Stream(name(stream)) }
+}
+
+pub fn unbind_stream(of: &str, stream: &str) -> Command {
+    Command::Unbind { pattern: pattern(of), target: Target::Stream(name(stream)) }
+}
+
 pub fn done(world: &World, program: usize, id: Id) {
     assert!(matches!(world.outcome(program, id), Ok(Outcome::Empty)));
 }
@@ -37,6 +47,19 @@ pub fn run(world: &mut World, program: usize, command: Command) {
 pub fn bound(world: &mut World, program: usize, of: &str, queue: &str, options: QueueOptions) {
     run(world, program, declare_on_disk(queue, options));
     run(world, program, bind(of, queue));
+}
+
+/// A stream with `pattern` bound to it.
+pub fn bound_stream(
+    world: &mut World,
+    program: usize,
+    of: &str,
+    stream: &str,
+    options: StreamOptions,
+) {
+    let stream_name = name(stream);
+    run(world, program, Command::DeclareStream { stream: stream_name, options });
+    run(world, program, bind_stream(of, stream));
 }
 
 /// Takes and acknowledges everything that waits in a queue: topic and body of each.
@@ -75,4 +98,22 @@ pub fn heard(world: &World, program: usize, subscriber: Id) -> Vec<String> {
 
 pub fn subscribe(world: &mut World, program: usize, of: &str) -> Id {
     world.run(program, Command::Subscribe { pattern: pattern(of), buffer: 100 })
+}
+
+/// The first segment has the bytes that `tests/golden` has in this file.
+pub fn is_golden(world: &World, file: &str) {
+    let segment = &world.disk.files[&1];
+    let used = segment.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let mut text = String::new();
+    for (at, line) in segment[..used].chunks(32).enumerate() {
+        write!(text, "{:05x} ", at * 32).unwrap();
+        line.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
+        text.push('\n');
+    }
+    let file = format!("{}/../../tests/golden/{file}", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("TELPHER_BLESS").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert!(kept == text, "the format has changed; TELPHER_BLESS=1 takes it over");
 }

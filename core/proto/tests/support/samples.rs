@@ -95,7 +95,8 @@ fn of_streams() -> Vec<(&'static str, Frame)> {
         compression: Some(Compression::Zstd),
     };
     let partitions = vec![PartitionInfo { first: 6, next: 7, bytes: 8 }; 2];
-    let info = StreamInfo { options: options.clone(), partitions };
+    let bindings = vec![Pattern::parse("orders.*").unwrap()];
+    let info = StreamInfo { options: options.clone(), partitions, bindings };
     let cursors = vec![Cursor { partition: 1, next: 9, seen: 8, end: 10, generation: 21 }];
     let (deadline, expect) = (Some(DEADLINE), Some(11));
     let append = Append { deadline, partition: 1, partitions: 2, expect, batch: batch.clone() };
@@ -237,6 +238,14 @@ fn changes() -> Vec<(&'static str, Frame)> {
         ("publish", Frame::Publish { ticket: 48, change: CHANGE, publishing: publishing() }),
         ("bind", Frame::Bind { ticket: 57, change: CHANGE, binding: binding() }),
         ("unbind", Frame::Unbind { ticket: 58, change: CHANGE, binding: binding() }),
+        (
+            "bind to a stream",
+            Frame::Bind {
+                ticket: 62,
+                change: CHANGE,
+                binding: Binding { kind: TargetKind::Stream, ..binding() },
+            },
+        ),
         ("peek", Frame::Peek { ticket: 43, name: NAME, count: 44 }),
         ("list", Frame::List { ticket: 45, after: None }),
         ("list behind a name", Frame::List { ticket: 46, after: Name::parse("orders").ok() }),

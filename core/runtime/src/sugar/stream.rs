@@ -3,8 +3,8 @@
 //! Floor: sugar.
 
 use telpher_proto::base::{
-    Appended, Command, Error, GroupInfo, Id, Message, Name, Reading, Start, StreamInfo,
-    StreamOptions, StreamRecord, Timeout, What,
+    Appended, Command, Error, GroupInfo, Id, Message, Name, Pattern, Reading, Start, StreamInfo,
+    StreamOptions, StreamRecord, Target, Timeout, What,
 };
 
 use super::{Pending, next, start_stream};
@@ -126,6 +126,29 @@ impl Stream {
     pub fn delete_group(&self, group: &str) -> Result<(), Error> {
         let (stream, group) = (self.name.clone(), Name::parse(group)?);
         self.run(Command::DeleteGroup { stream, group })
+    }
+
+    /// Binds a pattern of topics: from then on each message that is published to one that matches
+    /// is appended to this stream, once, with its topic in the header `telpher.topic`, to the
+    /// partition of its key, or without a key to any. Binding what is bound changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID` or `TOO_LARGE` for the pattern; `NOT_FOUND`; `FULL` at the limit of 256 for a
+    /// stream, and of 10,000 for a hub.
+    pub fn bind(&self, pattern: &str) -> Result<(), Error> {
+        let (pattern, target) = (Pattern::parse(pattern)?, Target::Stream(self.name.clone()));
+        self.run(Command::Bind { pattern, target })
+    }
+
+    /// Ends a binding; what was appended because of it stays.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND` if there is no such stream, or the pattern is not bound to it.
+    pub fn unbind(&self, pattern: &str) -> Result<(), Error> {
+        let (pattern, target) = (Pattern::parse(pattern)?, Target::Stream(self.name.clone()));
+        self.run(Command::Unbind { pattern, target })
     }
 
     /// The stream's figures.

@@ -25,13 +25,15 @@ impl Topic {
     }
 
     /// Gives a message to whoever is subscribed in this moment, at most once, and stores it in
-    /// every queue to which the topic is bound ([`Queue::bind`](super::Queue::bind)); waits until
-    /// that is as safe as the safest of these queues says.
+    /// every queue and stream to which the topic is bound ([`Queue::bind`](super::Queue::bind),
+    /// [`Stream::bind`](super::Stream::bind)), in all or in none; waits until that is as safe as
+    /// the safest of these says.
     ///
     /// # Errors
     ///
-    /// `FULL` if one of these queues had no room in time, `NO_SPACE` on a full disk, `TOO_LARGE`:
-    /// nothing was stored, and nobody got it. `INDETERMINATE` if the hub changed its host meanwhile
+    /// `FULL` if one of these had no room in time, `NO_SPACE` on a full disk, `TOO_LARGE`, and
+    /// `INVALID` without a key where such a stream needs one: nothing was stored, and nobody got
+    /// it. `INDETERMINATE` if the hub changed its host meanwhile
     /// and the topic is not bound, `HOST_LOST` if the session is gone: it may have been published.
     pub fn publish(&self, message: impl Into<Message>) -> Result<(), Error> {
         self.start_publish(message)?.wait()

@@ -43,7 +43,7 @@ use telpher_proto::base::{Command, Error, Event, Id, Name, Notice, Outcome, Queu
 use telpher_proto::base::{Durability, Published, What};
 
 use crate::agenda::Who;
-use crate::plan::{Plan, is_bound_queue};
+use crate::plan::{Plan, is_bound_queue, is_bound_stream};
 use bindings::Bindings;
 use calls::Calls;
 use eras::Eras;
@@ -202,7 +202,10 @@ impl Model {
         if let Command::Subscribe { .. } = command {
             return self.take_published(at, event);
         }
-        if let Command::Read { .. } = command {
+        if let Command::Read { stream, .. } = command {
+            if is_bound_stream(&stream) {
+                return self.read_bound(at, &stream, event);
+            }
             let is_record = matches!(event.what, What::Record(_));
             *self.counts.entry("record".into()).or_default() += u64::from(is_record);
             let context = Context { at, sessions: &self.sessions, eras: &self.eras };
@@ -300,13 +303,7 @@ impl Model {
         let epoch = self.sessions.epoch(at.who);
         let context = Context { at, sessions: &self.sessions, eras: &self.eras };
         match &command {
-            Command::Receive { queue } if is_bound_queue(queue) => match result {
-                Ok(Outcome::Delivery(delivery)) => {
-                    *self.counts.entry("delivery of what is bound".into()).or_default() += 1;
-                    self.bindings.take(at, queue, delivery, &self.topics)
-                }
-                _ => Ok(()),
-            },
+            Command::Receive { queue } if is_bound_queue(queue) => self.received(at, queue, result),
             Command::Settle { delivery, .. } if self.bindings.knows(at.who, *delivery) => Ok(()),
             Command::Bind { .. } | Command::Unbind { .. } => {
                 self.bindings.end(at, id, result);

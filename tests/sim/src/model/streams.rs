@@ -12,7 +12,7 @@ use super::groups::{Groups, Kept};
 use super::readers::Reader;
 use super::{Context, Start, Verdict, ensure, number};
 use crate::agenda::Who;
-use crate::plan::{Plan, StreamPlan};
+use crate::plan::{Plan, StreamPlan, is_bound_stream};
 
 /// What is known of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +125,7 @@ impl Streams {
 
     pub(super) fn start(&mut self, context: &Context, start: &Start, command: &Command) {
         match command {
+            of_topics if is_of_topics(of_topics) => {}
             Command::Append { stream, message, partition, expect } => {
                 let number = number(&message.body).expect("programs number what they say");
                 self.tickets.insert((start.who, start.id), number);
@@ -163,6 +164,9 @@ impl Streams {
         (command, started): (&Command, Time),
         result: &Result<Outcome, Error>,
     ) -> Verdict {
+        if is_of_topics(command) {
+            return Ok(());
+        }
         if let Command::Append { stream, .. }
         | Command::Read { stream, .. }
         | Command::InspectStream { stream } = command
@@ -410,6 +414,12 @@ impl Streams {
         }
         Ok(())
     }
+}
+
+/// True if it is about a stream that only bindings append to.
+fn is_of_topics(command: &Command) -> bool {
+    matches!(command, Command::Read { stream, .. } | Command::DeclareStream { stream, .. }
+        if is_bound_stream(stream))
 }
 
 pub(super) fn key_of(message: &Message) -> Vec<u8> {

@@ -27,13 +27,14 @@ class Topic:
     ) -> asyncio.Future[None]:
         """Give a message to whoever is subscribed in this moment; it ends when the hub did so.
 
-        It is delivered at most once to each of them, and stored in every queue to which the topic
-        is bound (`Queue.bind`): then it ends when it is as safe as the safest of these promises. A
-        body has at most 8 MiB, a key 1,024 bytes. `priority` is for queues. It must be done within
-        `timeout` seconds (None: 30).
+        It is delivered at most once to each of them, and stored in every queue and stream to which
+        the topic is bound (`Queue.bind`, `Stream.bind`), in all or in none: then it ends when it is
+        as safe as the safest of these promises. A body has at most 8 MiB, a key 1,024 bytes.
+        `priority` is for queues. It must be done within `timeout` seconds (None: 30).
 
-        `Invalid` for an empty segment of the name, `TooLarge`, `Full` (such a queue had no room in
-        time) and `NoSpace`: nothing was stored, and nobody got it. `Expired`: the time ran out
+        `Invalid` for an empty segment of the name, or without a key where such a stream needs one;
+        `TooLarge`, `Full` (such a queue or stream had no room in time) and `NoSpace`: nothing was
+        stored, and nobody got it. `Expired`: the time ran out
         before, and it is not published any more. `Indeterminate` (the hub has changed its host, and
         the topic is not bound) and `HostUnresponsive`: it may have been published.
         """
