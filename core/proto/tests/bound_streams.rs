@@ -1,5 +1,4 @@
-//! Bindings to streams: what is published to a topic that is bound is appended once to every stream
-//! to which it is bound, with what is stored in queues, or nowhere.
+//! Bindings to streams: what is published is appended to each once, or stored nowhere at all.
 
 mod support;
 
