@@ -285,7 +285,8 @@ impl Broker {
 
     /// Puts what is left of a batch to the group; tombstones from before `before_ms` are not.
     fn pack(&mut self, at: KeptBatch, bytes: &Bytes, before_ms: u64, tombstone_age_ms: u64) {
-        // Each record that is packed anew takes a little more: the largest batches stay as they are.
+        // Each record that is packed anew takes a little more: the largest batches stay as they
+        // are.
         let count = BatchHeader::read(bytes).map_or(0, |header| header.count as usize);
         if bytes.len() + count * APPENDED_SIZE > limits::BATCH_UNPACKED_MAX {
             return self.flush_group();
