@@ -1,0 +1,116 @@
+//! Publishes to topics that are bound to streams, while the disk is behind.
+
+mod support;
+
+use support::bindings::*;
+use support::streams::{all, append, plain};
+use support::*;
+use telpher_proto::base::limits::Sizes;
+use telpher_proto::base::{Command, Durability, Kind, Message, Part};
+
+/// A world whose disk is behind: one program's append and publish to the bound topic wait for it.
+fn behind() -> (World, usize, u64) {
+    let mut world = World::with_sizes(Sizes { pending_max: 2_000, ..Sizes::default() });
+    let programs = [world.program(), world.program(), world.program()];
+    bound_stream(&mut world, programs[0], "a", "log", plain(Durability::Os));
+    for program in programs {
+        world.run(program, append("log", "early"));
+    }
+    world.disk.is_paused = true;
+    // One is being written, and one waits for that.
+    for program in &programs[..2] {
+        world.start(*program, append("log", &"x".repeat(5_000)));
+        world.settle();
+    }
+    let program = programs[2];
+    let waits = world.start_within(program, append("log", "follows"), Some(1_000));
+    world.settle();
+    assert!(world.ended(program, waits).is_none());
+    let id = world.start_within(program, publish("a", "late"), Some(40));
+    world.settle();
+    assert!(world.ended(program, id).is_none());
+    (world, program, id)
+}
+
+#[test]
+fn a_publish_waits_for_a_disk_that_is_behind_and_follows_what_waited_before_it() {
+    let (mut world, program, id) = behind();
+    world.disk.is_paused = false;
+    world.settle();
+    done(&world, program, id);
+    assert_eq!(all(&mut world, program, "log")[5..], ["0 5 follows", "0 6 late"]);
+}
+
+#[test]
+fn publishes_and_batches_that_wait_for_the_disk_keep_their_producers_order() {
+    let mut world = World::with_sizes(Sizes { pending_max: 2_000, ..Sizes::default() });
+    let programs = [world.program(), world.program(), world.program()];
+    bound_stream(&mut world, programs[0], "*", "log", plain(Durability::Os));
+    bound(&mut world, programs[0], "both", "jobs", on(Durability::Os));
+    for program in programs {
+        run(&mut world, program, publish("both", "early"));
+    }
+    world.disk.is_paused = true;
+    for program in &programs[..2] {
+        world.start(*program, append("log", &"x".repeat(5_000)));
+        world.settle();
+    }
+    let program = programs[2];
+    let in_batch = |body: &str| {
+        let message = Message::new(body.as_bytes().to_vec());
+        Command::Batch { parts: vec![Part::Publish { topic: name("a"), message }] }
+    };
+    // The first waits in the line of the queue, the others in that of the disk.
+    let commands = [
+        publish("both", "1"),
+        in_batch("2"),
+        publish("a", "3"),
+        in_batch("4"),
+        publish("both", "5"),
+    ];
+    let ids = commands.map(|command| {
+        let id = world.start(program, command);
+        world.settle();
+        assert!(world.ended(program, id).is_none());
+        id
+    });
+    world.disk.is_paused = false;
+    world.settle();
+    assert!(ids.into_iter().all(|id| world.outcome(program, id).is_ok()));
+    let records = all(&mut world, program, "log");
+    assert_eq!(records[5..], ["0 5 1", "0 6 2", "0 7 3", "0 8 4", "0 9 5"]);
+    let jobs = drain(&mut world, program, "jobs");
+    assert_eq!(jobs[3..], ["both 1", "both 5"]);
+}
+
+#[test]
+fn a_publish_that_waits_for_the_disk_is_nowhere_at_its_deadline_or_when_it_is_given_up() {
+    for given_up in [true, false] {
+        let (mut world, program, id) = behind();
+        if given_up {
+            world.programs[program].client.cancel(world.now, id);
+            world.settle();
+        }
+        world.pass(100);
+        if !given_up {
+            assert_eq!(world.kind(program, id), Kind::Full);
+        }
+        world.disk.is_paused = false;
+        world.settle();
+        assert_eq!(all(&mut world, program, "log")[5..], ["0 5 follows"]);
+    }
+}
+
+#[test]
+fn a_publish_that_waits_for_the_disk_goes_on_when_nothing_is_bound_any_more() {
+    let ends = [unbind_stream("a", "log"), Command::DeleteStream { stream: name("log") }];
+    for command in ends {
+        let (mut world, program, id) = behind();
+        let listener = 0;
+        let live = subscribe(&mut world, listener, "a");
+        world.start(listener, command);
+        world.settle();
+        done(&world, program, id);
+        assert_eq!(heard(&world, listener, live), ["late"]);
+    }
+}
