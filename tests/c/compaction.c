@@ -29,7 +29,7 @@ static int read_keys(telpher_hub hub, char values[3]) {
 TEST(a_compacted_stream_keeps_the_latest_record_of_each_key) {
     telpher_hub hub = open_memory();
     telpher_stream_options options = TELPHER_SIZED(telpher_stream_options);
-    char body[2000], key, values[3];
+    char body[2000] = "x", key, values[3];
     telpher_message message = TELPHER_BODY(body, sizeof body);
     telpher_id id;
     int count;
