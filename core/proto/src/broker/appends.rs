@@ -9,7 +9,7 @@
 
 use bytes::Bytes;
 
-use super::compaction::needs_key;
+use super::compaction::{check_compactable, needs_key};
 use super::declare::no_space;
 use super::log::{Level, Staged};
 use super::sends::ChangeRef;
@@ -19,7 +19,6 @@ use super::waiting::Work;
 use super::{Broker, NameId};
 use crate::base::batch::{self, BatchBuilder, BatchHeader, check_packed};
 use crate::base::record::{AppendedBatch, AppendedPart, KeptBatch, Place, Record, Room};
-use crate::base::repacked::packed_records;
 use crate::base::stream::{ALONE_COST_MAX, partition_of};
 use crate::base::{Error, Kind, Message, Time, limits};
 
@@ -104,12 +103,8 @@ impl Broker {
         if size > most {
             return Err(too_large(size, stream));
         }
-        let has_keys = || {
-            let plain = batch::plain(&appending.batch).unwrap_or_default();
-            packed_records(&plain).all(|record| !record.key.is_empty())
-        };
-        if stream.options.compact && !has_keys() {
-            return Err(needs_key(&stream.name));
+        if stream.options.compact {
+            check_compactable(&stream.name, &appending.batch)?;
         }
         stream.has_room(appending.partition, header.span.into(), size)?;
         let has_room = self.room_for_batch(key, size)? && self.disk_line.is_empty();

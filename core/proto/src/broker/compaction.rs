@@ -23,7 +23,7 @@ use crate::base::batch::{self, APPENDED_SIZE, BatchHeader};
 use crate::base::record::{KeptBatch, Place, Record, Room};
 use crate::base::repacked::{Packed, Repacked, packed_records};
 use crate::base::timers::TimerKey;
-use crate::base::{Error, Kind, Time, limits};
+use crate::base::{Error, Kind, Name, Time, limits};
 
 /// What is to be compacted, and what is being.
 #[derive(Debug, Default)]
@@ -285,11 +285,6 @@ impl Broker {
 
     /// Puts what is left of a batch to the group; tombstones from before `before_ms` are not.
     fn pack(&mut self, at: KeptBatch, bytes: &Bytes, before_ms: u64, tombstone_age_ms: u64) {
-        // Each record that is packed anew takes more: the largest batches stay as they are.
-        let count = BatchHeader::read(bytes).map_or(0, |header| header.count as usize);
-        if bytes.len() + count * APPENDED_SIZE > limits::BATCH_UNPACKED_MAX {
-            return self.flush_group();
-        }
         let Some(pass) = &mut self.compaction.pass else { return };
         let is_less = packed_records(bytes).any(|record| pass.goes(&record, before_ms));
         let is_large = bytes.len() >= limits::COMPACT_BATCH / 2;
@@ -428,8 +423,33 @@ impl Partition {
     }
 }
 
+/// Checks that a batch may be compacted: each record has a key, and packed anew, when each takes a
+/// little more, they still fit into a frame.
+///
+/// # Errors
+///
+/// `INVALID`, `TOO_LARGE`.
+pub(super) fn check_compactable(stream: &Name, packed: &Bytes) -> Result<(), Error> {
+    let plain = batch::plain(packed).unwrap_or_default();
+    let (mut size, most) = (plain.len(), limits::BATCH_UNPACKED_MAX);
+    for record in packed_records(&plain) {
+        if record.key.is_empty() {
+            return Err(needs_key(stream));
+        }
+        size += APPENDED_SIZE;
+    }
+    if size > most {
+        let detail = format!(
+            "the records take {size} bytes packed anew; in a stream with compaction such as \
+             {stream:?} at most {most}"
+        );
+        return Err(Error::new(Kind::TooLarge, detail));
+    }
+    Ok(())
+}
+
 /// A record of a stream with compaction has no key.
-pub(super) fn needs_key(stream: &crate::base::Name) -> Error {
+pub(super) fn needs_key(stream: &Name) -> Error {
     let detail = format!(
         "a record has no key; the stream {stream:?} keeps the latest record of each key, so each \
          needs one"
@@ -442,3 +462,26 @@ const KEY_COST: usize = 64;
 
 /// How long compaction waits if the disk is behind or full, in ms.
 const WAIT_FOR_ROOM_MS: u64 = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Message;
+    use crate::base::batch::BatchBuilder;
+
+    #[test]
+    fn what_would_outgrow_a_frame_when_it_is_packed_anew_is_refused() {
+        let stream = Name::parse("log").unwrap();
+        let mut message = Message::new("");
+        message.properties_mut().key = Bytes::from_static(b"k");
+        let check = |count: usize| {
+            let mut builder = BatchBuilder::default();
+            (0..count).for_each(|_| builder.push(&message));
+            check_compactable(&stream, &builder.build(None))
+        };
+        assert!(check(330_000).is_ok());
+        let error = check(350_000).unwrap_err();
+        assert_eq!(error.kind(), Kind::TooLarge);
+        assert!(error.detail().contains("at most 8519680"), "{}", error.detail());
+    }
+}
