@@ -746,7 +746,7 @@ typedef struct telpher_call_options {
 typedef struct telpher_serve_options {
     // sizeof(telpher_serve_options)
     size_t size;
-    // Time until the service must be live: 0 is the default of 30,000, TELPHER_FOREVER none.
+    // Time until the service must be live: 0 and TELPHER_FOREVER are without bound.
     int64_t timeout_ms;
     // Requests handled at once, 1 to 65,536; 0 is the default of 1.
     uint32_t concurrency;
@@ -824,7 +824,7 @@ typedef struct telpher_receive_options {
 typedef struct telpher_consume_options {
     // sizeof(telpher_consume_options)
     size_t size;
-    // Time until the consumer must be live: 0 is the default of 30,000, TELPHER_FOREVER none.
+    // Time until the consumer must be live: 0 and TELPHER_FOREVER are without bound.
     int64_t timeout_ms;
     // Messages held at once, 1 to 65,536; 0 is the default of 64.
     uint32_t prefetch;
@@ -881,7 +881,7 @@ typedef struct telpher_publish_options {
 typedef struct telpher_subscribe_options {
     // sizeof(telpher_subscribe_options)
     size_t size;
-    // Time until the subscription must be live: 0 is the default of 30,000, TELPHER_FOREVER none.
+    // Time until the subscription must be live: 0 and TELPHER_FOREVER are without bound.
     int64_t timeout_ms;
     // Messages on their way to the program, 1 to 65,536; as many more wait in the hub. 0 is the
     // default of 1,024.

@@ -159,7 +159,7 @@ pub struct telpher_call_options {
 pub struct telpher_serve_options {
     /// sizeof(telpher_serve_options)
     pub size: usize,
-    /// Time until the service must be live: 0 is the default of 30,000, TELPHER_FOREVER none.
+    /// Time until the service must be live: 0 and TELPHER_FOREVER are without bound.
     pub timeout_ms: i64,
     /// Requests handled at once, 1 to 65,536; 0 is the default of 1.
     pub concurrency: u32,
@@ -247,7 +247,7 @@ pub struct telpher_receive_options {
 pub struct telpher_consume_options {
     /// sizeof(telpher_consume_options)
     pub size: usize,
-    /// Time until the consumer must be live: 0 is the default of 30,000, TELPHER_FOREVER none.
+    /// Time until the consumer must be live: 0 and TELPHER_FOREVER are without bound.
     pub timeout_ms: i64,
     /// Messages held at once, 1 to 65,536; 0 is the default of 64.
     pub prefetch: u32,
@@ -307,7 +307,7 @@ pub struct telpher_gather_options {
 pub struct telpher_subscribe_options {
     /// sizeof(telpher_subscribe_options)
     pub size: usize,
-    /// Time until the subscription must be live: 0 is the default of 30,000, TELPHER_FOREVER none.
+    /// Time until the subscription must be live: 0 and TELPHER_FOREVER are without bound.
     pub timeout_ms: i64,
     /// Messages on their way to the program, 1 to 65,536; as many more wait in the hub. 0 is the
     /// default of 1,024.
