@@ -13,8 +13,6 @@ from typing import Literal
 GROUPS = ("billing", "audit", "search")
 STEPS = 60
 BODY_SIZE_MAX = 2_000
-# A group that is deleted there comes back with the next host but one.
-LEAVES_OUT_DELETE = ("memory",)
 
 Where = Literal["beginning", "end", "offset", "time"]
 
@@ -145,7 +143,7 @@ def step(chance: random.Random, setup: Setup) -> Step:
         return Move(group, chance.choice([1, 5, 50]))
     if kind is Reset:
         return Reset(group, partition, start(chance))
-    if kind is Delete and setup.durability not in LEAVES_OUT_DELETE:
+    if kind is Delete:
         return Delete(group)
     return Restart()
 

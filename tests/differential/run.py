@@ -21,7 +21,7 @@ from pathlib import Path
 import canaries
 import compare
 import redis_side
-from history import LEAVES_OUT_DELETE, STEPS
+from history import STEPS
 
 
 def histories(server: redis_side.Server, seeds: range, seconds: float) -> tuple[int, int]:
@@ -55,8 +55,6 @@ def main() -> int:
         first = random.SystemRandom().randrange(1 << 32)
     seeds = range(first, first + (1 if options.seed is not None else 1 << 32))
     print(f"differential: seeds from {first}", flush=True)
-    for durability in LEAVES_OUT_DELETE:
-        print(f"left out: deleting groups of streams in {durability}", flush=True)
     with tempfile.TemporaryDirectory(prefix="telpher-redis-") as directory:
         server = redis_side.Server(executable, Path(directory))
         try:
