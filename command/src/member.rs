@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use telpher::{
-    Command, Done, Error, Event, Hub, Id, Kind, Name, Outcome, Reading, Start, StreamInfo,
-    StreamRecord, Timeout, What,
+    Command, Done, Error, Event, Hub, Id, Kind, Name, Outcome, StreamInfo, StreamRecord, Timeout,
+    What,
 };
 
 use crate::arguments_streams::Read;
@@ -37,8 +37,6 @@ pub struct Member<'a> {
     uncommitted: u64,
     /// The partitions in which the group is not at its end yet, and that; `None` if it follows.
     ends: Option<BTreeMap<u32, u64>>,
-    /// The last records before an end may be gone, so that no place ever gets there.
-    is_compacted: bool,
 }
 
 impl<'a> Member<'a> {
@@ -49,7 +47,6 @@ impl<'a> Member<'a> {
         let info = inspect(hub, stream)?;
         let ends = (0..).zip(info.partitions.iter().map(|partition| partition.next));
         let ends = (!options.follow).then(|| ends.collect());
-        let is_compacted = info.options.compact;
         let is_old = of_stream(hub, stream)?.iter().any(|found| found.name == *group);
         if is_old && options.from.is_some() {
             eprintln!(
@@ -58,7 +55,7 @@ impl<'a> Member<'a> {
             );
         }
         let (printed, uncommitted) = (BTreeMap::new(), 0);
-        Ok(Some(Member { hub, stream, group, printed, uncommitted, ends, is_compacted }))
+        Ok(Some(Member { hub, stream, group, printed, uncommitted, ends }))
     }
 
     /// Nothing is left to be read.
@@ -143,39 +140,13 @@ impl<'a> Member<'a> {
         let groups = of_stream(self.hub, self.stream)?;
         if let Some(group) = groups.iter().find(|group| group.name == *self.group) {
             for (number, place) in (0..).zip(&group.places) {
-                if let Some(end) = ends.get(&number)
-                    && (place.next >= *end || self.is_gone(number, place.next, *end)?)
-                {
+                if ends.get(&number).is_some_and(|end| place.next >= *end) {
                     ends.remove(&number);
                 }
             }
         }
         self.ends = Some(ends);
         Ok(())
-    }
-
-    /// Whether compaction has left nothing between a place and an end.
-    fn is_gone(&self, partition: u32, next: u64, end: u64) -> Result<bool, Error> {
-        if !self.is_compacted {
-            return Ok(false);
-        }
-        let (partition, start) = (Some(partition), Start::Offset(next));
-        let reading = Reading { partition, start, buffer: 1, ..Reading::default() };
-        let command = Command::Read { stream: self.stream.clone(), reading };
-        let reader = self.hub.start(command, PATIENCE, Done::Wait)?;
-        loop {
-            match self.hub.wait(reader, Timeout::Never)?.what {
-                What::Record(record) => {
-                    self.hub.detach(reader)?;
-                    return Ok(record.offset >= end);
-                }
-                What::Done(Ok(_)) => return Ok(true),
-                // The limits were faster; another look tells.
-                What::Done(Err(error)) if error.kind() == Kind::OutOfRange => return Ok(false),
-                What::Done(Err(error)) => return Err(error),
-                _ => {}
-            }
-        }
     }
 }
 
