@@ -192,8 +192,10 @@ impl Stream {
 
     /// What must not be removed begins at this offset, since some group has not read it.
     pub fn unread(&self, partition: usize) -> u64 {
-        let groups = self.groups.iter().filter(|_| self.options.keep_unread);
-        let places = groups.filter_map(|group| group.places.get(partition));
+        if !self.options.keep_unread {
+            return u64::MAX;
+        }
+        let places = self.groups.iter().filter_map(|group| group.places.get(partition));
         places.map(|place| place.state.next).min().unwrap_or(u64::MAX)
     }
 
