@@ -1471,8 +1471,8 @@ telpher_status telpher_batch_commit(telpher_batch batch,
 // The ticket may end with one of these: nothing in it happened, and what it was to settle is still
 // held. A part at fault is named in `detail`, counted from 0: `"part 3 of the batch: ..."`.
 // - TELPHER_NOT_FOUND: no queue or stream has this name.
-// - TELPHER_FULL: a queue or stream, also one to which a topic is bound, has no room, or the disk
-//   is behind. It refuses at once, also with TELPHER_OVERFLOW_WAIT.
+// - TELPHER_FULL: a queue or stream, also one to which a topic is bound, has no room: that
+//   refuses at once, also with TELPHER_OVERFLOW_WAIT. Or the disk was behind until the deadline.
 // - TELPHER_STALE: a delivery was settled before, or twice in this batch.
 // - TELPHER_LEASE_LOST: a delivery was taken back, or a partition that is committed has gone to
 //   another member.

@@ -53,7 +53,8 @@ export class Batch {
    *
    * `NOT_FOUND`, `FULL`, `NO_SPACE`, `UNSUPPORTED`, `STALE`, `LEASE_LOST` and `CONFLICT` are of the
    * first kind, and so is `INVALID` for a batch without parts; the text names the part, counted
-   * from 0.
+   * from 0. A queue or stream without room is `FULL` at once; for a disk that is behind the batch
+   * waits until its time is over.
    *
    * A batch is submitted once, whatever comes of it: after that, submitting it or adding to it is
    * `STALE`. To try what was refused again, make a new one.

@@ -22,7 +22,6 @@ import telpher
 from season import Flight, day, grouped, read_season
 
 PARTITIONS = 4
-BEHIND_SECONDS = 0.01
 
 Day = tuple[str, list[Flight]]
 
@@ -56,8 +55,6 @@ def append_all(hub: telpher.Hub, days: list[Day], pause: float, stop: threading.
             append(hub, number, *days[number])
         except telpher.Conflict:
             pass  # Somebody else has appended that day.
-        except telpher.Full:  # The disk was behind, for which a batch does not wait.
-            stop.wait(BEHIND_SECONDS)
         month = days[number][0][:7]
         number = calendar.inspect().partitions[0].next
         if number < len(days) and days[number][0][:7] != month:

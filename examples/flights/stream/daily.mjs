@@ -13,8 +13,8 @@ import telpher from 'telpher'
 const DAILY = { partitions: 1, compact: true }
 
 // A batch that ends so was refused as a whole, and what was summed up for it is void: another one
-// has written to `daily` or has a partition now, or the disk was behind.
-const REFUSED = ['CONFLICT', 'LEASE_LOST', 'FULL']
+// has written to `daily` or has a partition now.
+const REFUSED = ['CONFLICT', 'LEASE_LOST']
 
 // Records that are summed up before something is written.
 const RECORDS_MAX = 64

@@ -82,8 +82,8 @@ class Parts:
         """Add: append a record to `stream`, as `Stream.append` does.
 
         Where it is, is not told. With `expect`, a partition or key must be stated; another next
-        offset refuses the batch (`Conflict`), counting what the batch appends before. A disk that
-        is behind refuses it, too (`Full`).
+        offset refuses the batch (`Conflict`), counting what the batch appends before. For a disk
+        that is behind the batch waits until its time is over (`Full`).
         """
         self._add(Command.append(stream, body, key, headers, (partition, expect)))
 
