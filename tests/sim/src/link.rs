@@ -35,6 +35,14 @@ impl Pipe {
         self.put(outbox, room)
     }
 
+    /// Takes everything, and makes something else of it.
+    pub fn fill_mangled(&mut self, outbox: &mut Outbox, mangle: impl FnOnce(&mut [u8])) -> usize {
+        let before = self.bytes.len();
+        self.fill_whole(outbox);
+        mangle(&mut self.bytes[before..]);
+        self.bytes.len() - before
+    }
+
     /// Takes everything, for a side that writes before it drops the connection.
     pub fn fill_whole(&mut self, outbox: &mut Outbox) {
         while self.put(outbox, usize::MAX) > 0 {}

@@ -5,6 +5,7 @@ use telpher_proto::base::Verdict;
 use telpher_proto::base::batch::{self, BatchHeader};
 use telpher_proto::base::record::{Record, Settled};
 use telpher_proto::base::repacked::{Repacked, packed_records};
+use telpher_proto::wire::{FrameKind, HEADER_SIZE};
 
 use crate::mutant::Mutant;
 
@@ -81,4 +82,16 @@ pub fn stream_record(
         _ => {}
     }
     Some(record)
+}
+
+/// Frames of a hub, whole: what confirms several changes confirms the next one, too.
+pub fn confirm_one_more(mut frames: &mut [u8]) {
+    while let Some(size) = frames.first_chunk() {
+        let size = u32::from_le_bytes(*size) as usize;
+        let (frame, rest) = frames.split_at_mut(size);
+        if frame[4] == FrameKind::Confirmed as u8 && frame[HEADER_SIZE] > 1 {
+            frame[HEADER_SIZE] = frame[HEADER_SIZE].saturating_add(1);
+        }
+        frames = rest;
+    }
 }

@@ -46,6 +46,8 @@ mutants! {
     EndLost = "end-lost";
     /// Some tickets end twice.
     EndTwice = "end-twice";
+    /// Where changes are confirmed together, one too many is.
+    ConfirmedTooMany = "confirmed-too-many";
     /// Some sends are stored twice.
     SendTwice = "send-twice";
     /// Some sends are confirmed and never stored.

@@ -7,6 +7,8 @@ use telpher_proto::hub::{Effect, Linger, PortId};
 
 use crate::agenda::Item;
 use crate::link::Connection;
+use crate::mangled;
+use crate::mutant::Mutant;
 use crate::program::State;
 use crate::world::World;
 
@@ -77,7 +79,11 @@ impl World {
         let Some(hub) = self.host.hub.as_mut().filter(|_| connection.hub_open) else {
             return false;
         };
-        let moved = connection.down.fill(hub.outbox(connection.port));
+        let outbox = hub.outbox(connection.port);
+        let moved = match self.mischief.is(Mutant::ConfirmedTooMany) {
+            true => connection.down.fill_mangled(outbox, mangled::confirm_one_more),
+            false => connection.down.fill(outbox),
+        };
         if moved > 0 {
             hub.handle_written(self.now, connection.port);
             self.schedule(index);

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 
 use super::groups::Assigned;
 use super::queues::{Entry, QueueRef};
-use super::sessions::{Confirmation, Marked};
+use super::sessions::{Confirmation, Done, Marked};
 use super::streams::BatchRef;
 use super::{Broker, Effect, SessionKey};
 use crate::base::record::{Place, Position, Record};
@@ -256,7 +256,24 @@ impl Broker {
         if let Ok(mark) = session.marks.entry(change.numbers.sequence) {
             *mark = Some(Marked::Done(outcome.clone()));
         }
-        self.result(change.session.key, change.ticket, Ok(outcome.into()));
+        self.tell_done(change.session.key, (change.ticket, change.numbers.sequence), outcome);
+    }
+
+    /// Tells the session of a change that is done, if it is there.
+    pub(super) fn tell_done(
+        &mut self,
+        session: SessionKey,
+        (ticket, sequence): (u64, u64),
+        outcome: Done,
+    ) {
+        let receipt = match outcome {
+            Done::Empty | Done::Stored(_) => None,
+            Done::Receipt(receipt) => Some(receipt),
+            other => return self.result(session, ticket, Ok(other.into())),
+        };
+        if self.sessions[session].present() {
+            self.effects.push_back(Effect::Confirmed { session, sequence, receipt });
+        }
     }
 
     /// A change was refused after all: it leaves no mark.

@@ -75,7 +75,7 @@ use crate::base::random::Random;
 use crate::base::record::{Place, Position, Room};
 use crate::base::slots::Slots;
 use crate::base::timers::Timers;
-use crate::base::{Answer, Cursor, Delivery, Error, Outcome, Published, Request, Time};
+use crate::base::{Answer, Cursor, Delivery, Error, Outcome, Published, Receipt, Request, Time};
 
 pub use appends::Appending;
 pub use batches::Part;
@@ -131,6 +131,15 @@ pub enum Effect {
         result: Result<Outcome, Error>,
         /// The session keeps it until the program says that it arrived.
         counted: bool,
+    },
+    /// A change has ended well, with nothing to tell but a receipt.
+    Confirmed {
+        /// Whose.
+        session: SessionKey,
+        /// Its sequence.
+        sequence: u64,
+        /// Of a send.
+        receipt: Option<Receipt>,
     },
     /// An answer to a gather; the session keeps it until the program says that it arrived.
     Answer {

@@ -75,8 +75,8 @@ impl Broker {
             }
             Ok(Some(Marked::Pending | Marked::Logged(_))) => Ok(None),
             Ok(Some(Marked::Done(outcome))) => {
-                let outcome = outcome.clone().into();
-                self.result(session, ticket, Ok(outcome));
+                let outcome = outcome.clone();
+                self.tell_done(session, (ticket, sequence), outcome);
                 Ok(None)
             }
             // It was refused, and said to be, after the program had set out to repeat it.

@@ -67,6 +67,7 @@ impl Client {
                     self.registration_finished(ticket);
                 }
             }
+            Frame::Confirmed(confirmed) => self.handle_confirmed(now, confirmed),
             Frame::Request { id, request } => self.handle_request(now, id, request),
             Frame::Withdraw { request } => self.handle_withdraw(request),
             Frame::Delivery { id, delivery } => self.handle_delivery(now, id, delivery),
@@ -109,9 +110,6 @@ impl Client {
             Frame::Reading { id, stream, cursors } => self.handle_reading(id, stream, cursors),
             Frame::Records { id, partition, batch } => {
                 self.handle_records(now, id, partition, &batch);
-            }
-            Frame::Receipt { ticket, receipt } => {
-                self.end_ticket(now, ticket, Ok(Outcome::Receipt(receipt)));
             }
             Frame::Count { ticket, count } => {
                 self.end_ticket(now, ticket, Ok(Outcome::Count(count)));

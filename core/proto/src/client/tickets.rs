@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::base::timers::TimerKey;
 use crate::base::{Command, Error, Id, Kind, Name, Outcome, Part, Time};
 use crate::base::{Gathering, Verdict, limits};
-use crate::wire::{Append, Change, Frame, NameRef};
+use crate::wire::{Append, Change, Confirmed, Frame, NameRef};
 
 /// Tickets from here on are the client's own.
 pub(super) const OWN_TICKET_FIRST: Id = 1 << 63;
@@ -287,6 +287,19 @@ impl Client {
             self.write_waiting(now);
         }
         true
+    }
+
+    /// Changes have ended well. One that has ended here before, or is not known, is passed over.
+    pub(super) fn handle_confirmed(&mut self, now: Time, confirmed: Confirmed) {
+        for (sequence, receipt) in confirmed.each() {
+            // Every sequence from the first on has its place, until it is forgotten.
+            let Some((oldest, _)) = self.changes.front() else { return };
+            let at = sequence.checked_sub(*oldest).and_then(|at| usize::try_from(at).ok());
+            let Some((_, id)) = at.and_then(|at| self.changes.get(at)).copied() else { continue };
+            if self.pending.get(&id).is_some_and(|pending| pending.sequence == Some(sequence)) {
+                self.end_ticket(now, id, Ok(receipt.map_or(Outcome::Empty, Outcome::Receipt)));
+            }
+        }
     }
 
     /// Ends a ticket whose answer may still come. That of a settlement is waited for: if it is

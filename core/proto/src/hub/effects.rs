@@ -5,7 +5,7 @@
 use super::Hub;
 use crate::base::{Error, Outcome, Published, Time};
 use crate::broker::Effect;
-use crate::wire::Frame;
+use crate::wire::{Confirmed, Frame};
 
 impl Hub {
     /// Carries out the broker's effects. What has no connection is dropped: the broker repeats what
@@ -19,6 +19,9 @@ impl Hub {
                 }
                 Effect::Result { session, ticket, result, counted } => {
                     (session, result_frame(ticket, result, counted))
+                }
+                Effect::Confirmed { session, sequence, receipt } => {
+                    (session, Frame::Confirmed(Confirmed::one(sequence, receipt)))
                 }
                 Effect::Request { session, id, request } => {
                     (session, Frame::Request { id, request })
@@ -60,7 +63,6 @@ pub(super) fn result_frame(ticket: u64, result: Result<Outcome, Error>, counted:
     match result {
         Err(error) => Frame::Failed { id: ticket, counted, error },
         Ok(Outcome::Reply(message)) => Frame::Reply { ticket, message },
-        Ok(Outcome::Receipt(receipt)) => Frame::Receipt { ticket, receipt },
         Ok(Outcome::Count(count)) => Frame::Count { ticket, count },
         Ok(Outcome::Queue(info)) => Frame::Queue { ticket, info },
         Ok(Outcome::Receipts(receipts)) => Frame::Receipts { ticket, receipts },
@@ -71,6 +73,9 @@ pub(super) fn result_frame(ticket: u64, result: Result<Outcome, Error>, counted:
         Ok(Outcome::Groups(groups)) => Frame::Groups { ticket, groups },
         Ok(Outcome::Queues(queues)) => Frame::Queues { ticket, queues },
         Ok(Outcome::Gathered(gathered)) => Frame::Gathered { ticket, gathered },
-        Ok(Outcome::Empty | Outcome::Opened(_) | Outcome::Delivery(_)) => Frame::Done { ticket },
+        // Receipts are told by sequence, deliveries by themselves.
+        Ok(Outcome::Empty | Outcome::Opened(_) | Outcome::Delivery(_) | Outcome::Receipt(_)) => {
+            Frame::Done { ticket }
+        }
     }
 }

@@ -241,7 +241,7 @@ impl<N: Copy> Port<N> {
             | Frame::Reply { .. }
             | Frame::Failed { .. }
             | Frame::Done { .. }
-            | Frame::Receipt { .. }
+            | Frame::Confirmed(_)
             | Frame::Count { .. }
             | Frame::Queue { .. }
             | Frame::Request { .. }

@@ -184,7 +184,7 @@ impl Reader<'_> {
             },
             FrameKind::Reply => Frame::Reply { ticket, message: self.message()?.0 },
             FrameKind::Done => Frame::Done { ticket },
-            FrameKind::Receipt => Frame::Receipt { ticket, receipt: self.receipt()? },
+            FrameKind::Confirmed => Frame::Confirmed(self.confirmed(id)?),
             FrameKind::Receipts => {
                 let count = self.count(limits::BATCH_PARTS_MAX)?;
                 let receipts = (0..count).map(|_| self.receipt()).collect::<Decoded<_>>()?;

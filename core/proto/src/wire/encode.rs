@@ -89,6 +89,7 @@ impl Outbox {
             Frame::Answer { ticket, request, reply } => {
                 return self.push_answer(*ticket, *request, reply, clock);
             }
+            Frame::Confirmed(confirmed) => return self.push_confirmed(*confirmed),
             _ => {}
         }
         let mut writer = Writer { out: &mut self.buffer, clock };
@@ -275,9 +276,6 @@ impl Writer<'_> {
             }
             Frame::Reply { ticket, message } => {
                 self.frame(FrameKind::Reply, 0, *ticket, |w| w.message(message, None));
-            }
-            Frame::Receipt { ticket, receipt } => {
-                self.frame(FrameKind::Receipt, 0, *ticket, |w| w.receipt(receipt));
             }
             Frame::Receipts { ticket, receipts } => {
                 self.frame(FrameKind::Receipts, 0, *ticket, |w| {

@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 
+use super::confirmed::Confirmed;
 use crate::base::stream::Committing;
 use crate::base::{
     Answer, Appended, Asked, Cursor, Delivery, Error, Gathered, Gathering, GroupInfo, Message,
@@ -121,8 +122,8 @@ frame_kinds! {
     Failed = 0x84;
     /// An operation is done.
     Done = 0x85;
-    /// A send is done.
-    Receipt = 0x86;
+    /// Changes are done, one after the other.
+    Confirmed = 0x86;
     /// An operation is done, with a number.
     Count = 0x87;
     /// A queue's figures.
@@ -382,7 +383,7 @@ pub enum Frame {
     Reply { ticket: u64, message: Message },
     Failed { id: u64, counted: bool, error: Error },
     Done { ticket: u64 },
-    Receipt { ticket: u64, receipt: Receipt },
+    Confirmed(Confirmed),
     Count { ticket: u64, count: u64 },
     Queue { ticket: u64, info: Box<QueueInfo> },
     Request { id: u64, request: Request },

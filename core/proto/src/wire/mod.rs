@@ -11,6 +11,7 @@
 //!
 //! Floor: imports `base`.
 
+mod confirmed;
 mod decode;
 mod encode;
 mod frame;
@@ -22,6 +23,7 @@ mod queues;
 mod streams;
 mod topics;
 
+pub use confirmed::Confirmed;
 pub use decode::decode;
 pub use frame::{
     Append, Batch, BatchPart, Binding, Change, Frame, FrameKind, HeldKind, Hello, NameRef,

@@ -6,10 +6,14 @@ use std::io::IoSlice;
 
 use bytes::{Buf, BytesMut};
 
+use super::confirmed::LastConfirmed;
+
 /// Bytes that wait to be written to a link, in order.
 #[derive(Debug, Default)]
 pub struct Outbox {
     pub(super) buffer: BytesMut,
+    /// It may come to say more.
+    pub(super) confirmed: Option<LastConfirmed>,
 }
 
 /// Past this, an emptied buffer is given back instead of kept for the next batch, in bytes.
@@ -39,6 +43,9 @@ impl Outbox {
 
     /// `written` bytes have been taken by the link.
     pub fn advance(&mut self, written: usize) {
+        if written > 0 {
+            self.confirmed = None;
+        }
         self.buffer.advance(written);
         if self.buffer.is_empty() {
             if self.buffer.capacity() > KEEP_SIZE_MAX {
@@ -51,6 +58,6 @@ impl Outbox {
 
     /// Forgets everything: the link it was meant for is gone.
     pub fn clear(&mut self) {
-        self.buffer = BytesMut::new();
+        *self = Outbox::default();
     }
 }

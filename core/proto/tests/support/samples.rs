@@ -10,8 +10,8 @@ use telpher_proto::base::{
     StreamInfo, StreamOptions, Time, Trace, Untaken, Verdict,
 };
 use telpher_proto::wire::{
-    Append, Batch, BatchPart, Binding, Change, Frame, HeldKind, Hello, NameRef, Publishing, Reset,
-    TargetKind, Welcome,
+    Append, Batch, BatchPart, Binding, Change, Confirmed, Frame, HeldKind, Hello, NameRef,
+    Publishing, Reset, TargetKind, Welcome,
 };
 
 const NAME: NameRef = NameRef { number: 17, generation: 3 };
@@ -288,11 +288,12 @@ fn said_by_hubs() -> Vec<(&'static str, Frame)> {
         ("failed, counted", failed(27, true)),
         ("done", Frame::Done { ticket: 28 }),
         (
-            "receipt",
-            Frame::Receipt {
-                ticket: 29,
-                receipt: Receipt { message_id: 30, durability: Durability::Memory },
-            },
+            "confirmed",
+            Frame::Confirmed(Confirmed {
+                first: 29,
+                count: 3,
+                receipt: Some(Receipt { message_id: 30, durability: Durability::Memory }),
+            }),
         ),
         ("count", Frame::Count { ticket: 31, count: 32 }),
         ("queue", Frame::Queue { ticket: 33, info: Box::new(queue_info()) }),
