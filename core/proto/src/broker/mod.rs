@@ -59,6 +59,7 @@ mod services;
 mod sessions;
 mod settles;
 mod sifting;
+mod spread;
 mod streams;
 mod suspects;
 mod topics;
@@ -75,7 +76,8 @@ use crate::base::random::Random;
 use crate::base::record::{Place, Position, Room};
 use crate::base::slots::Slots;
 use crate::base::timers::Timers;
-use crate::base::{Answer, Cursor, Delivery, Error, Outcome, Published, Receipt, Request, Time};
+use crate::base::{Answer, Cursor, Delivery, Error, Message, Name, Outcome, Receipt};
+use crate::base::{Request, Time};
 
 pub use appends::Appending;
 pub use batches::Part;
@@ -90,6 +92,7 @@ pub use restore::Restored;
 pub use sends::ChangeRef;
 pub use services::Instance;
 pub use sessions::{Linger, Resumed, SessionId, SessionKey};
+pub use spread::Receiver;
 pub use topics::Subscribing;
 
 type Map<K, V> = HashMap<K, V, RandomState>;
@@ -175,16 +178,16 @@ pub enum Effect {
         /// The message.
         delivery: Delivery,
     },
-    /// A message for a subscriber.
+    /// A message for subscribers.
     Publish {
-        /// Whose.
-        session: SessionKey,
-        /// Its registration.
-        id: u64,
+        /// To what it was published.
+        topic: Name,
         /// The message.
-        published: Published,
-        /// There is only one topic that it wants.
-        is_exact: bool,
+        message: Message,
+        /// Until when answers are gathered; of all of them, or of none.
+        deadline: Option<Time>,
+        /// Who gets it; those of a session that it reached together stand together.
+        to: Vec<Receiver>,
     },
     /// A registration is live.
     Started {
@@ -282,6 +285,8 @@ pub struct Broker {
     woken: BTreeSet<usize>,
     sends: Slots<sends::Waiting>,
     topics: topics::Topics,
+    /// Reused room.
+    spare: spread::Spare,
     streams: streams::Streams,
     compaction: compaction::Compaction,
     /// So much has begun to wait for room or for the disk.
@@ -345,6 +350,7 @@ impl Broker {
             woken: BTreeSet::new(),
             sends: Slots::new(config.epoch),
             topics: topics::Topics::default(),
+            spare: spread::Spare::default(),
             streams: streams::Streams::new(config.epoch),
             compaction: compaction::Compaction::default(),
             arrivals: 0,

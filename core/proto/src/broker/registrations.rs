@@ -225,6 +225,7 @@ impl Broker {
     pub(super) fn offer_all(&mut self, now: Time, session: SessionKey) {
         let mut keys: Vec<usize> = self.sessions[session].registrations.values().copied().collect();
         keys.sort_unstable_by_key(|key| self.registrations[*key].id);
+        self.drain_all_published(&keys);
         keys.into_iter().for_each(|key| self.offer(now, key));
         let mut receives = self.waiting_receives(session);
         receives.sort_unstable();

@@ -12,8 +12,9 @@
 use std::collections::VecDeque;
 
 use super::registrations::Role;
+use super::spread::Receiver;
 use super::trie::Trie;
-use super::{Broker, Effect, SessionKey};
+use super::{Broker, SessionKey};
 use crate::base::command::within;
 use crate::base::pattern::Pattern;
 use crate::base::{Asked, Error, Kind, Message, Name, Published, Time, Untaken, limits};
@@ -111,44 +112,56 @@ impl Broker {
         subscription.number = subscription.number.wrapping_add(1);
         let number = subscription.number;
         let is_next = subscription.waiting.is_empty();
-        let topic = topic.clone();
         if is_next && self.takes_published(key) {
-            let message = message.clone();
-            self.send_published(key, Published { topic, number, message, asked });
+            self.send_published(key, (topic, message), (number, asked));
         } else {
+            let topic = topic.clone();
             let message = stored.get_or_insert_with(|| message.to_stored()).clone();
             self.keep_published(key, Published { topic, number, message, asked });
         }
     }
 
-    fn takes_published(&self, key: usize) -> bool {
-        let subscription = &self.topics.subscriptions[key];
-        let registration = &self.registrations[subscription.registration];
+    pub(super) fn takes_published(&self, key: usize) -> bool {
+        let registration = &self.registrations[self.topics.subscriptions[key].registration];
         let session = &self.sessions[registration.session];
-        subscription.is_live
-            && registration.used < registration.credit
-            && subscription.sent_bytes < limits::SUBSCRIPTION_BYTES_MAX
+        self.has_room_for_published(key)
             && session.present()
             && !session.congested()
             && session.outgoing <= limits::OUTBOX_SIZE_MAX as u64
     }
 
-    fn send_published(&mut self, key: usize, mut published: Published) {
+    /// The subscription may be sent more, as far as its own bounds go.
+    pub(super) fn has_room_for_published(&self, key: usize) -> bool {
+        let subscription = &self.topics.subscriptions[key];
+        let registration = &self.registrations[subscription.registration];
+        subscription.is_live
+            && registration.used < registration.credit
+            && subscription.sent_bytes < limits::SUBSCRIPTION_BYTES_MAX
+    }
+
+    fn send_published(
+        &mut self,
+        key: usize,
+        (topic, message): (&Name, &Message),
+        (number, asked): (u64, Option<Asked>),
+    ) {
         let subscription = &mut self.topics.subscriptions[key];
-        let size = published.message.size() as u64;
+        let size = message.size() as u64;
         subscription.sent_bytes += size;
         let is_exact = subscription.pattern.is_exact();
         let registration = &mut self.registrations[subscription.registration];
         registration.used += 1;
         let (session, id) = (registration.session, registration.id);
-        self.sessions[session].outgoing += size;
-        if let Some(asked) = published.asked {
-            published.asked = self.asked_sent(session, asked);
+        let asked = asked.and_then(|asked| self.asked_sent(session, asked));
+        let token = asked.map(|asked| asked.token);
+        let deadline = asked.and_then(|asked| asked.deadline);
+        let receiver = Receiver { session, id, number, token, is_exact };
+        if self.address((topic, message, deadline), receiver) {
+            self.sessions[session].outgoing += size;
         }
-        self.effects.push_back(Effect::Publish { session, id, published, is_exact });
     }
 
-    /// The session's connection has been given a published message of this size.
+    /// The session's connection has been given published messages of this size.
     pub fn handle_given(&mut self, session: SessionKey, size: u64) {
         if let Some(session) = self.sessions.at(session) {
             session.outgoing = session.outgoing.saturating_sub(size);
@@ -188,14 +201,24 @@ impl Broker {
 
     /// Sends what waits for a subscriber, as far as it can take more.
     pub(super) fn drain_published(&mut self, key: usize) {
-        while self.takes_published(key) {
-            let subscription = &mut self.topics.subscriptions[key];
-            let Some(published) = subscription.waiting.pop_front() else { return };
-            let size = published.message.size() as u64;
-            subscription.bytes -= size;
-            self.topics.bytes -= size;
-            self.send_published(key, published);
-        }
+        while self.takes_published(key) && self.send_waiting(key) {}
+    }
+
+    /// What waits longest for a subscriber.
+    pub(super) fn first_waiting(&self, key: usize) -> Option<&Published> {
+        self.topics.subscriptions[key].waiting.front()
+    }
+
+    /// Sends what waits longest for a subscriber; false if nothing does.
+    pub(super) fn send_waiting(&mut self, key: usize) -> bool {
+        let subscription = &mut self.topics.subscriptions[key];
+        let Some(published) = subscription.waiting.pop_front() else { return false };
+        let Published { topic, number, message, asked } = published;
+        let size = message.size() as u64;
+        subscription.bytes -= size;
+        self.topics.bytes -= size;
+        self.send_published(key, (&topic, &message), (number, asked));
+        true
     }
 
     /// Registers a subscription. Repeating it says what has arrived of it, after a connection was

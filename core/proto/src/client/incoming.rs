@@ -71,12 +71,7 @@ impl Client {
             Frame::Request { id, request } => self.handle_request(now, id, request),
             Frame::Withdraw { request } => self.handle_withdraw(request),
             Frame::Delivery { id, delivery } => self.handle_delivery(now, id, delivery),
-            Frame::Published { id, number, topic, asked, message } => {
-                let is_taken = self.handle_published(now, id, (number, topic, message), asked);
-                if let (false, Some(asked)) = (is_taken, asked) {
-                    self.decline_published(now, id, asked.token);
-                }
-            }
+            Frame::Published(published) => self.handle_published(now, &published),
             Frame::Collected { ticket, answer } => {
                 self.received += 1;
                 self.received_bytes += answer.size() as usize;

@@ -8,10 +8,9 @@ use super::Client;
 use super::held::Handling;
 use super::streams::Reader;
 use crate::base::{
-    Asked, Command, Error, Event, Id, Kind, Message, Name, Outcome, Pattern, Published, Time,
-    Untaken, What,
+    Asked, Command, Error, Event, Id, Kind, Name, Outcome, Pattern, Published, Time, Untaken, What,
 };
-use crate::wire::Frame;
+use crate::wire::{self, Frame, Recipient};
 
 #[derive(Debug)]
 pub(super) struct Registration {
@@ -39,6 +38,9 @@ pub(super) struct Subscriber {
     /// The number of the last one that has arrived.
     received: u64,
 }
+
+/// A message for a subscriber of several topics says nothing of its own.
+struct Unnamed;
 
 impl Client {
     pub(super) fn register(&mut self, now: Time, id: Id, user: u64, command: Command) {
@@ -123,30 +125,40 @@ impl Client {
         Ok(())
     }
 
-    /// A message for a subscriber. What was published before it and has not come never does. False
-    /// if nobody gets it.
-    pub(super) fn handle_published(
+    /// A message for subscribers. Whoever of them is not there (any more) declines to answer it.
+    pub(super) fn handle_published(&mut self, now: Time, published: &wire::Published) {
+        for recipient in published.to.iter() {
+            let is_taken = match self.subscriber_gets(recipient, published) {
+                Ok(is_taken) => is_taken,
+                Err(Unnamed) => {
+                    return self.drop_link(now, "the hub published something and named no topic");
+                }
+            };
+            if let (false, Some(token)) = (is_taken, recipient.token) {
+                self.decline_published(now, recipient.id, token);
+            }
+        }
+    }
+
+    /// What was published before it and has not come never does. False if nobody gets it.
+    fn subscriber_gets(
         &mut self,
-        now: Time,
-        id: Id,
-        (number, topic, message): (u64, Option<Name>, Message),
-        asked: Option<Asked>,
-    ) -> bool {
-        let Some(registration) = self.registrations.get_mut(&id) else { return false };
-        let Role::Subscriber(subscriber) = &mut registration.role else { return false };
-        let Some(topic) = topic.or_else(|| subscriber.topic.clone()) else {
-            self.drop_link(now, "the hub published something and named no topic");
-            return true;
-        };
+        Recipient { id, number, token }: Recipient,
+        wire::Published { topic, message, deadline, .. }: &wire::Published,
+    ) -> Result<bool, Unnamed> {
+        let Some(registration) = self.registrations.get_mut(&id) else { return Ok(false) };
+        let Role::Subscriber(subscriber) = &mut registration.role else { return Ok(false) };
+        let topic = topic.as_ref().or(subscriber.topic.as_ref()).ok_or(Unnamed)?.clone();
         // It has come before.
         if number <= subscriber.received {
-            return false;
+            return Ok(false);
         }
+        let asked = token.map(|token| Asked { token, deadline: *deadline });
         if let Some(asked) = asked {
             let handling = Handling { service: id, withdrawn: false, is_published: true };
             self.requests.insert(asked.token, handling);
         }
-        let published = Published { topic, number, message, asked };
+        let published = Published { topic, number, message: message.clone(), asked };
         let (first, last) = (subscriber.received + 1, number - 1);
         subscriber.received = number;
         subscriber.held.add(published.untaken());
@@ -155,7 +167,7 @@ impl Client {
             self.events.push_back(Event { id, user, what: What::Gap { first, last } });
         }
         self.events.push_back(Event { id, user, what: What::Published(published) });
-        true
+        Ok(true)
     }
 
     /// A message that may be answered came for nobody.

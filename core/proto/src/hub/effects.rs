@@ -3,9 +3,9 @@
 //! Floor: hub.
 
 use super::Hub;
-use crate::base::{Error, Outcome, Published, Time};
-use crate::broker::Effect;
-use crate::wire::{Confirmed, Frame};
+use crate::base::{Error, Message, Name, Outcome, Time};
+use crate::broker::{Effect, Receiver};
+use crate::wire::{Confirmed, Frame, Recipient};
 
 impl Hub {
     /// Carries out the broker's effects. What has no connection is dropped: the broker repeats what
@@ -30,11 +30,9 @@ impl Hub {
                 Effect::Deliver { session, id, delivery } => {
                     (session, Frame::Delivery { id, delivery })
                 }
-                Effect::Publish { session, id, published, is_exact } => {
-                    self.broker.handle_given(session, published.message.size() as u64);
-                    let Published { topic, number, message, asked } = published;
-                    let topic = Some(topic).filter(|_| !is_exact);
-                    (session, Frame::Published { id, number, topic, asked, message })
+                Effect::Publish { topic, message, deadline, to } => {
+                    self.hand_out(now, (&topic, &message, deadline), to);
+                    continue;
                 }
                 Effect::Answer { session, ticket, answer } => {
                     (session, Frame::Collected { ticket, answer })
@@ -56,6 +54,35 @@ impl Hub {
                 self.push(now, port, &frame);
             }
         }
+    }
+}
+
+impl Receiver {
+    fn recipient(&self) -> Recipient {
+        Recipient { id: self.id, number: self.number, token: self.token }
+    }
+}
+
+impl Hub {
+    /// Each connection gets the message once, for all of its subscribers that stand together.
+    fn hand_out(
+        &mut self,
+        now: Time,
+        (topic, message, deadline): (&Name, &Message, Option<Time>),
+        to: Vec<Receiver>,
+    ) {
+        let size = message.size() as u64;
+        for run in to.chunk_by(|one, next| one.session == next.session) {
+            let session = run[0].session;
+            self.broker.handle_given(session, size);
+            let Some(port) = self.carrier(session) else { continue };
+            let is_exact = run.iter().all(|receiver| receiver.is_exact);
+            let what = (Some(topic).filter(|_| !is_exact), message, deadline);
+            let recipients = run.iter().map(Receiver::recipient);
+            self.connections[port.0].port.push_published(now, what, recipients);
+            self.pushed(now, port);
+        }
+        self.broker.recycle(to);
     }
 }
 

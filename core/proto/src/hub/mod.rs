@@ -308,8 +308,13 @@ impl Hub {
     }
 
     fn push(&mut self, now: Time, port: PortId, frame: &Frame) {
+        self.connections[port.0].port.push(now, frame);
+        self.pushed(now, port);
+    }
+
+    /// A frame has been put into the port's outbox.
+    fn pushed(&mut self, now: Time, port: PortId) {
         let connection = &mut self.connections[port.0];
-        connection.port.push(now, frame);
         if connection.answered_due.is_some() {
             self.append_answered(now, port);
         }

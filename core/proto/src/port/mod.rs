@@ -14,8 +14,8 @@
 use bytes::BytesMut;
 
 use crate::base::limits;
-use crate::base::{Error, Kind, Time};
-use crate::wire::{Clock, Frame, Frames, Inbox, Malformed, NameRef, Outbox, decode};
+use crate::base::{Error, Kind, Message, Name, Time};
+use crate::wire::{Clock, Frame, Frames, Inbox, Malformed, NameRef, Outbox, Recipient, decode};
 
 /// How far the handshake has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,6 +171,19 @@ impl<N: Copy> Port<N> {
         }
     }
 
+    /// The same for a message that was published, without taking it.
+    pub fn push_published(
+        &mut self,
+        now: Time,
+        what: (Option<&Name>, &Message, Option<Time>),
+        to: impl ExactSizeIterator<Item = Recipient> + Clone,
+    ) {
+        if self.state != State::Closed {
+            let clock = Clock { shared: self.clock_shared, now };
+            self.outbox.push_published(what, to, clock);
+        }
+    }
+
     /// Bytes to be written.
     pub fn outbox(&mut self) -> &mut Outbox {
         &mut self.outbox
@@ -252,7 +265,7 @@ impl<N: Copy> Port<N> {
             | Frame::Receipts { .. }
             | Frame::Peeked { .. }
             | Frame::Queues { .. }
-            | Frame::Published { .. }
+            | Frame::Published(_)
             | Frame::Collected { .. }
             | Frame::Gathered { .. } => false,
             _ => self.state == State::Open,

@@ -53,7 +53,7 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 }
 
 #[inline(always)]
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     bytes[at..].first_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk))
 }
 

@@ -5,8 +5,8 @@
 use bytes::{BufMut, BytesMut};
 
 use super::decode::MESSAGE_FIXED_SIZE;
-use super::frame::{Batch, BatchPart, Change, Frame, FrameKind, NameRef};
-use super::{Clock, HEADER_SIZE, Outbox};
+use super::frame::{Batch, BatchPart, Change, Frame, FrameKind, NameRef, Published};
+use super::{Clock, HEADER_SIZE, Outbox, Recipient};
 use crate::base::message::cut;
 use crate::base::{Delivery, Error, Message, Name, Receipt, Reply, Time, limits};
 
@@ -90,6 +90,11 @@ impl Outbox {
                 return self.push_answer(*ticket, *request, reply, clock);
             }
             Frame::Confirmed(confirmed) => return self.push_confirmed(*confirmed),
+            Frame::Published(Published { topic, message, deadline, to }) => {
+                let what = (topic.as_ref(), message, *deadline);
+                let to: Vec<Recipient> = to.iter().collect();
+                return self.push_published(what, to.iter().copied(), clock);
+            }
             _ => {}
         }
         let mut writer = Writer { out: &mut self.buffer, clock };
@@ -296,7 +301,6 @@ impl Writer<'_> {
                 w.message(&request.message, request.deadline);
             }),
             Frame::Delivery { id, delivery } => self.delivery(*id, delivery),
-            Frame::Published { .. } => self.published(frame),
             Frame::Collected { .. } | Frame::Gathered { .. } => self.gathers(frame),
             of_stream => self.streams(of_stream),
         }

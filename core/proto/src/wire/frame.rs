@@ -5,10 +5,11 @@
 use bytes::Bytes;
 
 use super::confirmed::Confirmed;
+use super::topics::Recipients;
 use crate::base::stream::Committing;
 use crate::base::{
-    Answer, Appended, Asked, Cursor, Delivery, Error, Gathered, Gathering, GroupInfo, Message,
-    Name, Pattern, Peeked, QueueInfo, QueueOptions, Reading, Receipt, Request, Start, StreamInfo,
+    Answer, Appended, Cursor, Delivery, Error, Gathered, Gathering, GroupInfo, Message, Name,
+    Pattern, Peeked, QueueInfo, QueueOptions, Reading, Receipt, Request, Start, StreamInfo,
     StreamOptions, Time, Untaken, Verdict,
 };
 
@@ -235,6 +236,18 @@ pub struct Publishing {
     pub again: bool,
 }
 
+/// A message for subscribers of one session.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "each field is described in docs/protocol.md")]
+pub struct Published {
+    /// None if it is the pattern of each of them.
+    pub topic: Option<Name>,
+    pub message: Message,
+    /// Until when answers are gathered, if they are.
+    pub deadline: Option<Time>,
+    pub to: Recipients,
+}
+
 /// A pattern, and what it is bound to.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "each field is described in docs/protocol.md")]
@@ -394,7 +407,7 @@ pub enum Frame {
     Receipts { ticket: u64, receipts: Vec<Receipt> },
     Peeked { ticket: u64, messages: Vec<Peeked> },
     Queues { ticket: u64, queues: Vec<(Name, QueueInfo)> },
-    Published { id: u64, number: u64, topic: Option<Name>, asked: Option<Asked>, message: Message },
+    Published(Published),
     Collected { ticket: u64, answer: Answer },
     Gathered { ticket: u64, gathered: Gathered },
     Appended { ticket: u64, appended: Appended },

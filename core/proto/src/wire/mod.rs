@@ -27,10 +27,11 @@ pub use confirmed::Confirmed;
 pub use decode::decode;
 pub use frame::{
     Append, Batch, BatchPart, Binding, Change, Frame, FrameKind, HeldKind, Hello, NameRef,
-    Publishing, Reset, TargetKind, Welcome,
+    Published, Publishing, Reset, TargetKind, Welcome,
 };
 pub use inbox::{Frames, Inbox, Whole};
 pub use outbox::Outbox;
+pub use topics::{Recipient, Recipients};
 
 use crate::base::Time;
 

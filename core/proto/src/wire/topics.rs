@@ -2,12 +2,13 @@
 //!
 //! Floor: imports `base`.
 
-use bytes::BufMut;
+use bytes::{BufMut, Bytes, BytesMut};
 
-use super::decode::{Decoded, Reader};
+use super::decode::{Decoded, Reader, u64_at};
 use super::encode::{Writer, flag};
-use super::frame::{Binding, Change, Frame, FrameKind, Publishing, TargetKind};
-use crate::base::{Asked, Message, Name, Pattern, Time, Untaken, limits};
+use super::frame::{Binding, Change, Frame, FrameKind, Published, Publishing, TargetKind};
+use super::{Clock, Outbox};
+use crate::base::{Message, Name, Pattern, Time, Untaken, limits};
 
 impl Writer<'_> {
     pub(super) fn topics(&mut self, frame: &Frame) {
@@ -60,17 +61,84 @@ impl Writer<'_> {
         });
     }
 
-    pub(super) fn published(&mut self, frame: &Frame) {
-        let Frame::Published { id, number, topic, asked, message } = frame else { return };
-        let flags = if asked.is_some() { flag::PUBLISHED_ASKED } else { 0 };
-        self.frame(FrameKind::Published, flags, *id, |w| {
-            w.out.put_u64_le(*number);
-            w.short_name(topic.as_ref());
-            if let Some(asked) = asked {
-                w.out.put_u64_le(asked.token);
+    fn published(
+        &mut self,
+        (topic, message, deadline): (Option<&Name>, &Message, Option<Time>),
+        to: impl ExactSizeIterator<Item = Recipient>,
+        is_asked: bool,
+    ) {
+        let flags = if is_asked { flag::PUBLISHED_ASKED } else { 0 };
+        self.frame(FrameKind::Published, flags, to.len() as u64, |w| {
+            w.short_name(topic);
+            w.message(message, deadline);
+            for Recipient { id, number, token } in to {
+                w.out.put_u64_le(id);
+                w.out.put_u64_le(number);
+                if is_asked {
+                    w.out.put_u64_le(token.unwrap_or(0));
+                }
             }
-            w.message(message, asked.and_then(|asked| asked.deadline));
         });
+    }
+}
+
+/// One subscriber that a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// The program's number for the subscriber.
+    pub id: u64,
+    /// The message's, among those of the subscriber.
+    pub number: u64,
+    /// Names the request, if answers are gathered.
+    pub token: Option<u64>,
+}
+
+/// Those that a message is for, as they lie in its frame. Answers of all are gathered, or of none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipients {
+    bytes: Bytes,
+    is_asked: bool,
+}
+
+impl Recipients {
+    /// These.
+    pub fn new(to: &[Recipient]) -> Recipients {
+        let is_asked = to.first().is_some_and(|first| first.token.is_some());
+        let mut bytes = BytesMut::new();
+        for Recipient { id, number, token } in to {
+            bytes.put_u64_le(*id);
+            bytes.put_u64_le(*number);
+            token.iter().for_each(|token| bytes.put_u64_le(*token));
+        }
+        Recipients { bytes: bytes.freeze(), is_asked }
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Recipient> {
+        self.bytes.chunks_exact(recipient_size(self.is_asked)).map(|entry| Recipient {
+            id: u64_at(entry, 0),
+            number: u64_at(entry, 8),
+            token: (entry.len() > 16).then(|| u64_at(entry, 16)),
+        })
+    }
+}
+
+fn recipient_size(is_asked: bool) -> usize {
+    if is_asked { 24 } else { 16 }
+}
+
+impl Outbox {
+    /// Appends a `Published` frame, without taking the message. Answers of all are gathered, until
+    /// the `deadline`, or of none.
+    pub fn push_published(
+        &mut self,
+        (topic, message, deadline): (Option<&Name>, &Message, Option<Time>),
+        to: impl ExactSizeIterator<Item = Recipient> + Clone,
+        clock: Clock,
+    ) {
+        let is_asked = to.clone().next().is_some_and(|first| first.token.is_some());
+        let mut writer = Writer { out: &mut self.buffer, clock };
+        writer.published((topic, message, deadline), to, is_asked);
     }
 }
 
@@ -104,15 +172,17 @@ impl Reader<'_> {
         Ok(Binding { kind, name: self.name_ref()?, pattern: self.pattern()? })
     }
 
-    pub(super) fn published(&mut self, flags: u8, id: u64) -> Decoded<Frame> {
-        let (number, topic) = (self.u64()?, self.short_name()?);
-        let token = match flags & flag::PUBLISHED_ASKED {
-            0 => None,
-            _ => Some(self.u64()?),
-        };
+    pub(super) fn published(&mut self, flags: u8, count: u64) -> Decoded<Frame> {
+        let topic = self.short_name()?;
         let (message, deadline) = self.message()?;
-        let asked = token.map(|token| Asked { token, deadline });
-        Ok(Frame::Published { id, number, topic, asked, message })
+        let is_asked = flags & flag::PUBLISHED_ASKED != 0;
+        let (most, size) = (limits::REGISTRATIONS_PER_SESSION_MAX, recipient_size(is_asked));
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        if !(1..=most).contains(&count) {
+            return self.fail(&format!("is for {count} subscribers; 1 to {most} may be"));
+        }
+        let to = Recipients { bytes: self.shared(count * size)?, is_asked };
+        Ok(Frame::Published(Published { topic, message, deadline, to }))
     }
 
     pub(super) fn topic(&mut self) -> Decoded<Name> {

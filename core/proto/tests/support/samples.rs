@@ -4,14 +4,14 @@ use bytes::Bytes;
 use telpher_proto::base::batch::BatchBuilder;
 use telpher_proto::base::stream::{Committing, GroupInfo, GroupPlace};
 use telpher_proto::base::{
-    Answer, Appended, Asked, Compression, Cursor, Delivery, Durability, Error, GatherTo, Gathered,
+    Answer, Appended, Compression, Cursor, Delivery, Durability, Error, GatherTo, Gathered,
     Gathering, Headers, HeadersBuilder, Kind, Message, Missing, Name, Overflow, PartitionInfo,
     Pattern, Peeked, Properties, QueueInfo, QueueOptions, Reading, Receipt, Request, Start,
     StreamInfo, StreamOptions, Time, Trace, Untaken, Verdict,
 };
 use telpher_proto::wire::{
     Append, Batch, BatchPart, Binding, Change, Confirmed, Frame, HeldKind, Hello, NameRef,
-    Publishing, Reset, TargetKind, Welcome,
+    Published, Publishing, Recipient, Recipients, Reset, TargetKind, Welcome,
 };
 
 const NAME: NameRef = NameRef { number: 17, generation: 3 };
@@ -313,13 +313,15 @@ fn said_by_hubs() -> Vec<(&'static str, Frame)> {
         ),
         (
             "published",
-            Frame::Published {
-                id: 49,
-                number: 54,
+            Frame::Published(Published {
                 topic: Name::parse("orders.eu").ok(),
-                asked: None,
                 message: full_message(),
-            },
+                deadline: None,
+                to: Recipients::new(&[
+                    Recipient { id: 49, number: 54, token: None },
+                    Recipient { id: 50, number: 7, token: None },
+                ]),
+            }),
         ),
     ]
 }
@@ -338,13 +340,12 @@ fn gathers() -> Vec<(&'static str, Frame)> {
         ("gather_topic", gather(56, GatherTo::Topic(Name::parse("orders.eu").unwrap()))),
         (
             "published_asked",
-            Frame::Published {
-                id: 49,
-                number: 55,
+            Frame::Published(Published {
                 topic: Name::parse("orders.eu").ok(),
-                asked: Some(Asked { token: 61, deadline }),
                 message: plain(),
-            },
+                deadline,
+                to: Recipients::new(&[Recipient { id: 49, number: 55, token: Some(61) }]),
+            }),
         ),
         ("collected", collected(Ok(full_message()))),
         ("collected_failure", collected(Err(Error::remote(7, "no stock")))),
