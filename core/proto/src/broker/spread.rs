@@ -10,9 +10,12 @@
 //!
 //! Floor: broker.
 
+use std::sync::Arc;
+
 use super::registrations::Role;
+use super::topics::Kept;
 use super::{Broker, Effect, SessionKey};
-use crate::base::{Message, Name, Published, Time};
+use crate::base::{Message, Name, Time};
 
 /// Lists of receivers that are kept to be used again.
 const SPARE_MAX: usize = 64;
@@ -105,12 +108,9 @@ impl Broker {
     /// What waits longest for the first of them goes to it, and to all behind it for which the same
     /// does; how many these are.
     fn send_to_all_next(&mut self, keys: &[usize]) -> usize {
-        let first =
-            self.first_waiting(keys[0]).map(|first| (first.topic.clone(), first.message.clone()));
-        let Some((topic, message)) = first else { return 1 };
-        let is_it = |published: &Published| {
-            is_same(&topic, &message, (&published.topic, &published.message))
-        };
+        let Some(first) = self.first_waiting(keys[0]) else { return 1 };
+        let said = Arc::clone(&first.said);
+        let is_it = |kept: &Kept| Arc::ptr_eq(&kept.said, &said);
         self.send_waiting(keys[0]);
         let mut count = 1;
         for key in &keys[1..] {

@@ -10,6 +10,7 @@
 //! Floor: broker.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::registrations::Role;
 use super::spread::Receiver;
@@ -17,7 +18,7 @@ use super::trie::Trie;
 use super::{Broker, SessionKey};
 use crate::base::command::within;
 use crate::base::pattern::Pattern;
-use crate::base::{Asked, Error, Kind, Message, Name, Published, Time, Untaken, limits};
+use crate::base::{Asked, Error, Kind, Message, Name, Time, Untaken, limits};
 
 /// Whose messages match a pattern.
 #[derive(Debug)]
@@ -27,13 +28,21 @@ pub(super) struct Subscription {
     /// The number that its last message got.
     number: u64,
     /// What its session could not take yet.
-    waiting: VecDeque<Published>,
+    waiting: VecDeque<Kept>,
     /// Bytes of that.
     bytes: u64,
     /// Bytes of messages on their way to the program, which it has not taken.
     sent_bytes: u64,
     /// The program has said what it has of it, after its connection was made.
     is_live: bool,
+}
+
+/// A message that waits for a subscriber. What it says is there once for all for whom it waits.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub said: Arc<(Name, Message)>,
+    number: u64,
+    asked: Option<Box<Asked>>,
 }
 
 /// Every subscription, by what it matches.
@@ -105,7 +114,7 @@ impl Broker {
         topic: &Name,
         message: &Message,
         asked: Option<Asked>,
-        stored: &mut Option<Message>,
+        stored: &mut Option<Arc<(Name, Message)>>,
     ) {
         let subscription = &mut self.topics.subscriptions[key];
         // A stranger may say that it has heard of the last number there is.
@@ -115,9 +124,9 @@ impl Broker {
         if is_next && self.takes_published(key) {
             self.send_published(key, (topic, message), (number, asked));
         } else {
-            let topic = topic.clone();
-            let message = stored.get_or_insert_with(|| message.to_stored()).clone();
-            self.keep_published(key, Published { topic, number, message, asked });
+            let said = stored.get_or_insert_with(|| Arc::new((topic.clone(), message.to_stored())));
+            let (said, asked) = (Arc::clone(said), asked.map(Box::new));
+            self.keep_published(key, Kept { said, number, asked });
         }
     }
 
@@ -169,8 +178,8 @@ impl Broker {
     }
 
     /// Keeps a message for a subscriber; at its bounds the oldest are lost, and its own first.
-    fn keep_published(&mut self, key: usize, published: Published) {
-        let size = published.message.size() as u64;
+    fn keep_published(&mut self, key: usize, kept: Kept) {
+        let size = kept.said.1.size() as u64;
         let topics = &mut self.topics;
         let subscription = &mut topics.subscriptions[key];
         let most = self.registrations[subscription.registration].credit as usize;
@@ -180,9 +189,8 @@ impl Broker {
                 || subscription.bytes + size > limits::SUBSCRIPTION_BYTES_MAX
                 || topics.bytes + size > limits::TOPIC_BYTES_MAX)
         {
-            let freed = oldest.message.size() as u64;
-            lost.extend(oldest.asked);
-            subscription.waiting.pop_front();
+            let freed = oldest.said.1.size() as u64;
+            lost.extend(subscription.waiting.pop_front().and_then(|oldest| oldest.asked));
             subscription.bytes -= freed;
             topics.bytes -= freed;
         }
@@ -190,9 +198,9 @@ impl Broker {
         if topics.bytes + size <= limits::TOPIC_BYTES_MAX {
             subscription.bytes += size;
             topics.bytes += size;
-            subscription.waiting.push_back(published);
+            subscription.waiting.push_back(kept);
         } else {
-            lost.extend(published.asked);
+            lost.extend(kept.asked);
         }
         for asked in lost {
             self.part_undelivered(asked.token, Kind::Lost);
@@ -205,19 +213,21 @@ impl Broker {
     }
 
     /// What waits longest for a subscriber.
-    pub(super) fn first_waiting(&self, key: usize) -> Option<&Published> {
+    pub(super) fn first_waiting(&self, key: usize) -> Option<&Kept> {
         self.topics.subscriptions[key].waiting.front()
     }
 
     /// Sends what waits longest for a subscriber; false if nothing does.
     pub(super) fn send_waiting(&mut self, key: usize) -> bool {
         let subscription = &mut self.topics.subscriptions[key];
-        let Some(published) = subscription.waiting.pop_front() else { return false };
-        let Published { topic, number, message, asked } = published;
+        let Some(Kept { said, number, asked }) = subscription.waiting.pop_front() else {
+            return false;
+        };
+        let (topic, message) = &*said;
         let size = message.size() as u64;
         subscription.bytes -= size;
         self.topics.bytes -= size;
-        self.send_published(key, (&topic, &message), (number, asked));
+        self.send_published(key, (topic, message), (number, asked.map(|asked| *asked)));
         true
     }
 
@@ -296,7 +306,7 @@ impl Broker {
         let subscription = self.topics.subscriptions.remove(key);
         self.topics.bytes -= subscription.bytes;
         self.topics.trie.remove(&subscription.pattern, key);
-        for asked in subscription.waiting.into_iter().filter_map(|published| published.asked) {
+        for asked in subscription.waiting.into_iter().filter_map(|kept| kept.asked) {
             self.part_undelivered(asked.token, Kind::NoService);
         }
     }
