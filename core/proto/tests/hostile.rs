@@ -308,7 +308,7 @@ fn many_subscriptions_of_one_program_take_no_more_memory_than_its_connection_may
         let (frames, closed) = said(&mut world, port);
         assert!(!closed);
         let of_each = frames.iter().map(|frame| match frame {
-            Frame::Published(published) => published.to.iter().len() as u64,
+            Frame::Published(published) => published.to.len() as u64,
             _ => 0,
         });
         heard += of_each.sum::<u64>();

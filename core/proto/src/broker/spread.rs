@@ -35,6 +35,11 @@ pub struct Receiver {
     pub is_exact: bool,
 }
 
+impl Receiver {
+    /// Bytes for each in the frame; the frame has more than these and the message.
+    pub const SIZE: u64 = 16;
+}
+
 /// Lists that were used before.
 #[derive(Debug, Default)]
 pub(super) struct Spare(Vec<Vec<Receiver>>);
@@ -48,13 +53,13 @@ fn is_same(topic: &Name, message: &Message, (of, other): (&Name, &Message)) -> b
 }
 
 impl Broker {
-    /// One more gets a message: with those before it, if that is the last effect. True if it is
-    /// given to the session anew for it.
+    /// One more gets a message: with those before it, if that is the last effect. How many
+    /// bytes more its connection is to be given for it.
     pub(super) fn address(
         &mut self,
         (topic, message, deadline): (&Name, &Message, Option<Time>),
         receiver: Receiver,
-    ) -> bool {
+    ) -> u64 {
         if let Some(Effect::Publish { topic: of, message: other, deadline: until, to }) =
             self.effects.back_mut()
             && *until == deadline
@@ -63,13 +68,14 @@ impl Broker {
         {
             let is_new = to.last().is_none_or(|last| last.session != receiver.session);
             to.push(receiver);
-            return is_new;
+            return Receiver::SIZE + if is_new { message.size() as u64 } else { 0 };
         }
         let mut to = self.spare.0.pop().unwrap_or_default();
         to.push(receiver);
         let (topic, message) = (topic.clone(), message.clone());
+        let size = message.size() as u64;
         self.effects.push_back(Effect::Publish { topic, message, deadline, to });
-        true
+        Receiver::SIZE + size
     }
 
     /// The list of an effect that has been carried out.

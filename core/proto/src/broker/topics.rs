@@ -165,9 +165,8 @@ impl Broker {
         let token = asked.map(|asked| asked.token);
         let deadline = asked.and_then(|asked| asked.deadline);
         let receiver = Receiver { session, id, number, token, is_exact };
-        if self.address((topic, message, deadline), receiver) {
-            self.sessions[session].outgoing += size;
-        }
+        let more = self.address((topic, message, deadline), receiver);
+        self.sessions[session].outgoing += more;
     }
 
     /// The session's connection has been given published messages of this size.

@@ -71,7 +71,7 @@ impl Client {
             Frame::Request { id, request } => self.handle_request(now, id, request),
             Frame::Withdraw { request } => self.handle_withdraw(request),
             Frame::Delivery { id, delivery } => self.handle_delivery(now, id, delivery),
-            Frame::Published(published) => self.handle_published(now, &published),
+            Frame::Published(published) => self.handle_published(now, published),
             Frame::Collected { ticket, answer } => {
                 self.received += 1;
                 self.received_bytes += answer.size() as usize;

@@ -8,7 +8,8 @@ use super::Client;
 use super::held::Handling;
 use super::streams::Reader;
 use crate::base::{
-    Asked, Command, Error, Event, Id, Kind, Name, Outcome, Pattern, Published, Time, Untaken, What,
+    Asked, Command, Error, Event, Id, Kind, Message, Name, Outcome, Pattern, Published, Time,
+    Untaken, What,
 };
 use crate::wire::{self, Frame, Recipient};
 
@@ -126,9 +127,14 @@ impl Client {
     }
 
     /// A message for subscribers. Whoever of them is not there (any more) declines to answer it.
-    pub(super) fn handle_published(&mut self, now: Time, published: &wire::Published) {
-        for recipient in published.to.iter() {
-            let is_taken = match self.subscriber_gets(recipient, published) {
+    pub(super) fn handle_published(&mut self, now: Time, published: wire::Published) {
+        let wire::Published { topic, mut message, deadline, to } = published;
+        let last = to.len() - 1;
+        for at in 0..=last {
+            let recipient = to.get(at);
+            let is_last = at == last;
+            let own = if is_last { std::mem::take(&mut message) } else { message.clone() };
+            let is_taken = match self.subscriber_gets(recipient, (topic.as_ref(), deadline), own) {
                 Ok(is_taken) => is_taken,
                 Err(Unnamed) => {
                     return self.drop_link(now, "the hub published something and named no topic");
@@ -144,21 +150,22 @@ impl Client {
     fn subscriber_gets(
         &mut self,
         Recipient { id, number, token }: Recipient,
-        wire::Published { topic, message, deadline, .. }: &wire::Published,
+        (topic, deadline): (Option<&Name>, Option<Time>),
+        message: Message,
     ) -> Result<bool, Unnamed> {
         let Some(registration) = self.registrations.get_mut(&id) else { return Ok(false) };
         let Role::Subscriber(subscriber) = &mut registration.role else { return Ok(false) };
-        let topic = topic.as_ref().or(subscriber.topic.as_ref()).ok_or(Unnamed)?.clone();
+        let topic = topic.or(subscriber.topic.as_ref()).ok_or(Unnamed)?.clone();
         // It has come before.
         if number <= subscriber.received {
             return Ok(false);
         }
-        let asked = token.map(|token| Asked { token, deadline: *deadline });
+        let asked = token.map(|token| Asked { token, deadline });
         if let Some(asked) = asked {
             let handling = Handling { service: id, withdrawn: false, is_published: true };
             self.requests.insert(asked.token, handling);
         }
-        let published = Published { topic, number, message: message.clone(), asked };
+        let published = Published { topic, number, message, asked };
         let (first, last) = (subscriber.received + 1, number - 1);
         subscriber.received = number;
         subscriber.held.add(published.untaken());

@@ -74,7 +74,7 @@ impl Hub {
         let size = message.size() as u64;
         for run in to.chunk_by(|one, next| one.session == next.session) {
             let session = run[0].session;
-            self.broker.handle_given(session, size);
+            self.broker.handle_given(session, size + Receiver::SIZE * run.len() as u64);
             let Some(port) = self.carrier(session) else { continue };
             let is_exact = run.iter().all(|receiver| receiver.is_exact);
             let what = (Some(topic).filter(|_| !is_exact), message, deadline);

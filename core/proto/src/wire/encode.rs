@@ -6,7 +6,7 @@ use bytes::{BufMut, BytesMut};
 
 use super::decode::MESSAGE_FIXED_SIZE;
 use super::frame::{Batch, BatchPart, Change, Frame, FrameKind, NameRef, Published};
-use super::{Clock, HEADER_SIZE, Outbox, Recipient};
+use super::{Clock, HEADER_SIZE, Outbox};
 use crate::base::message::cut;
 use crate::base::{Delivery, Error, Message, Name, Receipt, Reply, Time, limits};
 
@@ -92,8 +92,8 @@ impl Outbox {
             Frame::Confirmed(confirmed) => return self.push_confirmed(*confirmed),
             Frame::Published(Published { topic, message, deadline, to }) => {
                 let what = (topic.as_ref(), message, *deadline);
-                let to: Vec<Recipient> = to.iter().collect();
-                return self.push_published(what, to.iter().copied(), clock);
+                let each = (0..to.len()).map(|at| to.get(at));
+                return self.push_published(what, each, clock);
             }
             _ => {}
         }

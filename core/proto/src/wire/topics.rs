@@ -93,16 +93,26 @@ pub struct Recipient {
     pub token: Option<u64>,
 }
 
-/// Those that a message is for, as they lie in its frame. Answers of all are gathered, or of none.
+/// Those that a message is for. Answers of all are gathered, or of none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recipients {
-    bytes: Bytes,
-    is_asked: bool,
+pub enum Recipients {
+    /// Only one, as most often.
+    One(Recipient),
+    /// Several, as they lie in the frame; each has a token, or none has.
+    Several {
+        /// Those that lie there.
+        bytes: Bytes,
+        /// Each has a token.
+        is_asked: bool,
+    },
 }
 
 impl Recipients {
     /// These.
     pub fn new(to: &[Recipient]) -> Recipients {
+        if let [one] = to {
+            return Recipients::One(*one);
+        }
         let is_asked = to.first().is_some_and(|first| first.token.is_some());
         let mut bytes = BytesMut::new();
         for Recipient { id, number, token } in to {
@@ -110,16 +120,31 @@ impl Recipients {
             bytes.put_u64_le(*number);
             token.iter().for_each(|token| bytes.put_u64_le(*token));
         }
-        Recipients { bytes: bytes.freeze(), is_asked }
+        Recipients::Several { bytes: bytes.freeze(), is_asked }
     }
 
-    /// Each of them.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Recipient> {
-        self.bytes.chunks_exact(recipient_size(self.is_asked)).map(|entry| Recipient {
-            id: u64_at(entry, 0),
-            number: u64_at(entry, 8),
-            token: (entry.len() > 16).then(|| u64_at(entry, 16)),
-        })
+    /// How many.
+    #[allow(clippy::len_without_is_empty, reason = "there is at least one")]
+    pub fn len(&self) -> usize {
+        match self {
+            Recipients::One(_) => 1,
+            Recipients::Several { bytes, is_asked } => bytes.len() / recipient_size(*is_asked),
+        }
+    }
+
+    /// One of them.
+    pub fn get(&self, at: usize) -> Recipient {
+        match self {
+            Recipients::One(one) => *one,
+            Recipients::Several { bytes, is_asked } => {
+                let at = at * recipient_size(*is_asked);
+                Recipient {
+                    id: u64_at(bytes, at),
+                    number: u64_at(bytes, at + 8),
+                    token: is_asked.then(|| u64_at(bytes, at + 16)),
+                }
+            }
+        }
     }
 }
 
@@ -181,7 +206,14 @@ impl Reader<'_> {
         if !(1..=most).contains(&count) {
             return self.fail(&format!("is for {count} subscribers; 1 to {most} may be"));
         }
-        let to = Recipients { bytes: self.shared(count * size)?, is_asked };
+        let to = match count {
+            1 => {
+                let (id, number) = (self.u64()?, self.u64()?);
+                let token = if is_asked { Some(self.u64()?) } else { None };
+                Recipients::One(Recipient { id, number, token })
+            }
+            _ => Recipients::Several { bytes: self.shared(count * size)?, is_asked },
+        };
         Ok(Frame::Published(Published { topic, message, deadline, to }))
     }
 

@@ -35,6 +35,11 @@ const ROUNDS_MAX: usize = 64;
 /// Turns in a row that may do without a look at the epoll set, because there was work at hand.
 const UNWATCHED_MAX: u32 = 16;
 
+/// Events that wait to be polled from which on a poll takes these before more is read: so they are
+/// still at hand, and what is not read slows the hub. A program that polls little by little is not
+/// kept from its completions for longer than it takes to take them.
+const EVENTS_AHEAD: usize = 512;
+
 /// How long a turn may sleep.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Sleep {
@@ -61,6 +66,8 @@ pub(crate) struct Driver {
     pub(super) is_closing: bool,
     /// The machine wants a connection, or has one.
     pub(super) wants_link: bool,
+    /// It is turned by a poll, which takes what it hands over.
+    pub(super) is_polled: bool,
     submissions: Vec<Submission>,
     readiness: Vec<Readiness>,
     scratch: BytesMut,
@@ -101,6 +108,7 @@ impl Driver {
             was_connected: false,
             is_closing: false,
             wants_link: false,
+            is_polled: false,
             submissions: Vec::new(),
             readiness: Vec::new(),
             scratch: BytesMut::new(),
@@ -202,21 +210,27 @@ impl Driver {
     fn act(&mut self, now: Time) -> bool {
         let mut handed_over = self.exchange(now);
         if self.is_due(now) {
+            let is_polled = std::mem::take(&mut self.is_polled);
             if let Connection::Made(link) = &mut self.connection {
                 link.look_again();
             }
             handed_over |= self.exchange(now);
             self.take_timeouts(now);
             handed_over |= self.exchange(now);
+            self.is_polled = is_polled;
         }
         handed_over
+    }
+
+    fn is_ahead(&self) -> bool {
+        self.is_polled && self.shared.events.lock().len() >= EVENTS_AHEAD
     }
 
     fn exchange(&mut self, now: Time) -> bool {
         let mut handed_over = false;
         for _ in 0..ROUNDS_MAX {
             self.take_submissions(now);
-            let mut worked = self.read(now);
+            let mut worked = !self.is_ahead() && self.read(now);
             self.follow_link(now);
             worked |= self.write(now);
             if let Some(core) = &mut self.core {

@@ -26,6 +26,8 @@ pub(crate) struct Outgoing {
     wake: Vec<Arc<Parker>>,
     freed: Vec<usize>,
     notices: Option<Callback>,
+    /// Something among these is about a request.
+    has_requests: bool,
 }
 
 struct Call {
@@ -128,6 +130,7 @@ impl Driver {
             }
             (counted, callback) = (ticket.counted, ticket.callback);
         }
+        self.outgoing.has_requests |= is_about_request(&event.what);
         let handover = Handover { event, counted };
         if Destination::of(handover.event.id) == Destination::Callback {
             self.outgoing.calls.push_back(Call { handover, callback, key });
@@ -151,17 +154,16 @@ impl Driver {
     }
 
     fn note_requests(&mut self) {
+        if !std::mem::take(&mut self.outgoing.has_requests) {
+            return;
+        }
         let of_calls = self.outgoing.calls.iter().map(|call| &call.handover);
-        let mut concerned = self
+        let concerned = self
             .outgoing
             .batch
             .iter()
             .chain(of_calls)
-            .filter(|handover| is_about_request(&handover.event.what))
-            .peekable();
-        if concerned.peek().is_none() {
-            return;
-        }
+            .filter(|handover| is_about_request(&handover.event.what));
         let mut requests = self.shared.requests.lock();
         for handover in concerned {
             match &handover.event.what {

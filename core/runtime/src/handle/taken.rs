@@ -76,12 +76,22 @@ impl Taken {
         });
         let Some(first) = published.next() else { return };
         let mut all = self.0.lock();
-        for (id, taken) in std::iter::once(first).chain(published) {
+        let mut add = |(id, taken): (Id, Untaken)| {
             let progress = all.get_mut(&id).filter(|progress| progress.pace == Pace::Handle);
             if let Some(told) = progress.and_then(|progress| progress.add(taken)) {
                 tell(id, told);
             }
-        }
+        };
+        // What came for one of them in a row is noted together.
+        let last = published.fold(first, |mut run, (id, taken)| {
+            if id == run.0 {
+                run.1.add(taken);
+                return run;
+            }
+            add(run);
+            (id, taken)
+        });
+        add(last);
     }
 
     /// Notes what the program says that it has taken; what the hub is to be told of.

@@ -248,7 +248,12 @@ impl Shared {
             return Err(Error::new(Kind::WouldDeadlock, detail));
         };
         self.claim();
+        let set_polled = |lease: &mut Option<Driver>, polled| {
+            lease.iter_mut().for_each(|driver| driver.is_polled = polled);
+        };
+        set_polled(&mut lease, true);
         let result = self.poll_turns(&mut lease, events, capacity, deadline);
+        set_polled(&mut lease, false);
         self.leave(&mut lease);
         drop(lease);
         self.pass_lease();
