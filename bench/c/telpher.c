@@ -4,7 +4,8 @@
  *     telpher call URL caller|library SECONDS WINDOW   WINDOW calls in flight; 1: blocking calls
  *     telpher produce URL COUNT WINDOW [DURABILITY]    WINDOW sends unconfirmed
  *     telpher consume URL COUNT WINDOW [DURABILITY]    WINDOW deliveries unacknowledged
- *     telpher publish URL COUNT WINDOW                 WINDOW publishes unconfirmed
+ *     telpher publish URL COUNT WINDOW                 WINDOW publishes unconfirmed; 0: as many as may
+ *                                                      be, and nobody looks at their ends
  *     telpher subscribe URL COUNT FANOUT               FANOUT subscriptions, each to COUNT messages
  *     telpher connect URL COUNT                        COUNT handles that do nothing
  *
@@ -178,6 +179,33 @@ static void publish(telpher_hub hub, uint64_t count, uint64_t window) {
     report_end(&report);
 }
 
+/* Nobody looks at the end of a publish but the last: failures are counted. */
+static void publish_unseen(telpher_hub hub, uint64_t count) {
+    telpher_message message = TELPHER_BODY(body, sizeof body);
+    telpher_counters counters = TELPHER_SIZED(telpher_counters);
+    telpher_done done = TELPHER_SIZED(telpher_done);
+    telpher_event room = TELPHER_SIZED(telpher_event);
+    struct report report;
+    telpher_id last;
+    done.kind = TELPHER_DONE_NONE;
+    report_start(&report);
+    for (; report.count + 1 < count; report.count++) {
+        telpher_status status = telpher_publish(hub, topic, &message, NULL, &done, NULL);
+        while (status == TELPHER_FULL) {
+            check(telpher_wait(hub, 0, PATIENCE_MS, &room));
+            check(telpher_events_release(&room));
+            status = telpher_publish(hub, topic, &message, NULL, &done, NULL);
+        }
+        check(status);
+    }
+    check(telpher_publish(hub, topic, &message, NULL, NULL, &last));
+    await(hub, last);
+    report.count++;
+    check(telpher_stats(hub, &counters));
+    if (counters.failed > 0) fail("a publish");
+    report_end(&report);
+}
+
 static void subscribe(telpher_hub hub, uint64_t count, uint64_t fanout) {
     telpher_subscribe_options options = TELPHER_SIZED(telpher_subscribe_options);
     telpher_done done = TELPHER_SIZED(telpher_done);
@@ -221,7 +249,9 @@ static void pass(char **argv, uint32_t durability) {
     if (strcmp(argv[1], "produce") == 0) {
         produce(hub, count, (uint64_t)atoll(argv[4]), durability);
     } else if (strcmp(argv[1], "publish") == 0) {
-        publish(hub, count, (uint64_t)atoll(argv[4]));
+        uint64_t window = (uint64_t)atoll(argv[4]);
+        if (window > 0) publish(hub, count, window);
+        if (window == 0) publish_unseen(hub, count);
     } else if (strcmp(argv[1], "subscribe") == 0) {
         subscribe(hub, count, (uint64_t)atoll(argv[4]));
     } else {
