@@ -319,6 +319,43 @@ fn many_subscriptions_of_one_program_take_no_more_memory_than_its_connection_may
 }
 
 #[test]
+fn what_waited_for_a_slow_session_comes_to_each_of_its_subscriptions_in_order_and_once_for_all() {
+    const COUNT: u64 = 40;
+    let mut world = World::in_memory();
+    let port = stranger(&mut world);
+    let mut frames = greeting(&world);
+    for id in 1..=3 {
+        let pattern = Pattern::parse("news").unwrap();
+        let held = Untaken::default();
+        let subscribe = Frame::Subscribe { id, pattern, buffer: 100, held, received: 0 };
+        frames.extend(encode(&subscribe, &world));
+    }
+    feed(&mut world, port, &frames);
+    said(&mut world, port);
+    let publisher = world.hub.connect(world.now, Peer::Remote, [2; 16]);
+    let mut frames = greeting(&world);
+    for at in 1..=COUNT {
+        let message = Message::new(vec![at as u8; 256 * 1024]);
+        frames.extend(encode(&publish(FIRST_SESSION + 1, at, "news", message), &world));
+    }
+    feed(&mut world, publisher, &frames);
+    let mut heard = Vec::new();
+    while heard.len() < COUNT as usize {
+        let waiting = world.hub.outbox(port).len();
+        assert!(0 < waiting && waiting <= limits::OUTBOX_SIZE_MAX + 1024 * 1024, "{waiting} bytes");
+        for frame in said(&mut world, port).0 {
+            let Frame::Published(published) = frame else { continue };
+            let each = (0..published.to.len()).map(|at| published.to.get(at));
+            let each: Vec<_> = each.map(|to| (to.id, to.number)).collect();
+            heard.push((published.message.body[0], each));
+        }
+        world.hub.handle_written(world.now, port);
+    }
+    let wanted = (1..=COUNT).map(|at| (at as u8, vec![(1, at), (2, at), (3, at)]));
+    assert_eq!(heard, wanted.collect::<Vec<_>>());
+}
+
+#[test]
 fn a_subscriber_that_says_it_has_heard_of_the_last_number_harms_nobody() {
     let mut world = World::in_memory();
     let port = stranger(&mut world);
