@@ -49,9 +49,10 @@ impl Extra {
         self.missing.clear();
     }
 
-    /// The text of a topic; of several events with the very same one there is one.
+    /// The text of a topic; of several events in a row with the same one there is one.
     fn topic(&mut self, topic: &Name) -> *const std::ffi::c_char {
-        let same = |last: &&(Name, *const std::ffi::c_char)| last.0.is_same(topic);
+        let same =
+            |last: &&(Name, *const std::ffi::c_char)| last.0.is_same(topic) || last.0 == *topic;
         if let Some((_, text)) = self.topic.as_ref().filter(same) {
             return *text;
         }

@@ -238,7 +238,7 @@ impl Client {
         self.write_held(now, HeldKind::Deliveries, &self.held.tokens());
         self.write_held(now, HeldKind::Requests, requests);
         let mut open = self.written_tickets();
-        open.extend(self.registrations.keys());
+        open.extend(self.registered());
         self.write_held(now, HeldKind::Open, &open);
         let last = Frame::Held { last: true, what: HeldKind::Open, tokens: Vec::new() };
         self.push(now, &last);
@@ -293,8 +293,8 @@ impl Client {
         self.drop_answers(error);
         self.requests.clear();
         self.held.clear();
-        for (id, registration) in std::mem::take(&mut self.registrations) {
-            self.done(id, registration.user, Err(error.clone().executed(false)));
+        for id in self.registered() {
+            self.registration_failed(id, &error.clone().executed(false));
         }
     }
 

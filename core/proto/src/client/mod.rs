@@ -29,7 +29,7 @@ mod registrations;
 mod streams;
 mod tickets;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use bytes::BytesMut;
 use foldhash::fast::RandomState;
@@ -93,7 +93,7 @@ pub struct Client {
     held: held::HeldMap,
     /// Requests to be answered.
     requests: Map<u64, held::Handling>,
-    registrations: BTreeMap<Id, registrations::Registration>,
+    registrations: Map<Id, registrations::Registration>,
     /// Counted frames that have arrived, and how many of these the hub was told of.
     received: u64,
     received_told: u64,
@@ -127,7 +127,7 @@ impl Client {
             appends: streams::Appends::default(),
             held: held::HeldMap::default(),
             requests: Map::default(),
-            registrations: BTreeMap::new(),
+            registrations: Map::default(),
             received: 0,
             received_told: 0,
             received_bytes: 0,

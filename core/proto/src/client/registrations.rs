@@ -104,11 +104,17 @@ impl Client {
 
     /// A new connection, or a new session: everything is registered again.
     pub(super) fn register_again(&mut self, now: Time) {
-        let roles = self.registrations.iter().map(|(id, found)| (*id, found.role.clone()));
-        let roles: Vec<(Id, Role)> = roles.collect();
-        for (id, role) in roles {
+        for id in self.registered() {
+            let Some(role) = self.role_mut(id).map(|role| role.clone()) else { continue };
             self.write_registration(now, id, &role);
         }
+    }
+
+    /// Everything that is registered, in the order in which it was started.
+    pub(super) fn registered(&self) -> Vec<Id> {
+        let mut ids: Vec<Id> = self.registrations.keys().copied().collect();
+        ids.sort_unstable();
+        ids
     }
 
     pub(super) fn credit(&mut self, now: Time, id: Id, wanted: u32) -> Result<(), Error> {

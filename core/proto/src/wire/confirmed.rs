@@ -1,7 +1,7 @@
 //! `Confirmed`: changes that have ended well, one after the other, in one frame.
 //!
 //! Whoever writes them says each by itself; the outbox lets the last frame cover one change more
-//! where nothing else was written in between. So a frame grows with the load, and waits for nothing.
+//! where nothing else was written in between. So a frame grows with the load, and waits for none.
 //!
 //! Floor: imports `base`.
 
