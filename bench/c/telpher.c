@@ -4,7 +4,7 @@
  *     telpher call URL caller|library SECONDS WINDOW   WINDOW calls in flight; 1: blocking calls
  *     telpher produce URL COUNT WINDOW [DURABILITY]    WINDOW sends unconfirmed
  *     telpher consume URL COUNT WINDOW [DURABILITY]    WINDOW deliveries unacknowledged
- *     telpher publish URL COUNT WINDOW                 WINDOW publishes unconfirmed; 0: nobody looks
+ *     telpher publish URL COUNT WINDOW                 WINDOW publishes unconfirmed, 0: unseen
  *     telpher subscribe URL COUNT FANOUT               FANOUT subscriptions, each to COUNT messages
  *     telpher connect URL COUNT                        COUNT handles that do nothing
  *
