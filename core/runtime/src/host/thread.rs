@@ -172,7 +172,8 @@ fn take_over(directory: &Directory, config: Config) -> Result<Beginning, Error> 
     let path = |number| directory.segment_text(number);
     let checkpoint = directory.read_checkpoint();
     let source = Source { files: &files, checkpoint, read: &mut read };
-    let beginning = Hub::recover(config, clock::now(), source, &path)?;
+    let stream_files = directory.stream_files()?;
+    let beginning = Hub::recover(config, clock::now(), (source, &stream_files), &path)?;
     let failed = |error: io::Error| {
         let path = directory.path().display();
         Error::new(Kind::Io, format!("can't tidy up {path}: {error}"))

@@ -198,6 +198,5 @@ fn trouble(trouble: Trouble) -> Failure {
 }
 
 fn place_of(fault: Fault) -> Damage {
-    let Fault { segment, offset, expected, what } = fault;
-    Damage { file: segment_name(segment), offset, what: format!("{what} (record {expected})") }
+    Damage { file: segment_name(fault.segment), offset: fault.offset, what: fault.text() }
 }
