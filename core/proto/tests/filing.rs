@@ -346,3 +346,19 @@ fn filing_survives_every_fault_of_the_disk() {
         }
     }
 }
+
+#[test]
+fn what_is_not_durable_yet_cannot_be_read_as_part_of_what_was_filed() {
+    let (mut world, program) = with_records(300, StreamOptions::default());
+    world.disk.no_sync = true;
+    let sent: Vec<Id> =
+        (300..600).map(|number| world.start(program, append("log", &body(number)))).collect();
+    world.settle();
+    world.pass(100);
+    assert!(sent.iter().all(|id| world.ended(program, *id).is_none()));
+    assert_eq!(all(&mut world, program, "log"), bodies(0..300));
+    world.disk.no_sync = false;
+    world.settle();
+    world.pass(100);
+    assert_eq!(all(&mut world, program, "log"), bodies(0..600));
+}

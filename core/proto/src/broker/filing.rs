@@ -147,6 +147,7 @@ impl Broker {
                 continue;
             };
             let (at, bytes) = (*at, bytes.clone());
+            debug_assert!(self.is_visible(batch), "what is filed may be read");
             size += u64::from(at.size);
             if let (Some(first), Some(last)) = (self.filing.group.first(), self.filing.group.last())
             {
@@ -165,6 +166,11 @@ impl Broker {
             self.filing.group.push(Part { batch, at, bytes });
         }
         !self.filing.group.is_empty()
+    }
+
+    fn is_visible(&mut self, batch: BatchRef) -> bool {
+        let partition = self.streams.partition(batch);
+        partition.is_some_and(|partition| batch.base < partition.visible)
     }
 
     /// A batch that is to be filed has been read, or could not be.

@@ -215,9 +215,17 @@ impl Journal {
     }
 
     /// A segment, or a stream file, from which what streams keep is to be put into a stream file.
+    /// All of it is durable: nobody reads what may yet be lost because it became part of a batch
+    /// with what may be read.
     pub fn to_be_emptied(&self) -> Option<u32> {
         let segment = self.sparse().filter(|sparse| !self.is_emptied(*sparse));
-        segment.or_else(|| self.crowded()).or_else(|| self.sparse_stream_file())
+        let segment = segment.or_else(|| self.crowded());
+        segment.filter(|segment| self.is_durable(*segment)).or_else(|| self.sparse_stream_file())
+    }
+
+    fn is_durable(&self, segment: u32) -> bool {
+        let next = self.segments.iter().find(|next| next.number > segment);
+        next.is_some_and(|next| next.first <= self.synced + 1)
     }
 
     /// The oldest segment that is not emptied, if it is older than what is to be in the journal.
