@@ -60,6 +60,9 @@ fn copy(source: &Directory, target: &Target) -> Result<Report, Error> {
             copy.put_segment(number, content).map_err(|error| target.failed(&error))
         };
         let found = Found::scan_with(source, &mut { put })?;
+        for (file, _) in &found.stream_files {
+            put(file.number, &source.read_segment(file.number)?)?;
+        }
         finish(source, target, &copy, &found)?;
         Ok(found.recovered.last)
     };
@@ -104,6 +107,9 @@ fn finish(
             Some(_) => copy.finish_copy(number, (size, size)),
         }
         .map_err(failed)?;
+    }
+    for (file, used) in &found.stream_files {
+        copy.finish_copy(file.number, (*used, *used)).map_err(failed)?;
     }
     // A host that began meanwhile may have written some of it.
     let (epoch, served) =
@@ -173,7 +179,7 @@ impl Target {
             fs::rename(incomplete.join(name), self.path.join(name))
         };
         fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700))?;
-        for segment in &report.segments {
+        for segment in report.segments.iter().chain(&report.stream_files) {
             put(&segment.file)?;
         }
         put("HUB")?;
