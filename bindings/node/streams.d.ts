@@ -78,8 +78,9 @@ export class Stream {
 }
 
 /**
- * How a stream is. Numbers are whole. Records that were appended in one batch are removed together;
- * so with `recordsMax` a few more may be there, and never fewer.
+ * How a stream is. Numbers are whole. What was appended in one batch is removed at once, and so is
+ * what a hub has put together on its disk, which is at most a sixteenth of each limit: what is kept
+ * differs from the limits by as much, and of records it is never less.
  */
 export interface DeclareStreamOptions extends OperationOptions {
   /** Parts that keep an order each, 1 to 1,024; 1 if not stated. */

@@ -389,5 +389,5 @@ fn the_records_of_bindings_to_streams_have_the_bytes_that_they_always_had() {
     let parts = vec![Part::Publish { topic: name("a.d"), message: Message::new("z") }];
     world.run(program, Command::Batch { parts });
     world.hand_over();
-    is_golden(&world, "bound_streams.txt");
+    is_golden(&world, 1, "bound_streams.txt");
 }

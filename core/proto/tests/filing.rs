@@ -4,8 +4,9 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use support::bindings::is_golden;
 use support::streams::*;
-use support::{Faults, World, name};
+use support::{Faults, World, declare_on_disk, name, send};
 use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::record::STREAM_FILES;
 use telpher_proto::base::{
@@ -71,6 +72,22 @@ fn the_journal_stays_small_however_much_a_stream_keeps() {
     assert!(journal_size(&world) < 6 * 16 * 1024, "{}", journal_size(&world));
     assert!(stream_files(&world).len() > 10, "{:?}", stream_files(&world));
     assert_eq!(all(&mut world, program, "log"), bodies(0..2_000));
+}
+
+#[test]
+fn a_stream_file_has_the_bytes_that_are_written_down() {
+    let mut world = World::with_sizes(TINY);
+    let program = world.program();
+    world.run(program, declare("log", StreamOptions { partitions: 2, ..Default::default() }));
+    world.run(program, declare_on_disk("jobs"));
+    for (key, body) in [("a", "1"), ("b", "2"), ("a", "3"), ("b", ""), ("a", "5")] {
+        world.run(program, keyed("log", key, body));
+    }
+    for _ in 0..200 {
+        world.run(program, send("jobs", &"x".repeat(1_000)));
+    }
+    world.pass(100);
+    is_golden(&world, STREAM_FILES + 1, "stream_file.txt");
 }
 
 #[test]

@@ -170,9 +170,10 @@ pub enum Record {
         /// Which.
         stream: u64,
     },
-    /// Records were appended to a stream; or are written forward, under the offsets that they have.
+    /// Records were appended to a stream; or were packed anew, under the offsets that they have, in
+    /// the place of every batch that had some of these.
     Appended {
-        /// By whom; nobody if they are written forward.
+        /// By whom; nobody if they were packed anew.
         change: Option<Change>,
         /// The stream.
         stream: u64,
