@@ -10,7 +10,8 @@ use support::{Faults, World, declare_on_disk, name, send};
 use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::record::STREAM_FILES;
 use telpher_proto::base::{
-    Command, Compression, Id, Kind, Message, Part, Reading, Start, StreamOptions, What,
+    Command, Compression, Id, Kind, Message, Part, QueueOptions, Reading, Start, StreamOptions,
+    What,
 };
 
 /// Segments of 16 KiB, of which three or so stay; little in memory.
@@ -79,7 +80,7 @@ fn a_stream_file_has_the_bytes_that_are_written_down() {
     let mut world = World::with_sizes(TINY);
     let program = world.program();
     world.run(program, declare("log", StreamOptions { partitions: 2, ..Default::default() }));
-    world.run(program, declare_on_disk("jobs"));
+    world.run(program, declare_on_disk("jobs", QueueOptions::default()));
     for (key, body) in [("a", "1"), ("b", "2"), ("a", "3"), ("b", ""), ("a", "5")] {
         world.run(program, keyed("log", key, body));
     }
