@@ -210,7 +210,8 @@ fn a_publish_without_a_verdict_is_appended_once_at_the_next_host() {
 
 #[test]
 fn bindings_and_records_survive_segment_rolls_checkpoints_and_writing_forward() {
-    let sizes = Sizes { resident_max: 1_000, garbage_min: 0, ..SMALL };
+    let unsynced_max = 50_000;
+    let sizes = Sizes { resident_max: 1_000, garbage_min: 0, unsynced_max, ..SMALL };
     let mut world = World::with_sizes(sizes);
     let program = world.program();
     let kept = plain(Durability::Os);
