@@ -114,10 +114,11 @@ fn place_as_json(damage: &Damage) -> Value {
 fn as_json(report: &Report) -> Value {
     let is_sound = report.damage.is_none();
     let known = |value: u64| if is_sound { json!(value) } else { Value::Null };
-    let files = |files: &[Segment]| -> Vec<Value> {
-        let file = |file: &Segment| json!({ "file": file.file, "size": file.size, "used": known(file.used) });
-        files.iter().map(file).collect()
+    let file = |file: &Segment| {
+        let (file, size, used) = (&file.file, file.size, known(file.used));
+        json!({ "file": file, "size": size, "used": used })
     };
+    let files = |files: &[Segment]| files.iter().map(file).collect::<Vec<_>>();
     json!({
         "sound": is_sound,
         "damage": report.damage.as_ref().map(place_as_json),

@@ -183,7 +183,7 @@ impl Hub {
         if let Some(through) = journal.dead() {
             let position = self.broker.note_freed(through);
             journal.free(through, position);
-        } else if let Some(sparse) = journal.sparse().filter(|sparse| journal.is_emptied(*sparse)) {
+        } else if let Some(sparse) = journal.sparse().filter(|old| journal.is_emptied(*old)) {
             self.broker.move_from(sparse, MOVES);
         } else if let Some(old) = journal.to_be_emptied() {
             self.file_from(old);
@@ -191,8 +191,8 @@ impl Hub {
         self.write_down();
     }
 
-    /// What streams keep in a segment, or in a stream file, is put into another one, as much as goes
-    /// at a time.
+    /// What streams keep in a segment, or in a stream file, is put into another one, as much as is
+    /// done at a time.
     fn file_from(&mut self, segment: u32) {
         let Some(journal) = self.journal.as_mut().filter(|journal| journal.may_file()) else {
             return;
