@@ -380,3 +380,23 @@ fn what_is_not_durable_yet_cannot_be_read_as_part_of_what_was_filed() {
     world.pass(100);
     assert_eq!(all(&mut world, program, "log"), bodies(0..600));
 }
+
+#[test]
+fn what_is_put_together_stays_small_when_it_is_unpacked() {
+    let mut world = World::with_sizes(TINY);
+    let program = world.program();
+    let compression = Some(Compression::Zstd);
+    world.run(program, declare("log", StreamOptions { compression, ..StreamOptions::default() }));
+    let large = |number: u64| format!("{number}{}", "0".repeat(600_000));
+    for number in 0..100 {
+        world.run(program, append("log", &large(number)));
+    }
+    world.run(program, declare("other", StreamOptions::default()));
+    fill_with(&mut world, program, "other", 0..600);
+    world.pass(100);
+    let expected: Vec<String> = (0..100).map(|at| format!("0 {at} {}", large(at))).collect();
+    assert!(!world.disk.files.contains_key(&1), "all of the first segment was filed");
+    let reading = Reading { buffer: 64 << 20, ..Reading::default() };
+    let id = world.run(program, Command::Read { stream: name("log"), reading });
+    assert!(got(&world, program, id) == expected);
+}

@@ -63,6 +63,29 @@ struct Filed {
     at: KeptBatch,
 }
 
+/// Batches that become one: as they are, and unpacked.
+#[derive(Debug, Default)]
+struct Together {
+    parts: Vec<(BatchRef, KeptBatch, Bytes, Option<Bytes>)>,
+    /// Bytes of them, unpacked.
+    size: usize,
+}
+
+impl Together {
+    /// The records of several, to become one batch; `None` of a single one, or if one can't be
+    /// unpacked.
+    fn packed(&self) -> Option<Repacked> {
+        let [(_, first, ..), _, ..] = &self.parts[..] else { return None };
+        let mut packed = Repacked::new(first.base);
+        for (.., plain) in &self.parts {
+            let plain = plain.as_ref()?;
+            packed_records(plain).for_each(|record| packed.push(&record));
+            packed.end(BatchHeader::read(plain)?);
+        }
+        Some(packed)
+    }
+}
+
 /// What a batch in a stream file may hold.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
@@ -197,25 +220,34 @@ impl Broker {
         }
     }
 
-    /// The group has been read: its batches become one.
+    /// The group has been read: its batches become one, or more if that would be too long unpacked.
     fn put_together(&mut self) {
         let group = std::mem::take(&mut self.filing.group);
-        let compression = group
-            .first()
-            .and_then(|part| self.streams.at(part.batch.stream))
-            .and_then(|stream| stream.options.compression);
-        let whole = packed(&group).and_then(|packed| {
-            let BatchRef { stream, partition, .. } = group.first()?.batch;
-            packed.build((stream.id, partition), compression)
-        });
-        if let (Some(whole), Some(first)) = (whole, group.first()) {
-            let parts = group.iter().map(|part| part.at).collect();
-            return self.make_ready(first.batch, parts, whole);
-        }
+        let mut together = Together::default();
         for Part { batch, at, bytes } in group {
-            if let Some(bytes) = bytes {
-                self.make_ready(batch, vec![at], bytes);
+            let Some(bytes) = bytes else { continue };
+            let plain = batch::plain(&bytes);
+            let size = plain.as_ref().map_or(usize::MAX, Bytes::len);
+            if together.size.saturating_add(size) > limits::FILED_BATCH {
+                self.make_one(std::mem::take(&mut together));
             }
+            together.size = together.size.saturating_add(size);
+            together.parts.push((batch, at, bytes, plain));
+        }
+        self.make_one(together);
+    }
+
+    fn make_one(&mut self, together: Together) {
+        let Some((first, ..)) = together.parts.first() else { return };
+        let (first, place) = (*first, (first.stream.id, first.partition));
+        let stream = self.streams.at(first.stream);
+        let compression = stream.and_then(|stream| stream.options.compression);
+        let parts = together.parts.iter().map(|(_, at, ..)| *at).collect();
+        if let Some(whole) = together.packed().and_then(|packed| packed.build(place, compression)) {
+            return self.make_ready(first, parts, whole);
+        }
+        for (batch, at, bytes, _) in together.parts {
+            self.make_ready(batch, vec![at], bytes);
         }
     }
 
@@ -311,17 +343,4 @@ impl Broker {
             self.write(Level::Written, record);
         }
     }
-}
-
-/// The records of several batches, to become one; `None` of a single one, or if one of them can't
-/// be unpacked.
-fn packed(group: &[Part]) -> Option<Repacked> {
-    let [first, _, ..] = group else { return None };
-    let mut packed = Repacked::new(first.at.base);
-    for part in group {
-        let plain = batch::plain(part.bytes.as_ref()?)?;
-        packed_records(&plain).for_each(|record| packed.push(&record));
-        packed.end(BatchHeader::read(&plain)?);
-    }
-    Some(packed)
 }

@@ -58,10 +58,8 @@ impl Journal {
     /// So many messages, of `size` bytes together, in `segment` are no longer needed.
     pub fn release(&mut self, segment: u32, count: u64, size: u64) {
         if segment >= STREAM_FILES {
-            if self.stream_files.release(segment, count, size) {
-                self.forget_if_dead(segment);
-            }
-            return;
+            self.stream_files.release(segment, count, size);
+            return self.forget_if_dead(segment);
         }
         if let Some(segment) = self.segment(segment) {
             segment.live.0 -= count;

@@ -10,7 +10,7 @@
 //!
 //! Floor: imports `base`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{BufMut, BytesMut};
 
@@ -27,6 +27,8 @@ pub(super) struct StreamFiles {
     all: BTreeMap<u32, StreamFile>,
     /// The one that is written to.
     active: Option<u32>,
+    /// Others of which so little is needed that this is to be put into the active one.
+    sparse: BTreeSet<u32>,
     /// The highest number that any of them has had.
     highest: u32,
     /// What is to be written to the active one.
@@ -45,8 +47,6 @@ struct StreamFile {
     used: u64,
     /// Batches in it that are needed, and their bytes.
     live: (u64, u64),
-    /// What is left in it can't be put into another one.
-    is_emptied: bool,
 }
 
 impl StreamFiles {
@@ -57,12 +57,22 @@ impl StreamFiles {
         file.live.1 += size;
     }
 
-    /// True if nothing in it is needed any more.
-    pub fn release(&mut self, number: u32, count: u64, size: u64) -> bool {
-        let Some(file) = self.all.get_mut(&number) else { return false };
+    pub fn release(&mut self, number: u32, count: u64, size: u64) {
+        let Some(file) = self.all.get_mut(&number) else { return };
         file.live.0 -= count;
         file.live.1 -= size;
-        file.live.0 == 0 && self.active != Some(number)
+    }
+
+    /// Less may be needed of a file than before, or it is not written to any more.
+    fn look_at(&mut self, number: u32) {
+        let file = self.all.get(&number).filter(|_| self.active != Some(number));
+        if file.is_some_and(|file| file.live.1 < file.used / 2) {
+            self.sparse.insert(number);
+        }
+    }
+
+    fn is_dead(&self, number: u32) -> bool {
+        self.active != Some(number) && self.all.get(&number).is_some_and(|file| file.live.0 == 0)
     }
 }
 
@@ -97,7 +107,10 @@ impl Journal {
         let mut unused = Vec::new();
         for File { number, size } in found {
             match files.all.get_mut(number) {
-                Some(file) => file.used = *size,
+                Some(file) => {
+                    file.used = *size;
+                    files.look_at(*number);
+                }
                 None => unused.push(*number),
             }
         }
@@ -182,8 +195,10 @@ impl Journal {
     /// A file of which nothing is needed goes as soon as that is durable.
     pub(super) fn forget_if_dead(&mut self, number: u32) {
         let files = &mut self.stream_files;
-        if files.all.get(&number).is_some_and(|file| file.live.0 == 0) {
+        files.look_at(number);
+        if files.is_dead(number) {
             files.all.remove(&number);
+            files.sparse.remove(&number);
             files.dying.push((number, self.last));
             self.sync();
         }
@@ -220,7 +235,8 @@ impl Journal {
     pub fn to_be_emptied(&self) -> Option<u32> {
         let segment = self.sparse().filter(|sparse| !self.is_emptied(*sparse));
         let segment = segment.or_else(|| self.crowded());
-        segment.filter(|segment| self.is_durable(*segment)).or_else(|| self.sparse_stream_file())
+        let sparse = || self.stream_files.sparse.first().copied();
+        segment.filter(|segment| self.is_durable(*segment)).or_else(sparse)
     }
 
     fn is_durable(&self, segment: u32) -> bool {
@@ -240,19 +256,11 @@ impl Journal {
         found.map(|segment| segment.number)
     }
 
-    /// A stream file of which so little is needed that this is to be put into another one.
-    fn sparse_stream_file(&self) -> Option<u32> {
-        let files = &self.stream_files;
-        let is_sparse = |file: &StreamFile| !file.is_emptied && file.live.1 < file.used / 2;
-        let mut all = files.all.iter().filter(|(number, _)| files.active != Some(**number));
-        all.find(|(_, file)| is_sparse(file)).map(|(number, _)| *number)
-    }
-
     /// Nothing more of what streams keep in a segment, or in a stream file, can be filed.
     pub fn note_emptied(&mut self, segment: u32) {
-        match self.stream_files.all.get_mut(&segment) {
-            Some(file) => file.is_emptied = true,
-            None => self.emptied = self.emptied.max(segment),
+        match segment {
+            0..STREAM_FILES => self.emptied = self.emptied.max(segment),
+            _ => drop(self.stream_files.sparse.remove(&segment)),
         }
     }
 
