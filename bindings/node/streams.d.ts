@@ -153,7 +153,8 @@ export class Appended {
 /**
  * Where reading begins, in each partition that is read: at the oldest record that is kept, behind
  * the newest, at an offset (or at the next to be appended), or at the oldest record that was
- * appended at a time or later, by the hub's clock. A time as a number is in ms since 1970.
+ * appended at a time or later, by the hub's clock. A time as a number is in ms since 1970. A group
+ * begins with the batch in which that record lies, so it may begin a little earlier.
  */
 export type Start =
   'beginning' | 'end' | { readonly offset: bigint | number } | { readonly time: Date | number }

@@ -137,7 +137,8 @@ class Stream:
           behind the newest.
         - `offset`: at this record, or at the next to be appended.
         - `time`: at the oldest record that was appended then or later by the hub's clock: seconds
-          since 1970, as `Record.time` has them, or a datetime with a time zone.
+          since 1970, as `Record.time` has them, or a datetime with a time zone. A group begins
+          with the batch in which that record lies, so it may begin a little earlier.
 
         It reads one `partition` (0 to 1,023), or all. With `follow` it goes on with what is
         appended later, else it ends where the stream ended when it began. With `group` it is a

@@ -110,7 +110,7 @@ pub enum Start {
     /// At this record, or at the next to be appended.
     Offset(u64),
     /// At the oldest record that was appended at this time or later, by the hub's clock, in ms
-    /// since 1970.
+    /// since 1970; a reader group with the batch in which that lies, so perhaps a little earlier.
     Time(u64),
 }
 
