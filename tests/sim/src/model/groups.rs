@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use telpher_proto::base::{Durability, Error, Id, Name, Outcome, StreamRecord, Time};
 
 use super::{Context, Verdict, ensure};
@@ -30,14 +31,12 @@ struct Commit {
     started: Time,
 }
 
-/// What is known of a stream and its records.
-pub(super) struct Kept {
-    /// What of it is lost.
-    pub era: u64,
-    /// Nothing of it is ever removed.
-    pub is_whole: bool,
-    /// Records that later ones have replaced need not come.
-    pub is_compact: bool,
+/// What a member may be handed next.
+pub(super) struct Next {
+    /// That, or something behind it.
+    pub from: u64,
+    /// It was handed what is before by the same assignment.
+    pub is_same: bool,
 }
 
 #[derive(Debug, Default)]
@@ -46,16 +45,46 @@ pub(super) struct Groups {
     /// Where each assignment has got to, by member.
     reached: BTreeMap<(Who, Id, u32, u64), u64>,
     commits: BTreeMap<(Who, Id), Commit>,
+    /// The keys that members of a group have stated, or that one has stated none.
+    wanted: BTreeMap<(Name, Name), BTreeSet<Option<Bytes>>>,
 }
 
 impl Groups {
-    /// A record for a member.
+    /// A member is to join.
+    pub fn join(&mut self, stream: Name, group: Name, key: Option<Bytes>) {
+        self.wanted.entry((stream, group)).or_default().insert(key);
+    }
+
+    /// What members have stated so far.
+    pub fn wanted(&self, stream: &Name, group: &Name) -> Vec<Option<&Bytes>> {
+        let keys = self.wanted.get(&(stream.clone(), group.clone()));
+        keys.into_iter().flatten().map(Option::as_ref).collect()
+    }
+
+    /// Where this member has come to; or else where somebody has committed, right before a record.
+    pub fn next(
+        &self,
+        (who, id): (Who, Id),
+        (stream, group): (&Name, &Name),
+        record: &StreamRecord,
+    ) -> Next {
+        let StreamRecord { partition, offset, generation, .. } = *record;
+        if let Some(from) = self.reached.get(&(who, id, partition, generation)) {
+            return Next { from: *from, is_same: true };
+        }
+        let place = self.places.get(&(stream.clone(), group.clone(), partition));
+        let begun = place.and_then(|place| place.begun.range(..=offset).next_back());
+        Next { from: begun.copied().unwrap_or(0), is_same: false }
+    }
+
+    /// A record for a member. `may_pass` tells whether what is between `next` and it need not come.
     pub fn read(
         &mut self,
         context: &Context,
         id: Id,
         (stream, group): (&Name, &Name),
-        (record, kept): (&StreamRecord, &Kept),
+        (record, era): (&StreamRecord, u64),
+        (next, may_pass): (&Next, bool),
     ) -> Verdict {
         let StreamRecord { partition, offset, generation, .. } = *record;
         let who = context.at.who;
@@ -68,18 +97,15 @@ impl Groups {
         ensure((other, of) == (who, id), || {
             format!("generation {generation} of partition {partition} is reader {of} of {other:?}")
         })?;
-        let reached = self.reached.insert((who, id, partition, generation), offset + 1);
-        let may_skip = kept.is_compact || !kept.is_whole;
-        if let Some(next) = reached {
-            let is_next = offset == next || (may_skip && offset > next);
-            return ensure(is_next, || format!("offset {next} is the next"));
+        self.reached.insert((who, id, partition, generation), offset + 1);
+        if next.is_same {
+            let is_next = offset >= next.from && may_pass;
+            return ensure(is_next, || format!("offset {} is the next", next.from));
         }
-        let before =
-            place.confirmed.iter().filter(|(era, of, _)| *era == kept.era && *of < generation);
+        let before = place.confirmed.iter().filter(|(of, by, _)| *of == era && *by < generation);
         let least = before.map(|(_, _, next)| *next).max().unwrap_or(0);
         ensure(offset >= least, || format!("offset {least} was committed"))?;
-        let is_there = offset == 0 || place.begun.contains(&offset);
-        ensure(is_there || may_skip, || {
+        ensure(may_pass, || {
             format!("nobody has committed that {offset} is next: {:?}", place.begun)
         })
     }

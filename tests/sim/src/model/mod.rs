@@ -29,6 +29,7 @@ mod gathers;
 mod groups;
 mod holds;
 mod letters;
+mod members;
 mod queues;
 mod readers;
 mod sessions;
