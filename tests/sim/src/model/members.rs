@@ -22,8 +22,8 @@ impl Streams {
         let era = self.era(context, &stream);
         let number = self.got(&stream, &record.message)?;
         ensure(reader.wants(&record.message), || "it wants another key".into())?;
-        let next = self.groups.next((context.at.who, id), (&stream, &group), record);
-        let may_pass = self.may_pass(reader, era, record, &next);
+        let next = self.groups.next(context, id, (&stream, &group), record);
+        let may_pass = next.iter().any(|next| self.may_pass(reader, era, record, next));
         self.groups.read(context, id, (&stream, &group), (record, era), (&next, may_pass))?;
         self.place(era, number, (record.partition, record.offset), Some(record.time_ms))
     }
@@ -34,7 +34,7 @@ impl Streams {
         let plan = self.plan(&reader.stream);
         let is_kept = !plan.is_limited() && plan.durability() != Durability::Memory;
         if record.offset <= next.from || !is_kept {
-            return true;
+            return record.offset >= next.from;
         }
         let keys = match (next.is_same, reader.group()) {
             (false, Some(group)) => self.groups.wanted(&reader.stream, &group),
