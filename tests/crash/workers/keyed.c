@@ -1,4 +1,4 @@
-/* What the C program of the crash loop does with streams that keep the latest record of each key. */
+/* What the C program of the crash loop does with streams that keep each key's latest record. */
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -13,8 +13,8 @@
  *     telpher-c-peer fed URL STREAM COUNT      as read, of what was published
  *     telpher-c-peer member URL STREAM         appends its records to STREAM.done, and commits
  *
- * `serve`, `consume`, `read`, `fed` and `member` print `ready` when they are live. The exit code tells
- * whether all went well. */
+ * `serve`, `consume`, `read`, `fed` and `member` print `ready` when they are live. The exit code
+ * tells whether all went well. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
