@@ -22,7 +22,7 @@ WORKERS = {
 }
 WITNESSES = {
     "c": [str(TARGET / "c" / "release" / "telpher-crash-witness")],
-    "python": [PYTHON, str(HERE / "workers" / "witness.py")],
+    "python": [PYTHON, "-c", PYTHON_MAIN.format("workers.witness")],
     "node": ["node", str(HERE / "workers" / "witness.mjs")],
 }
 LANGUAGES = tuple(WORKERS)
