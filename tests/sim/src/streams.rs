@@ -75,12 +75,12 @@ impl World {
         let mut reading =
             Reading { partition: one, start, follow, buffer, key, ..Reading::default() };
         if self.random.chance(35) {
-            // From where the group begins. Members of one want everything, those of another the
-            // same, and those of the last each what it wants.
-            let group = self.random.pick(&["all", "some", "various"]).expect("three");
+            // From where the group begins. Members of one want everything, those of the other
+            // mostly the same.
+            let group = self.random.pick(&["all", "all", "some"]).expect("three");
             let key = match group {
                 "all" => None,
-                "some" => Some(KEYS[0].into()),
+                _ if self.random.chance(80) => Some(KEYS[0].into()),
                 _ => reading.key,
             };
             let group = Some(Name::parse(group).expect("a good name"));
