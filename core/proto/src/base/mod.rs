@@ -26,6 +26,7 @@ pub mod stream;
 mod stream_record;
 pub mod time;
 pub mod timers;
+pub mod topic;
 
 pub use command::{Command, GatherTo, Part, Reply, Target, Verdict};
 pub use compression::Compression;
@@ -45,3 +46,4 @@ pub use stream::{
     StreamOptions, StreamRecord,
 };
 pub use time::{Time, Timeout};
+pub use topic::{TopicInfo, TopicOptions, TopicOverflow};

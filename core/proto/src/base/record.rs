@@ -11,7 +11,9 @@ use super::command::Verdict;
 use super::event::{Durability, Receipt};
 use super::message::Message;
 use super::name::Name;
+use super::pattern::Pattern;
 use super::queue::QueueOptions;
+use super::topic::TopicOptions;
 
 pub use super::attempt::{Failure, History, Origin, Why};
 pub use super::bound::{Binding, BoundTo, Copies, CopyPlace};
@@ -244,6 +246,22 @@ pub enum Record {
         change: Option<Change>,
         /// Which.
         binding: Binding,
+    },
+    /// Topics are declared, or stated anew.
+    Topic {
+        /// By whom.
+        change: Option<Change>,
+        /// Which.
+        pattern: Pattern,
+        /// How they are.
+        options: TopicOptions,
+    },
+    /// A declaration of topics was removed.
+    TopicGone {
+        /// By whom.
+        change: Option<Change>,
+        /// Which.
+        pattern: Pattern,
     },
     /// A message was published, and stored where its topic is bound.
     Published {

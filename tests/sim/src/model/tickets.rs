@@ -65,6 +65,10 @@ pub fn command_name(command: &Command) -> &'static str {
         Command::Bind { .. } => "bind",
         Command::Unbind { .. } => "unbind",
         Command::Gather { .. } => "gather",
+        Command::DeclareTopic { .. } => "declare topic",
+        Command::DeleteTopic { .. } => "delete topic",
+        Command::InspectTopic { .. } => "inspect topic",
+        Command::ListTopics { .. } => "list topics",
     }
 }
 
