@@ -292,6 +292,27 @@ fn a_publisher_waits_for_room_in_bytes_too() {
 }
 
 #[test]
+fn a_small_message_does_not_pass_a_large_one_that_waits_for_room() {
+    let mut world = World::in_memory();
+    let (publisher, slow) = (world.program(), world.program());
+    run(&mut world, publisher, declare_waiting("*", 0));
+    let id = subscriber(&mut world, slow, "*", 100);
+    let large = "x".repeat(4 * 1024 * 1024);
+    for _ in 0..7 {
+        run(&mut world, publisher, publish("a", &large));
+    }
+    let waits = world.run(publisher, publish("a", &large.repeat(2)[1..]));
+    let small = ["a", "b"].map(|topic| world.run(publisher, publish(topic, "small")));
+    for id in [waits].into_iter().chain(small) {
+        assert!(world.ended(publisher, id).is_none(), "there is room for the small ones only");
+    }
+    take_all(&mut world, slow, id);
+    let heard = heard(&world, slow, id);
+    assert_eq!(heard[7].len(), 8 * 1024 * 1024 - 1);
+    assert_eq!(heard[8..], ["small", "small"]);
+}
+
+#[test]
 fn a_publish_waits_when_all_subscribers_together_have_taken_the_hubs_room() {
     let mut world = World::in_memory();
     let publisher = world.program();
