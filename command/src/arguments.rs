@@ -58,10 +58,10 @@ pub enum Subcommand {
     /// List the declarations of topics of a hub, or show one of them
     #[command(after_help = topics::TOPICS_EXAMPLES)]
     Topics(Topics),
-    /// Say how topics are: whether publishers wait for slow subscribers
+    /// Say whether publishers to topics wait for slow subscribers
     #[command(after_help = topics::DECLARE_EXAMPLES)]
     DeclareTopic(DeclareTopic),
-    /// Remove a declaration of topics; what waits because of it is published
+    /// Remove a declaration of topics; who waits because of it goes on
     #[command(after_help = topics::DELETE_EXAMPLES)]
     DeleteTopic(OneTopic),
     /// Ask every instance of a service, or every subscriber of a topic, and print what they answer

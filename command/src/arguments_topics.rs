@@ -54,13 +54,14 @@ pub struct OneTopic {
     /// The hub: its directory, tcp://HOST:PORT or unix:///PATH
     #[arg(value_name = "DIR|URL")]
     pub hub: String,
-    /// Which topics: a name in which * is one segment and ** any number of them
+    /// Which topics: * is one segment of a name, ** any number of them
     #[arg(value_parser = pattern)]
     pub pattern: Pattern,
 }
 
 /// How topics are.
 #[derive(Args)]
+#[command(next_line_help = true)]
 pub struct DeclareTopic {
     /// Which.
     #[command(flatten)]
