@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use telpher::{
     Command, Durability, Error, GatherTo, Kind, Name, Overflow, Pattern, QueueOptions, Target,
-    Timeout, Verdict, limits,
+    Timeout, TopicOptions, TopicOverflow, Verdict, limits,
 };
 
 use crate::body::{Body, malformed, message, text};
@@ -63,6 +63,11 @@ pub(crate) fn read(
             Command::Gather { to, message: message(words, body)?, count: second }
         }
         layout::SUBSCRIBE => Command::Subscribe { pattern: pattern(words, body)?, buffer: small },
+        layout::DECLARE_TOPIC => {
+            Command::DeclareTopic { pattern: pattern(words, body)?, options: topic_options(words) }
+        }
+        layout::DELETE_TOPIC => Command::DeleteTopic { pattern: pattern(words, body)? },
+        layout::INSPECT_TOPIC => Command::InspectTopic { pattern: pattern(words, body)? },
         layout::APPEND => streams::append(words, body, name()?)?,
         layout::DECLARE_STREAM => streams::declare(words, body, name()?)?,
         layout::DELETE_STREAM => Command::DeleteStream { stream: name()? },
@@ -97,6 +102,11 @@ pub(crate) fn read(
     };
     let slot = (words[1] != NO_SLOT).then_some(words[1]);
     Ok(Operation { slot, command, timeout: time_left(words, now_ms)? })
+}
+
+fn topic_options(words: &[u32]) -> TopicOptions {
+    let overflow = if words[8] == 0 { TopicOverflow::Drop } else { TopicOverflow::Wait };
+    TopicOptions { overflow, line_max: words[7] }
 }
 
 fn target(kind: u32, name: Name) -> Target {
