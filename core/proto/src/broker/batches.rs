@@ -156,7 +156,7 @@ impl Broker {
         match checked {
             Ok(None) => {
                 let work = Work::Batch(parts.iter().map(Part::to_stored).collect(), again);
-                if let Err(error) = self.wait_for_disk(change, work, deadline) {
+                if let Err(error) = self.wait_for_disk(change, work, (deadline, None)) {
                     self.refuse(change, error);
                 }
             }

@@ -201,7 +201,7 @@ impl Broker {
             Ok(Some(Hold::Disk)) => {
                 let publishing = Box::new(publishing.to_stored());
                 let work = Work::Publish(publishing, deadline);
-                if let Err(error) = self.wait_for_disk(change, work, deadline) {
+                if let Err(error) = self.wait_for_disk(change, work, (deadline, Some(arrival))) {
                     self.refuse_publish(change, *again, error);
                 }
                 return;
