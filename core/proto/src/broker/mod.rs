@@ -36,6 +36,7 @@ mod declare;
 mod declared;
 mod deliveries;
 mod entries;
+mod filing;
 mod gathers;
 mod groups;
 mod kept;
@@ -303,6 +304,7 @@ pub struct Broker {
     /// Reads of messages that lie nowhere any more.
     in_vain: Vec<u64>,
     moving: restate::Moving,
+    filing: filing::Filing,
     moved: VecDeque<(Position, queues::QueueRef, u64)>,
     /// Where such messages lie, until that is written.
     unwritten: VecDeque<(Position, Place)>,
@@ -360,6 +362,7 @@ impl Broker {
             readers: Slab::new(),
             in_vain: Vec::new(),
             moving: restate::Moving::default(),
+            filing: filing::Filing::default(),
             moved: VecDeque::new(),
             unwritten: VecDeque::new(),
             lost: 0,
