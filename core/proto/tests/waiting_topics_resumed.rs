@@ -211,5 +211,5 @@ fn the_records_of_declarations_have_the_bytes_they_always_had() {
     let options = Default::default();
     run(&mut world, program, Command::DeclareTopic { pattern: pattern("all.**"), options });
     run(&mut world, program, delete_topic("all.**"));
-    is_golden(&world, "topics.txt");
+    is_golden(&world, 1, "topics.txt");
 }
