@@ -93,9 +93,9 @@ export class Topics {
 export interface SubscribeOptions extends OperationOptions {
   /**
    * Messages on their way to the program, those that wait here for it included, 1 to 65,536; 1,024
-   * if not stated. At most 16 MiB of them are sent, and as many more wait in the hub. When there are
-   * more, the oldest that wait there are lost, and {@link TopicMessage.lost} of the next one tells
-   * how many; or publishers wait, where the topic is declared so ({@link Topics.declare}).
+   * if not stated. At most 16 MiB of them are sent, and as many more wait in the hub. When there
+   * are more, the oldest that wait there are lost, and {@link TopicMessage.lost} of the next one
+   * tells how many; or publishers wait, where the topic is declared so ({@link Topics.declare}).
    */
   buffer?: number
 }

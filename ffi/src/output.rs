@@ -34,8 +34,8 @@ pub struct Extra {
     topics: Vec<Vec<telpher_topic_info>>,
 }
 
-// SAFETY: the pointers in `queues`, `streams`, `missing`, `topics` and `topic` lead to what is beside
-// them, which moves along.
+// SAFETY: the pointers in `queues`, `streams`, `missing`, `topics` and `topic` lead to what is
+// beside them, which moves along.
 unsafe impl Send for Extra {}
 
 impl Extra {

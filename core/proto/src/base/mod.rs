@@ -13,6 +13,7 @@ pub mod event;
 pub mod filter;
 pub mod gather;
 pub mod limits;
+mod listed;
 pub mod message;
 pub mod name;
 pub mod pattern;

@@ -5,8 +5,8 @@
 //!                                          otherwise -> waits; at its bounds its oldest are lost
 //! ```
 //! A subscription's messages have numbers that follow each other, so whoever finds one missing
-//! knows how many were lost. None waits for another; nobody's slowness reaches the publisher, unless
-//! the topic is declared so (`topic_lines`).
+//! knows how many were lost. None waits for another; nobody's slowness reaches the publisher,
+//! unless the topic is declared so (`topic_lines`).
 //!
 //! Floor: broker.
 

@@ -55,6 +55,12 @@ impl Client {
             Command::Unbind { pattern, target } => {
                 Frame::Unbind { ticket, change, binding: self.binding(now, pattern, target) }
             }
+            of_topic => self.topic_frame(now, ticket, of_topic, change),
+        }
+    }
+
+    fn topic_frame(&mut self, now: Time, ticket: Id, command: &Command, change: Change) -> Frame {
+        match command {
             Command::DeclareTopic { pattern, options } => {
                 let (pattern, options) = (pattern.clone(), *options);
                 Frame::DeclareTopic { ticket, change, pattern, options }

@@ -189,13 +189,8 @@ impl Hub {
             Frame::InspectStream { .. } | Frame::ListStreams { .. } | Frame::ListGroups { .. } => {
                 return self.look_at_streams(now, port, frame);
             }
-            Frame::InspectTopic { ticket, pattern } => {
-                let result = self.broker.inspect_topic(&pattern);
-                self.push(now, port, &super::effects::result_frame(ticket, result, false));
-            }
-            Frame::ListTopics { ticket, after } => {
-                let topics = Ok(self.broker.list_topics(after.as_ref()));
-                self.push(now, port, &super::effects::result_frame(ticket, topics, false));
+            Frame::InspectTopic { .. } | Frame::ListTopics { .. } => {
+                self.look_at_topics(now, port, frame);
             }
             frame => return self.register(now, port, session, frame),
         }
@@ -288,15 +283,8 @@ impl Hub {
                     self.broker.purge(now, change, name);
                 }
             }
-            Frame::DeclareTopic { ticket, change, pattern, options } => {
-                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
-                    self.broker.declare_topic(now, change, &pattern, options);
-                }
-            }
-            Frame::DeleteTopic { ticket, change, pattern } => {
-                if let Some(change) = self.begin(now, port, session, (ticket, change))? {
-                    self.broker.delete_topic(now, change, &pattern);
-                }
+            frame @ (Frame::DeclareTopic { .. } | Frame::DeleteTopic { .. }) => {
+                return self.change_topics(now, port, session, frame);
             }
             frame => return self.change_bindings(now, port, session, frame),
         }

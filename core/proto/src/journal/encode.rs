@@ -97,6 +97,19 @@ pub fn encode(record: &Record, out: &mut BytesMut) {
             out.put_u32_le(messages.len() as u32);
             messages.iter().for_each(|message| listed(message, out));
         }
+        Record::Published { change: by, copies: what, appended: parts } => {
+            change(*by, out);
+            copies(what, out);
+            if !parts.is_empty() {
+                appended(parts, out);
+            }
+        }
+        of_topics => topic_record(of_topics, out),
+    }
+}
+
+fn topic_record(record: &Record, out: &mut BytesMut) {
+    match record {
         Record::Bound { change: by, binding: of } | Record::Unbound { change: by, binding: of } => {
             change(*by, out);
             binding(of, out);
@@ -110,13 +123,6 @@ pub fn encode(record: &Record, out: &mut BytesMut) {
         Record::TopicGone { change: by, pattern } => {
             change(*by, out);
             text(pattern.as_str(), out);
-        }
-        Record::Published { change: by, copies: what, appended: parts } => {
-            change(*by, out);
-            copies(what, out);
-            if !parts.is_empty() {
-                appended(parts, out);
-            }
         }
         of_streams => stream_record(of_streams, out),
     }

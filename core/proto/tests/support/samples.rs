@@ -45,7 +45,34 @@ pub fn samples() -> Vec<(&'static str, Frame)> {
     samples.extend(gathers());
     samples.extend(of_streams());
     samples.extend(of_groups());
+    samples.extend(of_topics());
     samples
+}
+
+fn of_topics() -> Vec<(&'static str, Frame)> {
+    vec![
+        (
+            "declare topics",
+            Frame::DeclareTopic {
+                ticket: 70,
+                change: CHANGE,
+                pattern: binding().pattern,
+                options: TopicOptions { overflow: TopicOverflow::Wait, line_max: 71 },
+            },
+        ),
+        (
+            "delete topics",
+            Frame::DeleteTopic { ticket: 72, change: CHANGE, pattern: binding().pattern },
+        ),
+        ("inspect topics", Frame::InspectTopic { ticket: 73, pattern: binding().pattern }),
+        ("list topics", Frame::ListTopics { ticket: 74, after: None }),
+        (
+            "list topics behind a pattern",
+            Frame::ListTopics { ticket: 75, after: Some(binding().pattern) },
+        ),
+        ("topic", Frame::Topic { ticket: 76, info: topic_info() }),
+        ("topics", Frame::Topics { ticket: 77, topics: vec![(binding().pattern, topic_info())] }),
+    ]
 }
 
 fn of_groups() -> Vec<(&'static str, Frame)> {
@@ -247,27 +274,6 @@ fn changes() -> Vec<(&'static str, Frame)> {
                 binding: Binding { kind: TargetKind::Stream, ..binding() },
             },
         ),
-        (
-            "declare topics",
-            Frame::DeclareTopic {
-                ticket: 70,
-                change: CHANGE,
-                pattern: binding().pattern,
-                options: TopicOptions { overflow: TopicOverflow::Wait, line_max: 71 },
-            },
-        ),
-        (
-            "delete topics",
-            Frame::DeleteTopic { ticket: 72, change: CHANGE, pattern: binding().pattern },
-        ),
-        ("inspect topics", Frame::InspectTopic { ticket: 73, pattern: binding().pattern }),
-        ("list topics", Frame::ListTopics { ticket: 74, after: None }),
-        (
-            "list topics behind a pattern",
-            Frame::ListTopics { ticket: 75, after: Some(binding().pattern) },
-        ),
-        ("topic", Frame::Topic { ticket: 76, info: topic_info() }),
-        ("topics", Frame::Topics { ticket: 77, topics: vec![(binding().pattern, topic_info())] }),
         ("peek", Frame::Peek { ticket: 43, name: NAME, count: 44 }),
         ("list", Frame::List { ticket: 45, after: None }),
         ("list behind a name", Frame::List { ticket: 46, after: Name::parse("orders").ok() }),

@@ -1,8 +1,8 @@
 //! Looking at a hub's directory from outside: without becoming its host, and without changing it.
 //!
 //! [`check`] and [`backup`] work beside a live host, too. [`queues`], [`topics`], [`streams`],
-//! [`groups`] and [`peek`] show what the journal says, so they are for a directory that nobody hosts ([`host`]
-//! tells); with a host, its own answers are newer.
+//! [`groups`] and [`peek`] show what the journal says, so they are for a directory that nobody
+//! hosts ([`host`] tells); with a host, its own answers are newer.
 //!
 //! ```text
 //! list segments -> read each once, oldest first -> again, if a host did something meanwhile

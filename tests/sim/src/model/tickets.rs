@@ -223,15 +223,10 @@ fn belongs(command: &Command, kind: Kind) -> bool {
             matches!(command, Settle { .. } | Reply { .. } | Batch { .. } | Extend { .. })
                 || matches!(command, Commit { .. })
         }
-        Kind::Stale => matches!(
-            command,
-            Settle { .. }
-                | Reply { .. }
-                | Credit { .. }
-                | Batch { .. }
-                | Extend { .. }
-                | Commit { .. }
-        ),
+        Kind::Stale => {
+            matches!(command, Settle { .. } | Reply { .. } | Credit { .. } | Batch { .. })
+                || matches!(command, Extend { .. } | Commit { .. })
+        }
         Kind::Full => {
             matches!(command, Send { .. } | Batch { .. } | Publish { .. } | Append { .. })
         }

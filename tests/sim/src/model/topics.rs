@@ -234,7 +234,7 @@ fn may_be_passed_over(
     publications.values().any(|one| {
         one.way == Way::InBatch
             && one.epoch < epoch
-            && one.ended.is_none_or(|ended| ended > changed)
+            && (one.done.is_none() || one.ended > Some(changed))
             && is_match(&subscription.pattern, &one.topic)
     })
 }

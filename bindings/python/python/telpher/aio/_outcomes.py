@@ -19,7 +19,7 @@ class Sink(Protocol):
 
 
 class Source(Protocol):
-    """A reader or subscriber, which gets no events but asks for them, so that no more comes than is read."""
+    """A reader or subscriber: it asks for its events, so that no more comes than is read."""
 
     ended: Error | None
 
