@@ -64,9 +64,7 @@ def test_messages_come_in_order_to_everybody(run: Run, url: str) -> None:
     run(main())
 
 
-def test_who_takes_nothing_for_a_while_is_told_how_much_it_has_lost(
-    run: Run, url: str
-) -> None:
+def test_who_takes_nothing_for_a_while_is_told_how_much_it_has_lost(run: Run, url: str) -> None:
     async def main() -> None:
         async with (
             asyncio.timeout(50),

@@ -87,7 +87,7 @@ def test_declarations_are_looked_at_checked_and_deleted(hub: telpher.Hub) -> Non
 
 def test_a_wrong_declaration_is_refused_with_the_value(hub: telpher.Hub) -> None:
     topics = hub.topics("a")
-    with pytest.raises(telpher.Invalid, match="overflow is .*keep.*drop.*wait"):
+    with pytest.raises(telpher.Invalid, match=r"overflow is .*keep.*drop.*wait"):
         topics.declare(overflow="keep")  # type: ignore[arg-type]
     with pytest.raises(telpher.Invalid, match="line_max is 0; allowed are 1 to 1048576"):
         topics.declare(overflow="wait", line_max=0)

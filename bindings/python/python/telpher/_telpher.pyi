@@ -116,9 +116,7 @@ class Command(Generic[_T]):
     def unbind_stream(pattern: str, stream: str) -> Command[None]:
         """Ends a binding to a stream."""
     @staticmethod
-    def declare_topic(
-        pattern: str, overflow: str, line_max: int | None = None
-    ) -> Command[None]:
+    def declare_topic(pattern: str, overflow: str, line_max: int | None = None) -> Command[None]:
         """Says how topics are, or checks that it is as stated."""
     @staticmethod
     def delete_topic(pattern: str) -> Command[None]:
@@ -567,5 +565,6 @@ __all__ = [
     "Registration",
     "Stats",
     "StreamInfo",
+    "TopicInfo",
     "check_timeout",
 ]
