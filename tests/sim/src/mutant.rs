@@ -5,6 +5,7 @@ use bytes::Bytes;
 use telpher_proto::base::record::{Mark, Record};
 use telpher_proto::base::{
     Appended, Command, Durability, Error, Event, Id, Kind, Message, Outcome, Part, Receipt,
+    TopicOptions,
 };
 use telpher_proto::base::{Verdict, What};
 
@@ -104,6 +105,8 @@ mutants! {
     AttemptsForgotten = "attempts-forgotten";
     /// Recovery forgets bindings.
     BindingLost = "binding-lost";
+    /// Recovery forgets which topics make publishers wait.
+    DeclarationLost = "declaration-lost";
     /// Recovery loses what is stored where a topic is bound.
     CopyLost = "copy-lost";
     /// Recovery loses what is appended where a topic is bound.
@@ -116,6 +119,8 @@ mutants! {
     PartLost = "part-lost";
     /// Some messages are said to be published and are not.
     PublishUnsent = "publish-unsent";
+    /// Nobody waits for slow subscribers.
+    WaitIgnored = "wait-ignored";
     /// A subscriber is not told what it has lost.
     GapUntold = "gap-untold";
     /// Some messages come to a subscriber twice.
@@ -138,6 +143,10 @@ mutants! {
     ExpectIgnored = "expect-ignored";
     /// Some records never come to a reader.
     RecordLost = "record-lost";
+    /// Some records never come to the members of groups.
+    MemberRecordLost = "member-record-lost";
+    /// Members of a group are given what they have not asked for.
+    MemberKeyIgnored = "member-key-ignored";
     /// Some records come to a reader twice.
     RecordTwice = "record-twice";
     /// Records of one producer change places.
@@ -273,6 +282,7 @@ impl Mischief {
             (Mutant::AttemptsForgotten, Record::Settled { settled, .. }) => forget(settled),
             (Mutant::DeliveryUnwritten, Record::Delivered(_)) if often => return None,
             (Mutant::BindingLost, Record::Bound { .. }) => return None,
+            (Mutant::DeclarationLost, Record::Topic { .. }) => return None,
             (Mutant::CopyLost, Record::Published { copies, .. }) if often => copies.places.clear(),
             (Mutant::BoundLost, Record::Published { appended, .. }) if often => appended.clear(),
             (Mutant::PublishMarkLost, Record::Published { change, .. }) => *change = None,
@@ -332,6 +342,9 @@ impl Mischief {
                     parts.pop();
                 }
             }
+            (Mutant::WaitIgnored, Command::DeclareTopic { options, .. }) => {
+                *options = TopicOptions::default();
+            }
             (Mutant::MoreAtOnce, Command::Serve { concurrency, .. }) => *concurrency += 1,
             (Mutant::QueueTooLong, Command::Declare { options, .. }) => options.length_max *= 2,
             _ => {}
@@ -365,6 +378,9 @@ impl Mischief {
                 return None;
             }
             (Mutant::ExpectIgnored, Command::Append { expect, .. }) => *expect = None,
+            (Mutant::MemberKeyIgnored, Command::Read { reading, .. }) => {
+                reading.key = reading.key.take().filter(|_| reading.group.is_none());
+            }
             (Mutant::FollowStops, Command::Read { reading, .. }) => reading.follow = false,
             (Mutant::KeepsLess, Command::DeclareStream { options, .. }) => {
                 options.records_max = options.records_max.div_ceil(2).max(1);
@@ -442,6 +458,11 @@ impl Mischief {
     ) -> Vec<Event> {
         match (mutant, event.what) {
             (Mutant::RecordLost, What::Record(_)) if seldom => Vec::new(),
+            (Mutant::MemberRecordLost, What::Record(record)) => {
+                let is_lost = seldom && record.generation > 0;
+                let event = Event { what: What::Record(record), ..event };
+                (!is_lost).then_some(event).into_iter().collect()
+            }
             (Mutant::RecordTwice, What::Record(record)) if seldom => {
                 let event = Event { what: What::Record(record), ..event };
                 vec![event.clone(), event]

@@ -93,6 +93,7 @@ impl Broker {
             Role::Service(_) | Role::Consumer(_) | Role::Reader(_) => None,
         };
         let mut keys: Vec<usize> = registrations.iter().filter_map(subscription).collect();
+        keys.iter().for_each(|key| self.topics.wake(*key));
         loop {
             keys.retain(|key| {
                 self.first_waiting(*key).is_some() && self.has_room_for_published(*key)
