@@ -488,9 +488,10 @@ typedef struct telpher_stream_info {
 // How far a reader group has come in one partition. Programs walk over arrays of it, so it stays
 // as it is.
 typedef struct telpher_group_place {
-    // The next offset: what is below is committed.
+    // The next offset: what is below is committed, or not kept any more.
     uint64_t next;
-    // Records that the group has still before it.
+    // Offsets from there to the partition's end. As many records come at most: fewer where
+    // compaction has removed some, or where members read only some.
     uint64_t lag;
     // True if a member reads the partition now.
     bool is_read;

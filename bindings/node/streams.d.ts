@@ -214,9 +214,12 @@ export interface GroupInfo {
 
 /** How far a reader group has come in one partition. */
 export interface GroupPlace {
-  /** The next offset: what is below is committed. */
+  /** The next offset: what is below is committed, or not kept any more. */
   next: bigint
-  /** Records that it has still before it. */
+  /**
+   * Offsets from there to the partition's end. As many records come at most: fewer where compaction
+   * has removed some, or where members read only some.
+   */
   lag: number
   /** A member reads it now. */
   isRead: boolean

@@ -172,9 +172,10 @@ pub struct telpher_group_reset_options {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct telpher_group_place {
-    /// The next offset: what is below is committed.
+    /// The next offset: what is below is committed, or not kept any more.
     pub next: u64,
-    /// Records that the group has still before it.
+    /// Offsets from there to the partition's end. As many records come at most: fewer where
+    /// compaction has removed some, or where members read only some.
     pub lag: u64,
     /// True if a member reads the partition now.
     pub is_read: bool,

@@ -16,7 +16,8 @@ SAFE = ("disk", "os", "late")
 # its own verdict comes too late, and only verdicts count.
 LEASED = "late"
 MAX_ATTEMPTS = 3
-OF_STREAMS = {"append", "appended", "join", "read", "commit", "committed", "record", "place"}
+OF_STREAMS = {"append", "put", "appended", "join", "read", "record", "place"}
+OF_STREAMS |= {"look", "saw", "looked"}
 GOING = {"open", "dies", "end", "fault", "empty"}
 # How operations on queues that survive may end, beside well: no room in time, or no host in time.
 # The next host says INDETERMINATE where it refuses what the last one may have published.
@@ -77,6 +78,7 @@ class Checker:
         self.is_single = is_single
         self.messages: dict[str, Message] = {}
         self.batches: dict[str, Batch] = {}
+        self.published: set[str] = set()
         self.calls: dict[str, tuple[str, bool, str]] = {}
         self.started_calls: set[str] = set()
         self.runs: Counter[str] = Counter()
@@ -105,6 +107,21 @@ class Checker:
             message.ids.add(message_id)
         elif status != "OK" and message.is_safe and status not in HARMLESS:
             self.wrong.append(f"the send of {number} ended as {status}")
+
+    def _publish(self, line: Line) -> None:
+        number, queue, stream = line.fields
+        self.messages[number] = Message(number, queue, line.at_us)
+        # One of these topics may wait for room in its queue while the other goes on.
+        self.streams.begin(line, number, stream, queue)
+        self.published.add(number)
+
+    def _published(self, line: Line) -> None:
+        number, status, maybe = line.fields
+        message, append = self.messages[number], self.streams.appends[number]
+        message.status = append.status = status
+        message.maybe = append.maybe = maybe == "1"
+        if status != "OK" and status not in HARMLESS:
+            self.wrong.append(f"the publish of {number} ended as {status}")
 
     def _got(self, line: Line) -> None:
         _, message_id, number, _, _, whole = line.fields
@@ -148,12 +165,16 @@ class Checker:
                     batch.sent.append(number)
 
     def _batched(self, line: Line) -> None:
-        name, status, maybe, *ids = line.fields
-        batch = self.batches[name]
-        batch.status, batch.maybe = status, maybe == "1"
+        name, status, *_ = line.fields
         # Some name a queue that is nowhere, on purpose.
         if status not in HARMLESS | {"OK", "NOT_FOUND"}:
             self.wrong.append(f"batch {name} ended as {status}")
+        self._batch_ended(line)
+
+    def _batch_ended(self, line: Line) -> None:
+        name, status, maybe, *ids = line.fields
+        batch = self.batches[name]
+        batch.status, batch.maybe = status, maybe == "1"
         for number in batch.taken:
             made = next(each for each in self.messages[number].verdicts if each.batch == name)
             made.status, made.maybe, made.ended_us = status, maybe == "1", line.at_us
@@ -161,6 +182,17 @@ class Checker:
             self.messages[number].status, self.messages[number].maybe = status, maybe == "1"
         for number, message_id in zip(batch.sent, ids, strict=status == "OK"):
             self.messages[number].ids.add(message_id)
+
+    def _commit(self, line: Line) -> None:
+        """A member's batch, which may take and send messages, too."""
+        self.streams.commit(line)
+        if any(part.startswith("send:") for part in line.fields):
+            self._batch(line)
+
+    def _committed(self, line: Line) -> None:
+        self.streams.committed(line)
+        if line.fields[0] in self.batches:
+            self._batch_ended(line)
 
     def _call(self, line: Line) -> None:
         self.started_calls.add(line.fields[0])
@@ -195,7 +227,23 @@ class Checker:
         self._check_order()
         self._check_calls()
         self.streams.check()
+        self._check_joined()
         return self.wrong
+
+    def _check_joined(self) -> None:
+        """What changes queues and streams has changed both, or neither."""
+        for number in self.published:
+            message, append = self.messages[number], self.streams.appends[number]
+            is_there = self.streams.is_there(number)
+            if is_there != bool(message.got):
+                places = [append.stream, message.queue]
+                there, missing = places if is_there else reversed(places)
+                self.wrong.append(f"{number} was published to {there} and not to {missing}")
+        for name in self.batches.keys() & self.streams.commits.keys():
+            has_sent = any(self.messages[number].got for number in self.batches[name].sent)
+            if has_sent != (name in self.streams.happened):
+                there, missing = ("sent", "appended") if has_sent else ("appended", "sent")
+                self.wrong.append(f"batch {name} has {there} and not {missing}")
 
     def _check_identity(self, message: Message) -> None:
         # A queue in memory is lost with its host, and what was not confirmed is sent anew.

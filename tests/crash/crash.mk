@@ -9,7 +9,7 @@ crash: c-lib crash-workers python-build node-build
 	$(VENV_PYTHON) tests/crash/run.py $(CRASH_OPTIONS)
 
 crash-workers: c-lib
-	$(CC) $(C_FLAGS) -O2 tests/crash/workers/worker.c tests/crash/workers/streams.c \
+	$(CC) $(C_FLAGS) -O2 $(addprefix tests/crash/workers/,worker.c streams.c keyed.c) \
 		-o '$(C_LIB_DIR)/telpher-crash-worker' $(call C_LINK,$(C_LIB_DIR))
 	$(CC) $(C_FLAGS) -O2 tests/crash/workers/witness.c \
 		-o '$(C_LIB_DIR)/telpher-crash-witness' $(call C_LINK,$(C_LIB_DIR))

@@ -7,9 +7,11 @@ streams, and says what is in each stream.
 
 import random
 import sys
+from collections.abc import Iterator
 
 import telpher
-from workers.worker import GROUP, LOGS, QUEUES, STREAMS, Worker, number_of, say, wholeness
+from workers.common import GROUP, LATEST, LOGS, QUEUES, STREAMS, number_of, say, wholeness
+from workers.worker import Worker
 
 EMPTY_S = 0.2
 MESSAGES_MAX = 1_000_000
@@ -41,10 +43,9 @@ def lag(stream: telpher.Stream) -> int:
     return sum(place.lag for group in stream.groups() for place in group.places)
 
 
-def finish(worker: Worker, name: str) -> None:
+def finish(worker: Worker, name: str, numbers: Iterator[str]) -> None:
     """Do what is left for the group of a stream, and say where it is then."""
     stream = worker.hub.stream(name)
-    numbers = worker.numbers(f"r-{name}")
     for _ in range(MESSAGES_MAX):
         # A group that nobody was a member of is not there yet.
         if stream.groups() and lag(stream) == 0:
@@ -61,7 +62,7 @@ def list_records(worker: Worker, name: str) -> None:
     """Say what is in a stream."""
     for record in worker.hub.stream(name).read():
         number = number_of(record)
-        say("record", name, record.partition, record.offset, number, wholeness(record))
+        say("record", name, record.partition, record.offset, number, wholeness(name, record))
 
 
 def main() -> None:
@@ -69,16 +70,22 @@ def main() -> None:
     url, name = sys.argv[1:]
     with telpher.open(url) as hub:
         worker = Worker(hub, name, 0)
+        # Its queues are empty by the time that it is a member.
+        worker.mixes = False
         say("open", hub.info.epoch)
         for queue in [*QUEUES, *(f"{each}.dead" for each in QUEUES)]:
             try:
                 drain(worker, hub.queue(queue))
             except telpher.NotFound:
                 say("gone", queue)
+        numbers = worker.numbers("r")
         for stream in LOGS:
-            finish(worker, stream)
+            finish(worker, stream, numbers)
         for stream in STREAMS:
-            list_records(worker, stream)
+            if stream in LATEST:
+                worker.look_at(stream)
+            else:
+                list_records(worker, stream)
     say("end")
 
 

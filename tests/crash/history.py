@@ -11,11 +11,16 @@ operation starts and again when its outcome is known:
                                                     batched NAME STATUS MAYBE ID...
     call NUMBER                                     called NUMBER STATUS MAYBE right
     run NUMBER                                      a call's handler runs
+    publish NUMBER QUEUE STREAM                     published NUMBER STATUS MAYBE
     append NUMBER STREAM                            appended NUMBER STATUS MAYBE PARTITION OFFSET
+    put NUMBER STREAM KEY value|tombstone           the same for what has a key of its own
+    look STREAM                                     a stream with keys is to be read, all of it
+    saw STREAM PARTITION OFFSET NUMBER whole        a record was found there
+    looked STREAM                                   that was the last one
     join STREAM                                     a member of the stream's group is to begin
     read STREAM PARTITION OFFSET NUMBER whole       a member got a record
-    commit NAME take:STREAM:PARTITION:OFFSET... append:STREAM:NUMBER...
-                                                    committed NAME STATUS MAYBE
+    commit NAME read:STREAM:PARTITION:OFFSET... append:STREAM:NUMBER... and as a batch
+                                                    committed NAME STATUS MAYBE ID...
     record STREAM PARTITION OFFSET NUMBER whole     what is in a stream at the end
     place STREAM PARTITION NEXT END                 where its group is then, and where it ends
     dead QUEUE NUMBER REASON FAILURES ORIGIN        what a dead letter says of itself

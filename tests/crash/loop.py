@@ -11,9 +11,12 @@ import time
 
 from checker import Checker
 from history import HARNESS, Line, read
-from programs import HERE, LANGUAGES, PYTHON, Program, World
+from programs import LANGUAGES, PYTHON, PYTHON_MAIN, Program, World
 
-ROLES = (("produce", "consume", "call", "append"), ("consume", "move", "serve", "read"))
+ROLES = (
+    ("produce", "consume", "call", "append", "publish", "put"),
+    ("consume", "move", "serve", "read", "look"),
+)
 PAUSE_S = 2.0
 # A host recovers, makes its segment and begins to serve in about this time.
 RECOVERY_S = 0.03
@@ -193,12 +196,7 @@ def report(lines: list[Line], checker: Checker) -> None:
         f" {dead} dead letters, {len(checker.calls)} calls;"
         f" {kills.count('host')} hosts and {kills.count('other')} others killed"
     )
-    streams = checker.streams
-    appended = sum(each.status == "OK" for each in streams.appends.values())
-    print(
-        f"{appended} appends confirmed, {len(streams.kept)} records in streams,"
-        f" {streams.reads} reads by members, {len(streams.commits)} commits"
-    )
+    report_streams(checker)
     print(
         f"takeover: another program's next operation was confirmed after"
         f" {percentile(waits, 0.5):.1f} ms (p50), {percentile(waits, 0.99):.1f} ms (p99),"
@@ -206,10 +204,30 @@ def report(lines: list[Line], checker: Checker) -> None:
     )
 
 
+def report_streams(checker: Checker) -> None:
+    """Print what was done with streams."""
+    streams = checker.streams
+    appended = sum(each.status == "OK" for each in streams.appends.values())
+    refused = sum(each.status == "FULL" for each in streams.appends.values())
+    mixed = streams.commits.keys() & checker.batches.keys()
+    print(
+        f"{appended} appends confirmed, {refused} refused until a group has read,"
+        f" {len(streams.kept)} records in streams, {streams.reads} reads by members,"
+        f" {len(streams.commits)} commits, {len(mixed)} of them with messages"
+    )
+    puts = streams.latest.puts.values()
+    confirmed = sum(each.offset is not None for each in puts)
+    left = " and ".join(str(look.count) for look in streams.latest.last_looks())
+    published = sum(checker.messages[number].status == "OK" for number in checker.published)
+    print(
+        f"{published} publishes to a queue and a stream confirmed; {confirmed} records with keys,"
+        f" {left} left, looked at {len(streams.latest.looks)} times"
+    )
+
+
 def drain(world: World) -> None:
     """Empty the queues with a fresh program."""
-    command = [PYTHON, "-c", "import drain; drain.main()", str(world.hub), "drain"]
-    command[2] = f"import sys; sys.path[:0] = [{str(HERE)!r}]; {command[2]}"
+    command = [PYTHON, "-c", PYTHON_MAIN.format("drain"), str(world.hub), "drain"]
     program = world.start("drain", command)
     program.ends_well()
     world.forget(program)

@@ -9,7 +9,7 @@ from functools import partial
 import telpher
 from checker import MAX_ATTEMPTS
 from programs import Failed, Program, World
-from workers.worker import body_of
+from workers.common import body_of
 
 NEIGHBOURS = 20
 POISON = "x-poison-1"

@@ -14,21 +14,22 @@ TOP = Path(__file__).resolve().parents[2]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", TOP / "target"))
 HERE = TOP / "tests" / "crash"
 PYTHON = str(TOP / ".venv" / "bin" / "python")
+PYTHON_MAIN = f"import sys; sys.path[:0] = [{str(HERE)!r}]; import {{0}}; {{0}}.main()"
 WORKERS = {
     "c": [str(TARGET / "c" / "release" / "telpher-crash-worker")],
-    "python": [PYTHON, str(HERE / "workers" / "worker.py")],
+    "python": [PYTHON, "-c", PYTHON_MAIN.format("workers.worker")],
     "node": ["node", str(HERE / "workers" / "worker.mjs")],
 }
 WITNESSES = {
     "c": [str(TARGET / "c" / "release" / "telpher-crash-witness")],
-    "python": [PYTHON, str(HERE / "workers" / "witness.py")],
+    "python": [PYTHON, "-c", PYTHON_MAIN.format("workers.witness")],
     "node": ["node", str(HERE / "workers" / "witness.mjs")],
 }
 LANGUAGES = tuple(WORKERS)
 PATIENCE_S = 30.0
 """For anything that a program is to do: the work of milliseconds, on a machine that is busy."""
 LOOK_S = 0.002
-CONFIRMED = (b"sent", b"settled", b"batched", b"appended", b"committed")
+CONFIRMED = (b"sent", b"settled", b"batched", b"appended", b"committed", b"published")
 
 
 class Failed(Exception):

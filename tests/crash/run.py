@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import canaries
+import joined_canaries
 import loop
 import mover
 import stream_canaries
@@ -34,7 +35,8 @@ BREACHES_SHOWN = 20
 def parts(seed: int, cycles: int) -> dict[str, Part]:
     """Every part, by its name."""
     every: dict[str, Part] = {each.__name__: each for each in canaries.CANARIES}
-    every |= {each.__name__: each for each in stream_canaries.CANARIES}
+    for module in (stream_canaries, joined_canaries):
+        every |= {each.__name__: each for each in module.CANARIES}
     every |= {each.__name__: each for each in takeover.SCENARIOS}
     every["records_are_moved_exactly_once_by_programs_that_are_killed"] = mover.moved_exactly_once
     for language in LANGUAGES:

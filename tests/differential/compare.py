@@ -161,14 +161,10 @@ class Comparison:
         """A member of the group on Telpher's side; on both the group is there then."""
         if start.where == "offset" and len(self.numbers) > 1:
             start = Start("time", start.fraction)
-        is_new = group not in self.redis.groups()
-        if is_new:
+        if group not in self.redis.groups():
             behind = [self.behind(number, start) for number in self.numbers]
             self.redis.make_group(group, behind)
-        member = self.telpher.member(group, self.start(0, start)[0])
-        if is_new:
-            self.telpher.settle()
-        return member
+        return self.telpher.member(group, self.start(0, start)[0])
 
     def taken(self, group: str, member, take: int) -> dict[int, list[Placed]]:
         """What a member takes, the same on both sides."""

@@ -66,10 +66,9 @@ class TelpherSide:
         self._end(signal.SIGKILL)
 
     def settle(self) -> None:
-        """Has everything written down of which nobody is told when it is.
+        """Has written down what the limits have removed: of that nobody is told when it is.
 
-        That is a new group before it has got a record, and what the limits remove. What is
-        confirmed later is written behind it.
+        What is confirmed later is written behind it.
         """
         self.settled.append(b"")
 

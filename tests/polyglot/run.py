@@ -1,9 +1,10 @@
 """The polyglot matrix: every language against every other, over every kind of hub.
 
 Each of C, Python, Node and Rust calls a service of each, produces for a consumer of each, publishes
-to a subscriber of each and to a queue that each has bound, gathers answers of two instances of
-each, appends for a reader of each, and shares a reader group with each, over the hub of a
-directory, a Unix socket and TCP: 4 x 4 x 7 x 3 = 336 cells of 200 operations. What every peer must
+to a subscriber of each, to a queue that each has bound, and to a stream that it has bound itself
+and each reads, gathers answers of two instances of each, appends for a reader of each, and shares a
+reader group with each, over the hub of a directory, a Unix socket and TCP: 4 x 4 x 8 x 3 = 384
+cells of 200 operations. What every peer must
 be able to do on its command line is written in tests/polyglot/rust/src/main.rs.
 
 Over a directory the calls need no other program: the peer that serves also hosts the hub. Sockets
@@ -187,6 +188,18 @@ async def stream(cell: Cell, url: str) -> None:
         await keeper.ends()
 
 
+async def fed(cell: Cell, url: str) -> None:
+    """`active` binds a stream and publishes to it; `passive` reads what is there and its topics."""
+    async with peer(*KEEPER, "keep", url, cell.name) as keeper:
+        await keeper.says("ready")
+        async with peer(*PEERS[cell.active], "feed", url, cell.name, COUNT) as feeder:
+            await feeder.ends()
+        async with peer(*PEERS[cell.passive], "fed", url, cell.name, COUNT) as reader:
+            await reader.says("ready")
+            await reader.ends()
+        await keeper.ends()
+
+
 async def group(cell: Cell, url: str) -> None:
     """`active` and `passive` share what `active` appends; then `active` is the only member.
 
@@ -220,6 +233,7 @@ KINDS = {
     "bound": bound,
     "gather": gather,
     "stream": stream,
+    "fed": fed,
     "group": group,
 }
 
@@ -265,6 +279,7 @@ def show(cells: list[Cell], languages: list[str], failures: dict[Cell, str]) -> 
         "bound": "bound: publisher \\ consumer",
         "gather": "gathers: gatherer \\ instances",
         "stream": "streams: appender \\ reader",
+        "fed": "bound streams: publisher \\ reader",
         "group": "groups: member \\ member",
     }
     for kind, title in titles.items():

@@ -11,9 +11,10 @@ use crate::types::described;
 #[pyclass(frozen, get_all, eq, module = "telpher")]
 #[derive(Clone, PartialEq)]
 pub struct GroupPlace {
-    /// The next offset: what is below is committed.
+    /// The next offset: what is below is committed, or not kept any more.
     pub next: u64,
-    /// Records that it has still before it.
+    /// Offsets from there to the partition's end. As many records come at most: fewer where
+    /// compaction has removed some, or where members read only some.
     pub lag: u64,
     /// True if a member reads it now.
     pub is_read: bool,

@@ -3,6 +3,7 @@
 mod support;
 
 use support::*;
+use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::{
     Command, Durability, Kind, Message, Outcome, Part, QueueOptions, Trace, Verdict, limits,
 };
@@ -195,4 +196,42 @@ fn the_largest_batch_with_everything_in_each_of_its_parts_comes_through() {
     world.change_host();
     world.pass(50);
     assert_eq!(world.figures(worker, "out"), (1_025, 0));
+}
+
+#[test]
+fn a_send_that_waits_with_a_batch_of_its_producer_is_stored_behind_it() {
+    let mut world = World::with_sizes(Sizes { pending_max: 2_000, ..Sizes::default() });
+    let programs = [world.program(), world.program(), world.program()];
+    let program = programs[2];
+    world.run(program, declare_on_disk("in", QueueOptions::default()));
+    world.run(program, send("in", "job"));
+    let received = world.run(program, receive("in"));
+    let (token, ..) = world.deliveries(program, received)[0];
+    // The disk is behind: one is being written, and one waits for that.
+    world.disk.is_paused = true;
+    for program in &programs[..2] {
+        world.start(*program, big("in", 0, 5_000));
+        world.settle();
+    }
+    // The first of these gives room for what waits in the queue's own line.
+    let commands = [
+        Command::Batch {
+            parts: vec![part_send("in", "1"), part_settle(token, Verdict::Acknowledge)],
+        },
+        Command::Batch { parts: vec![part_send("in", "2")] },
+        send("in", "3"),
+    ];
+    let ids = commands.map(|command| {
+        let id = world.start(program, command);
+        world.settle();
+        assert!(world.ended(program, id).is_none());
+        id
+    });
+    world.disk.is_paused = false;
+    world.settle();
+    assert!(ids.into_iter().all(|id| world.outcome(program, id).is_ok()));
+    let consumer = world.run(program, consume("in", 10));
+    let bodies: Vec<Vec<u8>> =
+        world.deliveries(program, consumer).into_iter().map(|(_, body, _)| body).collect();
+    assert_eq!(bodies[2..], [b"1", b"2", b"3"]);
 }

@@ -5,9 +5,11 @@ mod support;
 use support::*;
 use telpher_proto::base::record::Change;
 use telpher_proto::base::{
-    Command, Durability, Kind, Message, Outcome, QueueOptions, Time, Verdict, What,
+    Command, Durability, Kind, Message, Outcome, QueueOptions, Reading, StreamOptions, Time,
+    Verdict, What,
 };
-use telpher_proto::broker::{Broker, ChangeRef, Effect, Linger, NameId, Resumed, SessionKey};
+use telpher_proto::broker::{Broker, ChangeRef, Config, Effect, Linger, NameId, Opening};
+use telpher_proto::broker::{Resumed, SessionKey};
 use telpher_proto::client::{self, Client};
 
 const NOW: Time = Time::from_nanos(1_000_000_000);
@@ -27,7 +29,11 @@ fn still_open<const N: usize>(open: [u64; N]) -> Resumed {
 
 impl Bench {
     fn new() -> Bench {
-        let mut broker = Broker::new(broker_config(), NOW);
+        Bench::with(broker_config())
+    }
+
+    fn with(config: Config) -> Bench {
+        let mut broker = Broker::new(config, NOW);
         let session = broker.start_session(NOW, [1; 16], false, None).unwrap();
         let name = broker.open_name(&name("jobs")).unwrap();
         Bench { broker, session, name, sequence: 0 }
@@ -72,6 +78,12 @@ impl Bench {
         self.broker.handle_unlinked(NOW, self.session, Linger::Grace);
         while self.broker.poll_effect().is_some() {}
         self.broker.resume(self.session, 0);
+    }
+
+    /// Whether a reader was told that it is live.
+    fn is_told_live(&mut self, reader: u64) -> bool {
+        let mut effects = std::iter::from_fn(|| self.broker.poll_effect());
+        effects.any(|effect| matches!(effect, Effect::Reading { id, .. } if id == reader))
     }
 
     /// The kind of the error with which a ticket of the session has ended, if it was told one.
@@ -348,4 +360,22 @@ fn a_session_that_resumes_is_handed_nothing_before_it_is_written_who_has_it() {
     world.disk.is_paused = false;
     world.settle();
     assert_eq!(world.deliveries(program, id).len(), 1);
+}
+
+#[test]
+fn a_member_of_a_group_is_not_live_on_a_new_connection_before_its_program_has_said_where_it_is() {
+    let mut bench = Bench::with(Config { directory: true, ..broker_config() });
+    let (session, stream) = (bench.session, bench.name);
+    let change = bench.change(2);
+    bench.broker.declare_stream(NOW, change, stream, &StreamOptions::default());
+    let reading = Reading { group: Some(name("billing")), ..Reading::default() };
+    let opening = Opening { id: 7, reading, stream: 0, cursors: Vec::new(), held: 0 };
+    // It waits for the disk, which is done when the program has another connection.
+    bench.broker.read(NOW, session, stream, opening.clone()).unwrap();
+    bench.break_and_resume();
+    bench.broker.handle_resumed(NOW, session, still_open([7]));
+    bench.broker.handle_log(NOW, u64::MAX, u64::MAX);
+    assert!(!bench.is_told_live(7), "what it has of the records is not known yet");
+    bench.broker.read(NOW, session, stream, opening).unwrap();
+    assert!(bench.is_told_live(7));
 }

@@ -72,7 +72,7 @@ fn a_member_gets_only_what_it_wants_from_disk_too_and_the_group_goes_on_behind_t
         let (key, headers) = (Some(properties.key), properties.headers);
         let wanted = Reading { key, headers, ..Reading::default() };
         let all = stream.read(wanted.clone()).unwrap();
-        let offsets: Vec<u64> = all.map(|record| record.unwrap().offset).collect();
+        let offsets: Vec<u64> = all.iter().map(|record| record.unwrap().offset).collect();
         assert_eq!(offsets, (0..=round).map(|round| round * 4).collect::<Vec<_>>());
         let group = Some(Name::parse("billing").unwrap());
         let member = stream.read(Reading { group, follow: true, ..wanted }).unwrap();
@@ -83,10 +83,26 @@ fn a_member_gets_only_what_it_wants_from_disk_too_and_the_group_goes_on_behind_t
         let mut looks = 0..1_000;
         while next() < (round + 1) * 4 {
             looks.next().expect("the group comes to be behind the rest");
-            assert!(member.receive(Duration::from_millis(10)).unwrap().is_none());
+            let none = member.receive(Duration::from_millis(10)).unwrap_err();
+            assert_eq!(none.kind(), Kind::Pending);
         }
         hub.close(PATIENCE).unwrap();
     }
+}
+
+#[test]
+fn a_member_says_how_much_the_limits_have_removed_before_its_group_had_read_it() {
+    let hub = telpher::open("mem://skipped").unwrap();
+    let stream = hub.stream("log").unwrap();
+    stream.declare(StreamOptions { records_max: 2, ..StreamOptions::default() }).unwrap();
+    drop(stream.join("billing", Start::Beginning).unwrap());
+    for number in 0..10_u32 {
+        stream.append(number.to_string()).unwrap();
+    }
+    let member = stream.join("billing", Start::Beginning).unwrap();
+    let first = member.receive(LONG).unwrap().expect("a record").offset;
+    assert!(first > 0);
+    assert_eq!(member.skipped(), first);
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn a_stream_of_a_directory_is_there_for_the_next_host() {
             );
         }
         let reader = stream.read(Reading::default()).unwrap();
-        let read = reader.map(|record| record.unwrap().offset).collect::<Vec<_>>();
+        let read = reader.iter().map(|record| record.unwrap().offset).collect::<Vec<_>>();
         assert_eq!(read, (0..(round + 1) * 50).collect::<Vec<_>>());
         hub.close(telpher::Timeout::Default).unwrap();
     }
@@ -89,11 +89,44 @@ fn a_reader_waits_for_what_comes_and_ends_with_its_stream() {
     stream.append("before").unwrap();
     let reading = Reading { start: Start::End, follow: true, ..Reading::default() };
     let reader = stream.read(reading).unwrap();
-    assert!(reader.receive(Duration::from_millis(1)).unwrap().is_none());
+    let soon = reader.receive(Duration::from_millis(1));
+    assert_eq!(soon.unwrap_err().kind(), Kind::Pending, "one may still come");
     stream.append("after").unwrap();
     assert_eq!(reader.receive(LONG).unwrap().unwrap().message.body, "after");
     stream.delete().unwrap();
-    assert_eq!(reader.receive(LONG).unwrap_err().kind(), Kind::NotFound);
+    for _ in 0..2 {
+        assert_eq!(reader.receive(LONG).unwrap_err().kind(), Kind::NotFound);
+    }
+}
+
+#[test]
+fn a_reader_at_its_end_is_told_from_one_whose_handle_was_closed() {
+    let hub = telpher::open("mem://streams-at-the-end").unwrap();
+    let stream = hub.stream("log").unwrap();
+    stream.declare(StreamOptions::default()).unwrap();
+    for body in ["one", "two", "three"] {
+        stream.append(body).unwrap();
+    }
+    let read = stream.read(Reading::default()).unwrap();
+    assert_eq!(read.receive(LONG).unwrap().unwrap().message.body, "one");
+    let rest: Result<Vec<_>, _> =
+        read.iter().map(|next| next.map(|record| record.offset)).collect();
+    assert_eq!(rest.unwrap(), [1, 2]);
+    assert!(read.receive(LONG).unwrap().is_none(), "it stays at its end");
+
+    let follows = stream.read(Reading { follow: true, ..Reading::default() }).unwrap();
+    assert_eq!(follows.iter().take(3).map(Result::unwrap).count(), 3);
+    std::thread::scope(|scope| {
+        let waiting = [(); 2].map(|()| scope.spawn(|| follows.receive(LONG)));
+        hub.close(telpher::Timeout::Default).unwrap();
+        for each in waiting {
+            assert_eq!(each.join().unwrap().unwrap_err().kind(), Kind::Closed);
+        }
+    });
+    let mut iter = follows.iter();
+    assert_eq!(iter.next().unwrap().unwrap_err().kind(), Kind::Closed);
+    assert!(iter.next().is_none(), "an iterator says it once");
+    assert!(read.receive(LONG).unwrap().is_none(), "that one had read all");
 }
 
 /// A stream with so many records, and the id of a reader from its beginning; everything has arrived
@@ -162,7 +195,7 @@ fn large_records_and_a_small_buffer_go_through() {
     }
     let reading = Reading { buffer: 1, ..Reading::default() };
     let reader = stream.read(reading).unwrap();
-    let read = reader.map(|record| record.unwrap().message.body).collect::<Vec<_>>();
+    let read = reader.iter().map(|record| record.unwrap().message.body).collect::<Vec<_>>();
     assert_eq!(read.len(), 6);
     assert!(read.iter().zip(0..).all(|(body, number)| body[..] == vec![number; 3_000_000]));
 }

@@ -98,7 +98,7 @@ fn what_is_published_is_read_from_a_stream_that_was_bound_before() {
     assert_eq!(log.unbind("*.new").unwrap_err().kind(), Kind::NotFound);
     hub.topic("others.new").unwrap().publish("nowhere").unwrap();
     hub.topic("orders.paid").unwrap().publish("second").unwrap();
-    let records: Result<Vec<_>, _> = (&log.read(Reading::default()).unwrap()).collect();
+    let records: Result<Vec<_>, _> = log.read(Reading::default()).unwrap().iter().collect();
     let bodies: Vec<_> = records.unwrap().into_iter().map(|record| record.message.body).collect();
     assert_eq!(bodies, ["first", "second"]);
 }

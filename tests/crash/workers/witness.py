@@ -1,4 +1,6 @@
-"""What a program sees of a change of host: `witness.py URL NAME`, told by lines what to do next.
+"""What a program sees of a change of host, told by lines what to do next.
+
+    -m workers.witness URL NAME
 
 It holds a message, waits for a call, consumes and serves; then it says `ready`. Told `send`, it
 starts sends and waits for none; told `settle`, it acknowledges what it held; told `ask`, it sends
@@ -9,7 +11,7 @@ import sys
 import threading
 
 import telpher
-from worker import ending, say
+from workers.common import ending, say
 
 SENDS = 10
 MOMENT_S = 0.3

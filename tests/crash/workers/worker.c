@@ -15,20 +15,18 @@
 
 enum { KEPT_MAX = 2, HELD_MAX = 16, PACE_MS = 2 };
 
-static const named QUEUES[] = {
+static const struct {
+    const char *name;
+    uint32_t durability;
+} QUEUES[] = {
     {"disk.in", TELPHER_DURABILITY_DISK}, {"os.in", TELPHER_DURABILITY_OS},
     {"disk.out", TELPHER_DURABILITY_DISK}, {"os.out", TELPHER_DURABILITY_OS},
     {"late", TELPHER_DURABILITY_DISK}, {"spice", TELPHER_DURABILITY_MEMORY},
+    {"disk.both", TELPHER_DURABILITY_DISK}, {"os.both", TELPHER_DURABILITY_OS},
     {"poison", TELPHER_DURABILITY_DISK},
 };
-enum { QUEUES_COUNT = 6, LATE = 4, SPICE = 5, LEASE_MS = 80 };
+enum { QUEUES_COUNT = 8, LATE = 4, SPICE = 5, LEASE_MS = 80 };
 enum { DECLARED_COUNT = sizeof QUEUES / sizeof QUEUES[0] };
-
-/* A message that is held: what verdicts and the history need of it. */
-typedef struct {
-    uint64_t token, id;
-    char number[NUMBER_SIZE];
-} job;
 
 telpher_hub hub;
 const char *own_name;
@@ -72,17 +70,40 @@ uint64_t draw(uint64_t *state, uint64_t below) {
     return (*state >> 33) % below;
 }
 
-/* The one body that a number has. */
-static size_t body_of(const char *number, char *body) {
+void done(const char *what, telpher_id id) {
+    telpher_event event = next(what, id);
+    if (event.status != TELPHER_OK) {
+        fault(what, event.detail);
+    }
+    telpher_events_release(&event);
+}
+
+size_t fill(const char *number, size_t size, char *body) {
     unsigned long count = strtoul(strrchr(number, '-') + 1, NULL, 10);
-    size_t size = count % 90, head = (size_t)snprintf(body, NUMBER_SIZE + 1, "%s:", number);
+    size_t head = (size_t)snprintf(body, NUMBER_SIZE + 1, "%s:", number);
+    memset(body + head, (char)('a' + count % 26), size);
+    return head + size;
+}
+
+size_t body_of(const char *number, char *body) {
+    unsigned long count = strtoul(strrchr(number, '-') + 1, NULL, 10);
+    size_t size = count % 90;
     if (count % 17 == 0) {
         size = 70000;
     } else if (count % 5 == 0) {
         size = count * 37 % 6000;
     }
-    memset(body + head, (char)('a' + count % 26), size);
-    return head + size;
+    return fill(number, size, body);
+}
+
+void number_of(const telpher_event *event, char *number) {
+    const char *colon = event->body ? memchr(event->body, ':', event->body_size) : NULL;
+    size_t size = colon ? (size_t)(colon - (const char *)event->body) : 0;
+    if (size == 0 || size >= NUMBER_SIZE) {
+        fault("number_of", "a body without a number");
+    }
+    memcpy(number, event->body, size);
+    number[size] = '\0';
 }
 
 const char *ending(const telpher_event *event) {
@@ -102,11 +123,7 @@ static void declare(int queue) {
     options.backoff_max_ms = 50;
     options.ack_deadline_ms = queue == LATE ? LEASE_MS : 0;
     started("declare", telpher_declare(hub, QUEUES[queue].name, &options, NULL, &id));
-    telpher_event event = next("declare", id);
-    if (event.status != TELPHER_OK) {
-        fault("declare", event.detail);
-    }
-    telpher_events_release(&event);
+    done("declare", id);
 }
 
 static void sent(const char *number, int queue, telpher_id id) {
@@ -145,7 +162,7 @@ static void produce(uint64_t *chance) {
     }
 }
 
-static void settle(const char *queue, const job *held, uint32_t verdict) {
+void settle(const char *queue, const job *held, uint32_t verdict) {
     static const char *const NAMES[] = {"", "acknowledge", "reject", "requeue", "release"};
     telpher_id id;
     say("settle %s %llu %s %s", queue, (unsigned long long)held->id, held->number, NAMES[verdict]);
@@ -160,12 +177,7 @@ static void settle(const char *queue, const job *held, uint32_t verdict) {
 static job got(const char *queue, const telpher_event *event) {
     char expected[BODY_SIZE_MAX];
     job held = {.token = event->token, .id = event->message_id};
-    const char *colon = event->body ? memchr(event->body, ':', event->body_size) : NULL;
-    size_t size = colon ? (size_t)(colon - (const char *)event->body) : 0;
-    if (size == 0 || size >= NUMBER_SIZE) {
-        fault("got", "a body without a number");
-    }
-    memcpy(held.number, event->body, size);
+    number_of(event, held.number);
     bool whole = body_of(held.number, expected) == event->body_size &&
                  memcmp(expected, event->body, event->body_size) == 0;
     say("got %s %llu %s %u %d %s", queue, (unsigned long long)held.id, held.number,
@@ -253,8 +265,7 @@ static void poison(uint64_t *chance) {
     consume_from(chance, "poison", 8, true);
 }
 
-/* Takes up to `wanted` messages with one receive each. */
-static int receive(const char *queue, job *jobs, int wanted) {
+int receive(const char *queue, job *jobs, int wanted) {
     telpher_receive_options options = TELPHER_SIZED(telpher_receive_options);
     int count = 0;
     options.timeout_ms = MOMENT_MS / 2;
@@ -410,7 +421,8 @@ typedef struct {
 static const role ROLES[] = {
     {"produce", produce, 0}, {"consume", consume, 0}, {"move", move, 0},
     {"serve", serve, 0},     {"call", call, 0},       {"poison", poison, 0},
-    {"append", append, 0},   {"read", read_logs, 0},
+    {"append", append, 0},   {"read", read_logs, 0},  {"publish", publish, 0},
+    {"put", put, 0},         {"look", look, 0},
 };
 
 static void *play(void *argument) {

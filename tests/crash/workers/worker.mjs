@@ -12,11 +12,26 @@ const QUEUES = {
   'os.out': 'os',
   late: 'disk',
   spice: 'memory',
+  'disk.both': 'disk',
+  'os.both': 'os',
 }
 const DECLARED = { ...QUEUES, poison: 'disk' }
-const LOGS = { 'log.disk': 'done.disk', 'log.os': 'done.os' }
-const STREAMS = { 'log.disk': 'disk', 'log.os': 'os', 'done.disk': 'disk', 'done.os': 'os' }
+const TOPICS = { 'both.disk': 'disk.both', 'both.os': 'os.both' }
+const LOGS = { 'log.disk': 'done.disk', 'log.os': 'done.os', 'log.kept': 'done.disk' }
 const PARTITIONS = 3
+const LOG = { partitions: PARTITIONS }
+const STREAMS = {
+  'log.disk': LOG,
+  'log.os': LOG,
+  'log.kept': { ...LOG, recordsMax: 20, keepUnread: true },
+  'done.disk': LOG,
+  'done.os': LOG,
+  both: LOG,
+  'latest.disk': { compact: true, tombstoneAgeMs: 200 },
+  'latest.os': { compact: true },
+}
+const LATEST = ['latest.disk', 'latest.os']
+const KEYS = 16
 const GROUP = 'members'
 const OPTIONS = { lengthMax: 300, maxAttempts: 3, backoffMinMs: 5, backoffMaxMs: 50 }
 const LEASE_MS = 80
@@ -26,6 +41,8 @@ const TURNS = 60
 const IDLE = 30
 const PACE_MS = 2
 const APPEND_PACE_MS = 10
+const PUBLISH_PACE_MS = 30
+const LOOK_MS = 300
 
 const [url, name, seed, ...roles] = process.argv.slice(2)
 let ends = false
@@ -44,18 +61,28 @@ function chanceOf(start) {
   }
 }
 
+const countOf = (number) => Number(number.slice(number.lastIndexOf('-') + 1))
+const filled = (number, size) =>
+  `${number}:${String.fromCharCode(97 + (countOf(number) % 26)).repeat(size)}`
+
 function bodyOf(number) {
-  const count = Number(number.slice(number.lastIndexOf('-') + 1))
+  const count = countOf(number)
   let size = count % 90
   if (count % 17 === 0) size = 70_000
   else if (count % 5 === 0) size = (count * 37) % 6_000
-  return `${number}:${String.fromCharCode(97 + (count % 26)).repeat(size)}`
+  return filled(number, size)
 }
 
 function recordOf(number) {
-  const count = Number(number.slice(number.lastIndexOf('-') + 1))
-  const size = count % 50 === 0 ? 6_000 : count % 90
-  return `${number}:${String.fromCharCode(97 + (count % 26)).repeat(size)}`
+  const count = countOf(number)
+  return filled(number, count % 50 === 0 ? 6_000 : count % 90)
+}
+
+const keyOf = (number) => `key-${(countOf(number) * 7) % KEYS}`
+
+function valueOf(number) {
+  const count = countOf(number)
+  return count % 11 === 0 ? '' : filled(number, 2_000 + (count % 90) * 10)
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -75,6 +102,20 @@ async function outcome(promise) {
 function declare(queue) {
   const ackDeadlineMs = queue === 'late' ? LEASE_MS : Infinity
   return hub.queue(queue).declare({ durability: DECLARED[queue], ackDeadlineMs, ...OPTIONS })
+}
+
+async function declareStreams() {
+  for (const [stream, options] of Object.entries(STREAMS)) {
+    const durability = stream.endsWith('os') ? 'os' : 'disk'
+    await hub.stream(stream).declare({ durability, ...options })
+  }
+  await hub.stream('both').bind('both.*')
+  for (const [topic, queue] of Object.entries(TOPICS)) await hub.queue(queue).bind(topic)
+  // Its group is there before anything is appended.
+  if ((await hub.stream('log.kept').groups()).length > 0) return
+  const reader = hub.stream('log.kept').read({ group: GROUP })
+  await outcome(reader.receive({ timeoutMs: 0 }))
+  await reader.close()
 }
 
 async function produce(chance) {
@@ -99,7 +140,7 @@ async function sent(number, queue) {
 
 async function consume(chance) {
   while (!ends) {
-    const queue = Object.keys(QUEUES)[chance(6)]
+    const queue = Object.keys(QUEUES)[chance(8)]
     const consumer = hub.queue(queue).consume({ prefetch: [1, 4, 16][chance(3)] })
     const { error } = await outcome(take(chance, queue, consumer))
     await consumer.close()
@@ -170,17 +211,24 @@ async function move(chance) {
     const jobs = []
     const wanted = 1 + chance(3)
     while (jobs.length < wanted && !ends) {
-      const { value, error } = await outcome(hub.queue(queue).receive({ timeoutMs: 50 }))
-      if (['EXPIRED', 'HOST_UNRESPONSIVE'].includes(error?.code)) break
-      if (error) throw error
-      jobs.push(value)
-      got(queue, value)
+      const job = await one(queue)
+      if (job === undefined) break
+      jobs.push(job)
     }
     const numbers = [`${name}-b-${++fresh}`]
     if (chance(2)) numbers.push(`${name}-b-${++fresh}`)
     if (ends) for (const job of jobs) await settle(queue, job, 'release')
     else if (jobs.length) await batch(`${name}-x-${count}`, [queue, target, chance], jobs, numbers)
   }
+}
+
+// A message of a queue, if there is one soon.
+async function one(queue) {
+  const { value, error } = await outcome(hub.queue(queue).receive({ timeoutMs: 50 }))
+  if (['EXPIRED', 'HOST_UNRESPONSIVE'].includes(error?.code)) return undefined
+  if (error) throw error
+  got(queue, value)
+  return value
 }
 
 async function batch(which, [queue, target, chance], jobs, numbers) {
@@ -229,29 +277,68 @@ async function called(number, timeoutMs) {
   say('called', number, ending(error), right ? 'right' : 'wrong')
 }
 
-async function append(chance) {
+// Starts one operation after the other, some at once, at a pace.
+async function keepUp(letter, paceMs, start) {
   const open = []
   for (let count = 1; !ends; count++) {
-    const number = `${name}-a-${count}`
-    const stream = Object.keys(LOGS)[chance(2)]
-    say('append', number, stream)
-    open.push(appended(number, stream))
+    open.push(start(`${name}-${letter}-${count}`))
     if (open.length >= WINDOW) await open.shift()
-    await pause(APPEND_PACE_MS)
+    await pause(paceMs)
   }
   await Promise.all(open)
 }
 
-async function appended(number, stream) {
-  const options = { key: name, timeoutMs: 20_000 }
-  const { value, error } = await outcome(hub.stream(stream).append(recordOf(number), options))
+function append(chance) {
+  return keepUp('a', APPEND_PACE_MS, (number) => {
+    const stream = Object.keys(LOGS)[chance(3)]
+    say('append', number, stream)
+    return appended(number, stream, recordOf(number), { key: name })
+  })
+}
+
+function publish(chance) {
+  return keepUp('p', PUBLISH_PACE_MS, async (number) => {
+    const topic = Object.keys(TOPICS)[chance(2)]
+    say('publish', number, TOPICS[topic], 'both')
+    const options = { key: name, timeoutMs: 20_000 }
+    const { error } = await outcome(hub.topic(topic).publish(bodyOf(number), options))
+    say('published', number, ending(error))
+  })
+}
+
+function put(chance) {
+  return keepUp('k', APPEND_PACE_MS, (number) => {
+    const [stream, key, value] = [LATEST[chance(2)], keyOf(number), valueOf(number)]
+    say('put', number, stream, key, value ? 'value' : 'tombstone')
+    return appended(number, stream, value, { key, headers: { number } })
+  })
+}
+
+async function appended(number, stream, body, properties) {
+  const options = { ...properties, timeoutMs: 20_000 }
+  const { value, error } = await outcome(hub.stream(stream).append(body, options))
   say('appended', number, ending(error), value?.partition ?? 0, value?.offset ?? 0)
+}
+
+// Reads again and again what is left of what has keys.
+async function look(chance) {
+  while (!ends) {
+    const stream = LATEST[chance(2)]
+    say('look', stream)
+    for await (const { partition, offset, key, headers, body } of hub.stream(stream).read()) {
+      const number = String(headers.number)
+      const isWhole = String(key) === keyOf(number) && String(body) === valueOf(number)
+      say('saw', stream, partition, offset, number, isWhole ? 'whole' : 'damaged')
+    }
+    say('looked', stream)
+    await pause(LOOK_MS)
+  }
 }
 
 async function read(chance) {
   let made = 0
   const fresh = () => `${name}-r-${++made}`
-  while (!ends) await work(chance, Object.keys(LOGS)[chance(2)], fresh)
+  while (!ends) await work(chance, Object.keys(LOGS)[chance(3)], fresh)
 }
 
 // Takes records and commits each with what is made of it. Who has not committed what it took
@@ -291,13 +378,22 @@ async function commit(chance, stream, [reader, records], fresh) {
   for (const record of records) {
     number = fresh()
     batch.append(LOGS[stream], recordOf(number), { key: name }).commit(reader, record)
-    parts.push(`take:${stream}:${record.partition}:${record.offset}`)
+    parts.push(`read:${stream}:${record.partition}:${record.offset}`)
     parts.push(`append:${LOGS[stream]}:${number}`)
+  }
+  // Now and then it also acknowledges a message, and sends one.
+  const queue = ['disk.in', 'os.in'][chance(2)]
+  const job = chance(10) < 3 ? await one(queue) : undefined
+  if (job) {
+    const [target, sent] = [['disk.out', 'os.out'][chance(2)], number.replace('-r-', '-m-')]
+    batch.acknowledge(job).send(target, bodyOf(sent))
+    parts.push(`take:${queue}:${job.messageId}:${numberOf(job.body)}`, `send:${target}:${sent}`)
   }
   if (chance(30) === 0) batch.append('nowhere', '')
   say('commit', number, ...parts)
-  const { error } = await outcome(batch.submit({ timeoutMs: 20_000 }))
-  say('committed', number, ending(error))
+  const { value, error } = await outcome(batch.submit({ timeoutMs: 20_000 }))
+  say('committed', number, ending(error), ...(value ?? []).map((receipt) => receipt.messageId))
+  if (job && error && !error.maybeExecuted) await settle(queue, job, 'release')
   return !error
 }
 
@@ -332,11 +428,12 @@ const stopped = new Promise((resolve) => {
 process.on('unhandledRejection', (error) => fault('unhandled', error))
 hub = await open(url, { timeoutMs: 30_000 })
 for (const queue of Object.keys(DECLARED)) await declare(queue)
-for (const [stream, durability] of Object.entries(STREAMS)) {
-  await hub.stream(stream).declare({ partitions: PARTITIONS, durability })
-}
+await declareStreams()
 say('open', hub.info.epoch)
-const play = { produce, consume, move, serve, call, append, read, poison }
+const play = {
+  ...{ produce, consume, move, serve, call, poison },
+  ...{ append, read, publish, put, look },
+}
 const playing = roles.map((role, at) =>
   play[role](chanceOf(Number(seed) * 100 + at)).catch((error) => fault(role, error)),
 )

@@ -1,4 +1,4 @@
-"""The Python program of the crash loop: `worker.py URL NAME SEED ROLE...`.
+"""The Python program of the crash loop: `-m workers.worker URL NAME SEED ROLE...`.
 
 Each role is a thread. What it is about to do, and what came of it, goes to standard output as the
 lines that history.py describes, one write each, so that a kill loses none that was said. It ends
@@ -10,75 +10,30 @@ import os
 import random
 import sys
 import threading
-import time
 from collections import deque
 
 import telpher
+from workers.common import (
+    BOUND,
+    DECLARED,
+    IDLE,
+    OPTIONS,
+    QUEUES,
+    TURNS,
+    WINDOW,
+    body_of,
+    ending,
+    say,
+)
+from workers.logs import Logs
 
-QUEUES = {
-    "disk.in": "disk",
-    "os.in": "os",
-    "disk.out": "disk",
-    "os.out": "os",
-    "late": "disk",
-    "spice": "memory",
-}
-DECLARED = {**QUEUES, "poison": "disk"}
-# What is appended to a log a member of its group takes, and appends another to what is done.
-LOGS = {"log.disk": "done.disk", "log.os": "done.os"}
-STREAMS = {"log.disk": "disk", "log.os": "os", "done.disk": "disk", "done.os": "os"}
-PARTITIONS = 3
-GROUP = "members"
-OPTIONS = {"length_max": 300, "max_attempts": 3, "backoff_min": 0.005, "backoff_max": 0.05}
-# Queues to which a topic is bound, by two patterns.
-BOUND = ("disk.in", "os.in")
-WINDOW = 8
 LEASE_S = 0.08
 KEPT_MAX = 2
-TURNS = 60
-IDLE = 30
 PACE_S = 0.002
-APPEND_PACE_S = 0.01
 POISON = "poison"
 
 
-def say(*fields: object) -> None:
-    """Add a line to the history."""
-    text = " ".join(str(field) for field in fields)
-    os.write(1, f"{time.monotonic_ns() // 1000} {text}\n".encode())
-
-
-def body_of(number: str) -> bytes:
-    """The one body that a number has, as every program makes it."""
-    count = int(number.rpartition("-")[2])
-    # Some large, so that the journal's segments, of a megabyte at first, come and go.
-    size = 70_000 if count % 17 == 0 else count * 37 % 6_000 if count % 5 == 0 else count % 90
-    return f"{number}:".encode() + bytes([ord("a") + count % 26]) * size
-
-
-def record_of(number: str) -> bytes:
-    """The one record that a number has: smaller, as streams keep all of them."""
-    count = int(number.rpartition("-")[2])
-    size = 6_000 if count % 50 == 0 else count % 90
-    return f"{number}:".encode() + bytes([ord("a") + count % 26]) * size
-
-
-def number_of(record: telpher.Record) -> str:
-    """The number of a record."""
-    return bytes(record.body).partition(b":")[0].decode()
-
-
-def wholeness(record: telpher.Record) -> str:
-    """Whether a record is as it was appended."""
-    return "whole" if record_of(number_of(record)) == bytes(record.body) else "damaged"
-
-
-def ending(error: telpher.Error | None) -> str:
-    """How an operation ended: its status, and whether it may have been done."""
-    return "OK 0" if error is None else f"{error.kind} {int(error.maybe_executed)}"
-
-
-class Worker:
+class Worker(Logs):
     """One program: a hub and its roles."""
 
     def __init__(self, hub: telpher.Hub, name: str, seed: int) -> None:
@@ -95,10 +50,6 @@ class Worker:
         if queue in BOUND:
             self.hub.queue(queue).bind(f"to.{queue}")
             self.hub.queue(queue).bind(f"*.{queue}")
-
-    def numbers(self, letter: str):
-        """Numbers that no other program has."""
-        return (f"{self.name}-{letter}-{count}" for count in itertools.count(1))
 
     def produce(self, chance: random.Random) -> None:
         """Send to every queue, some at once."""
@@ -196,17 +147,25 @@ class Worker:
             )
             jobs: list[telpher.Job] = []
             while len(jobs) < 1 + chance.randrange(3) and not self.ends.is_set():
-                try:
-                    jobs.append(self.hub.queue(queue).receive(timeout=0.05))
-                    self.got(queue, jobs[-1])
-                except (telpher.Expired, telpher.HostUnresponsive):
+                came = self.one(queue)
+                if not came:
                     break
+                jobs += came
             if self.ends.is_set():
                 for job in jobs:
                     self.settle(queue, job, "release")
                 return
             if jobs:
                 self.batch(f"{self.name}-x-{count}", queue, jobs, (target, fresh, chance))
+
+    def one(self, queue: str) -> list[telpher.Job]:
+        """A message of a queue, if there is one soon."""
+        try:
+            job = self.hub.queue(queue).receive(timeout=0.05)
+        except (telpher.Expired, telpher.HostUnresponsive):
+            return []
+        self.got(queue, job)
+        return [job]
 
     def batch(self, name: str, queue: str, jobs: list, course: tuple) -> None:
         """Carry a batch out; some are bound to be refused, and then all is as before."""
@@ -261,82 +220,6 @@ class Worker:
         for each in open_calls:
             called(*each)
 
-    def append(self, chance: random.Random) -> None:
-        """Append to streams, some at once; all of one program have one key."""
-        open_appends: deque = deque()
-        for number in self.numbers("a"):
-            if self.ends.is_set():
-                break
-            name = chance.choice(list(LOGS))
-            say("append", number, name)
-            start = self.hub.stream(name).start
-            open_appends.append(
-                (number, start.append(record_of(number), key=self.name.encode(), timeout=20))
-            )
-            if len(open_appends) >= WINDOW:
-                appended(*open_appends.popleft())
-            self.ends.wait(APPEND_PACE_S)
-        for each in open_appends:
-            appended(*each)
-
-    def read(self, chance: random.Random) -> None:
-        """Be a member of the group of one stream after the other."""
-        numbers = self.numbers("r")
-        while not self.ends.is_set():
-            self.work(chance, chance.choice(list(LOGS)), numbers)
-
-    def work(self, chance: random.Random, name: str, numbers) -> None:
-        """Take records and commit each with what is made of it, for some turns.
-
-        Who has not committed what it took leaves: then it comes to a member again.
-        """
-        say("join", name)
-        with self.hub.stream(name).read(group=GROUP) as reader:
-            turns = 0
-            while turns < TURNS and not self.ends.is_set():
-                turns += 1
-                records = self.records(reader, 1 + chance.randrange(3))
-                if not records:
-                    turns += IDLE
-                    continue
-                for record in records:
-                    place = record.partition, record.offset
-                    say("read", name, *place, number_of(record), wholeness(record))
-                if not self.commit(chance, name, (reader, records), numbers):
-                    return
-
-    def records(self, reader: telpher.Reader, most: int) -> list[telpher.Record]:
-        """One record as soon as there is one, and more if they are there."""
-        records: list[telpher.Record] = []
-        try:
-            while len(records) < most:
-                records.append(reader.receive(timeout=0 if records else 0.1))
-        except telpher.Pending:
-            pass
-        return records
-
-    def commit(self, chance: random.Random, name: str, taken: tuple, numbers) -> bool:
-        """Commit records and append what is made of them, in one batch; whether that was done."""
-        reader, records = taken
-        batch = self.hub.batch()
-        parts = []
-        for record in records:
-            number = next(numbers)
-            batch.append(LOGS[name], record_of(number), key=self.name.encode())
-            batch.commit(reader, record)
-            parts.append(f"take:{name}:{record.partition}:{record.offset}")
-            parts.append(f"append:{LOGS[name]}:{number}")
-        if chance.random() < 0.03:
-            batch.append("nowhere", b"")
-        say("commit", number, *parts)
-        error = None
-        try:
-            batch.submit(timeout=20)
-        except telpher.Error as failure:
-            error = failure
-        say("committed", number, ending(error))
-        return error is None
-
     def poison(self, chance: random.Random) -> None:
         """Hold several messages, and die of the one that is poison."""
         held: deque = deque()
@@ -362,13 +245,6 @@ class Worker:
             os._exit(3)
 
 
-def appended(number: str, append) -> None:
-    """Wait for the end of an append."""
-    error = append.exception()
-    place = (0, 0) if error else (append.result().partition, append.result().offset)
-    say("appended", number, ending(error), *place)
-
-
 def called(number: str, call) -> None:
     """Wait for the end of a call."""
     error = call.exception()
@@ -383,8 +259,7 @@ def main() -> None:
         worker = Worker(hub, name, int(seed))
         for queue in DECLARED:
             worker.declare(queue)
-        for stream, durability in STREAMS.items():
-            hub.stream(stream).declare(partitions=PARTITIONS, durability=durability)
+        worker.declare_streams()
         say("open", hub.info.epoch)
         threads = []
         for at, role in enumerate(roles):

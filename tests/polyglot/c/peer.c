@@ -9,10 +9,12 @@
  *     telpher-c-peer gather URL NAME COUNT     two instances must reverse the body each time
  *     telpher-c-peer append URL STREAM COUNT   appends "message-0", ..., behind those there
  *     telpher-c-peer read URL STREAM COUNT     reads so many, each key's in one partition, in order
+ *     telpher-c-peer feed URL STREAM COUNT     binds STREAM.* to it, and publishes "message-0", ...
+ *     telpher-c-peer fed URL STREAM COUNT      as read, of what was published
  *     telpher-c-peer member URL STREAM         appends its records to STREAM.done, and commits
  *
- * `serve`, `consume`, `read` and `member` print `ready` when they are live. The exit code tells
- * whether all went well. */
+ * `serve`, `consume`, `read`, `fed` and `member` print `ready` when they are live. The exit code
+ * tells whether all went well. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -285,11 +287,12 @@ static unsigned long records(const char *stream) {
     return sum;
 }
 
-static void append(const char *stream, unsigned long count) {
+/* Appends them; or publishes them to topics that are bound to the stream. */
+static void append(const char *stream, unsigned long count, int publishing) {
     telpher_id ids[WINDOW];
     unsigned long first = records(stream);
     for (unsigned long at = 0; at < count + WINDOW; at++) {
-        char body[BODY_SIZE], key[BODY_SIZE];
+        char body[BODY_SIZE], key[BODY_SIZE], topic[256];
         if (at >= WINDOW && at - WINDOW < count) {
             finish("append", ids[at % WINDOW]);
         }
@@ -299,10 +302,22 @@ static void append(const char *stream, unsigned long count) {
             telpher_message message = TELPHER_BODY(body, strlen(body));
             message.key = key;
             message.key_size = strlen(key);
-            started("append",
-                    telpher_append(hub, stream, &message, NULL, NULL, &ids[at % WINDOW]));
+            snprintf(topic, sizeof topic, "%s.%lu", stream, first + at);
+            telpher_id *id = &ids[at % WINDOW];
+            started("append", publishing
+                                  ? telpher_publish(hub, topic, &message, NULL, NULL, id)
+                                  : telpher_append(hub, stream, &message, NULL, NULL, id));
         }
     }
+}
+
+static void feed(const char *stream, unsigned long count) {
+    char pattern[256];
+    telpher_id id;
+    snprintf(pattern, sizeof pattern, "%s.*", stream);
+    started("bind", telpher_stream_bind(hub, pattern, stream, NULL, &id));
+    finish("bind", id);
+    append(stream, count, 1);
 }
 
 /* What is expected of a key's next record. */
@@ -336,7 +351,21 @@ static void check_record(const telpher_event *record, uint64_t *offsets, struct 
     place->number += KEYS;
 }
 
-static void read_records(const char *stream, unsigned long count) {
+/* A record says to which topic it was published, if it was. */
+static void check_topic(const telpher_event *record, const char *stream, int fed) {
+    char body[BODY_SIZE] = "", expected[256];
+    const void *topic;
+    size_t size;
+    memcpy(body, record->body, record->body_size);
+    snprintf(expected, sizeof expected, "%s.%s", stream, body + strlen("message-"));
+    telpher_status status = telpher_header_get(record, "telpher.topic", &topic, &size);
+    if (fed ? status != TELPHER_OK || size != strlen(expected) || memcmp(topic, expected, size) != 0
+            : status != TELPHER_NOT_FOUND) {
+        fail("read: a record of another topic", body);
+    }
+}
+
+static void read_records(const char *stream, unsigned long count, int fed) {
     telpher_read_options options = TELPHER_SIZED(telpher_read_options);
     uint64_t offsets[PARTITIONS] = {0};
     struct place places[KEYS] = {{0}};
@@ -348,6 +377,7 @@ static void read_records(const char *stream, unsigned long count) {
     for (unsigned long at = 0; at < count; at++) {
         telpher_event record = next("read", reader);
         check_record(&record, offsets, places);
+        check_topic(&record, stream, fed);
         telpher_events_release(&record);
     }
     if (records(stream) != count) {
@@ -405,7 +435,7 @@ static void member(const char *stream) {
 
 static int usage(void) {
     fprintf(stderr, "usage: telpher-c-peer call|produce|consume|publish|subscribe|bind|gather|"
-                    "append|read URL NAME COUNT\n"
+                    "append|read|feed|fed URL NAME COUNT\n"
                     "       telpher-c-peer serve|member URL NAME\n");
     return 2;
 }
@@ -437,9 +467,11 @@ int main(int count, char **arguments) {
     } else if (strcmp(arguments[1], "gather") == 0) {
         gather(arguments[3], number);
     } else if (strcmp(arguments[1], "append") == 0) {
-        append(arguments[3], number);
-    } else if (strcmp(arguments[1], "read") == 0) {
-        read_records(arguments[3], number);
+        append(arguments[3], number, 0);
+    } else if (strcmp(arguments[1], "feed") == 0) {
+        feed(arguments[3], number);
+    } else if (strcmp(arguments[1], "read") == 0 || strcmp(arguments[1], "fed") == 0) {
+        read_records(arguments[3], number, strcmp(arguments[1], "fed") == 0);
     } else {
         return usage();
     }

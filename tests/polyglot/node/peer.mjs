@@ -23,6 +23,8 @@ const roles = {
   gather,
   append,
   read,
+  feed,
+  fed,
   member,
 };
 
@@ -132,8 +134,26 @@ async function append(hub, name, count) {
   );
 }
 
+// Binds the stream to topics, and publishes to these.
+async function feed(hub, name, count) {
+  await hub.stream(name).bind(`${name}.*`);
+  const numbers = Array.from({ length: count }, (_, index) => index);
+  await Promise.all(
+    numbers.map((number) =>
+      hub.topic(`${name}.${number}`).publish(`message-${number}`, {
+        key: `key-${number % KEYS}`,
+      }),
+    ),
+  );
+}
+
+// As `read`, of what was published.
+async function fed(hub, name, count) {
+  await read(hub, name, count, true);
+}
+
 // Offsets have no hole, and each key is in one partition, in order.
-async function read(hub, name, count) {
+async function read(hub, name, count, isFed = false) {
   const stream = hub.stream(name);
   const offsets = new Map();
   const keys = new Map();
@@ -147,8 +167,10 @@ async function read(hub, name, count) {
     const key = number % KEYS;
     const offset = offsets.get(partition) ?? 0;
     const place = keys.get(key) ?? { partition, number: key };
-    const found = `${partition}:${record.offset} ${record.key} ${record.body}`;
-    const wanted = `${place.partition}:${offset} key-${key} message-${place.number}`;
+    const topic = record.headers["telpher.topic"];
+    const from = isFed ? `${name}.${number}` : undefined;
+    const found = `${partition}:${record.offset} ${record.key} ${record.body} ${topic}`;
+    const wanted = `${place.partition}:${offset} key-${key} message-${place.number} ${from}`;
     if (found !== wanted)
       throw new Error(`expected "${wanted}", got "${found}"`);
     offsets.set(partition, offset + 1);

@@ -116,7 +116,25 @@ def append(hub: telpher.Hub, name: str, count: int) -> None:
         operation.result(TIMEOUT)
 
 
-def read(hub: telpher.Hub, name: str, count: int) -> None:
+def feed(hub: telpher.Hub, name: str, count: int) -> None:
+    """Bind the stream to topics and publish to these; start all before waiting for the first."""
+    hub.stream(name).bind(f"{name}.*")
+    started = [
+        hub.topic(f"{name}.{number}").start.publish(
+            b"message-%d" % number, key=b"key-%d" % (number % KEYS), timeout=TIMEOUT
+        )
+        for number in range(count)
+    ]
+    for operation in started:
+        operation.result()
+
+
+def fed(hub: telpher.Hub, name: str, count: int) -> None:
+    """As `read`, of what was published."""
+    read(hub, name, count, is_fed=True)
+
+
+def read(hub: telpher.Hub, name: str, count: int, *, is_fed: bool = False) -> None:
     """Offsets have no hole, and each key is in one partition, in order."""
     stream = hub.stream(name)
     offsets: defaultdict[int, int] = defaultdict(int)
@@ -126,10 +144,11 @@ def read(hub: telpher.Hub, name: str, count: int) -> None:
         for _ in range(count):
             record = reader.receive(timeout=TIMEOUT)
             number = int(record.body.removeprefix(b"message-"))
-            found = record.offset, record.key, (record.partition, number)
-            key = b"key-%d" % (number % KEYS)
+            topic = record.headers.get("telpher.topic")
+            found = record.offset, record.key, topic, (record.partition, number)
+            key, wanted = b"key-%d" % (number % KEYS), f"{name}.{number}".encode()
             place = keys.get(key, (record.partition, number % KEYS))
-            if found != (offsets[record.partition], key, place):
+            if found != (offsets[record.partition], key, wanted if is_fed else None, place):
                 sys.exit(f"peer: {found} came where {place} was expected")
             offsets[record.partition] += 1
             keys[key] = record.partition, number + KEYS
@@ -167,6 +186,8 @@ ROLES = {
     "gather": gather,
     "append": append,
     "read": read,
+    "feed": feed,
+    "fed": fed,
 }
 LIVE = {"serve": serve, "member": member}
 

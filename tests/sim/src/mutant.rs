@@ -141,6 +141,10 @@ mutants! {
     ExpectIgnored = "expect-ignored";
     /// Some records never come to a reader.
     RecordLost = "record-lost";
+    /// Some records never come to the members of groups.
+    MemberRecordLost = "member-record-lost";
+    /// Members of a group are given what they have not asked for.
+    MemberKeyIgnored = "member-key-ignored";
     /// Some records come to a reader twice.
     RecordTwice = "record-twice";
     /// Records of one producer change places.
@@ -372,6 +376,9 @@ impl Mischief {
                 return None;
             }
             (Mutant::ExpectIgnored, Command::Append { expect, .. }) => *expect = None,
+            (Mutant::MemberKeyIgnored, Command::Read { reading, .. }) => {
+                reading.key = reading.key.take().filter(|_| reading.group.is_none());
+            }
             (Mutant::FollowStops, Command::Read { reading, .. }) => reading.follow = false,
             (Mutant::KeepsLess, Command::DeclareStream { options, .. }) => {
                 options.records_max = options.records_max.div_ceil(2).max(1);
@@ -449,6 +456,11 @@ impl Mischief {
     ) -> Vec<Event> {
         match (mutant, event.what) {
             (Mutant::RecordLost, What::Record(_)) if seldom => Vec::new(),
+            (Mutant::MemberRecordLost, What::Record(record)) => {
+                let is_lost = seldom && record.generation > 0;
+                let event = Event { what: What::Record(record), ..event };
+                (!is_lost).then_some(event).into_iter().collect()
+            }
             (Mutant::RecordTwice, What::Record(record)) if seldom => {
                 let event = Event { what: What::Record(record), ..event };
                 vec![event.clone(), event]

@@ -75,11 +75,17 @@ impl World {
         let mut reading =
             Reading { partition: one, start, follow, buffer, key, ..Reading::default() };
         if self.random.chance(35) {
-            // All members want the same, from where the group begins.
-            let group = self.random.pick(&["one", "two"]).expect("two");
+            // From where the group begins. Members of one want everything, those of the other
+            // mostly the same.
+            let group = self.random.pick(&["all", "all", "some"]).expect("three");
+            let key = match group {
+                "all" => None,
+                _ if self.random.chance(80) => Some(KEYS[0].into()),
+                _ => reading.key,
+            };
             let group = Some(Name::parse(group).expect("a good name"));
             let max_processing_ms = self.random.pick(&[0, 0, 300, 3_000]).expect("four");
-            reading = Reading { group, buffer, max_processing_ms, ..Reading::default() };
+            reading = Reading { group, buffer, key, max_processing_ms, ..Reading::default() };
         }
         self.open_reader(slot, plan.name, reading);
     }

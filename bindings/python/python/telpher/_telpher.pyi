@@ -448,10 +448,14 @@ class GroupPlace:
 
     @property
     def next(self) -> int:
-        """The next offset: what is below is committed."""
+        """The next offset: what is below is committed, or not kept any more."""
     @property
     def lag(self) -> int:
-        """Records that it has still before it."""
+        """Offsets from there to the partition's end.
+
+        As many records come at most: fewer where compaction has removed some, or where members
+        read only some.
+        """
     @property
     def is_read(self) -> bool:
         """True if a member reads it now."""

@@ -281,9 +281,10 @@ pub struct GroupInfo {
 /// How far a group has come in one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct GroupPlace {
-    /// The next offset: what is below is committed.
+    /// The next offset: what is below is committed, or not kept any more.
     pub next: u64,
-    /// Records that it has still before it.
+    /// Offsets from there to the partition's end. As many records come at most: fewer where
+    /// compaction has removed some, or where members read only some.
     pub lag: u64,
     /// A member reads it now.
     pub is_read: bool,

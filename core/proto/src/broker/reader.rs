@@ -36,6 +36,8 @@ pub(super) struct Reader {
     /// Bytes on their way to the program, which it has not taken.
     pub sent: u64,
     /// The program has said where it is, after its connection was made.
+    pub has_said: bool,
+    /// So it has, and that is as safe as it has to be: it gets records.
     pub is_live: bool,
     /// It ends only when it has what compaction has put behind its end.
     pub may_end_later: bool,
@@ -64,6 +66,11 @@ impl Place {
 }
 
 impl Reader {
+    /// Its program has a new connection, or says anew where it is.
+    pub fn await_live(&mut self, has_said: bool) {
+        (self.has_said, self.is_live) = (has_said, false);
+    }
+
     /// What it says it has.
     pub fn claims(&self) -> Vec<Cursor> {
         self.places.iter().map(|place| place.cursor).collect()

@@ -84,7 +84,8 @@ impl Broker {
         };
         if let Role::Reader(key) = self.registrations[registration].role {
             let reader = &mut self.streams.readers[key];
-            (reader.sent, reader.is_live) = (opening.held, false);
+            reader.sent = opening.held;
+            reader.await_live(true);
             reader.processing.begin_anew();
             // The next host must know of the group from which it is to go on.
             let of_group = reader.group.is_some().then_some(reader.stream.key);
@@ -95,13 +96,18 @@ impl Broker {
         Ok(())
     }
 
-    /// A reader hears where it is, and gets records from now on.
+    /// A reader hears where it is, and gets records from now on; unless its program has got another
+    /// connection meanwhile, and has yet to say there what has arrived.
     pub(super) fn go_live(&mut self, session: SessionRef, id: u64) {
         if self.sessions.get_mut(session).is_none() {
             return;
         }
-        if let Some(key) = self.reader_of(session.key, id) {
-            self.streams.readers[key].is_live = true;
+        if let Some(key) = self.reader_of(session.key, id)
+            && let reader = &mut self.streams.readers[key]
+            && reader.has_said
+            && !reader.is_live
+        {
+            reader.is_live = true;
             self.tell_reading(key);
             self.pump_reader(key);
         }
@@ -175,6 +181,7 @@ impl Broker {
             turn: 0,
             buffer: buffer.into(),
             sent: 0,
+            has_said: false,
             is_live: false,
             may_end_later,
             is_in_line: false,

@@ -354,7 +354,9 @@ impl Broker {
     pub(super) fn admit_sends_before(&mut self, now: Time, queue: usize, arrival: u64) {
         while let Some(token) = self.queues[queue].sends.front().copied() {
             if let Some(waiting) = self.sends.get(token) {
-                if waiting.arrival >= arrival {
+                // What waits for the disk may bring something to this queue, too.
+                let is_behind = || self.disk_line.has_before(waiting.arrival);
+                if waiting.arrival >= arrival || (self.is_journaled(queue) && is_behind()) {
                     return;
                 }
                 let size = waiting.message.size() as u64;

@@ -392,7 +392,7 @@ impl Broker {
         for key in self.sessions[session].registrations.values() {
             match self.registrations[*key].role {
                 Role::Subscription(key) => self.topics.subscriptions[key].is_live = false,
-                Role::Reader(key) => self.streams.readers[key].is_live = false,
+                Role::Reader(key) => self.streams.readers[key].await_live(false),
                 Role::Service(_) | Role::Consumer(_) => {}
             }
         }

@@ -33,7 +33,7 @@ use telpher_proto::base::{
 pub use gather::Gather;
 pub use queue::{Consumer, Job, Queue};
 pub use service::{Service, ServiceRequest};
-pub use stream::{Reader, Stream};
+pub use stream::{Reader, Records, Stream};
 pub use topic::{Subscriber, Topic, TopicMessage};
 pub use topics::Topics;
 

@@ -2,12 +2,16 @@
 //!
 //! Floor: sugar.
 
+use std::iter::FusedIterator;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use telpher_proto::base::{
-    Appended, Command, Error, GroupInfo, Id, Message, Name, Pattern, Reading, Start, StreamInfo,
-    StreamOptions, StreamRecord, Target, Timeout, What,
+    Appended, Command, Error, Event, GroupInfo, Id, Kind, Message, Name, Pattern, Reading, Start,
+    StreamInfo, StreamOptions, StreamRecord, Target, Timeout, What,
 };
 
-use super::{Pending, next, start_stream};
+use super::{Pending, start_stream};
 use crate::api::Hub;
 
 /// A stream of a hub, by its name.
@@ -79,7 +83,8 @@ impl Stream {
     pub fn read(&self, reading: Reading) -> Result<Reader, Error> {
         let command = Command::Read { stream: self.name.clone(), reading };
         let id = start_stream(&self.hub, command)?;
-        Ok(Reader { hub: self.hub.clone(), id })
+        let (end, skipped) = Default::default();
+        Ok(Reader { hub: self.hub.clone(), id, end, skipped })
     }
 
     /// Reads records as a member of a group, which is made if it is new and then begins at `start`:
@@ -170,32 +175,73 @@ impl Stream {
     }
 }
 
-/// Records of a stream, as they come. Iterating waits for the next; several threads may do so on
-/// the same reader. It goes on by itself when the connection breaks or another host takes over, and
-/// no record comes twice.
+/// Records of a stream, as they come. Several threads may receive from the same reader. It goes on
+/// by itself when the connection breaks or another host takes over, and no record comes twice.
+///
+/// ```no_run
+/// # fn main() -> Result<(), telpher::Error> {
+/// # let hub = telpher::open("mem://example")?;
+/// let reader = hub.stream("log")?.read(telpher::Reading::default())?;
+/// for record in &reader {
+///     println!("{:?}", record?.message.body);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Reader {
     hub: Hub,
     id: Id,
+    /// How it has ended, as whoever heard that has noted it.
+    end: OnceLock<Result<(), Error>>,
+    skipped: AtomicU64,
 }
 
 impl Reader {
-    /// The next record; `None` if none came in time, or the reader is at its end, or it or its
-    /// handle was closed.
+    /// The next record; `None` at the end of what was to be read, which a reader that follows, and
+    /// a member of a group, never comes to. What it has ended with is said again each time.
     ///
     /// # Errors
     ///
-    /// Why reading ended: `OUT_OF_RANGE` if the stream's limits have taken what was to be read
-    /// next; `NOT_FOUND` if the stream was deleted; `CORRUPT`.
+    /// `PENDING` if none came in time: one may still come. Otherwise why reading ended:
+    /// `OUT_OF_RANGE` if the stream's limits have taken what was to be read next; `NOT_FOUND` if
+    /// the stream or the group was deleted; `LEASE_LOST` for a member that committed nothing for as
+    /// long as it had stated; `CORRUPT`; `CLOSED` if the handle was closed: there may be more.
     pub fn receive(&self, timeout: impl Into<Timeout>) -> Result<Option<StreamRecord>, Error> {
-        next(&self.hub, self.id, timeout.into(), |what| match what {
-            What::Record(record) => Some(record),
-            _ => None,
-        })
+        let timeout = timeout.into();
+        loop {
+            match self.hub.wait(self.id, timeout) {
+                Ok(Event { what: What::Record(record), .. }) => return Ok(Some(record)),
+                Ok(Event { what: What::Skipped { first, last, .. }, .. }) => {
+                    self.skipped.fetch_add(last - first + 1, Ordering::Relaxed);
+                }
+                Ok(Event { what: What::Done(result), .. }) => {
+                    return self.ended(self.end.get_or_init(|| result.map(|_| ())));
+                }
+                Ok(_) => {}
+                // Another thread has taken the end, and is about to note it.
+                Err(error) if error.kind() == Kind::Stale => return self.ended(self.end.wait()),
+                Err(error) => return Err(error),
+            }
+        }
     }
-}
 
-impl Reader {
+    fn ended(&self, end: &Result<(), Error>) -> Result<Option<StreamRecord>, Error> {
+        end.clone().map(|()| None)
+    }
+
+    /// The records to come, one after the other, to the end or the first error; each call of `next`
+    /// waits.
+    pub fn iter(&self) -> Records<'_> {
+        Records { reader: self, is_over: false }
+    }
+
+    /// How many records the stream's limits have removed before the reader's group had read them,
+    /// of what has come so far; they are passed over.
+    pub fn skipped(&self) -> u64 {
+        self.skipped.load(Ordering::Relaxed)
+    }
+
     /// Says that the reader's group has done its work up to this record, all before it in its
     /// partition included, and waits until that is as safe as the stream promises. A place never
     /// goes back.
@@ -213,13 +259,36 @@ impl Reader {
     }
 }
 
-impl Iterator for &Reader {
+impl<'a> IntoIterator for &'a Reader {
+    type Item = Result<StreamRecord, Error>;
+    type IntoIter = Records<'a>;
+
+    fn into_iter(self) -> Records<'a> {
+        self.iter()
+    }
+}
+
+/// What a [`Reader`] gets, as an iterator.
+#[derive(Debug)]
+pub struct Records<'a> {
+    reader: &'a Reader,
+    is_over: bool,
+}
+
+impl Iterator for Records<'_> {
     type Item = Result<StreamRecord, Error>;
 
     fn next(&mut self) -> Option<Result<StreamRecord, Error>> {
-        self.receive(Timeout::Never).transpose()
+        if self.is_over {
+            return None;
+        }
+        let next = self.reader.receive(Timeout::Never).transpose();
+        self.is_over = !matches!(next, Some(Ok(_)));
+        next
     }
 }
+
+impl FusedIterator for Records<'_> {}
 
 impl Drop for Reader {
     fn drop(&mut self) {

@@ -1,27 +1,30 @@
 //! The Rust peer of the polyglot matrix.
 //!
-//! Every language has one, with the same eleven roles and the same command line, so that each can
+//! Every language has one, with the same thirteen roles and the same command line, so that each can
 //! be set against each: `call URL NAME COUNT`, `serve URL NAME`, `produce URL QUEUE COUNT`,
 //! `consume URL QUEUE COUNT`, `publish URL TOPIC COUNT`, `subscribe URL TOPIC COUNT`,
-//! `bind URL NAME COUNT`, `append URL STREAM COUNT`, `read URL STREAM COUNT`, `member URL STREAM`
-//! and `gather URL NAME COUNT`, which wants two instances to answer each time. A service answers
+//! `bind URL NAME COUNT`, `append URL STREAM COUNT`, `read URL STREAM COUNT`,
+//! `feed URL STREAM COUNT`, `fed URL STREAM COUNT`, `member URL STREAM` and
+//! `gather URL NAME COUNT`, which wants two instances to answer each time. A service answers
 //! with the request's bytes reversed; a producer sends `message-0`, `message-1` and so on. A
 //! publisher publishes the same to `TOPIC.0`, `TOPIC.1` and so on; a subscriber to `TOPIC.*` gets
 //! them in this order, and `bind` binds `NAME.*` to the queue `NAME`.
 //!
 //! `append` goes on with the numbers behind those that the stream has: `message-16` has the key
 //! `key-0`, as there are 16 keys in turns. `read` gets as many as it is told to, and wants offsets
-//! without a hole, each key in one partition and in order, and nothing more in the stream. `member`
-//! reads as one of the group `members`; for each record it appends the same to `STREAM.done` and
-//! commits, both in one batch. It wants at least one.
+//! without a hole, each key in one partition and in order, and nothing more in the stream. `feed`
+//! binds `STREAM.*` to the stream and publishes the same messages to `STREAM.0`, `STREAM.1` and so
+//! on; `fed` is as `read`, and wants each record to name its topic. `member` reads as one of the
+//! group `members`; for each record it appends the same to `STREAM.done` and commits, both in one
+//! batch. It wants at least one.
 //!
-//! `serve`, `consume`, `subscribe`, `read` and `member` print `ready` when they are live; `serve`
-//! and `member` run until their standard input closes. Exit code 0 means that everything was as
-//! expected.
+//! `serve`, `consume`, `subscribe`, `read`, `fed` and `member` print `ready` when they are live;
+//! `serve` and `member` run until their standard input closes. Exit code 0 means that everything
+//! was as expected.
 //!
-//! This one has a twelfth role for the sake of all: `keep URL NAME` declares a queue in memory, and
-//! the streams `NAME` and `NAME.done` of four partitions, and keeps the hub open until its standard
-//! input closes.
+//! This one has a fourteenth role for the sake of all: `keep URL NAME` declares a queue in memory,
+//! and the streams `NAME` and `NAME.done` of four partitions, and keeps the hub open until its
+//! standard input closes.
 #![forbid(unsafe_code)]
 
 mod streams;
@@ -62,7 +65,7 @@ fn run(arguments: &[&str]) -> Result<(), Failure> {
         }
         _ => {
             let roles = "call|serve|produce|consume|publish|subscribe|bind|gather|append|read|\
-                member|keep";
+                feed|fed|member|keep";
             return Err(format!("usage: {roles} URL NAME [COUNT]"));
         }
     };
@@ -78,7 +81,9 @@ fn run(arguments: &[&str]) -> Result<(), Failure> {
         "bind" => bind(&hub, name)?,
         "gather" => gather(&hub, &name, count)?,
         "append" => streams::append(&hub, &name, count)?,
-        "read" => streams::read(&hub, &name, count)?,
+        "read" => streams::read(&hub, &name, count, false)?,
+        "feed" => streams::feed(&hub, &name, count)?,
+        "fed" => streams::read(&hub, &name, count, true)?,
         "member" => streams::member(&hub, name)?,
         "keep" => keep(&hub, name)?,
         _ => return Err(format!("{role} is no role")),

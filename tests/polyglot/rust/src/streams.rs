@@ -45,15 +45,26 @@ pub fn append(hub: &Hub, name: &Name, count: usize) -> Result<(), Failure> {
     started.into_iter().try_for_each(|pending| pending.wait().map(drop).map_err(text))
 }
 
-/// Offsets have no hole, and each key is in one partition, in order.
-pub fn read(hub: &Hub, name: &Name, count: usize) -> Result<(), Failure> {
+/// Binds the stream to topics and publishes to these; starts all before it waits for the first.
+pub fn feed(hub: &Hub, name: &Name, count: usize) -> Result<(), Failure> {
+    hub.stream(name.as_str()).map_err(text)?.bind(&format!("{name}.*")).map_err(text)?;
+    let mut ids = Vec::new();
+    for number in 0..count {
+        let topic = Name::parse(&format!("{name}.{number}")).map_err(text)?;
+        ids.push(start(hub, &Command::Publish { topic, message: numbered(number) })?);
+    }
+    ids.into_iter().try_for_each(|id| outcome(hub, id).map(drop))
+}
+
+/// Offsets have no hole, and each key is in one partition, in order. What was published says so.
+pub fn read(hub: &Hub, name: &Name, count: usize, is_fed: bool) -> Result<(), Failure> {
     let stream = hub.stream(name.as_str()).map_err(text)?;
     let reader = stream.read(Reading { follow: true, ..Reading::default() }).map_err(text)?;
     println!("ready");
     let mut offsets: HashMap<u32, u64> = HashMap::new();
     let mut keys: HashMap<usize, (u32, usize)> = HashMap::new();
     for _ in 0..count {
-        let record = reader.receive(TIMEOUT).map_err(text)?.ok_or("no record came in time")?;
+        let record = reader.receive(TIMEOUT).map_err(text)?.ok_or("it has no end")?;
         let (partition, body) = (record.partition, String::from_utf8_lossy(&record.message.body));
         let number = body.strip_prefix("message-").and_then(|number| number.parse().ok());
         let number: usize = number.ok_or_else(|| format!("{body:?} came"))?;
@@ -64,6 +75,12 @@ pub fn read(hub: &Hub, name: &Name, count: usize) -> Result<(), Failure> {
             || key(&record.message) != key(&numbered(number))
         {
             return Err(format!("expected offset {offset} and {of_key:?}, got {record:?}"));
+        }
+        let headers = record.message.properties.as_ref().map(|found| &found.headers);
+        let topic = headers.and_then(|headers| headers.get("telpher.topic"));
+        let wanted = is_fed.then(|| format!("{name}.{number}"));
+        if topic != wanted.as_ref().map(String::as_bytes) {
+            return Err(format!("expected topic {wanted:?}, got {record:?}"));
         }
         *offset += 1;
         of_key.1 += KEYS;

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use telpher_proto::base::{Durability, Error, Id, Name, Outcome, StreamRecord, Time};
 
 use super::{Context, Verdict, ensure};
@@ -30,56 +31,85 @@ struct Commit {
     started: Time,
 }
 
-/// What is known of a stream and its records.
-pub(super) struct Kept {
-    /// What of it is lost.
-    pub era: u64,
-    /// Nothing of it is ever removed.
-    pub is_whole: bool,
-    /// Records that later ones have replaced need not come.
-    pub is_compact: bool,
+/// What a member may be handed next.
+pub(super) struct Next {
+    /// That, or something behind it.
+    pub from: u64,
+    /// It was handed what is before by the same assignment.
+    pub is_same: bool,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     places: BTreeMap<(Name, Name, u32), Place>,
-    /// Where each assignment has got to, by member.
-    reached: BTreeMap<(Who, Id, u32, u64), u64>,
+    /// Where each assignment has got to, by member, partition and era of what processes survive.
+    reached: BTreeMap<(Who, Id, u32, (u64, u64)), u64>,
     commits: BTreeMap<(Who, Id), Commit>,
+    /// The keys that members of a group have stated, or that one has stated none.
+    wanted: BTreeMap<(Name, Name), BTreeSet<Option<Bytes>>>,
 }
 
 impl Groups {
-    /// A record for a member.
+    /// A member is to join.
+    pub fn join(&mut self, stream: Name, group: Name, key: Option<Bytes>) {
+        self.wanted.entry((stream, group)).or_default().insert(key);
+    }
+
+    /// What members have stated so far.
+    pub fn wanted(&self, stream: &Name, group: &Name) -> Vec<Option<&Bytes>> {
+        let keys = self.wanted.get(&(stream.clone(), group.clone()));
+        keys.into_iter().flatten().map(Option::as_ref).collect()
+    }
+
+    /// Where this member has come to; or else where somebody has committed, right before a record.
+    /// Of what a power cut may have taken it may be either.
+    pub fn next(
+        &self,
+        context: &Context,
+        id: Id,
+        (stream, group): (&Name, &Name),
+        record: &StreamRecord,
+    ) -> Vec<Next> {
+        let StreamRecord { partition, offset, generation, .. } = *record;
+        let reached = |era| self.reached.get(&(context.at.who, id, partition, (era, generation)));
+        let same = |from: &u64| Next { from: *from, is_same: true };
+        let era = host_era(context);
+        if let Some(from) = reached(era) {
+            return vec![same(from)];
+        }
+        let place = self.places.get(&(stream.clone(), group.clone(), partition));
+        let begun = place.and_then(|place| place.begun.range(..=offset).next_back());
+        let anew = Next { from: begun.copied().unwrap_or(0), is_same: false };
+        (0..era).rev().find_map(reached).map(same).into_iter().chain([anew]).collect()
+    }
+
+    /// A record for a member. `may_pass` tells whether what is between `next` and it need not come.
     pub fn read(
         &mut self,
         context: &Context,
         id: Id,
         (stream, group): (&Name, &Name),
-        (record, kept): (&StreamRecord, &Kept),
+        (record, era): (&StreamRecord, u64),
+        (next, may_pass): (&[Next], bool),
     ) -> Verdict {
         let StreamRecord { partition, offset, generation, .. } = *record;
         let who = context.at.who;
         ensure(generation > 0, || "a member reads under an assignment".into())?;
         let place = self.places.entry((stream.clone(), group.clone(), partition)).or_default();
-        // An assignment is told when it is written: a power cut may take it.
-        let host_era = context.eras.era(Durability::Os, context.sessions.epoch(who));
+        let assignment = (host_era(context), generation);
         let own = (who, id, context.at.now);
-        let (other, of, _) = *place.assigned.entry((host_era, generation)).or_insert(own);
+        let (other, of, _) = *place.assigned.entry(assignment).or_insert(own);
         ensure((other, of) == (who, id), || {
             format!("generation {generation} of partition {partition} is reader {of} of {other:?}")
         })?;
-        let reached = self.reached.insert((who, id, partition, generation), offset + 1);
-        let may_skip = kept.is_compact || !kept.is_whole;
-        if let Some(next) = reached {
-            let is_next = offset == next || (may_skip && offset > next);
-            return ensure(is_next, || format!("offset {next} is the next"));
+        self.reached.insert((who, id, partition, assignment), offset + 1);
+        if let [Next { from, is_same: true }] = next {
+            return ensure(may_pass, || format!("offset {from} is the next"));
         }
-        let before =
-            place.confirmed.iter().filter(|(era, of, _)| *era == kept.era && *of < generation);
+        let before = place.confirmed.iter().filter(|(of, by, _)| *of == era && *by < generation);
         let least = before.map(|(_, _, next)| *next).max().unwrap_or(0);
         ensure(offset >= least, || format!("offset {least} was committed"))?;
-        let is_there = offset == 0 || place.begun.contains(&offset);
-        ensure(is_there || may_skip, || {
+        ensure(may_pass, || {
             format!("nobody has committed that {offset} is next: {:?}", place.begun)
         })
     }
@@ -111,8 +141,8 @@ impl Groups {
         }
         let place = self.places.entry((stream, group, partition)).or_default();
         place.confirmed.push((era, generation, next));
-        let host_era = context.eras.era(Durability::Os, context.sessions.epoch(context.at.who));
-        let mut later = place.assigned.range((host_era, generation + 1)..(host_era + 1, 0));
+        let host = host_era(context);
+        let mut later = place.assigned.range((host, generation + 1)..(host + 1, 0));
         let fenced = later.find(|(_, (.., since))| *since < started);
         ensure(fenced.is_none(), || {
             format!("it was begun under generation {generation}, after {fenced:?} was seen")
@@ -123,4 +153,9 @@ impl Groups {
     pub fn stream_of(&self, who: Who, id: Id) -> Option<&Name> {
         self.commits.get(&(who, id)).map(|commit| &commit.group.0)
     }
+}
+
+/// An assignment is told when it is written: a power cut may take it.
+fn host_era(context: &Context) -> u64 {
+    context.eras.era(Durability::Os, context.sessions.epoch(context.at.who))
 }

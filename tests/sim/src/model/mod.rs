@@ -30,6 +30,7 @@ mod gathers;
 mod groups;
 mod holds;
 mod letters;
+mod members;
 mod queues;
 mod readers;
 mod sessions;

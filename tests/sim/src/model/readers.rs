@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use bytes::Bytes;
 use telpher_proto::base::{
     Error, Id, Kind, Message, Name, Outcome, Reading, Start, StreamRecord, Time,
 };
@@ -52,8 +53,13 @@ impl Reader {
         self.reading.group.clone()
     }
 
+    /// The key that it has stated.
+    pub fn key(&self) -> Option<&Bytes> {
+        self.reading.key.as_ref()
+    }
+
     /// It has stated no key, or that of this record.
-    fn wants(&self, message: &Message) -> bool {
+    pub fn wants(&self, message: &Message) -> bool {
         self.reading.key.as_ref().is_none_or(|key| *key == key_of(message))
     }
 

@@ -1,14 +1,14 @@
 //! What becomes of each record: what is at an offset stays there and is the same for everybody,
 //! what was confirmed is there once, at the offset that was told, and each producer's records are
-//! in its order. What a reader gets is in `readers`.
+//! in its order. What a reader gets is in `readers`, and what a member of a group in `members`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use telpher_proto::base::{Appended, Command, Durability, Error, Id, Kind, Message, Name, Outcome};
-use telpher_proto::base::{Event, StreamInfo, StreamRecord, Time, What};
+use telpher_proto::base::{Event, StreamInfo, Time, What};
 
 use super::eras::Eras;
-use super::groups::{Groups, Kept};
+use super::groups::Groups;
 use super::readers::Reader;
 use super::{Context, Start, Verdict, ensure, number};
 use crate::agenda::Who;
@@ -16,7 +16,7 @@ use crate::plan::{Plan, StreamPlan, is_bound_stream};
 
 /// What is known of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Open,
     Confirmed,
     Refused,
@@ -32,21 +32,21 @@ struct At {
 }
 
 #[derive(Debug)]
-struct Append {
+pub(super) struct Append {
     by: Who,
-    stream: Name,
-    message: Message,
-    partition: Option<u32>,
+    pub stream: Name,
+    pub message: Message,
+    pub partition: Option<u32>,
     expect: Option<u64>,
-    state: State,
+    pub state: State,
     at: Option<At>,
 }
 
 /// What is at an offset.
 #[derive(Debug)]
-struct Slot {
-    era: u64,
-    number: u64,
+pub(super) struct Slot {
+    pub era: u64,
+    pub number: u64,
     by: Who,
     time_ms: Option<u64>,
 }
@@ -63,7 +63,7 @@ pub(super) struct Confirmed {
 /// One partition.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    slots: BTreeMap<u64, Slot>,
+    pub slots: BTreeMap<u64, Slot>,
     pub confirmed: Vec<Confirmed>,
 }
 
@@ -79,14 +79,14 @@ impl Log {
 pub struct Streams {
     pub(super) plans: Vec<StreamPlan>,
     directory: bool,
-    appends: BTreeMap<u64, Append>,
+    pub(super) appends: BTreeMap<u64, Append>,
     tickets: BTreeMap<(Who, Id), u64>,
     pub(super) logs: BTreeMap<(Name, u32), Log>,
     /// In which partition the records with a key are.
     keys: BTreeMap<(Name, Vec<u8>), u32>,
     /// When, and in which era, a stream was said to be there.
     declared: BTreeMap<Name, Vec<(Time, u64)>>,
-    groups: Groups,
+    pub(super) groups: Groups,
     pub(super) readers: BTreeMap<(Who, Id), Reader>,
     /// Who has heard of an append that the stream is not there: what has no key and was not sent
     /// yet then goes to another partition, behind what is there already.
@@ -142,6 +142,9 @@ impl Streams {
             }
             Command::Read { stream, reading } => {
                 let era = self.era(context, stream);
+                if let Some(group) = reading.group.clone() {
+                    self.groups.join(stream.clone(), group, reading.key.clone());
+                }
                 let reader = Reader::new(stream.clone(), reading.clone(), start.now, era);
                 self.readers.insert((start.who, start.id), reader);
             }
@@ -373,31 +376,6 @@ impl Streams {
             What::Skipped { .. } => Ok(()),
             _ => Err("this does not come for a reader".into()),
         }
-    }
-
-    fn read_as_member(&mut self, context: &Context, id: Id, record: &StreamRecord) -> Verdict {
-        let reader = self.readers.get(&(context.at.who, id)).ok_or("nobody reads under this id")?;
-        let group = reader.group().ok_or("it is no member of a group")?;
-        let stream = reader.stream.clone();
-        let (era, plan) = (self.era(context, &stream), self.plan(&stream));
-        let is_whole = !plan.is_limited() && plan.durability() != Durability::Memory;
-        let kept = Kept { era, is_whole, is_compact: plan.options.compact };
-        let number = self.got(&stream, &record.message)?;
-        self.groups.read(context, id, (&stream, &group), (record, &kept))?;
-        self.place(era, number, (record.partition, record.offset), Some(record.time_ms))
-    }
-
-    fn commit_ended(
-        &mut self,
-        context: &Context,
-        id: Id,
-        result: &Result<Outcome, Error>,
-    ) -> Verdict {
-        let Some(stream) = self.groups.stream_of(context.at.who, id).cloned() else {
-            return Ok(());
-        };
-        let era = self.era(context, &stream);
-        self.groups.end_commit(context, id, era, result)
     }
 
     /// A program is gone, or lets go of one of its ids.
