@@ -169,13 +169,33 @@ impl Core {
         worked
     }
 
-    /// What has gathered in this round goes to the disk together.
+    /// What has gathered in this round goes to the disk together; so does what comes of that.
     fn flush(&mut self, now: Time) {
-        let Some(disk) = &self.disk else { return };
-        self.hub.flush(now);
-        while let Some(effect) = self.hub.poll_disk() {
-            disk.carry_out(effect);
+        while let Some(done) = self.write_down(now) {
+            self.hub.handle_disk(now, done);
         }
+    }
+
+    /// Hands what has gathered to the disk; what is done by then.
+    fn write_down(&mut self, now: Time) -> Option<DiskDone> {
+        let disk = self.disk.as_mut().filter(|_| self.disk_failure.is_none())?;
+        self.hub.flush(now);
+        let mut last = None;
+        while let Some(effect) = self.hub.poll_disk() {
+            match disk.carry_out(effect) {
+                Ok(done) => last = done.or(last),
+                Err(error) => {
+                    self.fail(error);
+                    return None;
+                }
+            }
+        }
+        last
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.is_stopped = true;
+        self.disk_failure.get_or_insert(error);
     }
 
     /// Why the hub can't go on: nothing more can be written down.
@@ -250,10 +270,7 @@ impl Core {
                     }
                 }
                 Mail::Disk(done) => self.hub.handle_disk(now, done),
-                Mail::DiskFailed(error) => {
-                    self.is_stopped = true;
-                    self.disk_failure.get_or_insert(error);
-                }
+                Mail::DiskFailed(error) => self.fail(error),
                 Mail::Stop => self.is_stopped = true,
             }
         }
