@@ -212,6 +212,7 @@ impl Journal {
             self.seal_group();
         }
         let start = self.group.bytes.len();
+        self.group.bytes.reserve(encode::size_hint(record) + 3 * FRAME_HEADER_SIZE);
         self.group.bytes.put_bytes(0, FRAME_HEADER_SIZE);
         encode::encode(record, &mut self.group.bytes);
         let size = (self.group.bytes.len() - start - FRAME_HEADER_SIZE) as u32;
