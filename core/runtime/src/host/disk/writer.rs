@@ -224,3 +224,134 @@ impl Shared {
         check_lock(&self.directory, &self.lock)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::directory::{Locked, segment_name};
+    use crate::poller::Poller;
+
+    const SEGMENT: u32 = 1;
+
+    /// A writer whose journal thread does something only when a test lets it.
+    struct Bench {
+        folder: PathBuf,
+        writer: Writer,
+        journal: Journal,
+        /// Bytes that were handed over.
+        size: u64,
+    }
+
+    impl Bench {
+        fn new() -> Bench {
+            let name = format!("telpher-writer-{:032x}", u128::from_ne_bytes(clock::random()));
+            let folder = std::env::temp_dir().join(name);
+            let directory = Directory::open(&folder, true).unwrap().unwrap();
+            directory.make_first((SEGMENT, 4096, &Bytes::new())).unwrap();
+            let Locked::Taken(lock) = directory.lock().unwrap() else { panic!("it is new") };
+            let mailbox = Arc::new(Mailbox::new(Arc::clone(Poller::new().unwrap().alarm())));
+            let (writer, journal) = writer(Arc::new(directory), Arc::new(lock), mailbox);
+            Bench { folder, writer, journal, size: 0 }
+        }
+
+        /// One to whose writer the segment is known.
+        fn opened() -> Bench {
+            let mut bench = Bench::new();
+            assert!(bench.write("begun;", false).unwrap().is_none());
+            bench.let_journal_work().unwrap();
+            bench
+        }
+
+        fn write(&mut self, text: &str, sync: bool) -> Result<Option<DiskDone>, Error> {
+            let (offset, bytes) = (self.size, Bytes::copy_from_slice(text.as_bytes()));
+            self.size += bytes.len() as u64;
+            let last = self.size;
+            self.writer.write(Write { segment: SEGMENT, offset, bytes, last, sync })
+        }
+
+        fn let_journal_work(&mut self) -> Result<(), Error> {
+            let first = self.journal.writes.try_recv().expect("something was given to it");
+            self.journal.write_all(first)
+        }
+
+        fn written(&self) -> String {
+            let bytes = std::fs::read(self.folder.join(segment_name(SEGMENT))).unwrap();
+            let end = bytes.iter().position(|byte| *byte == 0).unwrap();
+            String::from_utf8(bytes[..end].to_vec()).unwrap()
+        }
+
+        fn is_dirty(&self) -> bool {
+            self.journal.shared.is_dirty.load(Ordering::SeqCst)
+        }
+    }
+
+    impl Drop for Bench {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+
+    #[test]
+    fn the_hubs_thread_writes_only_if_nothing_before_it_is_on_the_way() {
+        let mut bench = Bench::new();
+        assert!(bench.write("one;", false).unwrap().is_none(), "nobody has opened the segment");
+        assert!(bench.write("two;", false).unwrap().is_none(), "the first is on the way");
+        assert_eq!(bench.written(), "");
+        bench.let_journal_work().unwrap();
+        assert_eq!(bench.written(), "one;two;");
+        let last = match bench.write("three;", false).unwrap() {
+            Some(DiskDone::Written(last)) => last,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((bench.written().as_str(), last), ("one;two;three;", bench.size));
+        assert!(
+            bench.write("four;", true).unwrap().is_none(),
+            "somebody waits for it to be synced"
+        );
+        assert!(bench.write("five;", false).unwrap().is_none(), "that is on the way");
+        bench.let_journal_work().unwrap();
+        assert_eq!(bench.written(), "one;two;three;four;five;");
+    }
+
+    #[test]
+    fn a_sync_counts_for_what_the_hubs_thread_has_written_before_and_for_no_more() {
+        let mut bench = Bench::opened();
+        assert!(bench.write("one;", false).unwrap().is_some());
+        assert!(bench.is_dirty());
+        assert!(bench.write("two;", true).unwrap().is_none());
+        bench.let_journal_work().unwrap();
+        assert!(!bench.is_dirty());
+        assert!(bench.write("three;", false).unwrap().is_some());
+        assert!(bench.is_dirty());
+    }
+
+    #[test]
+    fn nothing_is_written_or_told_if_the_lock_was_replaced() {
+        let mut bench = Bench::opened();
+        let lock = bench.folder.join("LOCK");
+        std::fs::remove_file(&lock).unwrap();
+        std::fs::write(&lock, "").unwrap();
+        assert!(bench.write("one;", false).is_err());
+        assert_eq!(bench.written(), "begun;");
+    }
+
+    #[test]
+    fn nothing_is_told_once_the_journal_thread_has_failed() {
+        let mut bench = Bench::opened();
+        bench.journal.shared.has_failed.store(true, Ordering::SeqCst);
+        assert!(bench.write("one;", false).unwrap().is_none());
+    }
+
+    #[test]
+    fn after_a_write_that_was_held_back_the_journal_thread_writes_for_a_while() {
+        let mut bench = Bench::opened();
+        bench.writer.held_back = Some(clock::now().plus_ms(60_000));
+        assert!(bench.write("one;", false).unwrap().is_none());
+        bench.let_journal_work().unwrap();
+        bench.writer.held_back = Some(clock::now());
+        assert!(bench.write("two;", false).unwrap().is_some());
+        assert_eq!(bench.written(), "begun;one;two;");
+    }
+}
