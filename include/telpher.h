@@ -323,7 +323,8 @@
 #define TELPHER_START_OFFSET 2
 
 // Reading begins at the oldest record that was appended at `start_at` or later, in ms since 1970
-// by the hub's clock. Records that were appended together have one time, and are read together.
+// by the hub's clock. Records that were appended together have one time, and are read together. A
+// reader group begins with the batch in which that record lies, so it may begin a little earlier.
 #define TELPHER_START_TIME 3
 
 // A timeout_ms: without bound.
@@ -934,7 +935,9 @@ typedef struct telpher_stream_options {
     // MiB in memory and 1 GiB on disk. At most 1 GiB in memory, at most 1 TiB on disk.
     uint64_t bytes_max;
     // Records of one partition beyond which its oldest are removed; 0: any number. What was
-    // appended together is removed together: up to a batch more may be kept.
+    // appended in one batch is removed at once, and so is what a hub has put together on its disk,
+    // which is at most a sixteenth of each limit: what is kept differs from the limits by as much,
+    // and of records it is never less.
     uint64_t records_max;
     // 1: keeps of each key the latest record at least; those that a later one of their partition
     // has replaced are removed in the background. Each record needs a key (TELPHER_INVALID); one

@@ -78,8 +78,9 @@ export class Stream {
 }
 
 /**
- * How a stream is. Numbers are whole. Records that were appended in one batch are removed together;
- * so with `recordsMax` a few more may be there, and never fewer.
+ * How a stream is. Numbers are whole. What was appended in one batch is removed at once, and so is
+ * what a hub has put together on its disk, which is at most a sixteenth of each limit: what is kept
+ * differs from the limits by as much, and of records it is never less.
  */
 export interface DeclareStreamOptions extends OperationOptions {
   /** Parts that keep an order each, 1 to 1,024; 1 if not stated. */
@@ -152,7 +153,8 @@ export class Appended {
 /**
  * Where reading begins, in each partition that is read: at the oldest record that is kept, behind
  * the newest, at an offset (or at the next to be appended), or at the oldest record that was
- * appended at a time or later, by the hub's clock. A time as a number is in ms since 1970.
+ * appended at a time or later, by the hub's clock. A time as a number is in ms since 1970. A group
+ * begins with the batch in which that record lies, so it may begin a little earlier.
  */
 export type Start =
   'beginning' | 'end' | { readonly offset: bigint | number } | { readonly time: Date | number }

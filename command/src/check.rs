@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use telpher::offline::{self, Damage, Report};
+use telpher::offline::{self, Damage, Report, Segment};
 
 use crate::Said;
 use crate::arguments::{Backup, Check};
@@ -39,15 +39,20 @@ pub fn backup(options: &Backup) -> Said {
 }
 
 fn described(report: &Report, path: &Path) -> String {
-    let segments = &report.segments;
-    let total: u64 = segments.iter().map(|segment| segment.size).sum();
+    let total = |files: &[Segment]| size(files.iter().map(|file| file.size).sum());
+    let (segments, stream_files) = (&report.segments, &report.stream_files);
     let mut rows = Vec::new();
     if let Some(damage) = &report.damage {
         rows.push(("damage", place(damage, path)));
     }
     rows.push(("hub", format!("{}, epoch {}", text::hex(&report.hub_id), report.epoch)));
     rows.push(("host", host(report)));
-    rows.push(("journal", format!("{}, {}", count(segments.len() as u64, "segment"), size(total))));
+    let journal = count(segments.len() as u64, "segment");
+    rows.push(("journal", format!("{journal}, {}", total(segments))));
+    if !stream_files.is_empty() {
+        let files = count(stream_files.len() as u64, "stream file");
+        rows.push(("", format!("{files}, {}", total(stream_files))));
+    }
     if report.damage.is_none() {
         let (last, durable) = (number(report.last), number(report.durable));
         let records = number(report.records);
@@ -90,14 +95,14 @@ fn host(report: &Report) -> String {
 }
 
 fn table(report: &Report) -> String {
-    let mut rows = vec![["SEGMENT", "SIZE", "USED"].map(str::to_owned).to_vec()];
-    for segment in &report.segments {
-        let used = match segment.used {
+    let mut rows = vec![["FILE", "SIZE", "USED"].map(str::to_owned).to_vec()];
+    for file in report.segments.iter().chain(&report.stream_files) {
+        let used = match file.used {
             _ if report.damage.is_some() => "?".to_owned(),
             0 => "not yet".to_owned(),
             used => size(used),
         };
-        rows.push(vec![segment.file.clone(), size(segment.size), used]);
+        rows.push(vec![file.file.clone(), size(file.size), used]);
     }
     text::table(&rows, text::width())
 }
@@ -109,9 +114,11 @@ fn place_as_json(damage: &Damage) -> Value {
 fn as_json(report: &Report) -> Value {
     let is_sound = report.damage.is_none();
     let known = |value: u64| if is_sound { json!(value) } else { Value::Null };
-    let segments = report.segments.iter().map(|segment| {
-        json!({ "file": segment.file, "size": segment.size, "used": known(segment.used) })
-    });
+    let file = |file: &Segment| {
+        let (file, size, used) = (&file.file, file.size, known(file.used));
+        json!({ "file": file, "size": size, "used": used })
+    };
+    let files = |files: &[Segment]| files.iter().map(file).collect::<Vec<_>>();
     json!({
         "sound": is_sound,
         "damage": report.damage.as_ref().map(place_as_json),
@@ -119,7 +126,8 @@ fn as_json(report: &Report) -> Value {
         "epoch": report.epoch,
         "host": report.host,
         "closed": report.is_closed,
-        "segments": segments.collect::<Vec<_>>(),
+        "segments": files(&report.segments),
+        "stream_files": files(&report.stream_files),
         "records": known(report.records),
         "last": known(report.last),
         "durable": known(report.durable),

@@ -291,7 +291,8 @@ pub const TELPHER_START_END: u32 = 1;
 pub const TELPHER_START_OFFSET: u32 = 2;
 
 /// Reading begins at the oldest record that was appended at `start_at` or later, in ms since 1970
-/// by the hub's clock. Records that were appended together have one time, and are read together.
+/// by the hub's clock. Records that were appended together have one time, and are read together. A
+/// reader group begins with the batch in which that record lies, so it may begin a little earlier.
 pub const TELPHER_START_TIME: u32 = 3;
 
 /// A timeout_ms: without bound.

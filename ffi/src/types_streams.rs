@@ -25,7 +25,9 @@ pub struct telpher_stream_options {
     /// MiB in memory and 1 GiB on disk. At most 1 GiB in memory, at most 1 TiB on disk.
     pub bytes_max: u64,
     /// Records of one partition beyond which its oldest are removed; 0: any number. What was
-    /// appended together is removed together: up to a batch more may be kept.
+    /// appended in one batch is removed at once, and so is what a hub has put together on its disk,
+    /// which is at most a sixteenth of each limit: what is kept differs from the limits by as much,
+    /// and of records it is never less.
     pub records_max: u64,
     /// 1: keeps of each key the latest record at least; those that a later one of their partition
     /// has replaced are removed in the background. Each record needs a key (TELPHER_INVALID); one

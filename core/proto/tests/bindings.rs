@@ -360,5 +360,5 @@ fn the_records_of_bindings_have_the_bytes_that_they_always_had() {
     let parts = vec![Part::Publish { topic: name("a.c"), message }];
     world.run(program, Command::Batch { parts });
     world.hand_over();
-    is_golden(&world, "bindings.txt");
+    is_golden(&world, 1, "bindings.txt");
 }

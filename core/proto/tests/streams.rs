@@ -350,6 +350,7 @@ fn records_outlive_the_segments_in_which_they_were_written() {
     let sizes = Sizes {
         segment: (16_384, 16_384),
         garbage_min: 32_768,
+        unsynced_max: 32_768,
         resident_max: 2_000,
         ..Sizes::default()
     };

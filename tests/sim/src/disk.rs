@@ -11,6 +11,9 @@
 
 use std::collections::BTreeMap;
 
+use telpher_proto::base::record::STREAM_FILES;
+use telpher_proto::journal::File;
+
 use crate::random::Random;
 
 #[derive(Clone, Debug)]
@@ -120,10 +123,11 @@ impl Disk {
         Disk { has_reserve: true, ..Disk::default() }
     }
 
-    /// Every segment and its size.
-    pub fn segments(&self) -> Vec<(u32, u64)> {
+    /// The segments, and the stream files.
+    pub fn files(&self) -> (Vec<File>, Vec<File>) {
         let size = |inode: &usize| self.inodes[*inode].written.len() as u64;
-        self.names.iter().map(|(number, inode)| (*number, size(inode))).collect()
+        let file = |(number, inode): (&u32, &usize)| File { number: *number, size: size(inode) };
+        self.names.iter().map(file).partition(|file| file.number < STREAM_FILES)
     }
 
     /// What every process sees of a segment.
@@ -242,9 +246,9 @@ impl Disk {
         self.forget_nameless();
     }
 
-    /// Everything is replaced by one durable segment.
+    /// All segments are replaced by a durable one.
     pub fn replace(&mut self, number: u32, content: &[u8]) {
-        self.names.clear();
+        self.names.retain(|number, _| *number >= STREAM_FILES);
         let inode = self.make(content.len() as u64, content, true);
         self.put(number, inode);
         self.sync_names();

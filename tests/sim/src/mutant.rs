@@ -84,6 +84,10 @@ mutants! {
     TailDropped = "tail-dropped";
     /// A segment is removed one too early.
     FreedEarly = "freed-early";
+    /// What was put into a stream file counts before it is durable.
+    FiledUnsynced = "filed-unsynced";
+    /// A stream file is removed when the next one begins.
+    StreamFileFreedEarly = "stream-file-freed-early";
     /// Recovery loses some acknowledgements.
     SettlementLost = "settlement-lost";
     /// Recovery loses what producers have done.

@@ -372,6 +372,7 @@ fn disk(random: &mut Random) -> DiskPlan {
         unsynced_max: random.pick(&[10_000, 8 << 20]).expect("two"),
         pending_max: random.pick(&[30_000, 64 << 20]).expect("two"),
         garbage_min: random.pick(&[20_000, 60_000]).expect("two"),
+        journal_max: random.pick(&[0, 40_000, 1 << 40]).expect("three"),
         resident_max: random.pick(&[0, 10_000, 64 << 20]).expect("three"),
         compact_min: random.pick(&[1, 1_000]).expect("two"),
     };

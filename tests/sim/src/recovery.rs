@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use telpher_proto::base::{Error, Kind};
 use telpher_proto::hub::{Beginning, Hub};
-use telpher_proto::journal::{File, Source};
+use telpher_proto::journal::Source;
 
 use crate::agenda::Item;
 use crate::history;
@@ -87,7 +87,7 @@ impl World {
 
     /// A planted bug of recovery leaves another past.
     fn mischief_with_history(&mut self) {
-        let files = self.files();
+        let (files, _) = self.disk.files();
         let disk = &self.disk;
         let mut read = |number| Ok(Bytes::copy_from_slice(disk.read(number).unwrap_or_default()));
         let epoch = self.host.epoch;
@@ -96,14 +96,9 @@ impl World {
         }
     }
 
-    fn files(&self) -> Vec<File> {
-        let segments = self.disk.segments().into_iter();
-        segments.map(|(number, size)| File { number, size }).collect()
-    }
-
     fn read_journal(&mut self) -> Result<Beginning, End> {
-        let files = self.files();
-        self.trace.note(self.now, format_args!("found {files:?}"));
+        let (files, stream_files) = self.disk.files();
+        self.trace.note(self.now, format_args!("found {files:?} {stream_files:?}"));
         if files.last().map_or(0, |last| last.number) < self.disk.note.segment {
             self.model.complain(format!("segment {} is gone", self.disk.note.segment));
         }
@@ -122,7 +117,7 @@ impl World {
         let path = |number| format!("journal.{number:08}");
         let checkpoint = disk.checkpoint.clone().map(Bytes::from);
         let source = Source { files: &files, checkpoint, read: &mut read };
-        match Hub::recover(config, self.now, source, &path) {
+        match Hub::recover(config, self.now, (source, &stream_files), &path) {
             Ok(beginning) => {
                 let (number, obsolete) = (beginning.segment.0, &beginning.obsolete);
                 self.trace.note(self.now, format_args!("begins {number}, without {obsolete:?}"));

@@ -184,6 +184,9 @@ impl World {
             Effect::Prepare { segment, size, spare, .. } => self.prepare(segment, size, spare),
             Effect::Free { segment } => self.remove(segment, "the removal of a segment"),
             Effect::Read { id, place } => self.read(id, place),
+            Effect::Append { segment, offset, bytes, spare } => {
+                self.file((segment, offset), &bytes, spare)
+            }
             Effect::Checkpoint { bytes } => self.put_checkpoint(bytes.to_vec()),
             Effect::Write { .. } => Ok(()),
         };
@@ -216,12 +219,52 @@ impl World {
         Ok(())
     }
 
+    /// Writes to a stream file, which is made at its beginning, and syncs that.
+    fn file(&mut self, (number, offset): (u32, u64), bytes: &Bytes, spare: u64) -> Result<(), End> {
+        let is_new = offset == 0;
+        if self.disk.is_full || (self.disk.is_tight && spare > 0) {
+            *self.counts.entry("filing without room".into()).or_default() += 1;
+            self.post(DiskDone::Filed(false));
+            return Ok(());
+        }
+        self.before("a write to a stream file")?;
+        if is_new {
+            let inode = self.disk.make(0, &[], true);
+            self.disk.put(number, inode);
+            self.after_operation("the naming of a stream file")?;
+        }
+        let part = self.random.below(bytes.len() as u64 + 1) as usize;
+        self.disk.write(number, offset, &bytes[..part]);
+        self.after_operation("half a write to a stream file")?;
+        self.disk.write(number, offset + part as u64, &bytes[part..]);
+        if self.mischief.is(Mutant::FiledUnsynced) {
+            self.post(DiskDone::Filed(true));
+            return Ok(());
+        }
+        if let Err(end) = self.before("the sync of a stream file") {
+            self.disk.fail_sync(number, &mut self.random);
+            return Err(end);
+        }
+        self.disk.sync(number);
+        if is_new {
+            self.disk.sync_names();
+        }
+        self.after_operation("the sync of a stream file")?;
+        let size = bytes.len();
+        self.trace.note(self.now, format_args!("{size} bytes to {number} at {offset}, synced"));
+        if self.mischief.is(Mutant::StreamFileFreedEarly) && is_new {
+            self.disk.remove(number - 1);
+        }
+        self.post(DiskDone::Filed(true));
+        Ok(())
+    }
+
     /// Removes a segment.
     pub(crate) fn remove(&mut self, segment: u32, what: &str) -> Result<(), End> {
         self.before(what)?;
         self.disk.remove(segment);
         self.trace.note(self.now, format_args!("segment {segment} is removed"));
-        if self.mischief.is(Mutant::FreedEarly) && self.disk.segments().len() > 1 {
+        if self.mischief.is(Mutant::FreedEarly) && self.disk.files().0.len() > 1 {
             self.disk.remove(segment + 1);
         }
         self.after_operation(what)
@@ -267,7 +310,10 @@ impl World {
 
     fn doomed(&mut self, what: &str, may_fail: bool) -> Result<(), End> {
         let Some(doom) = &mut self.host.doom else { return Ok(()) };
-        let counts = !doom.is_picky || what.contains("segment") || what.contains("checkpoint");
+        let is_rare = |what: &str| {
+            ["segment", "stream file", "checkpoint"].iter().any(|rare| what.contains(rare))
+        };
+        let counts = !doom.is_picky || is_rare(what);
         if !counts || (!may_fail && doom.end == End::Error) {
             return Ok(());
         }

@@ -55,7 +55,9 @@ class Stream:
         - `bytes_max`: bytes of one partition from which on its oldest records are removed, at most
           1 GiB in memory, else 1 TiB; None is 64 MiB in memory, else 1 GiB.
         - `records_max`: records of one partition from which on its oldest are removed; None: any
-          number.
+          number. What was appended in one batch is removed at once, and so is what a hub has put
+          together on its disk, which is at most a sixteenth of each limit: what is kept differs
+          from the limits by as much, and of records it is never less.
         - `compact`: keep of each key the latest record at least; those that a later one of their
           partition has replaced are removed in the background. Each record needs a key
           (`Invalid`); one with an empty body, a tombstone, says that its key is gone. Offsets stay
@@ -135,7 +137,8 @@ class Stream:
           behind the newest.
         - `offset`: at this record, or at the next to be appended.
         - `time`: at the oldest record that was appended then or later by the hub's clock: seconds
-          since 1970, as `Record.time` has them, or a datetime with a time zone.
+          since 1970, as `Record.time` has them, or a datetime with a time zone. A group begins
+          with the batch in which that record lies, so it may begin a little earlier.
 
         It reads one `partition` (0 to 1,023), or all. With `follow` it goes on with what is
         appended later, else it ends where the stream ended when it began. With `group` it is a

@@ -373,6 +373,21 @@ pub const READ_AHEAD: (usize, u64) = (64, 1024 * 1024);
 /// anew.
 pub const GARBAGE_MIN: u64 = 16 * 1024 * 1024;
 
+/// Bytes of the journal's segments, together, beyond which what streams keep in the oldest of them
+/// is put into stream files.
+pub const JOURNAL_SIZE_MAX: u64 = 128 * 1024 * 1024;
+
+/// Bytes of batches up to which several that follow each other become one in a stream file, as far
+/// as they are not compressed; compressed ones as [`COMPACT_BATCH`].
+pub const FILED_BATCH: usize = 256 * 1024;
+
+/// Bytes that are written to a stream file together, at least, if there are as many.
+pub const FILED_TOGETHER: usize = 1024 * 1024;
+
+/// A stream's limits on bytes, records or age are so many times what a batch in a stream file holds
+/// at most: such a batch goes as a whole.
+pub const FILED_PARTS: u64 = 16;
+
 /// Time that a host which ends by itself takes at most to write down what it has in memory, in ms.
 pub const CLOSE_DOWN_MS: u64 = 5_000;
 
@@ -392,6 +407,8 @@ pub struct Sizes {
     pub pending_max: usize,
     /// As [`GARBAGE_MIN`].
     pub garbage_min: u64,
+    /// As [`JOURNAL_SIZE_MAX`].
+    pub journal_max: u64,
     /// As [`RESIDENT_MAX`].
     pub resident_max: u64,
     /// As [`COMPACT_MIN`].
@@ -407,6 +424,7 @@ impl Default for Sizes {
             unsynced_max: UNSYNCED_MAX,
             pending_max: JOURNAL_PENDING_MAX,
             garbage_min: GARBAGE_MIN,
+            journal_max: JOURNAL_SIZE_MAX,
             resident_max: RESIDENT_MAX,
             compact_min: COMPACT_MIN,
         }

@@ -43,15 +43,25 @@ pub struct Process {
     pub started: u64,
 }
 
-/// Where in the journal a record lies.
+/// Numbers from here on are of stream files, lower ones of the journal's segments.
+pub const STREAM_FILES: u32 = 1 << 31;
+
+/// Where in the journal, or in a stream file, a record lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 pub struct Place {
-    /// The segment; 0: nowhere, as for a message that is kept in memory only.
+    /// The segment or stream file; 0: nowhere, as for a message that is kept in memory only.
     pub segment: u32,
     /// The record's first byte, in units of 8 bytes.
     pub offset: u32,
     /// Bytes of the record's body.
     pub size: u32,
+}
+
+impl Place {
+    /// True if it is in a stream file.
+    pub fn is_in_stream_file(self) -> bool {
+        self.segment >= STREAM_FILES
+    }
 }
 
 /// One change of durable state.
@@ -160,9 +170,10 @@ pub enum Record {
         /// Which.
         stream: u64,
     },
-    /// Records were appended to a stream; or are written forward, under the offsets that they have.
+    /// Records were appended to a stream; or were packed anew, under the offsets that they have, in
+    /// the place of every batch that had some of these.
     Appended {
-        /// By whom; nobody if they are written forward.
+        /// By whom; nobody if they were packed anew.
         change: Option<Change>,
         /// The stream.
         stream: u64,
@@ -214,7 +225,8 @@ pub enum Record {
         /// What.
         placed: Placed,
     },
-    /// Batches of a partition, without their records: in checkpoints.
+    /// Batches of a partition, without their records, in the place of every batch that had some of
+    /// these: in checkpoints, and of those that lie in stream files, or can't be read any more.
     Kept {
         /// The stream.
         stream: u64,

@@ -14,7 +14,9 @@ use super::message::{Headers, Message};
 use super::name::Name;
 use super::pattern::Pattern;
 
-/// How a stream is.
+/// How a stream is. What was appended in one batch is removed at once, and so is what a hub has put
+/// together on its disk, which is at most a sixteenth of each limit: what is kept differs from the
+/// limits by as much, and of records it is never less.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct StreamOptions {
     /// Parts that keep an order each, 1 to 1,024; 0 is the default of 1.
@@ -108,7 +110,7 @@ pub enum Start {
     /// At this record, or at the next to be appended.
     Offset(u64),
     /// At the oldest record that was appended at this time or later, by the hub's clock, in ms
-    /// since 1970.
+    /// since 1970; a reader group with the batch in which that lies, so perhaps a little earlier.
     Time(u64),
 }
 

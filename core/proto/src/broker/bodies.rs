@@ -84,8 +84,8 @@ pub(super) enum Reader {
     Moving(QueueRef, u64, u64),
     /// A batch of a stream that somebody wants to read.
     Batch(BatchRef),
-    /// One that is to be written anew.
-    MovingBatch(BatchRef),
+    /// One that is to be filed.
+    Filing(BatchRef),
 }
 
 /// A look into a queue that waits for messages to be read.
@@ -184,7 +184,7 @@ impl Broker {
                 self.send_delivery(now, token);
             }
             Reader::Batch(batch) => self.batch_read(now, batch, read),
-            Reader::MovingBatch(batch) => self.moving_batch_read(batch, read),
+            Reader::Filing(batch) => self.filing_read(batch, read),
             Reader::Moving(queue, sequence, message_id) => {
                 let message = read.message(message_id);
                 let is_lost = message.is_none() && !matches!(read, Fetched::Nothing);

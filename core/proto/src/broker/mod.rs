@@ -35,6 +35,7 @@ mod compaction;
 mod declare;
 mod deliveries;
 mod entries;
+mod filing;
 mod gathers;
 mod groups;
 mod kept;
@@ -298,6 +299,7 @@ pub struct Broker {
     /// Reads of messages that lie nowhere any more.
     in_vain: Vec<u64>,
     moving: restate::Moving,
+    filing: filing::Filing,
     moved: VecDeque<(Position, queues::QueueRef, u64)>,
     /// Where such messages lie, until that is written.
     unwritten: VecDeque<(Position, Place)>,
@@ -354,6 +356,7 @@ impl Broker {
             readers: Slab::new(),
             in_vain: Vec::new(),
             moving: restate::Moving::default(),
+            filing: filing::Filing::default(),
             moved: VecDeque::new(),
             unwritten: VecDeque::new(),
             lost: 0,

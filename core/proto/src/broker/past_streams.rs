@@ -174,15 +174,24 @@ impl PastStream {
         place.into_iter().for_each(|place| *place = placed.state);
     }
 
-    /// Batches as a checkpoint lists them.
+    /// Batches lie elsewhere from now on, or are as a checkpoint lists them.
     pub fn keep(&mut self, number: u32, batches: Vec<KeptBatch>) {
         for batch in batches {
+            self.forget_between(number, batch.base, batch.base + u64::from(batch.span));
             self.batches.insert((number, batch.base), (batch, None));
         }
     }
 }
 
 impl Past {
+    /// Every batch that lies in a stream file, with its stream and partition.
+    pub fn filed(&self) -> impl Iterator<Item = (u64, u32, KeptBatch)> {
+        let batches = self.streams.iter().flat_map(|(stream, past)| {
+            past.batches.iter().map(|((partition, _), (at, _))| (*stream, *partition, *at))
+        });
+        batches.filter(|(.., at)| at.place.is_in_stream_file())
+    }
+
     /// What a batch has done to streams; how safe the safest of them is.
     pub(super) fn apply_stream_parts(
         &mut self,

@@ -5,16 +5,15 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
-
-use super::bodies::{Fetched, Reader};
+use super::bodies::Reader;
 use super::log::Level;
 use super::queues::{Entry, QueueRef};
 use super::sessions::{Done, Marked};
-use super::streams::{BatchRef, Stream};
+use super::streams::Stream;
 use super::{Broker, SessionKey};
 use crate::base::record::{
-    Holder, Listed, ListedMore, Mark, Place, Position, Record, Sent, SessionState, Stored,
+    Holder, KeptBatch, Listed, ListedMore, Mark, Place, Position, Record, Sent, SessionState,
+    Stored,
 };
 use crate::base::{Message, Time};
 
@@ -33,8 +32,6 @@ pub(super) struct Moving {
     segment: u32,
     /// Those found in it; some may have left it, or the hub, since.
     found: Vec<(QueueRef, u64)>,
-    /// Batches of streams found in it.
-    batches: Vec<BatchRef>,
     /// Reads under way.
     reads: usize,
     /// A segment that the disk does not give, which is left as it is.
@@ -57,6 +54,7 @@ impl Broker {
             self.write(Level::Written, Record::Queue { change: None, state });
         }
         self.restate_streams(|_| true);
+        self.restate_filed();
         let bound = self.queues.iter().flat_map(|(_, queue)| queue.bound());
         for bound in bound.collect::<Vec<_>>() {
             self.write(Level::Written, bound);
@@ -92,15 +90,16 @@ impl Broker {
         }
         let streams = self.streams.all.iter();
         records.extend(streams.flat_map(|(_, stream)| stream.statement()));
-        records.append(&mut self.list_batches());
+        records.append(&mut self.list_batches(|_| true));
         let sessions = self.sessions.keys().into_iter();
         records.extend(sessions.map(|key| Record::Session(Box::new(self.session_state(key)))));
         records
     }
 
-    fn list_batches(&self) -> Vec<Record> {
+    /// Batches of streams on disk, and where they lie.
+    pub(super) fn list_batches(&self, which: impl Fn(&KeptBatch) -> bool) -> Vec<Record> {
         let mut records: Vec<Record> = Vec::new();
-        for (batch, kept) in self.kept_batches() {
+        for (batch, kept) in self.kept_batches().filter(|(_, kept)| which(&kept.at)) {
             match records.last_mut() {
                 Some(Record::Kept { stream, partition, batches })
                     if (*stream, *partition) == (batch.stream.id, batch.partition)
@@ -263,58 +262,14 @@ impl Broker {
         if self.moving.reads > 0 || self.moving.stuck == segment {
             return;
         }
-        let Moving { found, batches, .. } = &self.moving;
-        if self.moving.segment != segment || (found.is_empty() && batches.is_empty()) {
+        if self.moving.segment != segment || self.moving.found.is_empty() {
             self.moving.segment = segment;
             self.moving.found = self.entries_in(segment);
-            let here = self.kept_batches().filter(|(_, kept)| kept.at.place.segment == segment);
-            self.moving.batches = here.map(|(batch, _)| batch).take(FOUND_MAX).collect();
-        }
-        let batches = &mut self.moving.batches;
-        for batch in batches.split_off(batches.len().saturating_sub(count)) {
-            self.move_batch(batch, None);
         }
         let found = &mut self.moving.found;
         for (queue, sequence) in found.split_off(found.len().saturating_sub(count)) {
             self.move_entry(queue, sequence, None);
         }
-    }
-
-    /// Writes a batch anew, or has it read first.
-    fn move_batch(&mut self, batch: BatchRef, read: Option<Bytes>) {
-        let Some(kept) = self.streams.batch(batch) else { return };
-        let place = kept.at.place;
-        match read.or_else(|| kept.bytes.clone()) {
-            Some(bytes) => self.write_batch(Level::Written, None, batch, bytes),
-            None => {
-                self.moving.reads += 1;
-                self.fetch(place, Reader::MovingBatch(batch));
-            }
-        }
-    }
-
-    /// A batch that is to be written anew has been read.
-    pub(super) fn moving_batch_read(&mut self, batch: BatchRef, read: Fetched<'_>) {
-        self.moving.reads -= 1;
-        // It may have been packed anew meanwhile, and then lies elsewhere.
-        let Some(at) = self.streams.batch(batch).map(|kept| kept.at) else { return };
-        match (read.batch(batch), read) {
-            (Some(bytes), _) if !at.is_of(&bytes) => {}
-            (Some(bytes), _) => self.move_batch(batch, Some(bytes)),
-            (None, Fetched::Nothing) => self.moving.stuck = self.moving.segment,
-            (None, _) => self.write_off_batch(batch),
-        }
-    }
-
-    /// A batch that can't be read any more is written anew without its records: its segment can go,
-    /// and the next host still knows of it.
-    fn write_off_batch(&mut self, batch: BatchRef) {
-        let Some(kept) = self.streams.batch(batch) else { return };
-        let before = std::mem::take(&mut kept.at.place).segment;
-        let (at, size) = (kept.at, u64::from(kept.at.size));
-        let (stream, partition) = (batch.stream.id, batch.partition);
-        self.write(Level::Written, Record::Kept { stream, partition, batches: vec![at] });
-        self.usage.release(before, size);
     }
 
     /// Messages that lie in a segment, not more than are looked for at a time.

@@ -11,7 +11,7 @@ use super::{Config, Hub, SessionId};
 use crate::base::record::{AppendedPart, Copies, Place, Position, Process, Record};
 use crate::base::{Error, Kind, Time};
 use crate::broker::{self, Broker, Fetched, Past, Restored};
-use crate::journal::{self, Effect, Journal, Source};
+use crate::journal::{self, Effect, File, Journal, Source};
 
 /// Messages of a sparse segment that are written anew at a time.
 const MOVES: usize = 64;
@@ -25,6 +25,8 @@ pub enum DiskDone {
     Synced(Position),
     /// The next segment has been made, with this size; `None` if the disk is full.
     Prepared(Option<u64>),
+    /// What was to be put into a stream file is durable there; or the disk is full.
+    Filed(bool),
     /// A record's frame has been read: its bytes, as many as there are.
     Read {
         /// From the effect.
@@ -67,7 +69,8 @@ impl Config {
 }
 
 impl Hub {
-    /// A hub that goes on from a directory's journal; `path` names a segment's file, for texts.
+    /// A hub that goes on from a directory's journal and stream files; `path` names the file of a
+    /// segment or stream file, for texts.
     ///
     /// # Errors
     ///
@@ -75,7 +78,7 @@ impl Hub {
     pub fn recover(
         config: Config,
         now: Time,
-        source: Source<'_>,
+        (source, stream_files): (Source<'_>, &[File]),
         path: &dyn Fn(u32) -> String,
     ) -> Result<Beginning, Error> {
         let mut past = Past::new(config.served);
@@ -93,7 +96,7 @@ impl Hub {
             );
             return Err(Error::new(Kind::Corrupt, detail));
         }
-        let obsolete = std::mem::take(&mut found.obsolete);
+        let mut obsolete = std::mem::take(&mut found.obsolete);
         // What is to be written anew comes behind what it builds upon.
         let tail: Vec<Record> = found.tail.drain(..).map(|(_, record, _)| record).collect();
         let before = if tail.is_empty() { Vec::new() } else { past.statement() };
@@ -109,11 +112,16 @@ impl Hub {
             let place = journal.append(last, &record, false);
             past.apply(record, place);
         }
+        let filed = past.filed().map(|(.., at)| at.place);
+        journal::check_lengths(filed, stream_files).map_err(|trouble| trouble.into_error(path))?;
         let Restored { broker, watched } = Broker::restore(config.broker(true), past, last, now)?;
         let mut hub = Hub::with(config, broker, Some(journal));
         hub.broker.restate(now);
         hub.write_down();
-        let segment = hub.journal.as_mut().map(Journal::take_beginning).unwrap_or_default();
+        hub.journal.iter_mut().for_each(Journal::note_stated);
+        let mut journal = hub.journal.as_mut();
+        let segment = journal.as_deref_mut().map(Journal::take_beginning).unwrap_or_default();
+        obsolete.extend(journal.into_iter().flat_map(|j| j.begin_stream_files(stream_files)));
         hub.note_reached(now);
         let obsolete = obsolete.into_iter().filter(|number| *number != segment.0).collect();
         Ok(Beginning { hub, segment, obsolete, watched })
@@ -157,6 +165,7 @@ impl Hub {
             journal.keep_checkpoint(self.broker.snapshot(now));
             self.broker.restate(now);
             self.write_down();
+            self.journal.iter_mut().for_each(Journal::note_stated);
         }
         let room = self.journal.as_ref().map(Journal::room);
         if let Some(room) = room {
@@ -174,10 +183,28 @@ impl Hub {
         if let Some(through) = journal.dead() {
             let position = self.broker.note_freed(through);
             journal.free(through, position);
-        } else if let Some(sparse) = journal.sparse() {
+        } else if let Some(sparse) = journal.sparse().filter(|old| journal.is_emptied(*old)) {
             self.broker.move_from(sparse, MOVES);
+        } else if let Some(old) = journal.to_be_emptied() {
+            self.file_from(old);
         }
         self.write_down();
+    }
+
+    /// What streams keep in a segment, or in a stream file, is put into another one, as much as is
+    /// done at a time.
+    fn file_from(&mut self, segment: u32) {
+        let Some(journal) = self.journal.as_mut().filter(|journal| journal.may_file()) else {
+            return;
+        };
+        if !self.broker.file_from(segment) {
+            return journal.note_emptied(segment);
+        }
+        while let Some(record) = self.broker.poll_filed() {
+            let place = journal.file(&record);
+            self.broker.handle_filed_at(place);
+        }
+        journal.write_filed();
     }
 
     /// The end of a turn: what has gathered goes to the disk.
@@ -205,6 +232,10 @@ impl Hub {
             DiskDone::Written(position) => journal.handle_written(position),
             DiskDone::Synced(position) => journal.handle_synced(now, position),
             DiskDone::Prepared(size) => journal.handle_prepared(now, size),
+            DiskDone::Filed(is_durable) => {
+                journal.handle_filed(now, is_durable);
+                self.broker.handle_filed(is_durable);
+            }
             DiskDone::Read { id, place, bytes } => {
                 let journal_id = &self.config.journal_id;
                 let frame = bytes.map(|bytes| journal::read_frame(journal_id, place, &bytes));

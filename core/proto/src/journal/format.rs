@@ -11,7 +11,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use crate::base::record::Position;
+use crate::base::record::{Place, Position};
 
 /// The format that this library writes and reads.
 pub const VERSION: u32 = 1;
@@ -88,6 +88,11 @@ pub struct Commit {
 /// Bytes that a frame takes with a body of `size` bytes.
 pub fn frame_size(size: usize) -> usize {
     FRAME_HEADER_SIZE + size.next_multiple_of(8)
+}
+
+/// The byte behind the frame of the record at a place.
+pub fn end_of(place: Place) -> u64 {
+    u64::from(place.offset) * 8 + frame_size(place.size as usize) as u64
 }
 
 /// What the checksums of one segment begin with.

@@ -25,6 +25,7 @@ pub mod format;
 mod recover;
 mod room;
 mod segments;
+mod stream_files;
 mod trouble;
 
 use std::collections::VecDeque;
@@ -40,6 +41,7 @@ use room::Next;
 pub use checkpoint::Checkpoint;
 pub use recover::{File, Recovered, Source, Unreadable, has_begun, read_frame, recover};
 pub use segments::Segment;
+pub use stream_files::check_lengths;
 pub use trouble::{Fault, Trouble};
 
 /// What a journal is told at its start.
@@ -81,10 +83,22 @@ pub enum Effect {
         /// Bytes that must be left free on the disk; else it counts as full.
         spare: u64,
     },
-    /// Remove a segment.
+    /// Remove a segment, or a stream file.
     Free {
         /// Its number.
         segment: u32,
+    },
+    /// Write to a stream file and make that durable, with the file's name if it is new; then the
+    /// hub's `handle_disk` with `Filed`.
+    Append {
+        /// The stream file's number.
+        segment: u32,
+        /// Where in it; at 0 it is made.
+        offset: u64,
+        /// What.
+        bytes: Bytes,
+        /// Bytes that must be left free on the disk; else it counts as full.
+        spare: u64,
     },
     /// Put a checkpoint in the place of the last one. It is a cache: nothing waits for it, and it
     /// need not be durable.
@@ -137,6 +151,11 @@ pub struct Journal {
     /// Segments to be freed once this position is durable.
     freeing: Option<(u32, Position)>,
     freed: u32,
+    /// Up to this segment all that streams keep was filed, as far as it can be.
+    emptied: u32,
+    /// Bytes that the last segment took to state everything anew.
+    stated: u64,
+    stream_files: stream_files::StreamFiles,
     /// A checkpoint, to be kept once its position is durable.
     checkpoint: Option<Checkpoint>,
     idle_at: Option<Time>,
@@ -171,6 +190,9 @@ impl Journal {
             restated: number,
             freeing: None,
             freed: oldest - 1,
+            emptied: 0,
+            stated: 0,
+            stream_files: stream_files::StreamFiles::default(),
             checkpoint: None,
             idle_at: None,
             is_beginning: true,
@@ -335,6 +357,7 @@ impl Journal {
             }
             self.try_again();
         }
+        self.free_stream_files();
     }
 
     /// Deadlines may have come.
@@ -348,12 +371,13 @@ impl Journal {
         if self.retry_at().is_some_and(|at| at <= now) {
             self.try_again();
         }
+        self.try_to_file_again(now);
     }
 
     /// When `handle_timeout` wants to be called.
     pub fn poll_timeout(&self) -> Option<Time> {
         let idle = self.idle_at.filter(|_| self.told < self.synced);
-        [idle, self.retry_at()].into_iter().flatten().min()
+        [idle, self.retry_at(), self.stream_files.retry_at].into_iter().flatten().min()
     }
 
     /// What the disk is to do next.
@@ -380,6 +404,11 @@ impl Journal {
         self.next = self.after_ready(now);
         self.restated = number;
         self.begin_segment();
+    }
+
+    /// All that a new segment states is there.
+    pub fn note_stated(&mut self) {
+        self.stated = self.active().used;
     }
 
     /// Should the next segment be gone one day, it will be missed.

@@ -57,7 +57,8 @@ impl Journal {
 
     fn size_of_next(&self) -> u64 {
         let (least, most) = self.config.sizes.segment;
-        (self.active().size * 4).clamp(least, most)
+        // What it begins with is to be a small part of it.
+        (self.active().size * 4).clamp(least, most).max((self.stated * 4).next_multiple_of(4096))
     }
 
     fn size_for_verdicts(&self) -> u64 {
@@ -78,7 +79,7 @@ impl Journal {
     }
 
     /// Bytes that verdicts on all that is stored need at most before they have freed as much.
-    fn spare(&self) -> u64 {
+    pub(super) fn spare(&self) -> u64 {
         let (mut most, mut excess) = (0, 0);
         for segment in &self.segments {
             let (count, bytes) = (segment.live.0, segment.live_bytes());

@@ -4,7 +4,7 @@
 
 use super::Journal;
 use crate::base::limits;
-use crate::base::record::{Position, Room};
+use crate::base::record::{Position, Room, STREAM_FILES};
 
 /// A segment that may still be needed.
 #[derive(Clone, Debug)]
@@ -43,8 +43,12 @@ impl Segment {
 }
 
 impl Journal {
-    /// So many messages, of `size` bytes together, lie in `segment` and are needed.
+    /// So many messages, of `size` bytes together, lie in `segment`, or a stream file, and are
+    /// needed.
     pub fn keep(&mut self, segment: u32, count: u64, size: u64) {
+        if segment >= STREAM_FILES {
+            return self.stream_files.keep(segment, count, size);
+        }
         if let Some(segment) = self.segment(segment) {
             segment.live.0 += count;
             segment.live.1 += size;
@@ -53,6 +57,10 @@ impl Journal {
 
     /// So many messages, of `size` bytes together, in `segment` are no longer needed.
     pub fn release(&mut self, segment: u32, count: u64, size: u64) {
+        if segment >= STREAM_FILES {
+            self.stream_files.release(segment, count, size);
+            return self.forget_if_dead(segment);
+        }
         if let Some(segment) = self.segment(segment) {
             segment.live.0 -= count;
             segment.live.1 -= size;

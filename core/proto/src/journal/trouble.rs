@@ -12,10 +12,20 @@ pub struct Fault {
     pub segment: u32,
     /// Bytes from its beginning.
     pub offset: u64,
-    /// The first position that is missing.
+    /// The first position that is missing; 0 in a stream file.
     pub expected: Position,
     /// What is wrong.
     pub what: &'static str,
+}
+
+impl Fault {
+    /// What is wrong, and with which record.
+    pub fn text(&self) -> String {
+        match self.expected {
+            0 => self.what.to_owned(),
+            expected => format!("{} (record {expected})", self.what),
+        }
+    }
 }
 
 /// Why a journal can't be gone on from.
@@ -35,9 +45,9 @@ impl Trouble {
         let detail = match self {
             Trouble::Failed(error) => return error,
             Trouble::Missing(segment) => format!("{} is missing", path(segment)),
-            Trouble::Damaged(Fault { segment, offset, expected, what }) => {
-                let path = path(segment);
-                format!("{path} is damaged at offset {offset}: {what} (record {expected})")
+            Trouble::Damaged(fault) => {
+                let (path, offset) = (path(fault.segment), fault.offset);
+                format!("{path} is damaged at offset {offset}: {}", fault.text())
             }
         };
         Error::new(Kind::Corrupt, detail)

@@ -100,9 +100,9 @@ pub fn subscribe(world: &mut World, program: usize, of: &str) -> Id {
     world.run(program, Command::Subscribe { pattern: pattern(of), buffer: 100 })
 }
 
-/// The first segment has the bytes that `tests/golden` has in this file.
-pub fn is_golden(world: &World, file: &str) {
-    let segment = &world.disk.files[&1];
+/// A segment, or a stream file, has the bytes that `tests/golden` has in this file.
+pub fn is_golden(world: &World, number: u32, file: &str) {
+    let segment = &world.disk.files[&number];
     let used = segment.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     let mut text = String::new();
     for (at, line) in segment[..used].chunks(32).enumerate() {

@@ -15,6 +15,7 @@ pub const SMALL: Sizes = Sizes {
     unsynced_max: 512 * 1024,
     pending_max: 4 * 1024 * 1024,
     garbage_min: 1024 * 1024,
+    journal_max: 8 * 1024 * 1024,
     resident_max: 4 * 1024 * 1024,
     compact_min: 16 * 1024,
 };

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
+use telpher_proto::base::record::STREAM_FILES;
 use telpher_proto::base::{Error, Kind};
 use telpher_proto::hub::DiskDone;
 use telpher_proto::journal::{Effect, File, format};
@@ -66,11 +67,12 @@ impl Disk {
         Ok(())
     }
 
-    pub fn files(&mut self) -> Result<Vec<File>, Error> {
+    /// The segments that there are, and the stream files.
+    pub fn files(&mut self) -> Result<(Vec<File>, Vec<File>), Error> {
         self.step()?;
         let file =
             |(number, bytes): (&u32, &Vec<u8>)| File { number: *number, size: bytes.len() as u64 };
-        Ok(self.files.iter().map(file).collect())
+        Ok(self.files.iter().map(file).partition(|file| file.number < STREAM_FILES))
     }
 
     pub fn read(&mut self, number: u32) -> Result<Bytes, Error> {
@@ -159,6 +161,15 @@ impl Disk {
                 self.remove(segment)?;
                 return self.next();
             }
+            Some(Effect::Append { bytes, spare, .. })
+                if !self.has_room(bytes.len() as u64 + spare) =>
+            {
+                vec![DiskDone::Filed(false)]
+            }
+            Some(Effect::Append { segment, offset, bytes, .. }) => {
+                self.append((segment, offset as usize), bytes)?;
+                vec![DiskDone::Filed(true)]
+            }
             Some(Effect::Checkpoint { bytes }) => {
                 // Nobody misses one that could not be written.
                 if self.step().is_ok() {
@@ -194,6 +205,17 @@ impl Disk {
         put(self.files.entry(segment).or_default(), offset, &bytes);
         self.dirty.push((segment, offset, bytes));
         failed
+    }
+
+    /// Writes to a stream file and syncs that.
+    fn append(&mut self, (number, offset): (u32, usize), bytes: Bytes) -> Result<(), Error> {
+        self.write(number, offset, bytes)?;
+        self.step()?;
+        let content = self.files[&number].clone();
+        self.removed.remove(&number);
+        self.durable.insert(number, content);
+        self.dirty.retain(|(segment, ..)| *segment != number);
+        Ok(())
     }
 
     /// What a sync that fails should have covered stays in the cache, and no later sync writes it.

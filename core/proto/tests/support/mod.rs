@@ -16,6 +16,7 @@ mod queues;
 pub mod streams;
 
 use telpher_proto::base::limits::Sizes;
+use telpher_proto::base::record::STREAM_FILES;
 use telpher_proto::base::{
     Command, Error, Event, Id, Kind, Message, Name, Notice, Outcome, QueueOptions, Time, Verdict,
     What,
@@ -467,12 +468,15 @@ impl World {
 }
 
 fn host(config: hub::Config, now: Time, disk: &mut Disk) -> Result<Hub, Error> {
-    let files = disk.files()?;
+    let (files, stream_files) = disk.files()?;
     let checkpoint = disk.checkpoint.clone();
     let mut read = |number| disk.read(number);
-    let path = |number| format!("journal.{number:08}");
+    let path = |number| match number {
+        0..STREAM_FILES => format!("journal.{number:08}"),
+        _ => format!("stream.{:08}", number - STREAM_FILES),
+    };
     let source = Source { files: &files, checkpoint, read: &mut read };
-    let begun = Hub::recover(config, now, source, &path)?;
+    let begun = Hub::recover(config, now, (source, &stream_files), &path)?;
     let Beginning { hub, segment: (number, size, content), obsolete, .. } = begun;
     disk.make((number, size, &content))?;
     obsolete.into_iter().try_for_each(|number| disk.remove(number))?;

@@ -5,6 +5,7 @@
 //! LOCK      locked by the process that hosts the hub, whose number it holds
 //! HUB       the hub's id, the epoch that rises with every host, the last one's first segment
 //! journal.* what every host has written down
+//! stream.*  what streams keep of that
 //! checkpoint  what stood at some point of that: a cache
 //! reserve   room on a full disk for the next host
 //! hub.sock  where the host listens
@@ -195,6 +196,7 @@ impl Directory {
             let is_ours =
                 ours.iter().any(|own| name == *own || name.starts_with(&format!("{own}.")))
                     || name.starts_with(segments::PREFIX)
+                    || name.starts_with(segments::STREAM_PREFIX)
                     || name.starts_with(segments::CHECKPOINT)
                     || name.starts_with(segments::RESERVE);
             if !is_ours && name != "." && name != ".." {

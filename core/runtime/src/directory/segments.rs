@@ -5,6 +5,7 @@
 //! journal.00000008.PID.tmp
 //!                       one that is being made: filled with zeros, or given room that reads as
 //!                       zeros, and synced before it is renamed
+//! stream.00000001       a stream file: what streams keep of old segments
 //! checkpoint            what stood at the beginning of a segment: a cache
 //! reserve               room on a full disk for the next host's first segment
 //! ```
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
 use telpher_proto::base::limits::RESERVE_SIZE;
-use telpher_proto::base::record::Place;
+use telpher_proto::base::record::{Place, STREAM_FILES};
 use telpher_proto::base::{Error, Kind};
 use telpher_proto::journal::{self, format};
 
@@ -29,6 +30,9 @@ use crate::system;
 
 /// What the names of segments begin with.
 pub(super) const PREFIX: &str = "journal.";
+
+/// What the names of stream files begin with.
+pub(super) const STREAM_PREFIX: &str = "stream.";
 
 /// The file that keeps room.
 pub(super) const RESERVE: &str = "reserve";
@@ -56,9 +60,12 @@ pub(crate) struct Filling {
     filled: u64,
 }
 
-/// The name of a segment's file.
+/// The name of a segment's file, or of a stream file.
 pub(crate) fn segment_name(number: u32) -> String {
-    format!("{PREFIX}{number:08}")
+    match number {
+        0..STREAM_FILES => format!("{PREFIX}{number:08}"),
+        _ => format!("{STREAM_PREFIX}{:08}", number - STREAM_FILES),
+    }
 }
 
 impl Directory {
@@ -77,14 +84,30 @@ impl Directory {
     ///
     /// `IO` with the system's words.
     pub(crate) fn segments(&self) -> Result<Vec<journal::File>, Error> {
+        self.numbered(PREFIX, 0)
+    }
+
+    /// Every stream file that there is.
+    ///
+    /// # Errors
+    ///
+    /// As `segments`.
+    pub(crate) fn stream_files(&self) -> Result<Vec<journal::File>, Error> {
+        self.numbered(STREAM_PREFIX, STREAM_FILES)
+    }
+
+    /// Files whose names have this prefix and a number; `first` is added to that.
+    fn numbered(&self, prefix: &str, first: u32) -> Result<Vec<journal::File>, Error> {
         let failed = |error: io::Error| self.failed_at("", &error);
         let mut found = Vec::new();
         for entry in std::fs::read_dir(self.path()).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
-            let digits = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
-            let digits = digits.filter(|digits| digits.len() == 8);
-            if let Some(number) = digits.and_then(|digits| digits.parse().ok()) {
+            let digits = name.to_str().and_then(|name| name.strip_prefix(prefix));
+            let digits = digits.filter(|digits| digits.len() >= 8);
+            let number: Option<u32> = digits.and_then(|digits| digits.parse().ok());
+            if let Some(number) = number.filter(|number| *number < STREAM_FILES) {
+                let number = first + number;
                 let size = entry.metadata().map_err(failed)?.len();
                 found.push(journal::File { number, size });
             }
@@ -143,6 +166,20 @@ impl Directory {
     /// Opens a segment.
     pub(crate) fn open_segment(&self, number: u32, write: bool) -> io::Result<SegmentFile> {
         open(&self.segment_path(number), OpenOptions::new().read(true).write(write))
+    }
+
+    /// Writes to a stream file and makes that durable, with the file's name if it is new.
+    pub(crate) fn append(&self, number: u32, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        // Should another process host by now, this one must not have taken its file.
+        options.read(true).write(true).create_new(offset == 0);
+        let file = open(&self.segment_path(number), &mut options)?;
+        file.write_all_at(bytes, offset)?;
+        file.sync_data()?;
+        if offset == 0 {
+            self.sync()?;
+        }
+        Ok(())
     }
 
     /// Begins to make a segment.

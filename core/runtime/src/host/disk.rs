@@ -1,8 +1,9 @@
 //! The disk of a hosted directory: what does what the hub's journal wants.
 //!
 //! ```text
-//! hub's thread --Write----------------> `writer`: writes here, or on the journal thread, that syncs
-//!       ^      --Prepare, Free, Read--> files thread: makes a segment ahead, reads, removes
+//! hub's thread --Write---------> writer: here, or on the journal thread, which syncs
+//!       ^      --all the others-> files thread: makes a segment ahead, fills stream files, reads,
+//!       |                                       removes
 //!       +------ mailbox: done, or why not ------+
 //! ```
 //! While a sync runs, the next writes gather; so many are made durable together without any timer.
@@ -32,6 +33,7 @@ use crate::system;
 enum Task {
     Prepare(u32, (u64, u64), bool),
     Free(u32),
+    Append { segment: u32, offset: u64, bytes: Bytes, spare: u64 },
     Checkpoint(Bytes),
     Read(u64, Place),
 }
@@ -77,6 +79,9 @@ impl Disk {
                 tasks.send(Task::Prepare(segment, (size, spare), zeros))
             }
             Effect::Free { segment } => tasks.send(Task::Free(segment)),
+            Effect::Append { segment, offset, bytes, spare } => {
+                tasks.send(Task::Append { segment, offset, bytes, spare })
+            }
             Effect::Checkpoint { bytes } => tasks.send(Task::Checkpoint(bytes)),
             Effect::Read { id, place } => tasks.send(Task::Read(id, place)),
         };
@@ -168,6 +173,9 @@ impl Files {
                 self.keep_reserve();
                 Ok(())
             }
+            Task::Append { segment, offset, bytes, spare } => {
+                self.append(segment, offset, (&bytes, spare))
+            }
             Task::Checkpoint(bytes) => {
                 if let Err(error) = self.directory.write_checkpoint(&bytes) {
                     tracing::debug!(%error, "no checkpoint was written");
@@ -179,6 +187,27 @@ impl Files {
                 Ok(())
             }
         }
+    }
+
+    /// What was written where there was no room is never looked at.
+    fn append(
+        &mut self,
+        segment: u32,
+        offset: u64,
+        (bytes, spare): (&Bytes, u64),
+    ) -> Result<(), Error> {
+        let has_room = self.directory.has_room(bytes.len() as u64 + spare);
+        let done = match has_room {
+            true => self.directory.append(segment, offset, bytes).map(|()| true),
+            false => Ok(false),
+        };
+        let is_durable = done.or_else(|error| match is_full(&error) {
+            true => Ok(false),
+            false => Err(failure(&self.directory, segment, "write to", &error)),
+        })?;
+        check_lock(&self.directory, &self.lock)?;
+        self.mailbox.post(Mail::Disk(DiskDone::Filed(is_durable)));
+        Ok(())
     }
 
     /// True unless the disk is too full to keep room for the next host.

@@ -154,7 +154,7 @@ fn take_over(directory: &Directory, config: Config) -> Result<Beginning, Error> 
     let begun = clock::now();
     let mut record = directory.raise_epoch()?;
     let Record { hub_id, journal_id, epoch, served, .. } = record;
-    let config = Config { hub_id, journal_id, epoch, served, ..config };
+    let ids = Config { hub_id, journal_id, epoch, served, ..config };
     let files = directory.segments()?;
     if files.last().map_or(0, |last| last.number) < record.segment {
         let path = directory.segment_text(record.segment);
@@ -172,7 +172,10 @@ fn take_over(directory: &Directory, config: Config) -> Result<Beginning, Error> 
     let path = |number| directory.segment_text(number);
     let checkpoint = directory.read_checkpoint();
     let source = Source { files: &files, checkpoint, read: &mut read };
-    let beginning = Hub::recover(config, clock::now(), source, &path)?;
+    let stream_files = directory.stream_files()?;
+    // Its clock begins to count here.
+    let config = Config { time_ms: clock::wall_ms(), ..ids };
+    let beginning = Hub::recover(config, clock::now(), (source, &stream_files), &path)?;
     let failed = |error: io::Error| {
         let path = directory.path().display();
         Error::new(Kind::Io, format!("can't tidy up {path}: {error}"))

@@ -60,6 +60,9 @@ fn copy(source: &Directory, target: &Target) -> Result<Report, Error> {
             copy.put_segment(number, content).map_err(|error| target.failed(&error))
         };
         let found = Found::scan_with(source, &mut { put })?;
+        for (file, _) in &found.stream_files {
+            put(file.number, &source.read_segment(file.number)?)?;
+        }
         finish(source, target, &copy, &found)?;
         Ok(found.recovered.last)
     };
@@ -98,12 +101,17 @@ fn finish(
     for file in copy.segments()? {
         let (number, size) = (file.number, file.size);
         match kept.iter().find(|(kept, _)| *kept == number) {
+            // The last one may say that it goes on in this one, though nothing is in it yet.
+            None if number == last + 1 => copy.finish_copy(number, (size, 0)),
             None => copy.remove_segment(number),
             // Only the last one is still being written.
             Some((_, used)) if number == last => copy.finish_copy(number, (size, *used)),
             Some(_) => copy.finish_copy(number, (size, size)),
         }
         .map_err(failed)?;
+    }
+    for (file, used) in &found.stream_files {
+        copy.finish_copy(file.number, (*used, *used)).map_err(failed)?;
     }
     // A host that began meanwhile may have written some of it.
     let (epoch, served) =
@@ -173,7 +181,7 @@ impl Target {
             fs::rename(incomplete.join(name), self.path.join(name))
         };
         fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700))?;
-        for segment in &report.segments {
+        for segment in report.segments.iter().chain(&report.stream_files) {
             put(&segment.file)?;
         }
         put("HUB")?;
@@ -199,4 +207,63 @@ impl Target {
 /// Makes a directory's entries durable.
 fn sync(path: &Path) -> io::Result<()> {
     fs::File::open(path)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt;
+
+    use telpher_proto::base::record::Record as Written;
+    use telpher_proto::base::{Time, limits::Sizes};
+    use telpher_proto::journal::{Config, Effect, Journal, Recovered};
+
+    use super::*;
+
+    /// A directory whose last segment has ended, and nothing is in the next one yet.
+    fn between_two_segments(path: &Path) {
+        let (hub_id, epoch, now) = ([3; 16], 1, Time::from_nanos(1));
+        let sizes = Sizes { segment: (16_384, 16_384), ..Sizes::default() };
+        let config = Config { journal_id: hub_id, epoch, sizes };
+        let mut journal = Journal::new(config, Recovered::default(), 0);
+        let opened = Written::Opened { hub: hub_id, epoch, boot: [0; 16], time_ms: 1, lost: 0 };
+        journal.append(1, &opened, true);
+        let (_, size, mut content) = journal.take_beginning();
+        let directory = Directory::found(path).unwrap();
+        for position in 2.. {
+            journal.append(position, &opened, false);
+            journal.seal(now);
+            journal.handle_prepared(now, Some(16_384));
+            if journal.needs_roll() {
+                break;
+            }
+        }
+        journal.roll(now);
+        let mut first = content.split_off(0).to_vec();
+        first.resize(size as usize, 0);
+        while let Some(effect) = journal.poll_effect() {
+            if let Effect::Write { segment: 1, offset, bytes, .. } = effect {
+                first[offset as usize..][..bytes.len()].copy_from_slice(&bytes);
+            }
+        }
+        for (number, content) in [(1, first), (2, vec![0; 16_384])] {
+            fs::File::create(path.join(crate::directory::segment_name(number)))
+                .and_then(|file| file.write_all_at(&content, 0))
+                .unwrap();
+        }
+        let record = Record { hub_id, journal_id: hub_id, epoch, served: 1, segment: 1 };
+        directory.note(record).unwrap();
+    }
+
+    #[test]
+    fn a_copy_that_is_made_between_two_segments_is_whole() {
+        let name = format!("telpher-between-{}", std::process::id());
+        let scratch = std::env::temp_dir().join(name);
+        let (from, to) = (scratch.join("hub"), scratch.join("copy"));
+        fs::create_dir_all(&from).unwrap();
+        between_two_segments(&from);
+        assert_eq!(check(&from).unwrap().damage, None);
+        assert_eq!(backup(&from, &to).unwrap().damage, None);
+        assert_eq!(check(&to).unwrap().damage, None);
+        fs::remove_dir_all(scratch).unwrap();
+    }
 }

@@ -38,6 +38,8 @@ pub struct Report {
     pub host: Option<u32>,
     /// The journal's files, oldest first.
     pub segments: Vec<Segment>,
+    /// The stream files of which something is needed.
+    pub stream_files: Vec<Segment>,
     /// Records that were read.
     pub records: u64,
     /// The last record's position: how many there were in the hub's life.
@@ -64,14 +66,14 @@ pub struct Report {
     pub damage: Option<Damage>,
 }
 
-/// A file of the journal.
+/// A file of the journal, or a stream file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
     /// Its name in the directory.
     pub file: String,
     /// Bytes.
     pub size: u64,
-    /// Bytes that hold something; 0 if nothing in it counts.
+    /// Bytes up to the end of what counts; 0 if nothing in it does.
     pub used: u64,
 }
 
@@ -111,7 +113,12 @@ fn host_of(directory: &Directory) -> Result<Option<u32>, Error> {
 pub fn check(path: &Path) -> Result<Report, Error> {
     let directory = Directory::look(path)?;
     let mut report = Report { host: host_of(&directory)?, ..Report::default() };
-    match patiently(|| Found::scan(&directory)) {
+    let look = || {
+        let found = Found::scan(&directory)?;
+        found.check_stream_files(&directory)?;
+        Ok(found)
+    };
+    match patiently(look) {
         Ok(found) => found.describe(&mut report),
         Err(Failure::Damaged(damage)) => {
             report.damage = Some(damage);

@@ -2,13 +2,17 @@
 //!
 //! Floor: directory.
 
+use std::collections::BTreeMap;
+use std::io;
+
 use bytes::Bytes;
+use telpher_proto::base::record::Record;
 use telpher_proto::base::{Error, Kind};
 use telpher_proto::broker::Past;
-use telpher_proto::journal::{self, Fault, Recovered, Source, Trouble};
+use telpher_proto::journal::{self, Fault, Recovered, Source, Trouble, format};
 
 use super::{Damage, Report, Segment};
-use crate::directory::{Directory, segment_name};
+use crate::directory::{Directory, SegmentFile, read_frame, segment_name};
 
 /// Looks at most at one directory, however busy its host is.
 const LOOKS_MAX: usize = 8;
@@ -63,6 +67,8 @@ pub(super) struct Found {
     pub(super) segment: u32,
     pub(super) past: Past,
     pub(super) recovered: Recovered,
+    /// Stream files of which something is needed, each with the byte behind that.
+    pub(super) stream_files: Vec<(journal::File, u64)>,
     files: Vec<journal::File>,
     records: u64,
 }
@@ -112,9 +118,52 @@ impl Found {
             records += 1;
             past.apply(record, place);
         }
+        let stream_files = needed_stream_files(directory, &past)?;
         let (hub_id, journal_id, epoch) = (record.hub_id, record.journal_id, record.epoch);
         let segment = record.segment;
-        Ok(Found { hub_id, journal_id, epoch, segment, past, recovered, files, records })
+        Ok(Found {
+            hub_id,
+            journal_id,
+            epoch,
+            segment,
+            past,
+            recovered,
+            stream_files,
+            files,
+            records,
+        })
+    }
+
+    /// Reads what is needed of stream files.
+    pub(super) fn check_stream_files(&self, directory: &Directory) -> Result<(), Failure> {
+        let mut batches: Vec<_> = self.past.filed().collect();
+        batches.sort_unstable_by_key(|(.., at)| at.place);
+        let mut open: Option<(u32, SegmentFile)> = None;
+        for (stream, partition, at) in batches {
+            let number = at.place.segment;
+            let failed = |error: io::Error| {
+                let path = directory.segment_text(number);
+                Failure::Other(Error::new(Kind::Io, format!("can't read {path}: {error}")))
+            };
+            let file = match open.take() {
+                Some((of, file)) if of == number => file,
+                _ => directory.open_segment(number, false).map_err(failed)?,
+            };
+            let frame = read_frame(&file, at.place).map_err(failed)?;
+            open = Some((number, file));
+            let what = match journal::read_frame(&self.journal_id, at.place, &frame) {
+                Ok(Record::Appended { stream: of, partition: part, batch, .. })
+                    if (of, part) == (stream, partition) && at.is_of(&batch) =>
+                {
+                    continue;
+                }
+                Ok(_) => "what lies there is another batch",
+                Err(unreadable) => unreadable.what,
+            };
+            let (file, offset) = (segment_name(number), u64::from(at.place.offset) * 8);
+            return Err(Failure::Damaged(Damage { file, offset, what: what.to_owned() }));
+        }
+        Ok(())
     }
 
     pub(super) fn describe(self, report: &mut Report) {
@@ -134,6 +183,12 @@ impl Found {
             used: used(file.number),
         };
         report.segments = self.files.iter().map(segment).collect();
+        let stream_file = |(file, used): &(journal::File, u64)| Segment {
+            file: segment_name(file.number),
+            size: file.size,
+            used: *used,
+        };
+        report.stream_files = self.stream_files.iter().map(stream_file).collect();
         let queues = self.past.queues();
         report.queues = queues.len() as u64;
         report.messages = queues.iter().map(|(_, info)| info.ready + info.held).sum();
@@ -154,9 +209,11 @@ pub(super) fn describe_files(directory: &Directory, report: &mut Report) {
         (report.hub_id, report.epoch) = (record.hub_id, record.epoch);
     }
     let files = directory.segments().unwrap_or_default();
+    let stream_files = directory.stream_files().unwrap_or_default();
     let segment =
         |file: journal::File| Segment { file: segment_name(file.number), size: file.size, used: 0 };
     report.segments = files.into_iter().map(segment).collect();
+    report.stream_files = stream_files.into_iter().map(segment).collect();
 }
 
 /// A directory that has had no host.
@@ -168,9 +225,26 @@ fn nothing() -> Found {
         segment: 0,
         past: Past::default(),
         recovered: Recovered::default(),
+        stream_files: Vec::new(),
         files: Vec::new(),
         records: 0,
     }
+}
+
+/// The stream files of which something is needed, each with the byte behind that.
+fn needed_stream_files(
+    directory: &Directory,
+    past: &Past,
+) -> Result<Vec<(journal::File, u64)>, Failure> {
+    let found = directory.stream_files()?;
+    journal::check_lengths(past.filed().map(|(.., at)| at.place), &found).map_err(trouble)?;
+    let mut ends = BTreeMap::new();
+    for (.., at) in past.filed() {
+        let end = ends.entry(at.place.segment).or_insert(0);
+        *end = (*end).max(format::end_of(at.place));
+    }
+    let needed = found.into_iter().filter_map(|file| Some((file, *ends.get(&file.number)?)));
+    Ok(needed.collect())
 }
 
 fn missing(file: String) -> Failure {
@@ -198,6 +272,5 @@ fn trouble(trouble: Trouble) -> Failure {
 }
 
 fn place_of(fault: Fault) -> Damage {
-    let Fault { segment, offset, expected, what } = fault;
-    Damage { file: segment_name(segment), offset, what: format!("{what} (record {expected})") }
+    Damage { file: segment_name(fault.segment), offset: fault.offset, what: fault.text() }
 }
