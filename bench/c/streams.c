@@ -14,7 +14,7 @@
  */
 #include "handle.h"
 
-enum { WIDTH = 128, PUSHED = 96 << 20 };
+enum { WIDTH = 128, PUSHED = 96 << 20, QUIET_MS = 200 };
 
 static const char *const stream = "bench.stream";
 static char body[64 * 1024];
@@ -167,6 +167,17 @@ static uint64_t bytes_read(const char *pid) {
     return bytes;
 }
 
+/* Waits until a process has read nothing for a while: what a hub does by itself is done. */
+static void await_quiet(const char *pid) {
+    struct timespec pause = {.tv_nsec = QUIET_MS * 1000000};
+    uint64_t before = 0, until = now_ns() + PATIENCE_MS * UINT64_C(1000000);
+    for (uint64_t now = bytes_read(pid); now != before; now = bytes_read(pid)) {
+        if (now_ns() > until) fail("the server goes on reading");
+        before = now;
+        nanosleep(&pause, NULL);
+    }
+}
+
 /* Appends to another stream as much as a hub keeps in memory, and more. */
 static void push_out_of_memory(telpher_hub hub) {
     telpher_stream_options options = TELPHER_SIZED(telpher_stream_options);
@@ -194,6 +205,7 @@ static void crowd(telpher_hub hub, char **argv) {
         append_many(hub, &message, records, 16, UINT64_MAX, TELPHER_DURABILITY_OS, &report);
     }
     push_out_of_memory(hub);
+    await_quiet(argv[3]);
     done.kind = TELPHER_DONE_EVENT;
     options.buffer = (uint32_t)sizeof body;
     uint64_t before = bytes_read(argv[3]), start = now_ns(), count = 0;
