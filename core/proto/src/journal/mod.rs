@@ -315,7 +315,7 @@ impl Journal {
         active.groups += 1;
         let (segment, offset) = (active.number, active.used - bytes.len() as u64);
         self.unsynced += bytes.len() as u64;
-        let sync = sync || self.unsynced > self.unsynced_max();
+        let sync = sync || self.is_sync_due();
         if sync {
             self.unsynced = 0;
             self.asked = self.last;
