@@ -341,8 +341,9 @@ pub const GROUP_WORTH: usize = 128 * 1024;
 /// durable: they take less time than waking another thread and being woken by it.
 pub const WRITE_AT_ONCE_MAX: usize = 512 * 1024;
 
-/// Time from which on such a write counts as held back, in ms: the hub serves nobody meanwhile.
-pub const WRITE_SLOW_MS: u64 = 5;
+/// Time from which on such a write counts as held back, in ms: the hub serves nobody meanwhile. On
+/// a busy machine a thread may have to wait for a processor almost as long.
+pub const WRITE_SLOW_MS: u64 = 20;
 
 /// Time for which the journal's thread then writes everything, in ms.
 pub const WRITE_PAUSE_MS: u64 = 1_000;
