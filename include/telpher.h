@@ -300,6 +300,13 @@
 // A send to a full queue is TELPHER_FULL at once.
 #define TELPHER_OVERFLOW_REJECT 1
 
+// telpher_topic_options: a subscriber that is slow loses its oldest messages.
+#define TELPHER_TOPIC_OVERFLOW_DROP 0
+
+// telpher_topic_options: a publish waits in line until every subscriber has room, and is
+// TELPHER_EXPIRED at its deadline.
+#define TELPHER_TOPIC_OVERFLOW_WAIT 1
+
 // Done: the message leaves the queue.
 #define TELPHER_ACKNOWLEDGE 1
 
@@ -502,6 +509,19 @@ typedef struct telpher_group_info {
     uint32_t members;
 } telpher_group_info;
 
+// A declaration of topics. Programs walk over arrays of it, so it stays as it is.
+typedef struct telpher_topic_info {
+    // Its pattern, in a list; NULL in the DONE of telpher_topic_inspect. Valid as long as the
+    // event.
+    const char *pattern;
+    // Publishes that wait in line now.
+    uint64_t waiting;
+    // TELPHER_TOPIC_OVERFLOW_DROP or _WAIT.
+    uint32_t overflow;
+    // Publishes that may wait in line; 0 if none ever does.
+    uint32_t line_max;
+} telpher_topic_info;
+
 // Something has ended or arrived. What does not belong to its kind is 0.
 //
 // Events are handed over in batches (which have nothing to do with telpher_batch_new). Every
@@ -612,6 +632,12 @@ typedef struct telpher_event {
     const struct telpher_group_info *const *groups;
     // How many groups there are.
     size_t groups_count;
+    // DONE of telpher_topic_inspect: the declaration.
+    const struct telpher_topic_info *topic_info;
+    // DONE of telpher_topic_list: the declarations. NULL if there are none.
+    const struct telpher_topic_info *topics;
+    // How many declarations these are.
+    size_t topics_count;
 } telpher_event;
 
 // Takes an outcome, on the thread that drives the handle, with no lock held. The event is valid
@@ -888,6 +914,19 @@ typedef struct telpher_subscribe_options {
     // default of 1,024.
     uint32_t buffer;
 } telpher_subscribe_options;
+
+// How topics are.
+typedef struct telpher_topic_options {
+    // sizeof(telpher_topic_options)
+    size_t size;
+    // Time for the declaration: 0 is the default of 30,000.
+    int64_t timeout_ms;
+    // TELPHER_TOPIC_OVERFLOW_DROP or _WAIT.
+    uint32_t overflow;
+    // With TELPHER_TOPIC_OVERFLOW_WAIT: publishes that may wait in line, 1 to 1,048,576; 0 is the
+    // default of 1,024. Beyond these a publish is TELPHER_FULL.
+    uint32_t line_max;
+} telpher_topic_options;
 
 // How answers are gathered.
 typedef struct telpher_gather_options {
@@ -1475,7 +1514,8 @@ telpher_status telpher_batch_commit(telpher_batch batch,
 // held. A part at fault is named in `detail`, counted from 0: `"part 3 of the batch: ..."`.
 // - TELPHER_NOT_FOUND: no queue or stream has this name.
 // - TELPHER_FULL: a queue or stream, also one to which a topic is bound, has no room: that
-//   refuses at once, also with TELPHER_OVERFLOW_WAIT. Or the disk was behind until the deadline.
+//   refuses at once, also with TELPHER_OVERFLOW_WAIT. Likewise a subscriber of a topic with
+//   TELPHER_TOPIC_OVERFLOW_WAIT. Or the disk was behind until the deadline.
 // - TELPHER_STALE: a delivery was settled before, or twice in this batch.
 // - TELPHER_LEASE_LOST: a delivery was taken back, or a partition that is committed has gone to
 //   another member.
@@ -1572,10 +1612,12 @@ telpher_status telpher_stream_unbind(telpher_hub hub,
 // - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
 //
 // The ticket may end with:
-// - TELPHER_EXPIRED: the time ran out before the hub could do it.
-// - TELPHER_FULL: a queue to which it is bound is full, until the deadline if it makes senders
-//   wait; or such a stream keeps what is unread, and has no room beside it; or the disk was behind
-//   until the deadline; nothing was stored anywhere, and nobody got it.
+// - TELPHER_EXPIRED: the time ran out before the hub could do it: on the way, or as it waited for
+//   a slow subscriber (see telpher_topic_declare). Nobody got it, and it was stored nowhere.
+// - TELPHER_FULL: as many wait for slow subscribers of the topic as may; or a queue to which it is
+//   bound is full, until the deadline if it makes senders wait; or such a stream keeps what is
+//   unread, and has no room beside it; or the disk was behind until the deadline. Nothing was
+//   stored anywhere, and nobody got it.
 // - TELPHER_NO_SPACE: such a queue or stream is on a disk that is full; the same holds.
 // - TELPHER_TOO_LARGE: it is more than such a queue or stream may hold, or than 32 MiB in all such
 //   streams together, or its headers have no room for the topic's name; the same holds.
@@ -1601,8 +1643,9 @@ telpher_status telpher_publish(telpher_hub hub,
 //
 // At most `buffer` messages, until they are 16 MiB, are on their way to the program that it has
 // not taken by telpher_poll, telpher_wait or a callback. As many more wait in the hub. Whoever is
-// slower than that loses the oldest, and gets a GAP before the next message. Nobody else is slowed
-// by it. What is on its way when the connection breaks is lost, too. Under another host the
+// slower than that loses the oldest, and gets a GAP before the next message; nobody else is slowed
+// by it. Of topics that are declared so (telpher_topic_declare) it loses nothing, and publishers
+// wait for it. What is on its way when the connection breaks is lost, too. Under another host the
 // subscription goes on with the next number; what is published in between is not counted.
 //
 // - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong, or nobody would see the messages.
@@ -1615,6 +1658,63 @@ telpher_status telpher_subscribe(telpher_hub hub,
                                  const struct telpher_subscribe_options *options,
                                  const struct telpher_done *done,
                                  telpher_id *id_out);
+
+// Starts to say how the topics that match a pattern are, or to check that it is as stated;
+// patterns as telpher_subscribe takes them. Never blocks. `options` NULL: every default, which is
+// how topics are that nobody declares. Any thread, also in a callback.
+//
+// With TELPHER_TOPIC_OVERFLOW_WAIT in any declaration that matches a topic, a publish to it waits
+// in line until every subscriber that matches has room in the hub for one more message (see
+// telpher_subscribe); so none of them loses it for being slow. Meanwhile nobody has got it, and it
+// is stored nowhere. Publishes to one topic go on in the order in which they came. A publish of a
+// batch does not wait: without room in the hub the batch is TELPHER_FULL. Nor does a gather, whose
+// request a slow subscriber may lose. A declaration outlives the hosts of a hub with a directory.
+//
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong. Nothing was sent.
+//
+// The ticket may end with one of these; nothing was declared:
+// - TELPHER_MISMATCH: the pattern is declared otherwise; `detail` names the difference.
+// - TELPHER_FULL: the hub has 10,000 declarations.
+// - TELPHER_NO_SPACE: there is no room on disk for a declaration.
+telpher_status telpher_topic_declare(telpher_hub hub,
+                                     const char *pattern,
+                                     const struct telpher_topic_options *options,
+                                     const struct telpher_done *done,
+                                     telpher_id *id_out);
+
+// Starts to remove the declaration of a pattern. What waits in line because of it alone is
+// published. Never blocks. Any thread, also in a callback.
+//
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: the pattern is wrong. Nothing was sent.
+//
+// The ticket may end with:
+// - TELPHER_NOT_FOUND: the same pattern is not declared.
+telpher_status telpher_topic_delete(telpher_hub hub,
+                                    const char *pattern,
+                                    const struct telpher_done *done,
+                                    telpher_id *id_out);
+
+// Starts to look at the declaration of a pattern; DONE carries it as `topic_info`. Never blocks.
+// Any thread, also in a callback.
+//
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: the pattern is wrong. Nothing was sent.
+//
+// The ticket may end with:
+// - TELPHER_NOT_FOUND: the same pattern is not declared.
+telpher_status telpher_topic_inspect(telpher_hub hub,
+                                     const char *pattern,
+                                     const struct telpher_done *done,
+                                     telpher_id *id_out);
+
+// Starts to list declarations of topics, in the order of their patterns: those behind `after`, or
+// from the first if that is NULL. DONE carries `topics_count` of them: at most 256, and none only
+// if there are no more. Never blocks. Any thread, also in a callback.
+//
+// - TELPHER_INVALID, TELPHER_TOO_LARGE: `after` can be no pattern. Nothing was sent.
+telpher_status telpher_topic_list(telpher_hub hub,
+                                  const char *after,
+                                  const struct telpher_done *done,
+                                  telpher_id *id_out);
 
 // Starts to ask every instance of a service that is there now, or every subscriber of a topic, at
 // most 4,096. Never blocks. At the destination comes an ANSWER for each that answers, with its

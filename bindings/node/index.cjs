@@ -13,6 +13,7 @@ const { Service } = require('./lib/service.cjs')
 const { Stream } = require('./lib/stream.cjs')
 const { Subscriber, TopicMessage } = require('./lib/subscriber.cjs')
 const { Topic } = require('./lib/topic.cjs')
+const { Topics } = require('./lib/topics.cjs')
 const { version } = require('./package.json')
 
 const { open } = Hub
@@ -35,6 +36,7 @@ module.exports = {
   TelpherError,
   Topic,
   TopicMessage,
+  Topics,
   codes,
   open,
   version,

@@ -5,7 +5,7 @@ import { EventEmitter } from 'node:events'
 import type { Stream } from './streams'
 import type { Batch } from './batches'
 import type { Gather, GatherOptions } from './gathers'
-import type { SubscribeOptions, Subscriber, Topic } from './topics'
+import type { SubscribeOptions, Subscriber, Topic, Topics } from './topics'
 
 export * from './batches'
 export * from './errors'
@@ -178,6 +178,12 @@ export class Hub extends EventEmitter {
    * made; nothing is sent yet.
    */
   topic(name: string): Topic
+
+  /**
+   * The topics that match `pattern`, to be declared; nothing is sent yet. Throws `TOO_LARGE` for a
+   * pattern of more than 255 bytes.
+   */
+  topics(pattern: string): Topics
 
   /**
    * Takes what is published to topics that match `pattern`, of which `*` stands for one segment and

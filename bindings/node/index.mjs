@@ -18,6 +18,7 @@ export const {
   TelpherError,
   Topic,
   TopicMessage,
+  Topics,
   codes,
   open,
   version,

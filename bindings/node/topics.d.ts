@@ -16,7 +16,8 @@ export class Topic {
   readonly name: string
   /**
    * Gives a message to whoever is subscribed in this moment, at most once; that is nobody if nobody
-   * is there. A subscriber that is slow does not hold it up. It is also stored in every queue and
+   * is there. A subscriber that is slow does not hold it up, unless the topic is declared so
+   * ({@link Topics.declare}): then it waits in line for it. It is also stored in every queue and
    * stream to which the topic is bound ({@link Queue.bind}, {@link Stream.bind}), in all or in
    * none; it ends when the hub has done so, and that is as safe as the safest of these promises.
    * Priority is for queues.
@@ -24,7 +25,8 @@ export class Topic {
    * | code | what is true |
    * |---|---|
    * | `INVALID`, `TOO_LARGE`, `FULL`, `CLOSED` at the start | nothing was sent |
-   * | `EXPIRED` | it was not published |
+   * | `EXPIRED` | in time neither the hub nor a slow subscriber had room: it was not published |
+   * | `FULL` of a declared topic | as many wait for slow subscribers as may; given to nobody |
    * | `FULL`, `NO_SPACE`, `TOO_LARGE` of what it is bound to | stored nowhere, given to nobody |
    * | `INVALID` of a stream that needs a key | stored nowhere, given to nobody |
    * | `INDETERMINATE` | the hub changed its host, and the topic is not bound: it may be published |
@@ -41,13 +43,59 @@ export class Topic {
   gather(body: Bytes, options?: GatherOptions): Gather
 }
 
+/** How topics are declared; what is not stated has the default. */
+export interface TopicOptions extends OperationOptions {
+  /**
+   * What happens while the buffer that a subscriber has in the hub is full: with `drop`, the
+   * default, it loses its oldest messages; with `wait`, publishes wait in line for it.
+   */
+  overflow?: 'drop' | 'wait'
+  /** With `wait`: publishes that may wait, 1 to 1,048,576; 1,024 if not stated. */
+  lineMax?: number
+}
+
+/** A declaration of topics, and what waits because of it. */
+export interface TopicInfo {
+  overflow: 'drop' | 'wait'
+  /** Publishes that may wait in line; 0 if none ever does. */
+  lineMax: number
+  /** Publishes that wait in line now. */
+  waiting: number
+}
+
+/** Topics of a hub by a pattern that they match. What nobody declares is as by default. */
+export class Topics {
+  private constructor()
+  readonly pattern: string
+  /**
+   * Says how these topics are; fine if they are declared so already. With `wait` in any declaration
+   * that matches a topic, a publish to it waits until every subscriber that matches has room, so
+   * that none of them loses it for being slow; meanwhile nobody has got it, and it is stored
+   * nowhere. Publishes to one topic go on in the order in which they came. A publish of a batch
+   * does not wait: without room the batch is `FULL`. Nor does a gather, whose request a slow
+   * subscriber may lose. A declaration outlives the hosts of a hub with a directory.
+   *
+   * After an error nothing was declared, except where `maybeExecuted` says so: `MISMATCH` names the
+   * difference, `FULL` is the limit of 10,000 for a hub, `NO_SPACE` is for a full disk, `INVALID`
+   * and `TOO_LARGE` name what is wrong.
+   */
+  declare(options?: TopicOptions): Promise<void>
+  /** How they are declared. `NOT_FOUND` if this very pattern is not. */
+  inspect(options?: OperationOptions): Promise<TopicInfo>
+  /**
+   * Removes the declaration; what waits in line because of it alone is published. `NOT_FOUND` if
+   * this very pattern is not declared.
+   */
+  delete(options?: OperationOptions): Promise<void>
+}
+
 /** How topics are subscribed to. */
 export interface SubscribeOptions extends OperationOptions {
   /**
-   * Messages that wait here for the program, 1 to 65,536; 1,024 if not stated. When there are
-   * more, or several of more than 16 MiB together, the oldest are lost, and
-   * {@link TopicMessage.lost} of the next one tells how many. As many may be on their way, and as
-   * many more wait in the hub.
+   * Messages on their way to the program, those that wait here for it included, 1 to 65,536; 1,024
+   * if not stated. At most 16 MiB of them are sent, and as many more wait in the hub. When there
+   * are more, the oldest that wait there are lost, and {@link TopicMessage.lost} of the next one
+   * tells how many; or publishers wait, where the topic is declared so ({@link Topics.declare}).
    */
   buffer?: number
 }

@@ -11,6 +11,7 @@ use telpher::{Name, Pattern};
 use crate::arguments_streams::{
     self as streams, Append, DeclareStream, OneGroup, OneStream, Read, ResetGroup, Streams,
 };
+use crate::arguments_topics::{self as topics, DeclareTopic, OneTopic, Topics};
 
 /// The command line.
 #[derive(Parser)]
@@ -54,6 +55,15 @@ pub enum Subcommand {
     /// End a binding; what it has brought to the queue or stream stays there
     #[command(after_help = UNBIND_EXAMPLES)]
     Unbind(Binding),
+    /// List the declarations of topics of a hub, or show one of them
+    #[command(after_help = topics::TOPICS_EXAMPLES)]
+    Topics(Topics),
+    /// Say whether publishers to topics wait for slow subscribers
+    #[command(after_help = topics::DECLARE_EXAMPLES)]
+    DeclareTopic(DeclareTopic),
+    /// Remove a declaration of topics; who waits because of it goes on
+    #[command(after_help = topics::DELETE_EXAMPLES)]
+    DeleteTopic(OneTopic),
     /// Ask every instance of a service, or every subscriber of a topic, and print what they answer
     #[command(after_help = GATHER_EXAMPLES)]
     Gather(Gather),
@@ -386,7 +396,7 @@ fn topic(text: &str) -> Result<Name, String> {
     Ok(name)
 }
 
-fn pattern(text: &str) -> Result<Pattern, String> {
+pub fn pattern(text: &str) -> Result<Pattern, String> {
     Pattern::parse(text).map_err(|error| error.detail().to_owned())
 }
 

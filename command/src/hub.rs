@@ -104,6 +104,9 @@ pub fn explain(error: &Error, hub: &str) -> String {
         Kind::NotFound if error.detail().contains("stream") => {
             format!("{error}; telpher streams {hub} lists those there are")
         }
+        Kind::NotFound if error.detail().contains("not declared") => {
+            format!("{error}; telpher topics {hub} lists those that are")
+        }
         Kind::NotFound => format!("{error}; telpher queues {hub} lists those there are"),
         Kind::Corrupt => format!("{error}; telpher check {hub} says more"),
         _ => error.to_string(),

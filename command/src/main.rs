@@ -11,7 +11,9 @@
 mod append;
 mod arguments;
 mod arguments_streams;
+mod arguments_topics;
 mod check;
+mod declared;
 mod gathers;
 mod groups;
 mod hub;
@@ -63,6 +65,9 @@ fn run(command: &Subcommand) -> Said {
         Subcommand::Subscribe(options) => topics::subscribe(options),
         Subcommand::Bind(options) => topics::bind(options),
         Subcommand::Unbind(options) => topics::unbind(options),
+        Subcommand::Topics(options) => declared::list(options),
+        Subcommand::DeclareTopic(options) => declared::declare(options),
+        Subcommand::DeleteTopic(options) => declared::delete(options),
         Subcommand::Gather(options) => gathers::run(options),
         Subcommand::Streams(options) => streams::list(options),
         Subcommand::DeclareStream(options) => streams::declare(options),

@@ -178,3 +178,43 @@ fn what_is_bound_to_a_stream_is_appended_to_it_and_shown_with_and_without_a_host
         assert_eq!(shown["partitions"][0]["next"], 1);
     }
 }
+
+#[test]
+fn topics_are_declared_listed_shown_and_deleted() {
+    let scratch = std::env::temp_dir().join(format!("telpher-topics-{}", std::process::id()));
+    std::fs::create_dir(&scratch).unwrap();
+    let directory = scratch.join("hub").display().to_string();
+    let address = free_address();
+    let mut server = Server::start(&[&directory, "--listen", &address]);
+    server.says("ready: hub");
+    let said = |arguments: &[&str]| {
+        let output = output(arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    assert_eq!(said(&["topics", &address]), "No topics are declared.\n");
+    said(&["declare-topic", &address, "orders.**", "--overflow", "wait", "--line-max", "7"]);
+    said(&["declare-topic", &address, "noise"]);
+    let table = said(&["topics", &address]);
+    let rows: Vec<Vec<&str>> = table.lines().map(|row| row.split_whitespace().collect()).collect();
+    assert_eq!(rows[1..], [vec!["noise", "drop", "0"], vec!["orders.**", "wait", "0", "7"]]);
+    let shown = said(&["topics", &address, "orders.**"]);
+    assert!(shown.contains("wait: publishers") && shown.contains("at most 7"), "{shown}");
+    let refused = refusal(&["declare-topic", &address, "noise", "--overflow", "wait"]);
+    assert!(refused.contains("overflow drop, not wait"), "{refused}");
+    let wrong = refusal(&["declare-topic", &address, "x", "--line-max", "3"]);
+    assert!(wrong.contains("line_max is 3"), "{wrong}");
+    said(&["delete-topic", &address, "noise"]);
+    let gone = refusal(&["topics", &address, "noise"]);
+    assert!(gone.contains("not declared") && gone.contains("telpher topics"), "{gone}");
+    server.signal(Signal::TERM);
+    // With no host it is what the journal says.
+    let offline: Value = serde_json::from_str(&said(&["topics", &directory, "--json"])).unwrap();
+    let expected = serde_json::json!([
+        { "topics": "orders.**", "overflow": "wait", "line_max": 7, "waiting": 0 }
+    ]);
+    assert_eq!(offline["topics"], expected);
+    assert_eq!(said(&["topics", &directory, "orders.**"]), shown);
+    assert!(refusal(&["delete-topic", &directory, "orders.**"]).contains("nobody hosts"));
+    std::fs::remove_dir_all(&scratch).unwrap();
+}

@@ -241,7 +241,8 @@ fn add(id: telpher_batch, part: Part, size: usize) -> Result<(), Error> {
 /// held. A part at fault is named in `detail`, counted from 0: `"part 3 of the batch: ..."`.
 /// - TELPHER_NOT_FOUND: no queue or stream has this name.
 /// - TELPHER_FULL: a queue or stream, also one to which a topic is bound, has no room: that
-///   refuses at once, also with TELPHER_OVERFLOW_WAIT. Or the disk was behind until the deadline.
+///   refuses at once, also with TELPHER_OVERFLOW_WAIT. Likewise a subscriber of a topic with
+///   TELPHER_TOPIC_OVERFLOW_WAIT. Or the disk was behind until the deadline.
 /// - TELPHER_STALE: a delivery was settled before, or twice in this batch.
 /// - TELPHER_LEASE_LOST: a delivery was taken back, or a partition that is committed has gone to
 ///   another member.

@@ -268,6 +268,13 @@ pub const TELPHER_OVERFLOW_WAIT: u32 = 0;
 /// A send to a full queue is TELPHER_FULL at once.
 pub const TELPHER_OVERFLOW_REJECT: u32 = 1;
 
+/// telpher_topic_options: a subscriber that is slow loses its oldest messages.
+pub const TELPHER_TOPIC_OVERFLOW_DROP: u32 = 0;
+
+/// telpher_topic_options: a publish waits in line until every subscriber has room, and is
+/// TELPHER_EXPIRED at its deadline.
+pub const TELPHER_TOPIC_OVERFLOW_WAIT: u32 = 1;
+
 /// Done: the message leaves the queue.
 pub const TELPHER_ACKNOWLEDGE: u32 = 1;
 
@@ -303,6 +310,7 @@ pub const TELPHER_LINE_NONE: u32 = 0xFFFF_FFFF;
 
 #[cfg(test)]
 mod tests {
+    use telpher::TopicOverflow;
     use telpher::{Compression, Drive, Durability, Executed, HostRole, Kind, Overflow, Verdict};
 
     use super::*;
@@ -352,6 +360,8 @@ mod tests {
         assert_eq!(TELPHER_COMPRESSION_ZSTD, Compression::Zstd as u32);
         assert_eq!(TELPHER_OVERFLOW_WAIT, Overflow::Wait as u32);
         assert_eq!(TELPHER_OVERFLOW_REJECT, Overflow::Reject as u32);
+        assert_eq!(TELPHER_TOPIC_OVERFLOW_DROP, TopicOverflow::Drop as u32);
+        assert_eq!(TELPHER_TOPIC_OVERFLOW_WAIT, TopicOverflow::Wait as u32);
         assert_eq!(TELPHER_ACKNOWLEDGE, Verdict::Acknowledge as u32);
         assert_eq!(TELPHER_REJECT, Verdict::Reject as u32);
         assert_eq!(TELPHER_REQUEUE, Verdict::Requeue as u32);

@@ -45,7 +45,7 @@ sized! {
     telpher_consume_options telpher_settle_options telpher_batch_options
     telpher_publish_options telpher_subscribe_options telpher_gather_options
     telpher_stream_options telpher_append_options telpher_read_options
-    telpher_group_reset_options
+    telpher_group_reset_options telpher_topic_options
 }
 
 /// The error of a wrong argument.

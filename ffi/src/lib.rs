@@ -31,6 +31,8 @@ mod batch;
 
 mod topic;
 
+mod topics;
+
 mod gather;
 mod group;
 mod hand_over;

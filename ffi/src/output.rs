@@ -9,7 +9,7 @@ use telpher::{
     Answer, Delivery, Durability, Error, Event, Gathered, HubInfo, Message, Missing, Name, Notice,
     Outcome, Overflow,
 };
-use telpher::{Pattern, QueueInfo, Receipt, What};
+use telpher::{Pattern, QueueInfo, Receipt, TopicInfo, TopicOverflow, What};
 
 use crate::constants::*;
 use crate::output_streams::Streams;
@@ -31,10 +31,11 @@ pub struct Extra {
     pub streams: Streams,
     /// Those of a gather each.
     missing: Vec<Vec<telpher_missing>>,
+    topics: Vec<Vec<telpher_topic_info>>,
 }
 
-// SAFETY: the pointers in `queues`, `streams`, `missing` and `topic` lead to what is beside them,
-// which moves along.
+// SAFETY: the pointers in `queues`, `streams`, `missing`, `topics` and `topic` lead to what is
+// beside them, which moves along.
 unsafe impl Send for Extra {}
 
 impl Extra {
@@ -47,6 +48,7 @@ impl Extra {
         self.receipts.clear();
         self.streams.clear();
         self.missing.clear();
+        self.topics.clear();
     }
 
     /// The text of a topic; of several events with the very same one there is one.
@@ -67,6 +69,12 @@ impl Extra {
         }
         let patterns: Vec<&str> = bindings.iter().map(Pattern::as_str).collect();
         self.text(&patterns.join(" "))
+    }
+
+    fn topics(&mut self, topics: Vec<telpher_topic_info>) -> *const telpher_topic_info {
+        let first = topics.as_ptr();
+        self.topics.push(topics);
+        first
     }
 
     pub fn text(&mut self, text: &str) -> *const std::ffi::c_char {
@@ -199,6 +207,14 @@ fn fill_outcome(seen: &mut telpher_event, outcome: &Outcome, extra: &mut Extra) 
             (seen.streams, seen.streams_count) = (extra.stream_list(streams), streams.len());
         }
         Outcome::Gathered(gathered) => fill_gathered(seen, gathered, extra),
+        Outcome::Topic(info) => seen.topic_info = extra.topics(vec![topic_info(ptr::null(), info)]),
+        Outcome::Topics(topics) if topics.is_empty() => {}
+        Outcome::Topics(topics) => {
+            let info = |(of, info): &(Pattern, _)| topic_info(extra.text(of.as_str()), info);
+            let topics: Vec<_> = topics.iter().map(info).collect();
+            seen.topics_count = topics.len();
+            seen.topics = extra.topics(topics);
+        }
         Outcome::Groups(groups) => {
             (seen.groups, seen.groups_count) = (extra.group_list(groups), groups.len());
         }
@@ -294,6 +310,14 @@ fn hub_info(info: &HubInfo) -> telpher_hub_info {
         session_id: info.session_id,
         memory_only: info.memory_only,
     }
+}
+
+fn topic_info(pattern: *const std::ffi::c_char, info: &TopicInfo) -> telpher_topic_info {
+    let overflow = match info.overflow {
+        TopicOverflow::Drop => TELPHER_TOPIC_OVERFLOW_DROP,
+        TopicOverflow::Wait => TELPHER_TOPIC_OVERFLOW_WAIT,
+    };
+    telpher_topic_info { pattern, waiting: info.waiting, overflow, line_max: info.line_max }
 }
 
 fn queue_info(info: &QueueInfo, extra: &mut Extra) -> telpher_queue_info {

@@ -73,6 +73,21 @@ pub struct telpher_queue_info {
     pub bindings: *const c_char,
 }
 
+/// A declaration of topics. Programs walk over arrays of it, so it stays as it is.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_topic_info {
+    /// Its pattern, in a list; NULL in the DONE of telpher_topic_inspect. Valid as long as the
+    /// event.
+    pub pattern: *const c_char,
+    /// Publishes that wait in line now.
+    pub waiting: u64,
+    /// TELPHER_TOPIC_OVERFLOW_DROP or _WAIT.
+    pub overflow: u32,
+    /// Publishes that may wait in line; 0 if none ever does.
+    pub line_max: u32,
+}
+
 /// What a confirmed send of a batch has reached. Programs walk over arrays of it, so it stays as it
 /// is.
 #[repr(C)]

@@ -150,10 +150,12 @@ unsafe fn on_binding(
 /// - TELPHER_FULL: as much is in flight as may be; see TELPHER_EVENT_READY.
 ///
 /// The ticket may end with:
-/// - TELPHER_EXPIRED: the time ran out before the hub could do it.
-/// - TELPHER_FULL: a queue to which it is bound is full, until the deadline if it makes senders
-///   wait; or such a stream keeps what is unread, and has no room beside it; or the disk was behind
-///   until the deadline; nothing was stored anywhere, and nobody got it.
+/// - TELPHER_EXPIRED: the time ran out before the hub could do it: on the way, or as it waited for
+///   a slow subscriber (see telpher_topic_declare). Nobody got it, and it was stored nowhere.
+/// - TELPHER_FULL: as many wait for slow subscribers of the topic as may; or a queue to which it is
+///   bound is full, until the deadline if it makes senders wait; or such a stream keeps what is
+///   unread, and has no room beside it; or the disk was behind until the deadline. Nothing was
+///   stored anywhere, and nobody got it.
 /// - TELPHER_NO_SPACE: such a queue or stream is on a disk that is full; the same holds.
 /// - TELPHER_TOO_LARGE: it is more than such a queue or stream may hold, or than 32 MiB in all such
 ///   streams together, or its headers have no room for the topic's name; the same holds.
@@ -192,8 +194,9 @@ pub unsafe extern "C" fn telpher_publish(
 ///
 /// At most `buffer` messages, until they are 16 MiB, are on their way to the program that it has
 /// not taken by telpher_poll, telpher_wait or a callback. As many more wait in the hub. Whoever is
-/// slower than that loses the oldest, and gets a GAP before the next message. Nobody else is slowed
-/// by it. What is on its way when the connection breaks is lost, too. Under another host the
+/// slower than that loses the oldest, and gets a GAP before the next message; nobody else is slowed
+/// by it. Of topics that are declared so (telpher_topic_declare) it loses nothing, and publishers
+/// wait for it. What is on its way when the connection breaks is lost, too. Under another host the
 /// subscription goes on with the next number; what is published in between is not counted.
 ///
 /// - TELPHER_INVALID, TELPHER_TOO_LARGE: an argument is wrong, or nobody would see the messages.

@@ -314,6 +314,21 @@ pub struct telpher_subscribe_options {
     pub buffer: u32,
 }
 
+/// How topics are.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telpher_topic_options {
+    /// sizeof(telpher_topic_options)
+    pub size: usize,
+    /// Time for the declaration: 0 is the default of 30,000.
+    pub timeout_ms: i64,
+    /// TELPHER_TOPIC_OVERFLOW_DROP or _WAIT.
+    pub overflow: u32,
+    /// With TELPHER_TOPIC_OVERFLOW_WAIT: publishes that may wait in line, 1 to 1,048,576; 0 is the
+    /// default of 1,024. Beyond these a publish is TELPHER_FULL.
+    pub line_max: u32,
+}
+
 /// A message's headers; see telpher_header_get.
 pub struct telpher_headers {
     _private: [u8; 0],
@@ -431,6 +446,12 @@ pub struct telpher_event {
     pub groups: *const *const telpher_group_info,
     /// How many groups there are.
     pub groups_count: usize,
+    /// DONE of telpher_topic_inspect: the declaration.
+    pub topic_info: *const telpher_topic_info,
+    /// DONE of telpher_topic_list: the declarations. NULL if there are none.
+    pub topics: *const telpher_topic_info,
+    /// How many declarations these are.
+    pub topics_count: usize,
 }
 
 /// Counters of one handle, since it was opened.

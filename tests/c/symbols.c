@@ -78,6 +78,7 @@ TEST(the_numbers_of_each_constant_follow_one_another) {
     CHECK_ROW(TELPHER_DURABILITY_DEFAULT, TELPHER_DURABILITY_MEMORY, TELPHER_DURABILITY_OS,
               TELPHER_DURABILITY_DISK);
     CHECK_ROW(TELPHER_OVERFLOW_WAIT, TELPHER_OVERFLOW_REJECT);
+    CHECK_ROW(TELPHER_TOPIC_OVERFLOW_DROP, TELPHER_TOPIC_OVERFLOW_WAIT);
     CHECK_ROW(TELPHER_COMPRESSION_NONE, TELPHER_COMPRESSION_LZ4, TELPHER_COMPRESSION_ZSTD);
     CHECK_ROW(TELPHER_ACKNOWLEDGE, TELPHER_REJECT, TELPHER_REQUEUE, TELPHER_RELEASE);
     CHECK_ROW(TELPHER_START_BEGINNING, TELPHER_START_END, TELPHER_START_OFFSET, TELPHER_START_TIME);
@@ -102,6 +103,7 @@ TEST(a_sized_struct_states_its_size) {
     CHECK_SIZED(telpher_batch_options);
     CHECK_SIZED(telpher_publish_options);
     CHECK_SIZED(telpher_subscribe_options);
+    CHECK_SIZED(telpher_topic_options);
     CHECK_SIZED(telpher_stream_options);
     CHECK_SIZED(telpher_append_options);
     CHECK_SIZED(telpher_read_options);
@@ -131,6 +133,8 @@ TEST(an_events_pointers_are_all_null_before_anything_came) {
     CHECK(receipts == NULL && event.receipts_count == 0);
     CHECK(stream == NULL && streams == NULL && event.streams_count == 0);
     CHECK_EQUAL(partition.bytes, 0);
+    const telpher_topic_info *topic = event.topic_info;
+    CHECK(topic == NULL && event.topics == NULL && event.topics_count == 0);
     const telpher_missing *missing = event.missing;
     CHECK(missing == NULL && event.missing_count == 0);
     CHECK(groups == NULL && event.groups_count == 0 && place.lag == 0);
@@ -190,6 +194,10 @@ static void refuses(telpher_hub hub) {
     CHECK_REFUSED(telpher_subscribe(hub, "a", NULL, NULL, &id));
     CHECK_REFUSED(telpher_bind(hub, "a.*", "b", NULL, &id));
     CHECK_REFUSED(telpher_unbind(hub, "a.*", "b", NULL, &id));
+    CHECK_REFUSED(telpher_topic_declare(hub, "a.*", NULL, NULL, &id));
+    CHECK_REFUSED(telpher_topic_delete(hub, "a.*", NULL, &id));
+    CHECK_REFUSED(telpher_topic_inspect(hub, "a.*", NULL, &id));
+    CHECK_REFUSED(telpher_topic_list(hub, NULL, NULL, &id));
     CHECK_REFUSED(telpher_gather(hub, "a", &message, NULL, NULL, &id));
     refuses_streams(hub);
     CHECK_REFUSED(telpher_settle(hub, 1, TELPHER_ACKNOWLEDGE, NULL, NULL, NULL));

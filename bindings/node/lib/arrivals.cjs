@@ -13,10 +13,6 @@ const DONE = Object.freeze({ value: undefined, done: true })
 class Arrivals {
   #core
   #slot
-  #most
-  #bytesMost
-  #size
-  #bytes = 0
   #letGo
   #took
   #keeps
@@ -29,20 +25,15 @@ class Arrivals {
   #closed
 
   // `start(entry)` starts the operation and returns its slot; `read(at, pages)` makes an item of an
-  // event. At most `most` items wait here, and several only if they have at most `bytesMost` bytes
-  // by `size(item)`; then the oldest is let go of, as are all that nobody has seen at the end:
-  // `letGo(item, next)`, where `next` is the item after it, if there is one. `took(item, slot)` is
-  // told of each that is handed out while the operation is open. `keeps`: what has arrived is still
+  // event. What nobody has seen at the end is let go of: `letGo(item)`. `took(item, slot)` is told
+  // of each that is handed out while the operation is open. `keeps`: what has arrived is still
   // handed out when the operation has ended by itself. `skip(at, pages)` is told of what never
   // comes to a reader.
   constructor(core, options) {
-    const { start, read, letGo, most = Infinity, bytesMost = Infinity, size = () => 0 } = options
+    const { start, read, letGo } = options
     this.#took = options.took
     this.#keeps = options.keeps === true
     this.#core = core
-    this.#most = most
-    this.#bytesMost = bytesMost
-    this.#size = size
     this.#letGo = letGo
     let ended, started, failed
     this.#closed = new Promise((resolve) => (ended = resolve))
@@ -75,10 +66,6 @@ class Arrivals {
     const waiter = this.#waiting.shift()
     if (waiter) return this.#give(waiter, item)
     this.#items.push(item)
-    this.#bytes += this.#size(item)
-    while (this.#isOver(this.#items.length - this.#head)) {
-      this.#letGo(this.#take(), this.#items[this.#head])
-    }
     return undefined
   }
 
@@ -87,14 +74,9 @@ class Arrivals {
     waiter.resolve({ value: item, done: false })
   }
 
-  #isOver(count) {
-    return count > this.#most || (count > 1 && this.#bytes > this.#bytesMost)
-  }
-
   #take() {
     if (this.#head === this.#items.length) return undefined
     const item = this.#items[this.#head]
-    this.#bytes -= this.#size(item)
     this.#items[this.#head++] = undefined
     if (this.#head === this.#items.length || this.#head === 1024) {
       this.#items.splice(0, this.#head)

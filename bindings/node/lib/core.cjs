@@ -239,7 +239,7 @@ class Core {
     else this.handle.detach(slot)
   }
 
-  // The program has taken records of the reader of `slot`.
+  // The program has taken what came for the reader or subscriber of `slot`.
   taken(slot, count, bytes) {
     if (this.closed === undefined) this.handle.taken(slot, count, bytes)
   }
@@ -305,6 +305,8 @@ class Core {
         return this.pages.appended(at)
       case native.STREAM_INFO:
         return this.pages.streamInfo(at)
+      case native.TOPIC_INFO:
+        return this.pages.topicInfo(at)
       case native.GROUPS:
         return groupsOf(this.pages.body(at))
       case native.GATHERED:

@@ -17,6 +17,7 @@ const { serve } = require('./service.cjs')
 const { Stream } = require('./stream.cjs')
 const { Subscriber } = require('./subscriber.cjs')
 const { Topic } = require('./topic.cjs')
+const { Topics } = require('./topics.cjs')
 
 const CALL_NAMES = ['timeoutMs', 'signal', ...PROPERTY_NAMES]
 const OPEN_NAMES = [
@@ -125,6 +126,10 @@ class Hub extends EventEmitter {
 
   topic(name) {
     return new Topic(this.#core, text('a name', name))
+  }
+
+  topics(pattern) {
+    return new Topics(this.#core, pattern)
   }
 
   subscribe(pattern, options) {

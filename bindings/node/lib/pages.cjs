@@ -193,6 +193,11 @@ class Pages {
     return info
   }
 
+  topicInfo(at) {
+    const [lineMax, waits] = [this.words[at + 6], this.words[at + 7] !== 0]
+    return { overflow: waits ? 'wait' : 'drop', lineMax, waiting: this.number(at) }
+  }
+
   appended(at) {
     const words = this.words
     return new Appended(words[at + 8], words[at + 9], words[at + 7], words[at + 6])

@@ -1,9 +1,8 @@
 'use strict'
 
-// Messages of matching topics, as they come. The hub sends on as soon as a message is here, so this
-// is where the messages of a slow program gather: beyond `buffer`, or 16 MiB, the oldest are lost,
-// and the next one tells how many. Messages are numbered one by one, so that a number that is
-// missing is a loss, wherever it happened.
+// Messages of matching topics, as they come. The hub sends as many as `buffer`, or 16 MiB, and then
+// waits until the program has taken some, so that no more ever gather here. Messages are numbered
+// one by one, so that a number that is missing is a loss, wherever it happened.
 
 const native = require('./native.cjs')
 const { Arrivals } = require('./arrivals.cjs')
@@ -14,19 +13,27 @@ const { PROPERTY_NAMES } = require('./properties.cjs')
 
 const NAMES = ['buffer', 'timeoutMs', 'signal']
 const WHOLE_MAX = 0xffffffff
+// The part of what may be on its way that may be free without the addon being told.
+const STEP = 8
+
+// For the subscriber alone: what counts as taken with a message.
+let weigh
 
 class TopicMessage extends Message {
   #core
+  #bytes
   #token
   #answered = false
 
-  // `token` names the request if an answer is gathered; else both of its words are 0.
-  constructor(core, message, topic, number, lost, token) {
+  // `token` names the request if an answer is gathered; else both of its words are 0. Its id is the
+  // bytes that count as taken.
+  constructor(core, message, topic, [number, lost], token) {
     super(message.body, message.key, message.encoded, message.priority)
     this.topic = topic
     this.number = number
     this.lost = lost
     this.#core = core
+    this.#bytes = token.idLow
     if (token.low !== 0 || token.high !== 0) this.#token = { low: token.low, high: token.high }
   }
 
@@ -59,6 +66,10 @@ class TopicMessage extends Message {
     this.#core.reply(kind, this.#token, body, small, properties)
     this.#answered = true
   }
+
+  static {
+    weigh = (message) => message.#bytes
+  }
 }
 
 class Subscriber extends Arrivals {
@@ -71,7 +82,7 @@ class Subscriber extends Arrivals {
       records.words[at + 7] = buffer
     }
     const more = { sizeMost: pattern.length * 3, write }
-    let last = 0
+    let [last, count, bytes] = [0, 0, 0]
     super(core, {
       start: (entry) => core.beginUnnamed(native.SUBSCRIBE, given, entry, more),
       read: (at, pages) => {
@@ -79,14 +90,16 @@ class Subscriber extends Arrivals {
         const lost = number - last - 1
         last = number
         const [message, topic] = [pages.message(at), pages.topic(at)]
-        return new TopicMessage(core, message, topic, number, lost, pages.token(at))
+        return new TopicMessage(core, message, topic, [number, lost], pages.token(at))
       },
-      letGo: (message, next) => {
-        if (next !== undefined) next.lost += message.lost + 1
+      letGo: () => {},
+      took: (message, slot) => {
+        count += 1
+        bytes += weigh(message)
+        if (count * STEP < buffer && bytes * STEP < native.SUBSCRIPTION_BYTES_MAX) return
+        core.taken(slot, count, bytes)
+        count = bytes = 0
       },
-      most: buffer,
-      bytesMost: native.SUBSCRIPTION_BYTES_MAX,
-      size: (message) => message.body.length,
     })
   }
 }

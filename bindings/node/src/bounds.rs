@@ -29,9 +29,12 @@ pub const PREFETCH_DEFAULT: u32 = limits::PREFETCH_DEFAULT;
 /// Messages on their way to a subscriber if it does not say.
 #[napi]
 pub const SUBSCRIPTION_BUFFER_DEFAULT: u32 = limits::SUBSCRIPTION_BUFFER_DEFAULT;
-/// Bytes of bodies that wait for one subscriber.
+/// Bytes on their way to one subscriber.
 #[napi]
 pub const SUBSCRIPTION_BYTES_MAX: u32 = limits::SUBSCRIPTION_BYTES_MAX as u32;
+/// Publishes that may wait because of one declaration of topics.
+#[napi]
+pub const LINE_MAX: u32 = limits::LINE_MAX;
 /// Most that one gather asks.
 #[napi]
 pub const GATHER_ASKED_MAX: u32 = limits::GATHER_ASKED_MAX as u32;

@@ -227,9 +227,14 @@ fn outcome_of(outcome: &Outcome, record: &mut [u32; WORDS]) -> u32 {
             record[7] = info.partitions.len() as u32;
             layout::STREAM_INFO
         }
+        Outcome::Topic(info) => {
+            (record[6], record[7]) = (info.line_max, info.overflow as u32);
+            set_double(record, 12, info.waiting as f64);
+            layout::TOPIC_INFO
+        }
         // What this package asks for ends with none of these.
         Outcome::Peeked(_) | Outcome::Queues(_) => layout::EMPTY,
-        Outcome::Streams(_) => layout::EMPTY,
+        Outcome::Streams(_) | Outcome::Topics(_) => layout::EMPTY,
         Outcome::Groups(_) => layout::GROUPS,
     }
 }
@@ -268,6 +273,7 @@ fn published_of(published: &Published, record: &mut [u32; WORDS]) -> u32 {
     record[6] = published.message.priority().into();
     record[7] = published.topic.as_str().len() as u32;
     set_long(record, 8, published.asked.map_or(0, |asked| asked.token));
+    record[10] = published.untaken().bytes as u32;
     set_double(record, 12, published.number as f64);
     layout::PUBLISHED
 }
@@ -345,7 +351,7 @@ mod tests {
         page.finish(0, false);
         let record = &words[WORDS..];
         assert_eq!(record[..8], [layout::PUBLISHED, 7, 0, 4, 1, 0, 0, 3]);
-        assert_eq!(layout::double(record, 12), (1_u64 << 33) as f64);
+        assert_eq!((record[10], layout::double(record, 12)), (5, (1_u64 << 33) as f64));
         assert_eq!(&bytes, b"bodyka.b\0");
     }
 

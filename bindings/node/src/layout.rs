@@ -37,6 +37,9 @@
 //! QUEUE_INFO  small numbers: durability, overflow; body: doubles, in the order of `lib/pages.cjs`;
 //!             key: the name of the dead-letter queue; headers: bound patterns, with a space
 //!             between two
+//! DECLARE_TOPIC  small numbers: publishes that may wait (0: the default), 1 to wait; body: the
+//!             pattern; DELETE_TOPIC and INSPECT_TOPIC have only that
+//! TOPIC_INFO  small numbers: publishes that may wait, 1 to wait; number: those that wait
 //! APPEND      second small number: partition + 1 (0: anyone); the word behind it: 1 if an offset
 //!             is expected, which is the token
 //! DECLARE_STREAM  small numbers: durability, partitions (0: the default); body: three doubles, in
@@ -59,7 +62,7 @@
 //! RECEIPTS    body: three words for each receipt: message id and durability
 //! GATHER      second small numbers: answers that are enough, 1 for a topic
 //! PUBLISHED   number: the message's; second small number: bytes of the topic, which lie behind the
-//!             headers; token: 0 if no answer is gathered
+//!             headers; token: 0 if no answer is gathered; message id: bytes that count as taken
 //! ANSWER      token: who gives it; flag: it is a failure, and the body its text, the small numbers
 //!             as of an error
 //! GATHERED    body: answers and failures, then each that is missing: two words of its number, one
@@ -123,22 +126,28 @@ pub const RESET_GROUP: u32 = 19;
 pub const DELETE_GROUP: u32 = 20;
 #[napi]
 pub const COMMIT: u32 = 21;
+#[napi]
+pub const DECLARE_TOPIC: u32 = 22;
+#[napi]
+pub const DELETE_TOPIC: u32 = 23;
+#[napi]
+pub const INSPECT_TOPIC: u32 = 24;
 /// From here on: what the hub never refuses for want of room, because it makes room. These
 /// overtake operations that wait for room.
 #[napi]
-pub const SERVE: u32 = 22;
+pub const SERVE: u32 = 25;
 #[napi]
-pub const CONSUME: u32 = 23;
+pub const CONSUME: u32 = 26;
 #[napi]
-pub const SUBSCRIBE: u32 = 24;
+pub const SUBSCRIBE: u32 = 27;
 #[napi]
-pub const READ: u32 = 25;
+pub const READ: u32 = 28;
 #[napi]
-pub const SETTLE: u32 = 26;
+pub const SETTLE: u32 = 29;
 #[napi]
-pub const REPLY: u32 = 27;
+pub const REPLY: u32 = 30;
 #[napi]
-pub const REPLY_ERROR: u32 = 28;
+pub const REPLY_ERROR: u32 = 31;
 
 /// Where reading begins.
 #[napi]
@@ -189,27 +198,29 @@ pub const STREAM_INFO: u32 = 11;
 #[napi]
 pub const GROUPS: u32 = 12;
 #[napi]
-pub const ERROR: u32 = 13;
+pub const TOPIC_INFO: u32 = 13;
 #[napi]
-pub const STARTED: u32 = 14;
+pub const ERROR: u32 = 14;
 #[napi]
-pub const DELIVERY: u32 = 15;
+pub const STARTED: u32 = 15;
 #[napi]
-pub const REQUEST: u32 = 16;
+pub const DELIVERY: u32 = 16;
 #[napi]
-pub const PUBLISHED: u32 = 17;
+pub const REQUEST: u32 = 17;
 #[napi]
-pub const RECORD: u32 = 18;
+pub const PUBLISHED: u32 = 18;
 #[napi]
-pub const WITHDRAWN: u32 = 19;
+pub const RECORD: u32 = 19;
 #[napi]
-pub const NOTICE: u32 = 20;
+pub const WITHDRAWN: u32 = 20;
 #[napi]
-pub const READY: u32 = 21;
+pub const NOTICE: u32 = 21;
 #[napi]
-pub const ANSWER: u32 = 22;
+pub const READY: u32 = 22;
 #[napi]
-pub const SKIPPED: u32 = 23;
+pub const ANSWER: u32 = 23;
+#[napi]
+pub const SKIPPED: u32 = 24;
 
 /// How to submit: bit set of these.
 #[napi]

@@ -114,7 +114,7 @@ impl Native {
         self.shared.with_id(slot, Hub::detach);
     }
 
-    /// The program has taken so many records of a slot's reader, with so many bytes.
+    /// The program has taken so many records or messages of a slot, with so many bytes.
     #[napi(catch_unwind)]
     pub fn taken(&self, slot: u32, count: u32, bytes: f64) {
         self.shared.taken(slot, Untaken { count, bytes: bytes as u64 });

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use telpher::{
     Command, Durability, Error, GatherTo, Kind, Name, Overflow, Pattern, QueueOptions, Target,
-    Timeout, Verdict, limits,
+    Timeout, TopicOptions, TopicOverflow, Verdict, limits,
 };
 
 use crate::body::{Body, malformed, message, text};
@@ -63,6 +63,7 @@ pub(crate) fn read(
             Command::Gather { to, message: message(words, body)?, count: second }
         }
         layout::SUBSCRIBE => Command::Subscribe { pattern: pattern(words, body)?, buffer: small },
+        layout::DECLARE_TOPIC..=layout::INSPECT_TOPIC => declaration(words, body)?,
         layout::APPEND => streams::append(words, body, name()?)?,
         layout::DECLARE_STREAM => streams::declare(words, body, name()?)?,
         layout::DELETE_STREAM => Command::DeleteStream { stream: name()? },
@@ -72,12 +73,7 @@ pub(crate) fn read(
         layout::DECLARE => Command::Declare { queue: name()?, options: declared(words, body)? },
         layout::DELETE => Command::Delete { queue: name()? },
         layout::PURGE => Command::Purge { queue: name()? },
-        layout::BIND => {
-            Command::Bind { pattern: pattern(words, body)?, target: target(second, name()?) }
-        }
-        layout::UNBIND => {
-            Command::Unbind { pattern: pattern(words, body)?, target: target(second, name()?) }
-        }
+        layout::BIND | layout::UNBIND => binding(words, body, target(second, name()?))?,
         layout::INSPECT => Command::Inspect { queue: name()? },
         layout::EXTEND => Command::Extend { delivery: long(words, 10), ms: small.into() },
         layout::BATCH => Command::Batch { parts: parts::read(words, body)? },
@@ -97,6 +93,27 @@ pub(crate) fn read(
     };
     let slot = (words[1] != NO_SLOT).then_some(words[1]);
     Ok(Operation { slot, command, timeout: time_left(words, now_ms)? })
+}
+
+/// A binding that is begun or ended.
+fn binding(words: &[u32], body: &mut Body<'_>, target: Target) -> Result<Command, Error> {
+    let pattern = pattern(words, body)?;
+    Ok(match words[0] {
+        layout::BIND => Command::Bind { pattern, target },
+        _ => Command::Unbind { pattern, target },
+    })
+}
+
+/// What is wanted of a declaration of topics.
+fn declaration(words: &[u32], body: &mut Body<'_>) -> Result<Command, Error> {
+    let pattern = pattern(words, body)?;
+    let overflow = if words[8] == 0 { TopicOverflow::Drop } else { TopicOverflow::Wait };
+    let options = TopicOptions { overflow, line_max: words[7] };
+    Ok(match words[0] {
+        layout::DECLARE_TOPIC => Command::DeclareTopic { pattern, options },
+        layout::DELETE_TOPIC => Command::DeleteTopic { pattern },
+        _ => Command::InspectTopic { pattern },
+    })
 }
 
 fn target(kind: u32, name: Name) -> Target {

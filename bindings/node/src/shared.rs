@@ -179,21 +179,20 @@ impl Shared {
 
     fn start_operation(&self, hub: &Hub, operation: Operation) -> Result<Id, Error> {
         let Operation { slot, command, timeout } = operation;
-        let done = match (slot, &self.wake, &command) {
-            (None, ..) => Done::None,
-            (Some(slot), Wake::Loop(_), _) => Done::Event(slot.into()),
-            (Some(slot), Wake::Thread(thread), Command::Subscribe { buffer, .. }) => {
-                thread.done_newest(slot, *buffer)
-            }
-            (Some(slot), Wake::Thread(thread), _) => thread.done(slot),
+        let done = match (slot, &self.wake) {
+            (None, _) => Done::None,
+            (Some(slot), Wake::Loop(_)) => Done::Event(slot.into()),
+            (Some(slot), Wake::Thread(thread)) => thread.done(slot),
         };
         let request = match &command {
             Command::Reply { request, reply: Ok(_) } => Some(*request),
             _ => None,
         };
-        // JavaScript keeps records until its program asks for them, and tells when.
+        // JavaScript keeps what has come until its program asks for it, and tells when.
         let started = match command {
-            Command::Read { .. } => hub.start_paced(command, timeout, done),
+            Command::Read { .. } | Command::Subscribe { .. } => {
+                hub.start_paced(command, timeout, done)
+            }
             _ => hub.start(command, timeout, done),
         };
         match (started, request) {
@@ -254,7 +253,7 @@ impl Shared {
         }
     }
 
-    /// The program has taken records of the reader of a slot.
+    /// The program has taken what came for the reader or subscriber of a slot.
     pub(crate) fn taken(&self, slot: u32, taken: Untaken) {
         let Some(hub) = self.hub() else { return };
         if let Some(id) = self.state.borrow().ids.get(slot as usize).filter(|id| **id != 0) {

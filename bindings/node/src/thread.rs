@@ -62,16 +62,6 @@ impl Thread {
         Done::Callback(Box::new(move |event| inbox.put(Event { user: slot.into(), ..event })))
     }
 
-    /// The same for a subscriber, of whose messages only the newest are kept.
-    pub(crate) fn done_newest(&self, slot: u32, most: u32) -> Done {
-        let inbox = Arc::clone(&self.inbox);
-        let most = most as usize;
-        Done::Callback(Box::new(move |event| {
-            let event = Event { user: slot.into(), ..event };
-            inbox.put_newest(event, most);
-        }))
-    }
-
     /// Moves what has arrived to `events`.
     pub(crate) fn take(&self, events: &mut VecDeque<Event>) {
         self.inbox.take(events);

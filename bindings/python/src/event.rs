@@ -12,6 +12,7 @@ use crate::convert::body_out;
 use crate::error::instance;
 use crate::group_info::GroupInfo;
 use crate::stream_info::{Appended, StreamInfo};
+use crate::topic_info::TopicInfo;
 use crate::types::{HubInfo, Notice, Receipt, durability};
 
 /// What an event is; the same numbers stand in `telpher/_events.py`.
@@ -84,8 +85,11 @@ pub fn outcome_out(
         Outcome::Groups(groups) => {
             PyList::new(py, groups.into_iter().map(GroupInfo::from))?.into_any()
         }
+        Outcome::Topic(info) => Bound::new(py, TopicInfo::from(info))?.into_any(),
         // No command that Python can make ends so.
-        Outcome::Peeked(_) | Outcome::Queues(_) | Outcome::Streams(_) => py.None().into_bound(py),
+        Outcome::Peeked(_) | Outcome::Queues(_) | Outcome::Streams(_) | Outcome::Topics(_) => {
+            py.None().into_bound(py)
+        }
     })
 }
 

@@ -26,6 +26,7 @@ mod stream_info;
 mod stream_options;
 mod taking;
 mod topic_command;
+mod topic_info;
 mod types;
 mod until;
 mod waiting;
@@ -49,6 +50,8 @@ mod _telpher {
     use crate::registration::Registration;
     #[pymodule_export]
     use crate::stream_info::{Appended, PartitionInfo, StreamInfo};
+    #[pymodule_export]
+    use crate::topic_info::TopicInfo;
     #[pymodule_export]
     use crate::types::{HubInfo, Notice, Receipt, Stats};
 

@@ -3,10 +3,10 @@
 //! Floor: `telpher`.
 
 use pyo3::prelude::*;
-use telpher::{Command, Name, Pattern, Target, limits};
+use telpher::{Command, Name, Pattern, Target, TopicOptions, TopicOverflow, limits};
 
 use crate::command::{Headers, Object, PyCommand, checked};
-use crate::convert::{message_in, name_in, whole};
+use crate::convert::{choice, message_in, name_in, whole};
 use crate::error::raise;
 
 #[pymethods]
@@ -54,10 +54,38 @@ impl PyCommand {
         checked(py, Command::Unbind { pattern, target })
     }
 
+    /// Says how topics are, or checks that it is as stated.
+    #[staticmethod]
+    #[pyo3(signature = (pattern, overflow, line_max = None))]
+    fn declare_topic(
+        py: Python<'_>,
+        pattern: &str,
+        overflow: &str,
+        line_max: Option<i128>,
+    ) -> PyResult<PyCommand> {
+        let overflow = choice(py, "overflow", overflow, &OVERFLOWS)?;
+        let range = (1, limits::LINE_MAX.into());
+        let line_max = line_max.map(|most| whole(py, "line_max", most, range)).transpose()?;
+        let options = TopicOptions { overflow, line_max: line_max.unwrap_or(0) as u32 };
+        checked(py, Command::DeclareTopic { pattern: pattern_in(py, pattern)?, options })
+    }
+
+    /// Removes a declaration of topics.
+    #[staticmethod]
+    fn delete_topic(py: Python<'_>, pattern: &str) -> PyResult<PyCommand> {
+        checked(py, Command::DeleteTopic { pattern: pattern_in(py, pattern)? })
+    }
+
+    /// Asks for a declaration of topics.
+    #[staticmethod]
+    fn inspect_topic(py: Python<'_>, pattern: &str) -> PyResult<PyCommand> {
+        checked(py, Command::InspectTopic { pattern: pattern_in(py, pattern)? })
+    }
+
     /// Takes what is published to matching topics.
     #[staticmethod]
     fn subscribe(py: Python<'_>, pattern: &str, buffer: i128) -> PyResult<PyCommand> {
-        let pattern = Pattern::parse(pattern).map_err(|error| raise(py, &error))?;
+        let pattern = pattern_in(py, pattern)?;
         let range = (1, limits::SUBSCRIPTION_BUFFER_MAX.into());
         let buffer = whole(py, "buffer", buffer, range)? as u32;
         checked(py, Command::Subscribe { pattern, buffer })
@@ -69,6 +97,15 @@ fn binding(
     pattern: &str,
     (name, target): (&str, fn(Name) -> Target),
 ) -> PyResult<(Pattern, Target)> {
-    let pattern = Pattern::parse(pattern).map_err(|error| raise(py, &error))?;
-    Ok((pattern, target(name_in(py, name)?)))
+    Ok((pattern_in(py, pattern)?, target(name_in(py, name)?)))
 }
+
+fn pattern_in(py: Python<'_>, pattern: &str) -> PyResult<Pattern> {
+    Pattern::parse(pattern).map_err(|error| raise(py, &error))
+}
+
+/// What happens while a subscriber is slow, by its name.
+const OVERFLOWS: [(&str, TopicOverflow); 2] = [
+    (TopicOverflow::Drop.name(), TopicOverflow::Drop),
+    (TopicOverflow::Wait.name(), TopicOverflow::Wait),
+];

@@ -64,9 +64,7 @@ def test_messages_come_in_order_to_everybody(run: Run, url: str) -> None:
     run(main())
 
 
-def test_who_takes_nothing_for_a_while_gets_the_newest_and_how_many_are_lost(
-    run: Run, url: str
-) -> None:
+def test_who_takes_nothing_for_a_while_is_told_how_much_it_has_lost(run: Run, url: str) -> None:
     async def main() -> None:
         async with (
             asyncio.timeout(50),
@@ -76,13 +74,10 @@ def test_who_takes_nothing_for_a_while_gets_the_newest_and_how_many_are_lost(
             topic = hub.topic("numbers")
             for number in range(1, 10_001):
                 await topic.publish(b"%d" % number)
-            got = [await numbers.receive()]
-            while got[-1].number != 10_000:
-                got.append(await numbers.receive())
+            got = [await numbers.receive() for _ in range(20)]
+            assert [message.number for message in got] == [*range(1, 11), *range(9991, 10_001)]
             assert [int(message.body) for message in got] == [message.number for message in got]
-            assert [message.number for message in got][-10:] == list(range(9991, 10_001))
-            assert got[0].lost >= 9900
-            assert sum(message.lost for message in got) + len(got) == 10_000
+            assert [message.lost for message in got] == [0] * 10 + [9980] + [0] * 9
 
     run(main())
 
@@ -102,11 +97,10 @@ def test_large_messages_that_nobody_takes_are_lost_before_the_buffer_is_full(
             got = [await large.receive()]
             while got[-1].number != 40:
                 got.append(await large.receive())
-            assert got[0].lost >= 20
+            # 16 MiB are here, and as many in the hub.
+            assert len(got) < 36
             assert sum(message.lost for message in got) + len(got) == 40
             assert [int(message.body.split()[0]) for message in got][-10:] == list(range(31, 41))
-            # It does not count what was taken.
-            assert large._inbox._bytes == 0
 
     run(main())
 
@@ -215,10 +209,10 @@ def test_a_dropped_subscriber_is_stopped(run: Run, url: str) -> None:
                 await asyncio.sleep(0)
                 await hub.topic("news").publish(b"")
             assert receive.result().number == 1
-            sinks = hub._turner._outcomes.sinks
-            assert len(sinks) == 1
+            outcomes = hub._turner._outcomes
+            assert len(outcomes.sources) == 1
             del subscriber, receive, group
-            while sinks:
+            while outcomes.sources:
                 await hub.topic("news").publish(b"")
 
     run(main())

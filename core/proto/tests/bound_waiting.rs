@@ -4,6 +4,7 @@ mod support;
 
 use support::bindings::*;
 use support::streams::{all, append, plain};
+use support::topics::{declare_waiting, subscriber, take, take_all};
 use support::*;
 use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::{Command, Durability, Kind, Message, Part};
@@ -113,4 +114,43 @@ fn a_publish_that_waits_for_the_disk_goes_on_when_nothing_is_bound_any_more() {
         done(&world, program, id);
         assert_eq!(heard(&world, listener, live), ["late"]);
     }
+}
+
+#[test]
+fn a_publish_that_goes_from_a_subscribers_line_to_that_of_the_disk_keeps_its_place() {
+    let mut world = World::with_sizes(Sizes { pending_max: 2_000, ..Sizes::default() });
+    let [publisher, one, other, busy, also_busy] = [(); 5].map(|()| world.program());
+    run(&mut world, publisher, declare_waiting("t", 0));
+    bound_stream(&mut world, publisher, "t", "log", plain(Durability::Os));
+    // The first is looked at first.
+    let all_topics = subscriber(&mut world, one, "*", 1);
+    let slow = subscriber(&mut world, other, "**", 1);
+    run(&mut world, publisher, publish("t", "1"));
+    run(&mut world, publisher, publish("t", "2"));
+    take_all(&mut world, one, all_topics);
+    let waits_for_one = world.run(publisher, publish("t", "3"));
+    run(&mut world, publisher, publish("u", "x"));
+    run(&mut world, publisher, publish("u", "x"));
+    let waits_for_both = world.run(publisher, publish("t", "4"));
+    for program in [busy, also_busy] {
+        world.run(program, append("log", "early"));
+    }
+    world.disk.is_paused = true;
+    for program in [busy, also_busy] {
+        world.start(program, append("log", &"x".repeat(5_000)));
+        world.settle();
+    }
+    assert_eq!(take(&mut world, other, slow, 1), 1);
+    assert!(world.ended(publisher, waits_for_one).is_none(), "it waits for the disk by now");
+    world.disk.is_paused = false;
+    world.settle();
+    assert!(world.ended(publisher, waits_for_one).is_none(), "it waits for the other one by now");
+    take_all(&mut world, other, slow);
+    take_all(&mut world, one, all_topics);
+    take_all(&mut world, other, slow);
+    take_all(&mut world, one, all_topics);
+    done(&world, publisher, waits_for_one);
+    done(&world, publisher, waits_for_both);
+    assert_eq!(heard(&world, one, all_topics), ["1", "2", "x", "x", "3", "4"]);
+    assert_eq!(heard(&world, other, slow), ["1", "2", "gap 3 4", "3", "4"]);
 }

@@ -82,6 +82,9 @@ fn a_frame_that_is_cut_or_too_long_is_malformed() {
                 | Frame::Records { .. }
                 | Frame::Bind { .. }
                 | Frame::Unbind { .. }
+                | Frame::DeclareTopic { .. }
+                | Frame::DeleteTopic { .. }
+                | Frame::InspectTopic { .. }
                 | Frame::Bye { .. }
                 | Frame::Failed { .. }
                 | Frame::Held { .. }

@@ -164,9 +164,9 @@ impl Hub {
         self.start_with(command, timeout, done, Pace::Handle)
     }
 
-    /// The same for a reader whose records are kept for the program until that asks for them: they
-    /// count as taken when [`Hub::taken`] says so, and not when they are handed over here. So what
-    /// is kept has the bound of the reader's buffer.
+    /// The same for a reader or subscriber whose records or messages are kept for the program until
+    /// that asks for them: they count as taken when [`Hub::taken`] says so, and not when they are
+    /// handed over here. So what is kept has the bound of its buffer.
     ///
     /// # Errors
     ///
@@ -175,9 +175,10 @@ impl Hub {
         self.start_with(command, timeout, done, Pace::Program)
     }
 
-    /// The program has taken records of a reader that was started by [`Hub::start_paced`]: so many,
-    /// with so many bytes by [`crate::StreamRecord::untaken`]. The hub is told in steps, and sends
-    /// more. For an id that has ended it does nothing.
+    /// The program has taken what came for a reader or subscriber that was started by
+    /// [`Hub::start_paced`]: so many, with so many bytes by [`crate::StreamRecord::untaken`] or
+    /// [`crate::Published::untaken`]. The hub is told in steps, and sends more. For an id that has
+    /// ended it does nothing.
     pub fn taken(&self, id: Id, taken: Untaken) {
         let shared = self.shared();
         if shared.check_open().is_ok() {
@@ -229,10 +230,10 @@ impl Hub {
             shared.outcomes.lock().insert(id, is_stream);
         }
         match &command {
-            Command::Subscribe { buffer, .. } => shared.taken.insert(id, *buffer),
+            Command::Subscribe { buffer, .. } => shared.taken.insert(id, *buffer, pace),
             Command::Read { reading, .. } => shared.taken.insert_reader(id, reading.buffer, pace),
             // Only their bytes are bounded.
-            Command::Gather { .. } => shared.taken.insert(id, u32::MAX),
+            Command::Gather { .. } => shared.taken.insert(id, u32::MAX, pace),
             _ => {}
         }
         let ticket = Ticket { id, user, counted, callback, is_stream, is_opening: false };
@@ -442,31 +443,16 @@ impl Hub {
 
 /// Operations whose purpose may be to wait.
 fn may_last(command: &Command) -> bool {
-    !matches!(
+    matches!(
         command,
-        Command::Call { .. }
-            | Command::Gather { .. }
-            | Command::Send { .. }
-            | Command::Declare { .. }
-            | Command::Delete { .. }
-            | Command::Purge { .. }
-            | Command::Bind { .. }
-            | Command::Unbind { .. }
-            | Command::Publish { .. }
-            | Command::Inspect { .. }
-            | Command::Extend { .. }
-            | Command::Batch { .. }
-            | Command::Peek { .. }
-            | Command::List { .. }
-            | Command::DeclareStream { .. }
-            | Command::DeleteStream { .. }
-            | Command::InspectStream { .. }
-            | Command::ListStreams { .. }
-            | Command::Append { .. }
-            | Command::Commit { .. }
-            | Command::Groups { .. }
-            | Command::ResetGroup { .. }
-            | Command::DeleteGroup { .. }
+        Command::Serve { .. }
+            | Command::Reply { .. }
+            | Command::Receive { .. }
+            | Command::Consume { .. }
+            | Command::Settle { .. }
+            | Command::Subscribe { .. }
+            | Command::Read { .. }
+            | Command::Credit { .. }
     )
 }
 

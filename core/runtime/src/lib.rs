@@ -31,7 +31,7 @@ pub use api::*;
 pub use bytes::Bytes;
 pub use sugar::{
     Consumer, Gather, Job, Pending, Queue, Reader, Service, ServiceRequest, Stream, Subscriber,
-    Topic, TopicMessage, open,
+    Topic, TopicMessage, Topics, open,
 };
 pub use telpher_proto::base::limits;
 pub use telpher_proto::base::*;

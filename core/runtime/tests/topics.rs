@@ -102,3 +102,78 @@ fn what_is_published_is_read_from_a_stream_that_was_bound_before() {
     let bodies: Vec<_> = records.unwrap().into_iter().map(|record| record.message.body).collect();
     assert_eq!(bodies, ["first", "second"]);
 }
+
+/// Publishers of these topics wait.
+fn declare_waiting(hub: &Hub, pattern: &str, line_max: u32) {
+    let options = TopicOptions { overflow: TopicOverflow::Wait, line_max };
+    hub.topics(pattern).unwrap().declare(options).unwrap();
+}
+
+fn waiting(hub: &Hub, pattern: &str) -> u64 {
+    hub.topics(pattern).unwrap().inspect().unwrap().waiting
+}
+
+#[test]
+fn publishers_wait_for_who_takes_nothing_and_nothing_is_lost() {
+    for drive in DRIVES {
+        let hub = reach(&format!("mem://{}", unique("waiting")), drive);
+        declare_waiting(&hub, "numbers", 0);
+        let subscriber = hub.subscribe_with("numbers", 4).unwrap();
+        let topic = hub.topic("numbers").unwrap();
+        let start = |number: u64| topic.start_publish(number.to_string()).unwrap();
+        let pending: Vec<_> = (1..=100).map(start).collect();
+        // Four are on their way and four in the hub; the program takes none, however long it is.
+        assert_eq!(waiting(&hub, "numbers"), 92, "{drive:?}");
+        for number in 1..=100 {
+            let next = subscriber.receive(PATIENCE).unwrap().unwrap();
+            assert_eq!((next.number, next.lost), (number, 0), "{drive:?}");
+        }
+        pending.into_iter().for_each(|publish| publish.wait().unwrap());
+    }
+}
+
+#[test]
+fn a_publish_that_waits_expires_or_is_cancelled_and_a_line_has_its_bound() {
+    let hub = telpher::open(&format!("mem://{}", unique("expires"))).unwrap();
+    declare_waiting(&hub, "a", 2);
+    let subscriber = hub.subscribe_with("a", 1).unwrap();
+    let topic = hub.topic("a").unwrap();
+    topic.publish("1").unwrap();
+    topic.publish("2").unwrap();
+    let publish = |body: &'static str, ms| {
+        let command = Command::Publish { topic: name("a"), message: Message::new(body) };
+        hub.start(command, Timeout::After(Duration::from_millis(ms)), Done::Wait).unwrap()
+    };
+    let (late, unwanted) = (publish("late", 30), publish("unwanted", 20_000));
+    let full = topic.publish("too many").unwrap_err();
+    assert_eq!(full.kind(), Kind::Full);
+    assert!(full.detail().contains("line_max is 2"), "{full}");
+    let expired = outcome(hub.wait(late, PATIENCE).unwrap()).unwrap_err();
+    assert!(expired.kind() == Kind::Expired && !expired.maybe_executed(), "{expired}");
+    hub.cancel(unwanted).unwrap();
+    assert_eq!(kind(outcome(hub.wait(unwanted, PATIENCE).unwrap())), Kind::Cancelled);
+    let last = topic.start_publish("last").unwrap();
+    let bodies = [(); 3].map(|()| subscriber.receive(PATIENCE).unwrap().unwrap().message.body);
+    last.wait().unwrap();
+    assert_eq!(bodies, ["1", "2", "last"]);
+}
+
+#[test]
+fn declarations_outlive_their_host_and_are_seen_without_one() {
+    let scratch = Scratch::new();
+    let hub = reach(&scratch.url(), Drive::Library);
+    declare_waiting(&hub, "orders.**", 5);
+    let orders = hub.topics("orders.**").unwrap();
+    let other = orders.declare(TopicOptions::default()).unwrap_err();
+    assert_eq!(other.kind(), Kind::Mismatch);
+    hub.close(PATIENCE).unwrap();
+    let info = TopicInfo { overflow: TopicOverflow::Wait, line_max: 5, waiting: 0 };
+    let pattern = Pattern::parse("orders.**").unwrap();
+    assert_eq!(offline::topics(&scratch.hub()).unwrap(), [(pattern, info)]);
+    let hub = reach(&scratch.url(), Drive::Library);
+    let orders = hub.topics("orders.**").unwrap();
+    assert_eq!(orders.inspect().unwrap(), info);
+    orders.delete().unwrap();
+    assert_eq!(kind(orders.inspect()), Kind::NotFound);
+    assert_eq!(kind(orders.delete()), Kind::NotFound);
+}

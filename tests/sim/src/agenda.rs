@@ -25,7 +25,7 @@ pub enum Item {
     Settle(Who, u64),
     /// A handler answers a request.
     Answer(Who, u64),
-    /// A program takes what has arrived for a reader.
+    /// A program takes what has arrived for a reader or subscriber.
     Take(Who, Id),
     /// A ticket's last moment has passed.
     Overdue(Who, Id),

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use telpher_proto::base::record::{Mark, Record};
 use telpher_proto::base::{
     Appended, Command, Durability, Error, Event, Id, Kind, Message, Outcome, Part, Receipt,
+    TopicOptions,
 };
 use telpher_proto::base::{Verdict, What};
 
@@ -102,6 +103,8 @@ mutants! {
     AttemptsForgotten = "attempts-forgotten";
     /// Recovery forgets bindings.
     BindingLost = "binding-lost";
+    /// Recovery forgets which topics make publishers wait.
+    DeclarationLost = "declaration-lost";
     /// Recovery loses what is stored where a topic is bound.
     CopyLost = "copy-lost";
     /// Recovery loses what is appended where a topic is bound.
@@ -114,6 +117,8 @@ mutants! {
     PartLost = "part-lost";
     /// Some messages are said to be published and are not.
     PublishUnsent = "publish-unsent";
+    /// Nobody waits for slow subscribers.
+    WaitIgnored = "wait-ignored";
     /// A subscriber is not told what it has lost.
     GapUntold = "gap-untold";
     /// Some messages come to a subscriber twice.
@@ -271,6 +276,7 @@ impl Mischief {
             (Mutant::AttemptsForgotten, Record::Settled { settled, .. }) => forget(settled),
             (Mutant::DeliveryUnwritten, Record::Delivered(_)) if often => return None,
             (Mutant::BindingLost, Record::Bound { .. }) => return None,
+            (Mutant::DeclarationLost, Record::Topic { .. }) => return None,
             (Mutant::CopyLost, Record::Published { copies, .. }) if often => copies.places.clear(),
             (Mutant::BoundLost, Record::Published { appended, .. }) if often => appended.clear(),
             (Mutant::PublishMarkLost, Record::Published { change, .. }) => *change = None,
@@ -329,6 +335,9 @@ impl Mischief {
                 if matches!(parts.last(), Some(Part::Settle { .. })) {
                     parts.pop();
                 }
+            }
+            (Mutant::WaitIgnored, Command::DeclareTopic { options, .. }) => {
+                *options = TopicOptions::default();
             }
             (Mutant::MoreAtOnce, Command::Serve { concurrency, .. }) => *concurrency += 1,
             (Mutant::QueueTooLong, Command::Declare { options, .. }) => options.length_max *= 2,

@@ -5,6 +5,7 @@
 
 use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::{Compression, Durability, Name, Overflow, QueueOptions, StreamOptions};
+use telpher_proto::base::{TopicOptions, TopicOverflow};
 
 use crate::random::Random;
 
@@ -109,6 +110,17 @@ pub const TOPICS: [&str; 5] = ["t", "t.a.x", "t.a.y", "t.b.x", TIGHT];
 /// The topic for which there is little room where it is bound.
 pub const TIGHT: &str = "tight.one";
 
+/// Topics whose publishers wait, bound nowhere.
+pub const WAITING: [&str; 2] = ["w.a", "w.b"];
+
+/// What they are declared by, once for all.
+pub const WAITING_PATTERN: &str = "w.*";
+
+/// True if a topic is one of these, or a pattern matches nothing else.
+pub fn waits(topic: &str) -> bool {
+    topic.starts_with("w.")
+}
+
 /// Queues that nobody uses but by bindings, and the patterns that are bound to each at first. Each
 /// is as safe as can be; the last one holds few messages.
 pub const BOUND: [(&str, &[&str]); 3] =
@@ -146,7 +158,10 @@ pub fn bound_options(queue: &str, directory: bool) -> QueueOptions {
 }
 
 /// What is subscribed to.
-pub const PATTERNS: [&str; 5] = ["**", "t.**", "t.*.x", "t.a.y", "*.b.*"];
+pub const PATTERNS: [&str; 7] = ["**", "t.**", "t.*.x", "t.a.y", "*.b.*", WAITING_PATTERN, "w.a"];
+
+/// What is bound and declared now and then.
+pub const CHANGING: [&str; 4] = ["t.**", "t.*.x", "t.a.y", "*.b.*"];
 
 /// A queue that the programs use.
 #[derive(Clone, Debug)]
@@ -233,6 +248,10 @@ pub struct Plan {
     pub grace_ms: u64,
     /// The hub is one of a directory.
     pub directory: bool,
+    /// How topics are whose publishers wait.
+    pub waiting: TopicOptions,
+    /// True if others are declared so, too, now and then.
+    pub declares: bool,
     /// True if messages have priorities.
     pub priorities: bool,
     /// How likely each of [`ACTIONS`] is.
@@ -266,6 +285,11 @@ impl Plan {
             disk: disk(random),
             grace_ms: random.pick(&[50, 400, 5_000]).expect("three"),
             directory,
+            waiting: TopicOptions {
+                overflow: TopicOverflow::Wait,
+                line_max: random.pick(&[0, 1, 3, 20]).expect("four"),
+            },
+            declares: random.chance(50),
             priorities: random.chance(30),
             weights: weights(random),
         }

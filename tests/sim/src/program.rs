@@ -170,10 +170,18 @@ impl World {
     fn published(&mut self, slot: usize, id: Id, published: Untaken) {
         self.programs[slot].untaken.push((id, published));
         if self.random.chance(70) {
-            let now = self.programs[slot].clock.shows(self.now);
-            for (id, taken) in std::mem::take(&mut self.programs[slot].untaken) {
-                self.clients[slot].taken(now, id, taken);
-            }
+            self.take_published(slot);
+        } else {
+            let item = Item::Take(self.programs[slot].who, id);
+            self.later(400_000, item);
+        }
+    }
+
+    /// Takes what has arrived for subscribers.
+    pub(crate) fn take_published(&mut self, slot: usize) {
+        let now = self.programs[slot].clock.shows(self.now);
+        for (id, taken) in std::mem::take(&mut self.programs[slot].untaken) {
+            self.clients[slot].taken(now, id, taken);
         }
     }
 

@@ -136,8 +136,11 @@ impl World {
         }
     }
 
-    /// Takes what has arrived for a reader.
+    /// Takes what has arrived for a reader or for subscribers.
     pub(crate) fn take(&mut self, slot: usize, id: Id) {
+        if self.programs[slot].subscribers.contains(&id) {
+            return self.take_published(slot);
+        }
         let program = &mut self.programs[slot];
         let now = program.clock.shows(self.now);
         let (taken, left) =

@@ -2,11 +2,12 @@
 
 use telpher_proto::base::{
     Command, Durability, GatherTo, HeadersBuilder, Id, Message, Name, Part, Pattern, Target,
-    Verdict,
+    TopicOptions, TopicOverflow, Verdict,
 };
 
 use crate::agenda::Item;
-use crate::plan::{ACTIONS, Action, BOUND, BOUND_STREAMS, PATTERNS, TOPICS};
+use crate::plan::{ACTIONS, Action, BOUND, BOUND_STREAMS, CHANGING, PATTERNS, TOPICS, WAITING};
+use crate::plan::{TIGHT, WAITING_PATTERN};
 use crate::plan::{bound_options, bound_stream_options};
 use crate::program::State;
 use crate::world::World;
@@ -184,6 +185,9 @@ impl World {
         if self.random.chance(15) {
             return self.rebind(slot);
         }
+        if self.plan.declares && self.random.chance(15) {
+            return self.redeclare(slot);
+        }
         for _ in 0..self.random.between(1, 4) {
             let topic = self.topic();
             let command = Command::Publish { topic, message: self.message() };
@@ -193,7 +197,8 @@ impl World {
     }
 
     fn topic(&mut self) -> Name {
-        let topic = self.random.pick(&TOPICS).expect("there is a topic");
+        let topics = if self.random.chance(30) { &WAITING[..] } else { &TOPICS[..] };
+        let topic = self.random.pick(topics).expect("there is a topic");
         Name::parse(topic).expect("a good name")
     }
 
@@ -275,6 +280,7 @@ impl World {
                 Some(5_000),
             );
         }
+        self.declare_waiting(slot);
         for (queue, patterns) in BOUND {
             let options = bound_options(queue, self.plan.directory);
             let queue = Name::parse(queue).expect("a good name");
@@ -302,6 +308,38 @@ impl World {
         }
     }
 
+    /// Declares the topics whose publishers wait for good; on disk that lasts.
+    fn declare_waiting(&mut self, slot: usize) {
+        let epoch = self.host.epoch;
+        if self.plan.directory && epoch > 1 && self.random.chance(90) {
+            return;
+        }
+        let pattern = Pattern::parse(WAITING_PATTERN).expect("a good pattern");
+        let options = self.plan.waiting;
+        self.start(slot, Command::DeclareTopic { pattern, options }, Some(5_000));
+    }
+
+    /// Declares topics, or deletes a declaration, or looks at it.
+    fn redeclare(&mut self, slot: usize) {
+        let pattern = match self.random.chance(20) {
+            true => TIGHT,
+            false => self.random.pick(&CHANGING).expect("there is a pattern"),
+        };
+        let pattern = Pattern::parse(pattern).expect("a good pattern");
+        let line_max = self.random.pick(&[0, 2]).expect("two");
+        let command = match self.random.below(10) {
+            0..=4 => Command::DeclareTopic {
+                pattern,
+                options: TopicOptions { overflow: TopicOverflow::Wait, line_max },
+            },
+            5 => Command::DeclareTopic { pattern, options: TopicOptions::default() },
+            6..=8 => Command::DeleteTopic { pattern },
+            _ => Command::InspectTopic { pattern },
+        };
+        let deadline = self.deadline();
+        self.start(slot, command, deadline);
+    }
+
     /// Begins or ends a binding.
     fn rebind(&mut self, slot: usize) {
         let name = |name| Name::parse(name).expect("a good name");
@@ -309,7 +347,7 @@ impl World {
             0 => Target::Stream(name(BOUND_STREAMS[0].0)),
             place => Target::Queue(name(BOUND[place as usize - 1].0)),
         };
-        let pattern = self.random.pick(&PATTERNS).expect("there is a pattern");
+        let pattern = self.random.pick(&CHANGING).expect("there is a pattern");
         let pattern = Pattern::parse(pattern).expect("a good pattern");
         let command = match self.random.chance(50) {
             true => Command::Bind { pattern, target },

@@ -9,7 +9,7 @@ fn quiet(seed: u64, mutant: Option<Mutant>) -> Report {
 }
 
 /// What the first seeds must meet.
-const WANTED: [&str; 90] = [
+const WANTED: [&str; 97] = [
     "open ok",
     "call ok",
     "call REMOTE",
@@ -52,6 +52,13 @@ const WANTED: [&str; 90] = [
     "publish ok",
     "publish INDETERMINATE",
     "publish FULL",
+    "publish EXPIRED",
+    "publish CANCELLED",
+    "declare topic ok",
+    "declare topic MISMATCH",
+    "delete topic ok",
+    "delete topic NOT_FOUND",
+    "inspect topic ok",
     "bind ok",
     "bind NOT_FOUND",
     "unbind ok",

@@ -33,8 +33,10 @@ from telpher._telpher import (
     Receipt,
     Stats,
     StreamInfo,
+    TopicInfo,
 )
 from telpher._topic import Topic
+from telpher._topics import Topics
 from telpher.errors import (
     Abandoned,
     Busy,
@@ -134,7 +136,9 @@ __all__ = [
     "TimedOut",
     "TooLarge",
     "Topic",
+    "TopicInfo",
     "TopicMessage",
+    "Topics",
     "UnknownProducer",
     "Unsupported",
     "WouldDeadlock",

@@ -18,6 +18,7 @@ from telpher._stream import Stream
 from telpher._subscriber import Subscriber
 from telpher._telpher import Command, Core, HubInfo, Stats
 from telpher._topic import Topic
+from telpher._topics import Topics
 from telpher.errors import Forked
 
 T = TypeVar("T")
@@ -101,6 +102,10 @@ class Hub:
         """The topic of this name, dotted as in `orders.eu.new`; nothing is asked of the hub yet."""
         return Topic(self, name)
 
+    def topics(self, pattern: str) -> Topics:
+        """The topics that match `pattern`, to be declared; nothing is asked of the hub yet."""
+        return Topics(self, pattern)
+
     def subscribe(
         self, pattern: str, *, buffer: int = 1024, timeout: float | None = None
     ) -> Subscriber:
@@ -108,7 +113,8 @@ class Hub:
 
         In `pattern`, `*` stands for one segment of a name and `**` for any number of them. Up to
         `buffer` messages (1 to 65,536), until they are 16 MiB, wait in the iterator; as many are
-        on the way, and as many wait in the hub, where the oldest are lost if more come.
+        on the way, and as many wait in the hub, where the oldest are lost if more come, or
+        publishers wait if the topic is declared so (`Topics.declare`).
 
         `Invalid` and `TooLarge` for the pattern, with its segment: nothing was started.
         """

@@ -13,6 +13,7 @@ HostRole = Literal["auto", "never", "always"]
 Durability = Literal["memory", "os", "disk"]
 Compression = Literal["lz4", "zstd"]
 Overflow = Literal["wait", "reject"]
+TopicOverflow = Literal["drop", "wait"]
 
 
 class Options(TypedDict):

@@ -15,8 +15,9 @@ class Subscriber(Incoming[TopicMessage]):
     """An iterator over messages of topics; made by `Hub.subscribe`. Any thread may take from it.
 
     It goes on by itself when the connection breaks or another host takes over. A program that is
-    too slow for it loses the oldest messages, and the next one says in `lost` how many. When it is
-    closed or dropped, what it has not handed out is gone.
+    too slow for it loses the oldest messages, and the next one says in `lost` how many; or
+    publishers wait for it, where the topic is declared so (`Topics.declare`). When it is closed or
+    dropped, what it has not handed out is gone.
     """
 
     _arrival = PUBLISHED

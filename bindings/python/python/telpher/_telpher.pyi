@@ -116,6 +116,15 @@ class Command(Generic[_T]):
     def unbind_stream(pattern: str, stream: str) -> Command[None]:
         """Ends a binding to a stream."""
     @staticmethod
+    def declare_topic(pattern: str, overflow: str, line_max: int | None = None) -> Command[None]:
+        """Says how topics are, or checks that it is as stated."""
+    @staticmethod
+    def delete_topic(pattern: str) -> Command[None]:
+        """Removes a declaration of topics."""
+    @staticmethod
+    def inspect_topic(pattern: str) -> Command[TopicInfo]:
+        """Asks for a declaration of topics."""
+    @staticmethod
     def subscribe(pattern: str, buffer: int) -> Command[None]:
         """Takes what is published to matching topics."""
     @staticmethod
@@ -345,6 +354,23 @@ class QueueInfo:
     __hash__: None  # type: ignore[assignment]
 
 @final
+class TopicInfo:
+    """A declaration of topics, and what waits because of it."""
+
+    @property
+    def overflow(self) -> Literal["drop", "wait"]:
+        """What happens while a subscriber is slow: "drop" or "wait"."""
+    @property
+    def line_max(self) -> int:
+        """Publishes that may wait in line; 0 if none ever does."""
+    @property
+    def waiting(self) -> int:
+        """Publishes that wait in line now."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
 class Appended:
     """Where a confirmed record is."""
 
@@ -539,5 +565,6 @@ __all__ = [
     "Registration",
     "Stats",
     "StreamInfo",
+    "TopicInfo",
     "check_timeout",
 ]

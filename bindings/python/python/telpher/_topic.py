@@ -41,10 +41,11 @@ class Topic:
         `priority` is for queues. It must be done within `timeout` seconds (None: 30).
 
         `Invalid` for an empty segment of the name, or without a key where such a stream needs one;
-        `TooLarge`, `Full` (such a queue or stream had no room in time) and `NoSpace`: nothing was
-        stored, and nobody got it. `Expired`: the time ran out
-        before, and it is not published any more. `Indeterminate` (the hub has changed its host, and
-        the topic is not bound) and `HostUnresponsive`: it may have been published.
+        `TooLarge`, `Full` (such a queue or stream had no room in time, or as many wait for slow
+        subscribers as may) and `NoSpace`: nothing was stored, and nobody got it. Nor with
+        `Expired`: the time ran out on its way, or as it waited for a slow subscriber
+        (`Topics.declare`). `Indeterminate` (the hub has changed its host, and the topic is not
+        bound) and `HostUnresponsive`: it may have been published.
         """
         command = Command.publish(self.name, body, key, headers, priority)
         self._hub._core.run(command, timeout)

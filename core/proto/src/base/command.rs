@@ -10,6 +10,7 @@ use super::name::Name;
 use super::pattern::{Pattern, check_topic};
 use super::queue::QueueOptions;
 use super::stream::{Reading, Start, StreamOptions};
+use super::topic::TopicOptions;
 
 /// One operation. Starting it yields an [`Id`]; see each variant for how it ends.
 #[derive(Clone, Debug)]
@@ -130,6 +131,28 @@ pub enum Command {
         /// Messages that may be on their way to the program, and as many more may wait in the hub,
         /// 1 to 65,536: beyond that the oldest are lost.
         buffer: u32,
+    },
+    /// Says how the topics that match a pattern are, or checks that it is as stated.
+    DeclareTopic {
+        /// Which topics.
+        pattern: Pattern,
+        /// How they shall be.
+        options: TopicOptions,
+    },
+    /// Removes a declaration of topics.
+    DeleteTopic {
+        /// The pattern, as it was declared.
+        pattern: Pattern,
+    },
+    /// Ends with a declaration of topics, and what waits because of it.
+    InspectTopic {
+        /// The pattern, as it was declared.
+        pattern: Pattern,
+    },
+    /// Ends with the declarations of topics, in the order of their patterns.
+    ListTopics {
+        /// Only those behind this pattern.
+        after: Option<Pattern>,
     },
     /// Makes a stream, or checks that it is as stated.
     DeclareStream {
@@ -259,6 +282,7 @@ impl Command {
                 within("partition", partition.unwrap_or(0).into(), 0, most)
             }
             Command::DeclareStream { options, .. } => options.check(),
+            Command::DeclareTopic { options, .. } => options.check(),
             Command::Read { reading, .. } => reading.check(),
             Command::Serve { concurrency, line_max, .. } => {
                 within("concurrency", u64::from(*concurrency), 1, limits::CONCURRENCY_MAX.into())?;

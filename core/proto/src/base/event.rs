@@ -10,6 +10,7 @@ use super::pattern::Pattern;
 use super::queue::Overflow;
 use super::stream::{Appended, GroupInfo, StreamInfo, StreamRecord};
 use super::time::Time;
+use super::topic::TopicInfo;
 
 /// Names a ticket, a consumer or a service of one handle. Never 0, never used again.
 pub type Id = u64;
@@ -99,6 +100,10 @@ pub enum Outcome {
     Stream(Box<StreamInfo>),
     /// Streams by name; as many as fit into one answer, at least one if there is any.
     Streams(Vec<(Name, StreamInfo)>),
+    /// A declaration of topics.
+    Topic(TopicInfo),
+    /// Declarations of topics by pattern; as many as fit into one answer.
+    Topics(Vec<(Pattern, TopicInfo)>),
     /// The reader groups of a stream.
     Groups(Vec<GroupInfo>),
     /// Who has answered a gather, and who has not.

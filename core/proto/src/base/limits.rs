@@ -87,7 +87,7 @@ pub const CONCURRENCY_MAX: u32 = 65_536;
 /// Requests that may wait in a service's line if it does not say.
 pub const LINE_DEFAULT: u32 = 1_024;
 
-/// Longest line of a service, in requests.
+/// Longest line of a service, in requests, and of a declaration of topics, in publishes.
 pub const LINE_MAX: u32 = 1_048_576;
 
 /// Messages that a consumer may hold if it does not say.
@@ -108,6 +108,13 @@ pub const SUBSCRIPTION_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Bytes of bodies, keys and headers that wait in the hub for all subscribers.
 pub const TOPIC_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Declarations of topics in one hub: each is stated anew in each segment of the journal.
+pub const TOPICS_PER_HUB_MAX: usize = 10_000;
+
+/// Publishes that may wait for subscribers of topics that are declared so, if the declaration does
+/// not say; as many as a service's line takes, and as one producer has under way.
+pub const TOPIC_LINE_DEFAULT: u32 = 1_024;
 
 /// Partitions of a stream.
 pub const PARTITIONS_MAX: u32 = 1_024;
@@ -216,7 +223,7 @@ pub const DISK_BYTES_MAX: u64 = 1024 * 1024 * 1024 * 1024;
 /// Bytes of bodies, keys and headers that all queues in memory of one hub hold together.
 pub const HUB_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-/// Sends of one producer that may wait for room in a queue.
+/// Sends and publishes of one producer that may wait for room in a queue or for a subscriber.
 pub const SEND_LINE_MAX: usize = PRODUCER_WINDOW as usize;
 
 /// Time an operation has if it does not say, in ms.

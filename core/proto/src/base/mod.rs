@@ -13,6 +13,7 @@ pub mod event;
 pub mod filter;
 pub mod gather;
 pub mod limits;
+mod listed;
 pub mod message;
 pub mod name;
 pub mod pattern;
@@ -26,6 +27,7 @@ pub mod stream;
 mod stream_record;
 pub mod time;
 pub mod timers;
+pub mod topic;
 
 pub use command::{Command, GatherTo, Part, Reply, Target, Verdict};
 pub use compression::Compression;
@@ -45,3 +47,4 @@ pub use stream::{
     StreamOptions, StreamRecord,
 };
 pub use time::{Time, Timeout};
+pub use topic::{TopicInfo, TopicOptions, TopicOverflow};

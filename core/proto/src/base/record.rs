@@ -11,10 +11,13 @@ use super::command::Verdict;
 use super::event::{Durability, Receipt};
 use super::message::Message;
 use super::name::Name;
+use super::pattern::Pattern;
 use super::queue::QueueOptions;
+use super::topic::TopicOptions;
 
 pub use super::attempt::{Failure, History, Origin, Why};
 pub use super::bound::{Binding, BoundTo, Copies, CopyPlace};
+pub use super::listed::{Listed, ListedMore};
 pub use super::stream_record::{
     AppendedBatch, AppendedPart, GroupState, KeptBatch, PartitionState, PlaceState, Placed,
     StreamParts, StreamState,
@@ -257,6 +260,22 @@ pub enum Record {
         /// Which.
         binding: Binding,
     },
+    /// Topics are declared, or stated anew.
+    Topic {
+        /// By whom.
+        change: Option<Change>,
+        /// Which.
+        pattern: Pattern,
+        /// How they are.
+        options: TopicOptions,
+    },
+    /// A declaration of topics was removed.
+    TopicGone {
+        /// By whom.
+        change: Option<Change>,
+        /// Which.
+        pattern: Pattern,
+    },
     /// A message was published, and stored where its topic is bound.
     Published {
         /// By whom.
@@ -266,40 +285,6 @@ pub enum Record {
         /// What was appended to streams.
         appended: Vec<AppendedPart>,
     },
-}
-
-/// A message without its body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Its place in the order.
-    pub sequence: u64,
-    /// Its id, unique in the hub.
-    pub message_id: u64,
-    /// Where it lies; nowhere if it is lost.
-    pub place: Place,
-    /// Bytes of body, key and headers.
-    pub bytes: u32,
-    /// Its priority.
-    pub priority: u8,
-    /// Failed attempts.
-    pub failures: u32,
-    /// Somebody held it before.
-    pub redelivered: bool,
-    /// A process died that held it.
-    pub suspect: bool,
-    /// What only few messages have.
-    pub more: Option<Box<ListedMore>>,
-}
-
-/// What only few of them have.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct ListedMore {
-    /// When it was stored, by the hub's clock; 0 if that does not matter.
-    pub time_ms: u64,
-    /// Who holds it.
-    pub holder: Option<Holder>,
-    /// Its attempts.
-    pub history: History,
 }
 
 /// A queue as it stands, without its messages.

@@ -65,7 +65,7 @@ impl Broker {
                 let batch = Bytes::copy_from_slice(&appending.batch);
                 let deadline = appending.deadline;
                 let appending = Appending { batch, ..appending };
-                self.wait_for_disk(change, Work::Append(stream, appending), deadline)
+                self.wait_for_disk(change, Work::Append(stream, appending), (deadline, None))
             }
         });
         if let Err(error) = stored {

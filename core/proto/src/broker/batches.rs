@@ -13,8 +13,9 @@ use super::log::{Level, Staged};
 use super::places::Committable;
 use super::publishes::{Bound, check_bound_size};
 use super::queues::Entry;
-use super::sends::ChangeRef;
+use super::sends::{ChangeRef, Line};
 use super::sessions::{Confirmation, Done, Marked};
+use super::topic_lines::{Brought, Spreading};
 use super::waiting::Work;
 use super::{Broker, NameId};
 use crate::base::batch::{BatchBuilder, RECORD_COST_MAX};
@@ -102,7 +103,7 @@ struct Applied {
     /// Groups that have come further.
     committed: Vec<Committable>,
     /// What is to be given to subscribers.
-    spread: Vec<(Name, Message)>,
+    spread: Vec<Spreading>,
 }
 
 /// What a batch needs, as far as it was looked at.
@@ -118,6 +119,7 @@ struct Needs {
     records: super::Map<usize, u64>,
     /// Bytes of what is appended because topics are bound.
     bound_size: u64,
+    brought: Brought,
     tokens: super::Set<u64>,
     /// The least and the most safe of its queues.
     levels: (Level, Level),
@@ -144,7 +146,7 @@ impl Broker {
         parts: &[Part],
         (deadline, again, arrival): (Option<Time>, bool, u64),
     ) {
-        let checked = self.find_bound_parts(parts).and_then(|bound| {
+        let checked = self.find_bound_parts(parts, again).and_then(|bound| {
             if self.room == Room::Behind && self.needs_disk(parts, &bound) {
                 return Ok(None);
             }
@@ -154,7 +156,7 @@ impl Broker {
         match checked {
             Ok(None) => {
                 let work = Work::Batch(parts.iter().map(Part::to_stored).collect(), again);
-                if let Err(error) = self.wait_for_disk(change, work, deadline) {
+                if let Err(error) = self.wait_for_disk(change, work, (deadline, None)) {
                     self.refuse(change, error);
                 }
             }
@@ -175,7 +177,7 @@ impl Broker {
             _ => None,
         };
         let mut queues: Vec<usize> = parts.iter().filter_map(named).collect();
-        let bound = self.find_bound_parts(parts).unwrap_or_default();
+        let bound = self.find_bound_parts(parts, true).unwrap_or_default();
         queues.extend(bound.into_iter().flat_map(|bound| bound.targets.queues));
         queues
     }
@@ -199,11 +201,12 @@ impl Broker {
         parts.iter().any(stores) || copied
     }
 
-    fn find_bound_parts(&mut self, parts: &[Part]) -> Result<Vec<Bound>, Error> {
+    fn find_bound_parts(&mut self, parts: &[Part], again: bool) -> Result<Vec<Bound>, Error> {
         let (mut all, mut copies) = (Vec::new(), 0);
         for (at, part) in parts.iter().enumerate() {
             let Part::Publish(topic, message) = part else { continue };
-            let bound = check_topic(topic).and_then(|()| self.bound_message(topic, message));
+            let bound = check_topic(topic);
+            let bound = bound.and_then(|()| self.bound_message(topic, message, again));
             let bound = bound.map_err(|error| in_part(at, &error))?;
             copies += bound.targets.queues.len() + bound.targets.streams.len();
             let most = limits::BATCH_COPIES_MAX;
@@ -230,6 +233,7 @@ impl Broker {
             offsets: super::Map::default(),
             records: super::Map::default(),
             bound_size: 0,
+            brought: Brought::default(),
             tokens: super::Set::default(),
             levels: (Level::Durable, Level::Now),
         };
@@ -267,8 +271,11 @@ impl Broker {
             Part::Settle(token, ..) => {
                 self.need_level(self.may_settle(change.session.key, *token)?, needs)
             }
-            Part::Publish(..) => {
-                let Some(Bound { targets, message }) = bound.next() else { return Ok(()) };
+            Part::Publish(topic, given) => {
+                let Some(bound) = bound.next() else { return Ok(()) };
+                let Bound { targets, message, awaited } = bound;
+                let size = (given.size() as u64, needs.arrival);
+                self.need_subscribers(topic, awaited.as_ref(), size, &mut needs.brought)?;
                 targets.queues.iter().try_for_each(|queue| {
                     self.need_room(*queue, message.size() as u64, needs)?;
                     self.need_level(*queue, needs)
@@ -333,7 +340,7 @@ impl Broker {
         let fits = queue.length + *count < queue.options.length_max
             && queue.bytes + *bytes + size <= queue.options.bytes_max;
         (*count, *bytes) = (*count + 1, *bytes + size);
-        let is_next = !self.has_send_before(key, needs.arrival);
+        let is_next = !self.has_send_before(Line::Queue(key), needs.arrival);
         if fits && is_next && room == Room::Open {
             return Ok(());
         }
@@ -375,7 +382,7 @@ impl Broker {
         }
         for published in spread {
             match again {
-                true => self.pass_over(&published.0),
+                true => self.pass_over(&published.topic),
                 false => self.stage(now, level, Staged::Spread(Box::new(published))),
             }
         }
@@ -422,8 +429,10 @@ impl Broker {
                     applied.settled.push(verdict);
                 }
                 Part::Publish(topic, message) => {
-                    applied.spread.push((topic.clone(), message.to_stored()));
-                    let Some(bound) = bound.next() else { continue };
+                    let Some(mut bound) = bound.next() else { continue };
+                    let reserved = self.reserve(bound.awaited.take(), message.size() as u64);
+                    let (topic, message) = (topic.clone(), message.to_stored());
+                    applied.spread.push(Spreading { topic, message, reserved });
                     for stream in &bound.targets.streams {
                         self.pack_part(&mut applied, *stream, &bound.message, None);
                     }

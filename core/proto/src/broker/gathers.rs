@@ -223,7 +223,7 @@ impl Broker {
         let mut stored = None;
         for (key, part) in subscriptions.into_iter().zip(parts) {
             let asked = self.ask_subscriber(part);
-            self.put_published(key, topic, message, asked, &mut stored);
+            self.put_published(key, topic, message, (asked, false), &mut stored);
         }
         Ok(())
     }

@@ -16,9 +16,10 @@ use super::groups::Assigned;
 use super::queues::{Entry, QueueRef};
 use super::sessions::{Confirmation, Marked};
 use super::streams::BatchRef;
+use super::topic_lines::Spreading;
 use super::{Broker, Effect, SessionKey};
 use crate::base::record::{Place, Position, Record};
-use crate::base::{Durability, Message, Name, Time};
+use crate::base::{Durability, Time};
 
 /// How safe something must be before it leaves the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +55,7 @@ pub(super) enum Staged {
     /// A member of a group is to hear that it reads.
     Live(SessionRef, u64),
     /// What a batch has published is to be given to whoever is subscribed.
-    Spread(Box<(Name, Message)>),
+    Spread(Box<Spreading>),
     /// A member of a group is to read a partition.
     Assign(Assigned),
 }
@@ -236,7 +237,7 @@ impl Broker {
                     self.pump_reader(key);
                 }
             }
-            Staged::Spread(published) => self.spread(&published.0, &published.1),
+            Staged::Spread(published) => self.spread_reserved(&published),
             Staged::Live(session, id) => self.go_live(session, id),
             Staged::Welcome(session) => {
                 let key = session.key;

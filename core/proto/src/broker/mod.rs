@@ -33,6 +33,7 @@ mod bodies;
 mod calls;
 mod compaction;
 mod declare;
+mod declared;
 mod deliveries;
 mod entries;
 mod filing;
@@ -44,6 +45,7 @@ mod names;
 mod parts;
 mod past;
 mod past_streams;
+mod past_view;
 mod places;
 mod processing;
 mod publishes;
@@ -62,6 +64,7 @@ mod settles;
 mod sifting;
 mod streams;
 mod suspects;
+mod topic_lines;
 mod topics;
 mod trie;
 mod waiting;
@@ -84,7 +87,8 @@ pub use bindings::BindTo;
 pub use bodies::{Fetch, Fetched};
 pub use log::{Logged, Used};
 pub use names::NameId;
-pub use past::{Past, PastMessage};
+pub use past::Past;
+pub use past_view::PastMessage;
 pub use publishes::Publishing;
 pub use readers::Opening;
 pub use restore::Restored;
@@ -284,6 +288,7 @@ pub struct Broker {
     /// Members of groups that may have begun or ended something.
     processing: Vec<usize>,
     bindings: bindings::Bindings,
+    declared: declared::Declarations,
     queue_count: u64,
     /// Bytes of messages in queues kept in memory, and of sends that wait for room.
     bytes: u64,
@@ -345,6 +350,7 @@ impl Broker {
             sifting: sifting::Sifting::default(),
             processing: Vec::new(),
             bindings: bindings::Bindings::default(),
+            declared: declared::Declarations::default(),
             queue_count: 0,
             bytes: 0,
             resident: 0,
@@ -406,6 +412,7 @@ impl Broker {
 
     /// After every input: what it has brought about elsewhere.
     pub fn after_input(&mut self, now: Time) {
+        self.admit_publishes(now);
         self.pump_woken(now);
         while let Some(id) = self.in_vain.pop() {
             self.handle_read(now, id, Fetched::Damaged);

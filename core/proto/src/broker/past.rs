@@ -8,17 +8,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bindings::stated;
-use super::bodies::{message_in, peeked};
+use super::declared::stated as stated_topics;
 use super::entries::Entries;
 use super::past_streams::PastStream;
-use super::queues::{Entry, QueueView};
+use super::queues::Entry;
 use super::returns::{become_dead_letter, note_failure};
 use crate::base::record::{
     BoundTo, Change, Copies, DeadTo, Failure, Holder, Listed, Mark, Place, QueueState, Receipts,
     Record, Returned, Sent, SessionState, Settled, Stored, Why,
 };
 use crate::base::sequence::Marks;
-use crate::base::{Durability, Name, Pattern, Peeked, QueueInfo, Receipt, Verdict};
+use crate::base::{Durability, Pattern, Receipt, TopicOptions, Verdict};
 
 /// What earlier hosts have written down.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct Past {
     pub(super) queues: BTreeMap<u64, PastQueue>,
     pub(super) streams: BTreeMap<u64, PastStream>,
     pub(super) sessions: BTreeMap<u64, PastSession>,
+    /// Declarations of topics.
+    pub(super) topics: BTreeMap<Pattern, TopicOptions>,
     /// The last host that served: one with a later epoch ended before it had changed anything.
     served: u64,
     /// The last host that served has ended by itself, and handed over what it had in memory.
@@ -62,33 +64,6 @@ pub(super) struct PastSession {
     pub marks: Marks<Mark>,
 }
 
-/// One message of a queue that nobody hosts.
-#[derive(Debug)]
-pub struct PastMessage {
-    entry: Entry,
-}
-
-impl PastMessage {
-    /// Where its record is to be read; `None` if it is known as a whole.
-    pub fn place(&self) -> Option<Place> {
-        self.entry.message.is_none().then_some(self.entry.place)
-    }
-
-    /// Bytes of body, key and headers.
-    pub fn size(&self) -> u64 {
-        self.entry.size()
-    }
-
-    /// The message as it would be handed out, with what the record at its place says; `None` if
-    /// that is no record of it.
-    pub fn into_peeked(mut self, record: Option<&Record>) -> Option<Peeked> {
-        if let Some(record) = record {
-            self.entry.message = message_in(record, self.entry.message_id);
-        }
-        peeked(&self.entry)
-    }
-}
-
 impl PastQueue {
     fn durability(&self) -> Durability {
         let options = self.state.as_ref().map(|state| &state.options);
@@ -120,6 +95,7 @@ impl Past {
             queues: BTreeMap::new(),
             streams: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            topics: BTreeMap::new(),
             served,
             is_closed: false,
             hub: [0; 16],
@@ -144,7 +120,8 @@ impl Past {
         let bindings =
             bindings.flat_map(|(id, queue)| stated(BoundTo::Queue(*id), queue.bindings.iter()));
         let streams = self.streams.values().flat_map(PastStream::statement);
-        queues.chain(bindings).chain(streams).chain(sessions).collect()
+        let topics = stated_topics(&self.topics);
+        queues.chain(bindings).chain(topics).chain(streams).chain(sessions).collect()
     }
 
     /// Applies one record, which lies at `place`.
@@ -228,6 +205,14 @@ impl Past {
             Record::Unbound { change, binding } => {
                 self.mark(change, Mark::Empty);
                 self.bound_to(binding.target).remove(&binding.pattern);
+            }
+            Record::Topic { change, pattern, options } => {
+                self.mark(change, Mark::Empty);
+                self.topics.insert(pattern, options);
+            }
+            Record::TopicGone { change, pattern } => {
+                self.mark(change, Mark::Empty);
+                self.topics.remove(&pattern);
             }
             of_stream => self.apply_to_stream(of_stream, place),
         }
@@ -439,51 +424,6 @@ impl Past {
             state.sent += 1;
             state.sequence = state.sequence.max(to.sequence);
         }
-    }
-
-    /// True if the last host has ended by itself.
-    pub fn is_closed(&self) -> bool {
-        self.is_closed
-    }
-
-    /// Every queue and its figures, by name.
-    pub fn queues(&self) -> Vec<(Name, QueueInfo)> {
-        let known = self.queues.values().filter_map(|queue| Some((queue, queue.state.as_ref()?)));
-        let mut all: Vec<_> = known.map(|(queue, state)| self.figures(queue, state)).collect();
-        all.sort_by(|(a, _), (b, _)| a.cmp(b));
-        all
-    }
-
-    fn figures(&self, queue: &PastQueue, state: &QueueState) -> (Name, QueueInfo) {
-        let mut info = QueueView::of(state);
-        info.bindings = queue.bindings.iter().cloned().collect();
-        if !queue.is_memory() || self.is_closed {
-            for found in queue.entries.values() {
-                info.bytes += found.entry.size();
-                match found.holder {
-                    Some(_) => info.held += 1,
-                    None if found.entry.is_lost() => info.damaged += 1,
-                    None => info.ready += 1,
-                }
-            }
-        }
-        (state.name.clone(), info)
-    }
-
-    /// The messages of a queue that wait, in the order in which they would be handed out; `None` if
-    /// there is no such queue.
-    pub fn into_messages(self, name: &Name) -> Option<Vec<PastMessage>> {
-        let is_closed = self.is_closed;
-        let is_it = |queue: &PastQueue| queue.state.as_ref().is_some_and(|s| s.name == *name);
-        let queue = self.queues.into_values().find(is_it)?;
-        if queue.is_memory() && !is_closed {
-            return Some(Vec::new());
-        }
-        let is_waiting = |found: &PastEntry| found.holder.is_none() && !found.entry.is_lost();
-        let waiting = queue.entries.into_values().filter(is_waiting);
-        let mut waiting: Vec<Entry> = waiting.map(|found| found.entry).collect();
-        waiting.sort_by_key(|entry| (!entry.suspect, u8::MAX - entry.priority, entry.sequence));
-        Some(waiting.into_iter().map(|entry| PastMessage { entry }).collect())
     }
 }
 

@@ -7,6 +7,7 @@
 //!                               \-> FULL at once (policy `reject`), and at its deadline: nowhere
 //!                -> the disk is behind: waits among the appends, then looks at all anew
 //!                -> a stream does not take it: refused, nowhere
+//!         -> a slow subscriber of a topic that is declared so: waits in its line (`topic_lines`)
 //! ```
 //! While it waits it holds no place elsewhere, so that one full queue does not slow the others.
 //!
@@ -16,8 +17,9 @@ use super::appends::TakenIn;
 use super::bindings::Targets;
 use super::log::{Level, Staged};
 use super::queues::Entry;
-use super::sends::{ChangeRef, Waiting};
+use super::sends::{ChangeRef, Line, Waiting};
 use super::sessions::{Confirmation, Done, Marked};
+use super::topic_lines::{Awaited, Slow};
 use super::waiting::Work;
 use super::{Broker, SessionKey};
 use crate::base::batch::BatchBuilder;
@@ -52,12 +54,22 @@ pub(super) struct Bound {
     pub targets: Targets,
     /// As it is stored.
     pub message: Message,
+    /// For whom it has to wait, if its topic is declared so.
+    pub awaited: Option<Awaited>,
 }
 
 /// Where it has to wait.
-enum Line {
+enum Hold {
     Queue(usize),
     Disk,
+    Subscriber(Slow),
+}
+
+impl Bound {
+    /// It is stored nowhere, and waits for nobody.
+    fn goes_nowhere(&self) -> bool {
+        self.targets.is_empty() && self.awaited.is_none()
+    }
 }
 
 impl Publishing {
@@ -112,12 +124,12 @@ impl Broker {
         publishing: &Publishing,
         (deadline, arrival): (Option<Time>, u64),
     ) {
-        if self.bindings.is_empty() {
+        if self.bindings.is_empty() && self.declared.is_empty() {
             return self.publish_live(change, publishing);
         }
-        match self.bound_message(&publishing.topic, &publishing.message) {
+        match self.bound_message(&publishing.topic, &publishing.message, publishing.again) {
             Err(error) => self.refuse_publish(change, publishing.again, error),
-            Ok(bound) if bound.targets.is_empty() => self.publish_live(change, publishing),
+            Ok(bound) if bound.goes_nowhere() => self.publish_live(change, publishing),
             Ok(bound) => {
                 let turn = Turn { deadline, from: None, arrival };
                 self.publish_bound(now, change, (publishing, bound), turn);
@@ -125,18 +137,21 @@ impl Broker {
         }
     }
 
-    /// Where a message is to be stored, and how. Nothing is made of it if that is nowhere.
+    /// Where a message is to be stored, and how. Nothing is made of it if that is nowhere. `again`:
+    /// no subscriber gets it.
     pub(super) fn bound_message(
         &mut self,
         topic: &Name,
         message: &Message,
+        again: bool,
     ) -> Result<Bound, Error> {
         let targets = self.bindings.of(topic);
         let message = match targets.is_empty() {
             true => Message::default(),
             false => message.of_topic(topic)?,
         };
-        Ok(Bound { targets, message })
+        let awaited = if again { None } else { self.awaited(topic) };
+        Ok(Bound { targets, message, awaited })
     }
 
     /// It leaves a mark, so that over another connection it is not published twice. The next host
@@ -170,62 +185,86 @@ impl Broker {
         Turn { deadline, from, arrival }: Turn,
     ) {
         let Publishing { topic, message, again } = publishing;
-        let line = self.line_for_bound(change.session.key, &bound, (from, arrival));
-        match line {
-            Err(error) => self.refuse_publish(change, *again, error),
+        let size = message.size() as u64;
+        let hold = self.hold_for_bound(change.session.key, (&bound, size), (from, arrival));
+        let line = match hold {
+            Err(error) => return self.refuse_publish(change, *again, error),
+            Ok(None) if bound.targets.is_empty() => return self.publish_live(change, publishing),
             Ok(None) => {
                 self.store_bound(now, change, bound);
                 match again {
                     true => self.pass_over(topic),
                     false => self.spread(topic, message),
                 }
+                return;
             }
-            Ok(Some(Line::Disk)) => {
+            Ok(Some(Hold::Disk)) => {
                 let publishing = Box::new(publishing.to_stored());
                 let work = Work::Publish(publishing, deadline);
-                if let Err(error) = self.wait_for_disk(change, work, deadline) {
+                if let Err(error) = self.wait_for_disk(change, work, (deadline, Some(arrival))) {
                     self.refuse_publish(change, *again, error);
                 }
+                return;
             }
-            Ok(Some(Line::Queue(queue))) => {
-                let publishing = Box::new(publishing.to_stored());
-                self.bytes += bound.message.size() as u64;
-                self.mark(change, Marked::Pending);
-                self.wait_for_room(Waiting {
-                    change,
-                    queue,
-                    message: bound.message,
-                    publishing: Some(publishing),
-                    arrival,
-                    deadline,
-                    timer: None,
-                });
-            }
-        }
+            Ok(Some(Hold::Queue(queue))) => Line::Queue(queue),
+            Ok(Some(Hold::Subscriber(slow))) => self.note_slow(slow),
+        };
+        self.publish_later(change, (publishing, bound), (line, deadline, arrival));
     }
 
-    /// In which line it has to wait, if in any.
-    fn line_for_bound(
+    fn publish_later(
+        &mut self,
+        change: ChangeRef,
+        (publishing, bound): (&Publishing, Bound),
+        (line, deadline, arrival): (Line, Option<Time>, u64),
+    ) {
+        let message = match line {
+            Line::Queue(_) => bound.message,
+            Line::Subscription(_) | Line::Nowhere => Message::default(),
+        };
+        let waiting = Waiting {
+            change,
+            line,
+            message,
+            publishing: Some(Box::new(publishing.to_stored())),
+            declared: bound.awaited.map(|awaited| awaited.declared).unwrap_or_default(),
+            arrival,
+            deadline,
+            timer: None,
+        };
+        self.bytes += waiting.size();
+        self.mark(change, Marked::Pending);
+        self.wait_for_room(waiting);
+    }
+
+    /// In which line it has to wait, if in any. `size`: of the message as it was published.
+    fn hold_for_bound(
         &self,
         session: SessionKey,
-        bound: &Bound,
+        (bound, size): (&Bound, u64),
         (from, arrival): (Option<usize>, u64),
-    ) -> Result<Option<Line>, Error> {
+    ) -> Result<Option<Hold>, Error> {
         let (full, behind, in_memory) = self.room_in_queues(bound, (from, arrival))?;
         let waits_for_disk = self.room_in_streams(bound, arrival, in_memory)?;
-        let line = match (full, behind) {
-            (Some(queue), _) => Line::Queue(queue),
+        let awaited = bound.awaited.as_ref();
+        let slow = awaited.and_then(|awaited| self.slow_for(awaited, size, arrival));
+        let hold = match (full, behind, slow) {
+            (Some(queue), ..) => Hold::Queue(queue),
             // There it keeps its place among batches, too.
-            (None, _) if waits_for_disk => Line::Disk,
-            (None, Some(queue)) => Line::Queue(queue),
-            (None, None) => return Ok(None),
+            (None, ..) if waits_for_disk => return Ok(Some(Hold::Disk)),
+            (None, Some(queue), _) => Hold::Queue(queue),
+            (None, None, Some(slow)) => Hold::Subscriber(slow),
+            (None, None, None) => return Ok(None),
         };
+        if let Some(awaited) = awaited {
+            self.check_topic_line(awaited, size)?;
+        }
         let waiting = self.sessions[session].sends_waiting;
-        if matches!(line, Line::Queue(_)) && waiting >= limits::SEND_LINE_MAX {
+        if waiting >= limits::SEND_LINE_MAX {
             let detail = format!("{waiting} messages of this producer wait for room, its limit");
             return Err(Error::new(Kind::Full, detail));
         }
-        Ok(Some(line))
+        Ok(Some(hold))
     }
 
     /// Whether the streams have to wait for the disk. `in_memory`: bytes that go to queues there.
@@ -267,7 +306,7 @@ impl Broker {
                 in_memory += size;
                 self.has_memory_for(in_memory)?;
             }
-            let is_next = from == Some(key) || !self.has_send_before(key, arrival);
+            let is_next = from == Some(key) || !self.has_send_before(Line::Queue(key), arrival);
             if is_next && queue.has_room(size) && room == Room::Open {
                 continue;
             }
@@ -345,7 +384,7 @@ impl Broker {
         first: Option<u64>,
     ) -> (Copies, Vec<(usize, Entry)>) {
         let first = first.unwrap_or_else(|| self.next_message_id());
-        let Bound { targets: Targets { queues, .. }, message } = bound;
+        let Bound { targets: Targets { queues, .. }, message, .. } = bound;
         let (mut places, mut entries) = (Vec::new(), Vec::with_capacity(queues.len()));
         for (message_id, key) in (first..).zip(queues) {
             let entry = self.take_in(now, key, message.clone(), message_id);
@@ -363,13 +402,17 @@ impl Broker {
     /// A publish was the first in its queue's line, and there is room; or the queue is no longer
     /// one of those to which it is bound.
     pub(super) fn publish_waiting(&mut self, now: Time, waiting: Waiting, from: Option<usize>) {
-        let Waiting { change, message, publishing, deadline, arrival, .. } = waiting;
+        let Waiting { change, line, message, publishing, deadline, arrival, .. } = waiting;
         let Some(publishing) = publishing else { return };
+        if !matches!(line, Line::Queue(_)) {
+            return self.publish_anew(now, change, &publishing, (deadline, arrival));
+        }
         let targets = self.bindings.of(&publishing.topic);
-        if targets.is_empty() {
+        let awaited = if publishing.again { None } else { self.awaited(&publishing.topic) };
+        let bound = Bound { targets, message, awaited };
+        if bound.goes_nowhere() {
             return self.publish_live(change, &publishing);
         }
-        let bound = Bound { targets, message };
         let turn = Turn { deadline, from, arrival };
         self.publish_bound(now, change, (&publishing, bound), turn);
     }

@@ -59,6 +59,9 @@ impl Broker {
         for bound in bound.collect::<Vec<_>>() {
             self.write(Level::Written, bound);
         }
+        for topics in self.declared.statement().collect::<Vec<_>>() {
+            self.write(Level::Written, topics);
+        }
         self.restate_sessions();
     }
 
@@ -88,6 +91,7 @@ impl Broker {
                 }));
             }
         }
+        records.extend(self.declared.statement());
         let streams = self.streams.all.iter();
         records.extend(streams.flat_map(|(_, stream)| stream.statement()));
         records.append(&mut self.list_batches(|_| true));

@@ -54,6 +54,9 @@ impl Broker {
         for queue in past.queues.into_values() {
             broker.restore_queue(now, queue, is_closed)?;
         }
+        for (pattern, options) in past.topics {
+            broker.declared.insert(&pattern, options);
+        }
         for stream in past.streams.into_values() {
             broker.restore_stream(now, stream, is_closed)?;
         }

@@ -8,11 +8,15 @@
 //!
 //! Floor: broker.
 
+use std::collections::VecDeque;
+
 use super::declare::no_space;
+use super::declared::DeclaredRef;
 use super::log::{SessionRef, Staged};
 use super::publishes::Publishing;
 use super::queues::Entry;
 use super::sessions::{Confirmation, Done, Marked, Ticket};
+use super::topic_lines::expired;
 use super::{Broker, Due, NameId, SessionKey};
 use crate::base::record::{Change, Record, Room, Sent};
 use crate::base::timers::TimerKey;
@@ -26,20 +30,41 @@ pub struct ChangeRef {
     pub(super) numbers: Change,
 }
 
+/// In whose line something stands, by their keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    Queue(usize),
+    Subscription(usize),
+    /// The subscription is gone, or the wish to wait for it: it goes on when the input has been
+    /// dealt with.
+    Nowhere,
+}
+
 /// A send or a publish that waits for room.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub change: ChangeRef,
     /// In whose line it stands.
-    pub queue: usize,
-    /// As it is to be stored.
+    pub line: Line,
+    /// As it is to be stored, if it waits for a queue.
     pub message: Message,
     /// What it is besides, if it is a publish.
     pub publishing: Option<Box<Publishing>>,
+    /// The declarations of its topic in whose line it counts.
+    pub declared: Vec<DeclaredRef>,
     /// When it came, among all that waits.
     pub arrival: u64,
     pub deadline: Option<Time>,
     pub timer: Option<TimerKey>,
+}
+
+impl Waiting {
+    /// Bytes that it holds.
+    pub fn size(&self) -> u64 {
+        let published = self.publishing.as_ref().map_or(0, |one| one.message.size());
+        let stored = self.message.size();
+        (if stored > 0 { stored } else { published }) as u64
+    }
 }
 
 impl Broker {
@@ -113,9 +138,10 @@ impl Broker {
                 let arrival = self.next_arrival();
                 self.wait_for_room(Waiting {
                     change,
-                    queue,
+                    line: Line::Queue(queue),
                     message,
                     publishing,
+                    declared: Vec::new(),
                     arrival,
                     deadline,
                     timer: None,
@@ -252,17 +278,20 @@ impl Broker {
         self.arrivals
     }
 
-    /// It stands in its queue's line from now on, before what came later; its bytes are counted
-    /// already.
+    /// It stands in its line from now on, before what came later; its bytes are counted already.
     pub(super) fn wait_for_room(&mut self, waiting: Waiting) {
-        let Waiting { change, queue, deadline, .. } = waiting;
+        let Waiting { change, line, deadline, .. } = waiting;
         let token = match self.sends.insert(waiting) {
             Ok(token) => token,
             Err(waiting) => {
-                self.bytes -= waiting.message.size() as u64;
-                return self.refuse_waiting(&waiting, self.queues[queue].full());
+                self.bytes -= waiting.size();
+                let detail = "as much waits for room in this hub as it can tell apart";
+                return self.refuse_waiting(&waiting, Error::new(Kind::Full, detail));
             }
         };
+        if let Some(waiting) = self.sends.get(token) {
+            self.declared.count_waiting(&waiting.declared, true);
+        }
         if let Some(at) = deadline {
             let timer = self.timers.insert(at, Due::Send(token));
             self.sends.get_mut(token).into_iter().for_each(|send| send.timer = Some(timer));
@@ -273,10 +302,40 @@ impl Broker {
         // Those that have ended since are passed over.
         let arrival = |token: &u64| self.sends.get(*token).map_or(u64::MAX, |one| one.arrival);
         let own = arrival(&token);
-        let line = &mut self.queues[queue].sends;
-        let later = line.iter().rev().take_while(|other| arrival(other) > own).count();
-        line.insert(line.len() - later, token);
-        self.queues[queue].sends_waiting += 1;
+        let waiting = self.line(line).map(|(tokens, _)| tokens.iter().rev());
+        let later = waiting.map_or(0, |all| all.take_while(|other| arrival(other) > own).count());
+        if let Some((tokens, count)) = self.line_mut(line) {
+            tokens.insert(tokens.len() - later, token);
+            *count += 1;
+        }
+    }
+
+    /// Who stands in a line, and how many have not ended since.
+    fn line(&self, line: Line) -> Option<(&VecDeque<u64>, u64)> {
+        match line {
+            Line::Queue(key) => {
+                self.queues.get(key).map(|queue| (&queue.sends, queue.sends_waiting))
+            }
+            Line::Subscription(key) => {
+                let subscription = self.topics.subscriptions.get(key);
+                subscription.map(|one| (&one.sends, one.sends_waiting))
+            }
+            Line::Nowhere => None,
+        }
+    }
+
+    fn line_mut(&mut self, line: Line) -> Option<(&mut VecDeque<u64>, &mut u64)> {
+        match line {
+            Line::Queue(key) => {
+                let queue = self.queues.get_mut(key);
+                queue.map(|queue| (&mut queue.sends, &mut queue.sends_waiting))
+            }
+            Line::Subscription(key) => {
+                let subscription = self.topics.subscriptions.get_mut(key);
+                subscription.map(|one| (&mut one.sends, &mut one.sends_waiting))
+            }
+            Line::Nowhere => None,
+        }
     }
 
     /// Room may have become free: who waits first goes first.
@@ -284,11 +343,11 @@ impl Broker {
         self.admit_sends_before(now, queue, u64::MAX);
     }
 
-    /// True if something waits for room in a queue that came before.
-    pub(super) fn has_send_before(&self, queue: usize, arrival: u64) -> bool {
-        let queue = &self.queues[queue];
-        let mut line = queue.sends.iter().filter_map(|token| self.sends.get(*token));
-        queue.sends_waiting > 0 && line.next().is_some_and(|first| first.arrival < arrival)
+    /// True if something stands in a line that came before.
+    pub(super) fn has_send_before(&self, line: Line, arrival: u64) -> bool {
+        let Some((tokens, waiting)) = self.line(line) else { return false };
+        let mut line = tokens.iter().filter_map(|token| self.sends.get(*token));
+        waiting > 0 && line.next().is_some_and(|first| first.arrival < arrival)
     }
 
     /// The same for those that came before something else that waits.
@@ -304,7 +363,7 @@ impl Broker {
                     return;
                 }
                 if let Some(waiting) = self.end_waiting_send(token, None) {
-                    self.go_on(now, waiting);
+                    self.go_on(now, queue, waiting);
                 }
             }
             // The line may have been taken up while the send was delivered on.
@@ -316,8 +375,7 @@ impl Broker {
     }
 
     /// The queue has room for what waits first.
-    fn go_on(&mut self, now: Time, waiting: Waiting) {
-        let queue = waiting.queue;
+    fn go_on(&mut self, now: Time, queue: usize, waiting: Waiting) {
         match waiting.publishing {
             None => self.store(now, queue, waiting.change, waiting.message),
             Some(_) => self.publish_waiting(now, waiting, Some(queue)),
@@ -335,13 +393,18 @@ impl Broker {
             return;
         };
         waiting.timer = None;
-        let queue = waiting.queue;
-        let error = match self.room_for(queue, 0) {
-            Err(error) => error,
-            Ok(_) => self.queues[queue].full(),
+        let line = waiting.line;
+        let error = match line {
+            Line::Queue(queue) => match self.room_for(queue, 0) {
+                Err(error) => error,
+                Ok(_) => self.queues[queue].full(),
+            },
+            Line::Subscription(_) | Line::Nowhere => expired(waiting.publishing.as_deref()),
         };
         self.end_waiting_send(token, Some(error));
-        self.admit_sends(now, queue);
+        if let Line::Queue(queue) = line {
+            self.admit_sends(now, queue);
+        }
     }
 
     /// Nobody wants the send any more; it leaves no mark.
@@ -354,28 +417,45 @@ impl Broker {
         {
             *mark = None;
         }
-        self.admit_sends(now, waiting.queue);
+        if let Line::Queue(queue) = waiting.line {
+            self.admit_sends(now, queue);
+        }
     }
 
-    /// A send leaves its queue's line; without an error it goes on.
+    /// A send leaves its line; without an error it goes on.
     pub(super) fn end_waiting_send(&mut self, token: u64, error: Option<Error>) -> Option<Waiting> {
         let waiting = self.sends.remove(token)?;
         if let Some(timer) = waiting.timer {
             self.timers.remove(timer);
         }
-        self.bytes -= waiting.message.size() as u64;
-        self.queues[waiting.queue].sends_waiting -= 1;
+        self.bytes -= waiting.size();
+        self.declared.count_waiting(&waiting.declared, false);
         if let Some(session) = self.sessions.get_mut(waiting.change.session) {
             session.sends_waiting -= 1;
             session.tickets.remove(&waiting.change.ticket);
         }
-        let queue = &mut self.queues[waiting.queue];
-        if queue.sends.len() as u64 > 2 * queue.sends_waiting + 64 {
-            queue.sends.retain(|token| self.sends.get(*token).is_some());
+        if let Some((_, count)) = self.line_mut(waiting.line) {
+            *count -= 1;
+        }
+        self.shorten(waiting.line);
+        if let Line::Subscription(key) = waiting.line {
+            self.topics.wake(key);
         }
         if let Some(error) = error {
             self.refuse_waiting(&waiting, error);
         }
         Some(waiting)
+    }
+
+    /// Forgets those of a line that have ended, if they are many.
+    fn shorten(&mut self, line: Line) {
+        let Some((tokens, waiting)) = self.line_mut(line) else { return };
+        if tokens.len() as u64 > 2 * *waiting + 64 {
+            let mut tokens = std::mem::take(tokens);
+            tokens.retain(|token| self.sends.get(*token).is_some());
+            if let Some((line, _)) = self.line_mut(line) {
+                *line = tokens;
+            }
+        }
     }
 }

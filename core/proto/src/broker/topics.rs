@@ -5,15 +5,16 @@
 //!                                          otherwise -> waits; at its bounds its oldest are lost
 //! ```
 //! A subscription's messages have numbers that follow each other, so whoever finds one missing
-//! knows how many were lost. None waits for another; nobody's slowness reaches the publisher.
+//! knows how many were lost. None waits for another; nobody's slowness reaches the publisher,
+//! unless the topic is declared so (`topic_lines`).
 //!
 //! Floor: broker.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::registrations::Role;
 use super::trie::Trie;
-use super::{Broker, Effect, SessionKey};
+use super::{Broker, Effect, SessionKey, Set};
 use crate::base::command::within;
 use crate::base::pattern::Pattern;
 use crate::base::{Asked, Error, Kind, Message, Name, Published, Time, Untaken, limits};
@@ -26,22 +27,43 @@ pub(super) struct Subscription {
     /// The number that its last message got.
     number: u64,
     /// What its session could not take yet.
-    waiting: VecDeque<Published>,
-    /// Bytes of that.
+    waiting: VecDeque<Stored>,
+    /// Of these, the messages whose publishers wait for room rather than have them lost.
+    lasting: usize,
+    /// Room that batches have taken, for as many more of these.
+    reserved: usize,
+    /// Bytes of all of that.
     bytes: u64,
+    /// Publishes that wait for its room, by when they came; those that have ended are passed over.
+    pub sends: VecDeque<u64>,
+    pub sends_waiting: u64,
     /// Bytes of messages on their way to the program, which it has not taken.
     sent_bytes: u64,
     /// The program has said what it has of it, after its connection was made.
     is_live: bool,
 }
 
+/// A message that its session could not take yet.
+#[derive(Debug)]
+struct Stored {
+    published: Published,
+    /// It is not to be lost: its publisher has waited for the room.
+    lasts: bool,
+}
+
 /// Every subscription, by what it matches.
 #[derive(Debug, Default)]
 pub(super) struct Topics {
-    subscriptions: slab::Slab<Subscription>,
+    pub(super) subscriptions: slab::Slab<Subscription>,
     trie: Trie,
-    /// Bytes of messages that wait for subscribers.
+    /// Bytes of messages that wait for subscribers, and of room that batches have taken.
     bytes: u64,
+    /// A publish waits for these to become fewer.
+    pub(super) is_starved: bool,
+    /// Subscriptions that may have room for who waits in their lines.
+    pub(super) woken: BTreeSet<usize>,
+    /// Publishes that wait for no subscription any more.
+    pub(super) left: Vec<u64>,
     /// Reused room.
     found: Vec<usize>,
 }
@@ -59,6 +81,89 @@ pub struct Subscribing {
     pub held: Untaken,
     /// The number of the last one that has arrived; 0: none.
     pub received: u64,
+}
+
+impl Subscription {
+    /// True if so many more messages of so many bytes have to wait for too much.
+    fn is_over(&self, most: usize, (count, size): (usize, u64)) -> bool {
+        self.waiting.len() + self.reserved + count > most
+            || self.bytes + size > limits::SUBSCRIPTION_BYTES_MAX
+    }
+
+    /// Takes the oldest message out that may be lost.
+    fn take_oldest(&mut self) -> Option<Published> {
+        if self.lasting == self.waiting.len() {
+            return None;
+        }
+        let at = self.waiting.iter().position(|stored| !stored.lasts)?;
+        self.waiting.remove(at).map(|stored| stored.published)
+    }
+}
+
+impl Topics {
+    /// True if so many more bytes may wait for all subscribers.
+    pub fn has_bytes_for(&self, more: u64) -> bool {
+        self.bytes + more <= limits::TOPIC_BYTES_MAX
+    }
+
+    /// Who waits in the line of a subscription may look whether there is room.
+    pub fn wake(&mut self, key: usize) {
+        if self.subscriptions.get(key).is_some_and(|found| found.sends_waiting > 0) {
+            self.woken.insert(key);
+        }
+    }
+
+    /// So many bytes wait for subscribers no longer.
+    fn free(&mut self, bytes: u64) {
+        self.bytes -= bytes;
+        if bytes > 0 && std::mem::take(&mut self.is_starved) {
+            let waited_for = self.subscriptions.iter().filter(|(_, one)| one.sends_waiting > 0);
+            self.woken.extend(waited_for.map(|(key, _)| key));
+        }
+    }
+
+    /// Keeps room for a message that is not given out yet.
+    pub fn reserve(&mut self, key: usize, size: u64) {
+        let subscription = &mut self.subscriptions[key];
+        subscription.reserved += 1;
+        subscription.bytes += size;
+        self.bytes += size;
+    }
+
+    /// The message is given out now.
+    pub fn release(&mut self, key: usize, size: u64) {
+        let subscription = &mut self.subscriptions[key];
+        subscription.reserved -= 1;
+        subscription.bytes -= size;
+        self.free(size);
+    }
+
+    /// Who stands first in a subscription's line, or has ended since.
+    pub fn first_in_line(&self, key: usize) -> Option<u64> {
+        self.subscriptions.get(key)?.sends.front().copied()
+    }
+
+    /// Who stood first does no longer.
+    pub fn pass_in_line(&mut self, key: usize, token: u64) {
+        if let Some(subscription) = self.subscriptions.get_mut(key)
+            && subscription.sends.front() == Some(&token)
+        {
+            subscription.sends.pop_front();
+        }
+    }
+
+    /// Every line in which somebody waits.
+    pub fn lines(&self) -> Vec<(usize, Vec<u64>)> {
+        let waited_for = self.subscriptions.iter().filter(|(_, one)| one.sends_waiting > 0);
+        waited_for.map(|(key, one)| (key, one.sends.iter().copied().collect())).collect()
+    }
+
+    /// Some that waited in a subscription's line do no longer.
+    pub fn leave_line(&mut self, key: usize, gone: &Set<u64>) {
+        let subscription = &mut self.subscriptions[key];
+        subscription.sends.retain(|token| !gone.contains(token));
+        subscription.sends_waiting -= gone.len() as u64;
+    }
 }
 
 impl Broker {
@@ -80,8 +185,9 @@ impl Broker {
         self.topics.trie.matches(topic.as_str(), &mut found);
         // One copy for all that have to wait, so that none keeps a whole read buffer in memory.
         let mut stored = None;
+        let lasts = self.declared.waits(topic);
         for key in found.drain(..) {
-            self.put_published(key, topic, message, None, &mut stored);
+            self.put_published(key, topic, message, (None, lasts), &mut stored);
         }
         self.topics.found = found;
     }
@@ -97,27 +203,41 @@ impl Broker {
         self.topics.subscriptions[subscription].registration
     }
 
-    /// Gives a message to one subscription; `stored` is the copy for those that have to wait.
+    /// True if a message would be sent to the subscriber without waiting.
+    pub(super) fn goes_on_at_once(&self, key: usize) -> bool {
+        self.topics.subscriptions[key].waiting.is_empty() && self.takes_published(key)
+    }
+
+    /// True if so many more messages of so many bytes may wait for the subscriber, as far as its
+    /// own bounds go.
+    pub(super) fn buffer_has_room(&self, key: usize, count: usize, size: u64) -> bool {
+        let subscription = &self.topics.subscriptions[key];
+        let most = self.registrations[subscription.registration].credit as usize;
+        !subscription.is_over(most, (count, size))
+    }
+
+    /// Gives a message to one subscription; `stored` is the copy for those that have to wait. It
+    /// `lasts` if its publisher has waited for the room.
     pub(super) fn put_published(
         &mut self,
         key: usize,
         topic: &Name,
         message: &Message,
-        asked: Option<Asked>,
+        (asked, lasts): (Option<Asked>, bool),
         stored: &mut Option<Message>,
     ) {
         let subscription = &mut self.topics.subscriptions[key];
         // A stranger may say that it has heard of the last number there is.
         subscription.number = subscription.number.wrapping_add(1);
         let number = subscription.number;
-        let is_next = subscription.waiting.is_empty();
         let topic = topic.clone();
-        if is_next && self.takes_published(key) {
+        if self.goes_on_at_once(key) {
             let message = message.clone();
             self.send_published(key, Published { topic, number, message, asked });
         } else {
             let message = stored.get_or_insert_with(|| message.to_stored()).clone();
-            self.keep_published(key, Published { topic, number, message, asked });
+            let published = Published { topic, number, message, asked };
+            self.keep_published(key, Stored { published, lasts });
         }
     }
 
@@ -155,32 +275,35 @@ impl Broker {
         }
     }
 
-    /// Keeps a message for a subscriber; at its bounds the oldest are lost, and its own first.
-    fn keep_published(&mut self, key: usize, published: Published) {
-        let size = published.message.size() as u64;
+    /// Keeps a message for a subscriber; at its bounds the oldest are lost, and its own first. What
+    /// lasts is not among them: there is room for it.
+    fn keep_published(&mut self, key: usize, stored: Stored) {
+        let size = stored.published.message.size() as u64;
         let topics = &mut self.topics;
         let subscription = &mut topics.subscriptions[key];
         let most = self.registrations[subscription.registration].credit as usize;
         let mut lost = Vec::new();
-        while let Some(oldest) = subscription.waiting.front()
-            && (subscription.waiting.len() >= most
-                || subscription.bytes + size > limits::SUBSCRIPTION_BYTES_MAX
-                || topics.bytes + size > limits::TOPIC_BYTES_MAX)
+        let is_over = |subscription: &Subscription, bytes: u64| {
+            subscription.is_over(most, (1, size)) || bytes + size > limits::TOPIC_BYTES_MAX
+        };
+        let mut freed = 0;
+        while is_over(subscription, topics.bytes - freed)
+            && let Some(oldest) = subscription.take_oldest()
         {
-            let freed = oldest.message.size() as u64;
+            subscription.bytes -= oldest.message.size() as u64;
+            freed += oldest.message.size() as u64;
             lost.extend(oldest.asked);
-            subscription.waiting.pop_front();
-            subscription.bytes -= freed;
-            topics.bytes -= freed;
         }
-        // Others may have taken all of the hub's room.
-        if topics.bytes + size <= limits::TOPIC_BYTES_MAX {
-            subscription.bytes += size;
-            topics.bytes += size;
-            subscription.waiting.push_back(published);
+        // Others may have taken all of the hub's room, or what lasts all of its own.
+        if is_over(subscription, topics.bytes - freed) {
+            lost.extend(stored.published.asked);
         } else {
-            lost.extend(published.asked);
+            subscription.bytes += size;
+            subscription.lasting += usize::from(stored.lasts);
+            topics.bytes += size;
+            subscription.waiting.push_back(stored);
         }
+        topics.free(freed);
         for asked in lost {
             self.part_undelivered(asked.token, Kind::Lost);
         }
@@ -190,12 +313,14 @@ impl Broker {
     pub(super) fn drain_published(&mut self, key: usize) {
         while self.takes_published(key) {
             let subscription = &mut self.topics.subscriptions[key];
-            let Some(published) = subscription.waiting.pop_front() else { return };
-            let size = published.message.size() as u64;
+            let Some(stored) = subscription.waiting.pop_front() else { break };
+            let size = stored.published.message.size() as u64;
             subscription.bytes -= size;
-            self.topics.bytes -= size;
-            self.send_published(key, published);
+            subscription.lasting -= usize::from(stored.lasts);
+            self.topics.free(size);
+            self.send_published(key, stored.published);
         }
+        self.topics.wake(key);
     }
 
     /// Registers a subscription. Repeating it says what has arrived of it, after a connection was
@@ -219,7 +344,11 @@ impl Broker {
                 pattern: pattern.clone(),
                 number: received,
                 waiting: VecDeque::new(),
+                lasting: 0,
+                reserved: 0,
                 bytes: 0,
+                sends: VecDeque::new(),
+                sends_waiting: 0,
                 sent_bytes: 0,
                 is_live: false,
             });
@@ -271,9 +400,11 @@ impl Broker {
 
     pub(super) fn forget_subscription(&mut self, key: usize) {
         let subscription = self.topics.subscriptions.remove(key);
-        self.topics.bytes -= subscription.bytes;
+        self.topics.free(subscription.bytes);
         self.topics.trie.remove(&subscription.pattern, key);
-        for asked in subscription.waiting.into_iter().filter_map(|published| published.asked) {
+        self.leave_line(subscription.sends);
+        let waiting = subscription.waiting.into_iter();
+        for asked in waiting.filter_map(|stored| stored.published.asked) {
             self.part_undelivered(asked.token, Kind::NoService);
         }
     }

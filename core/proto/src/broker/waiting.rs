@@ -54,6 +54,12 @@ impl DiskLine {
         self.line.is_empty()
     }
 
+    fn insert(&mut self, token: u64, arrival: u64) {
+        let came = |token: &u64| self.waiting.get(*token).map_or(0, |waiting| waiting.arrival);
+        let later = self.line.iter().rev().take_while(|other| came(other) > arrival).count();
+        self.line.insert(self.line.len() - later, token);
+    }
+
     /// True if something waits that came before.
     pub fn has_before(&self, arrival: u64) -> bool {
         let first = self.line.front().and_then(|token| self.waiting.get(*token));
@@ -81,7 +87,8 @@ impl Work {
 }
 
 impl Broker {
-    /// It waits for room from now on.
+    /// It waits for room from now on, before what came later: it may have waited elsewhere, since
+    /// its `arrival`.
     ///
     /// # Errors
     ///
@@ -90,7 +97,7 @@ impl Broker {
         &mut self,
         change: ChangeRef,
         work: Work,
-        deadline: Option<Time>,
+        (deadline, arrival): (Option<Time>, Option<u64>),
     ) -> Result<(), Error> {
         let size = work.size();
         let (have, most) = (self.disk_line.bytes, limits::JOURNAL_PENDING_MAX as u64);
@@ -99,7 +106,7 @@ impl Broker {
             return Err(Error::new(Kind::Full, detail));
         }
         let names = work.names();
-        let arrival = self.next_arrival();
+        let arrival = arrival.unwrap_or_else(|| self.next_arrival());
         let waiting = Waiting { change, work, arrival, size, timer: None };
         let Ok(token) = self.disk_line.waiting.insert(waiting) else {
             return Err(Error::new(Kind::Full, "too much waits for the disk"));
@@ -113,7 +120,7 @@ impl Broker {
         self.mark(change, Marked::Pending);
         let session = &mut self.sessions[change.session.key];
         session.tickets.insert(change.ticket, Ticket::Disk(token));
-        self.disk_line.line.push_back(token);
+        self.disk_line.insert(token, arrival);
         self.disk_line.bytes += size;
         Ok(())
     }

@@ -55,6 +55,23 @@ impl Client {
             Command::Unbind { pattern, target } => {
                 Frame::Unbind { ticket, change, binding: self.binding(now, pattern, target) }
             }
+            of_topic => self.topic_frame(now, ticket, of_topic, change),
+        }
+    }
+
+    fn topic_frame(&mut self, now: Time, ticket: Id, command: &Command, change: Change) -> Frame {
+        match command {
+            Command::DeclareTopic { pattern, options } => {
+                let (pattern, options) = (pattern.clone(), *options);
+                Frame::DeclareTopic { ticket, change, pattern, options }
+            }
+            Command::DeleteTopic { pattern } => {
+                Frame::DeleteTopic { ticket, change, pattern: pattern.clone() }
+            }
+            Command::InspectTopic { pattern } => {
+                Frame::InspectTopic { ticket, pattern: pattern.clone() }
+            }
+            Command::ListTopics { after } => Frame::ListTopics { ticket, after: after.clone() },
             of_stream => self.stream_frame(now, ticket, of_stream, change),
         }
     }

@@ -106,6 +106,12 @@ impl Client {
             Frame::Streams { ticket, streams } => {
                 self.end_ticket(now, ticket, Ok(Outcome::Streams(streams)));
             }
+            Frame::Topic { ticket, info } => {
+                self.end_ticket(now, ticket, Ok(Outcome::Topic(info)));
+            }
+            Frame::Topics { ticket, topics } => {
+                self.end_ticket(now, ticket, Ok(Outcome::Topics(topics)));
+            }
             Frame::Reading { id, stream, cursors } => self.handle_reading(id, stream, cursors),
             Frame::Records { id, partition, batch } => {
                 self.handle_records(now, id, partition, &batch);

@@ -86,6 +86,8 @@ impl Pending {
                 | Command::InspectStream { .. }
                 | Command::ListStreams { .. }
                 | Command::Groups { .. }
+                | Command::InspectTopic { .. }
+                | Command::ListTopics { .. }
                 | Command::Gather { .. }
         )
     }

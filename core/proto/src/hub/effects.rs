@@ -69,6 +69,8 @@ pub(super) fn result_frame(ticket: u64, result: Result<Outcome, Error>, counted:
         Ok(Outcome::Stream(info)) => Frame::Stream { ticket, info },
         Ok(Outcome::Streams(streams)) => Frame::Streams { ticket, streams },
         Ok(Outcome::Groups(groups)) => Frame::Groups { ticket, groups },
+        Ok(Outcome::Topic(info)) => Frame::Topic { ticket, info },
+        Ok(Outcome::Topics(topics)) => Frame::Topics { ticket, topics },
         Ok(Outcome::Queues(queues)) => Frame::Queues { ticket, queues },
         Ok(Outcome::Gathered(gathered)) => Frame::Gathered { ticket, gathered },
         Ok(Outcome::Empty | Outcome::Opened(_) | Outcome::Delivery(_)) => Frame::Done { ticket },

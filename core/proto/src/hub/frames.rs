@@ -189,6 +189,9 @@ impl Hub {
             Frame::InspectStream { .. } | Frame::ListStreams { .. } | Frame::ListGroups { .. } => {
                 return self.look_at_streams(now, port, frame);
             }
+            Frame::InspectTopic { .. } | Frame::ListTopics { .. } => {
+                self.look_at_topics(now, port, frame);
+            }
             frame => return self.register(now, port, session, frame),
         }
         Ok(())
@@ -279,6 +282,9 @@ impl Hub {
                 if let Some(change) = self.begin(now, port, session, (ticket, change))? {
                     self.broker.purge(now, change, name);
                 }
+            }
+            frame @ (Frame::DeclareTopic { .. } | Frame::DeleteTopic { .. }) => {
+                return self.change_topics(now, port, session, frame);
             }
             frame => return self.change_bindings(now, port, session, frame),
         }

@@ -14,6 +14,7 @@ mod disk;
 mod effects;
 mod frames;
 mod streams;
+mod topics;
 
 use std::collections::VecDeque;
 

@@ -5,17 +5,16 @@
 
 use bytes::{Buf, Bytes};
 
-use super::encode::{BOUND_TO_QUEUE, BOUND_TO_STREAM};
 use crate::base::batch::check_stamped;
 use crate::base::record::{
-    AppendedBatch, AppendedPart, Binding, BoundTo, Change, Copies, CopyPlace, DeadTo, Delivered,
-    Failure, GroupState, History, Holder, KeptBatch, Listed, ListedMore, Mark, Origin,
-    PartitionState, Place, PlaceState, Placed, Process, QueueState, Receipts, Record, Returned,
-    Sent, SessionState, Settled, Stored, StreamParts, StreamState, Why,
+    AppendedBatch, AppendedPart, Change, Copies, CopyPlace, DeadTo, Delivered, Failure, GroupState,
+    History, Holder, KeptBatch, Listed, ListedMore, Mark, Origin, PartitionState, Place,
+    PlaceState, Placed, Process, QueueState, Receipts, Record, Returned, Sent, SessionState,
+    Settled, Stored, StreamParts, StreamState, Why,
 };
 use crate::base::{
-    Compression, Durability, Headers, Message, Name, Overflow, Pattern, Properties, QueueOptions,
-    Receipt, StreamOptions,
+    Compression, Durability, Headers, Message, Name, Overflow, Properties, QueueOptions, Receipt,
+    StreamOptions,
 };
 use crate::base::{Trace, Verdict};
 
@@ -29,7 +28,7 @@ pub fn decode(kind: u8, body: Bytes) -> Option<Record> {
 /// Bytes of a listed message before what only few have.
 const LISTED_SIZE: usize = 38;
 
-struct Reader {
+pub(super) struct Reader {
     rest: Bytes,
 }
 
@@ -70,6 +69,8 @@ impl Reader {
             }
             20 => Record::Bound { change: self.change()?, binding: self.binding()? },
             21 => Record::Unbound { change: self.change()?, binding: self.binding()? },
+            24 => self.topic()?,
+            25 => Record::TopicGone { change: self.change()?, pattern: self.pattern()? },
             22 | 42 => self.published(kind)?,
             23 | 40 => self.batch(kind)?,
             kind => return self.of_stream(kind),
@@ -199,15 +200,6 @@ impl Reader {
         Some(Record::Batch { change, sent, settled, published, streams: Box::new(streams) })
     }
 
-    fn binding(&mut self) -> Option<Binding> {
-        let target = match self.u8()? {
-            BOUND_TO_QUEUE => BoundTo::Queue(self.u64()?),
-            BOUND_TO_STREAM => BoundTo::Stream(self.u64()?),
-            _ => return None,
-        };
-        Some(Binding { target, pattern: Pattern::parse(&self.text()?).ok()? })
-    }
-
     fn copies(&mut self) -> Option<Copies> {
         let (time_ms, count) = (self.u64()?, self.u32()?);
         let place = |reader: &mut Self| {
@@ -228,7 +220,7 @@ impl Reader {
         Some(taken)
     }
 
-    fn u8(&mut self) -> Option<u8> {
+    pub(super) fn u8(&mut self) -> Option<u8> {
         Some(self.array::<1>()?[0])
     }
 
@@ -236,11 +228,11 @@ impl Reader {
         Some(u16::from_le_bytes(self.array()?))
     }
 
-    fn u32(&mut self) -> Option<u32> {
+    pub(super) fn u32(&mut self) -> Option<u32> {
         Some(u32::from_le_bytes(self.array()?))
     }
 
-    fn u64(&mut self) -> Option<u64> {
+    pub(super) fn u64(&mut self) -> Option<u64> {
         Some(u64::from_le_bytes(self.array()?))
     }
 
@@ -257,7 +249,7 @@ impl Reader {
         self.take(size)
     }
 
-    fn text(&mut self) -> Option<String> {
+    pub(super) fn text(&mut self) -> Option<String> {
         String::from_utf8(self.sized()?.to_vec()).ok()
     }
 
@@ -265,7 +257,7 @@ impl Reader {
         Name::parse(&self.text()?).ok()
     }
 
-    fn change(&mut self) -> Option<Option<Change>> {
+    pub(super) fn change(&mut self) -> Option<Option<Change>> {
         let producer = self.u64()?;
         if producer == 0 {
             return Some(None);

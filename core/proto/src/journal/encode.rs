@@ -49,6 +49,8 @@ pub fn kind(record: &Record) -> u8 {
         Record::Compacted { .. } => 41,
         Record::Bound { .. } => 20,
         Record::Unbound { .. } => 21,
+        Record::Topic { .. } => 24,
+        Record::TopicGone { .. } => 25,
         Record::Published { appended, .. } if appended.is_empty() => 22,
         Record::Published { .. } => 42,
     }
@@ -105,16 +107,32 @@ pub fn encode(record: &Record, out: &mut BytesMut) {
             out.put_u32_le(messages.len() as u32);
             messages.iter().for_each(|message| listed(message, out));
         }
-        Record::Bound { change: by, binding: of } | Record::Unbound { change: by, binding: of } => {
-            change(*by, out);
-            binding(of, out);
-        }
         Record::Published { change: by, copies: what, appended: parts } => {
             change(*by, out);
             copies(what, out);
             if !parts.is_empty() {
                 appended(parts, out);
             }
+        }
+        of_topics => topic_record(of_topics, out),
+    }
+}
+
+fn topic_record(record: &Record, out: &mut BytesMut) {
+    match record {
+        Record::Bound { change: by, binding: of } | Record::Unbound { change: by, binding: of } => {
+            change(*by, out);
+            binding(of, out);
+        }
+        Record::Topic { change: by, pattern, options } => {
+            change(*by, out);
+            out.put_u8(options.overflow as u8);
+            out.put_u32_le(options.line_max);
+            text(pattern.as_str(), out);
+        }
+        Record::TopicGone { change: by, pattern } => {
+            change(*by, out);
+            text(pattern.as_str(), out);
         }
         of_streams => stream_record(of_streams, out),
     }

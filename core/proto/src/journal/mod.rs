@@ -20,6 +20,7 @@
 
 mod checkpoint;
 mod decode;
+mod decode_topics;
 mod encode;
 pub mod format;
 mod recover;

@@ -114,7 +114,7 @@ impl Reader<'_> {
                 Frame::Peek { ticket, name: self.name_ref()?, count: self.padded_u32()? }
             }
             FrameKind::List => Frame::List { ticket, after: self.short_name()? },
-            FrameKind::Subscribe | FrameKind::Taken => self.topics(id)?,
+            kind if kind.is_about_topics() => self.topics(id)?,
             kind if kind.is_about_streams() => self.streams(id)?,
             FrameKind::Gather => self.gather(flags, id)?,
             kind if kind.is_change() => self.change(flags, ticket)?,
@@ -151,8 +151,10 @@ impl Reader<'_> {
                 let publishing = self.publishing(again)?;
                 Frame::Publish { ticket, change, publishing }
             }
-            FrameKind::Bind => Frame::Bind { ticket, change, binding: self.binding()? },
-            FrameKind::Unbind => Frame::Unbind { ticket, change, binding: self.binding()? },
+            FrameKind::Bind
+            | FrameKind::Unbind
+            | FrameKind::DeclareTopic
+            | FrameKind::DeleteTopic => self.topic_change(ticket, change)?,
             FrameKind::Batch => {
                 let (deadline, parts) = (self.deadline()?, self.parts()?);
                 Frame::Batch { ticket, change, batch: Batch { deadline, again, parts } }

@@ -229,7 +229,11 @@ impl Writer<'_> {
             | Frame::Subscribe { .. }
             | Frame::Taken { .. }
             | Frame::Bind { .. }
-            | Frame::Unbind { .. } => self.topics(frame),
+            | Frame::Unbind { .. }
+            | Frame::DeclareTopic { .. }
+            | Frame::DeleteTopic { .. }
+            | Frame::InspectTopic { .. }
+            | Frame::ListTopics { .. } => self.topics(frame),
             Frame::Gather { .. } => self.gathers(frame),
             other => self.change(other),
         }
@@ -300,6 +304,7 @@ impl Writer<'_> {
             Frame::Delivery { id, delivery } => self.delivery(*id, delivery),
             Frame::Published { .. } => self.published(frame),
             Frame::Collected { .. } | Frame::Gathered { .. } => self.gathers(frame),
+            Frame::Topic { .. } | Frame::Topics { .. } => self.topics(frame),
             of_stream => self.streams(of_stream),
         }
     }

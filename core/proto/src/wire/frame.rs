@@ -8,7 +8,7 @@ use crate::base::stream::Committing;
 use crate::base::{
     Answer, Appended, Asked, Cursor, Delivery, Error, Gathered, Gathering, GroupInfo, Message,
     Name, Pattern, Peeked, QueueInfo, QueueOptions, Reading, Receipt, Request, Start, StreamInfo,
-    StreamOptions, Time, Untaken, Verdict,
+    StreamOptions, Time, TopicInfo, TopicOptions, Untaken, Verdict,
 };
 
 pub use crate::base::record::Change;
@@ -111,6 +111,14 @@ frame_kinds! {
     Unbind = 0x21;
     /// Asks every instance of a service, or every subscriber of a topic.
     Gather = 0x22;
+    /// Declares topics.
+    DeclareTopic = 0x23;
+    /// Removes a declaration of topics.
+    DeleteTopic = 0x24;
+    /// Asks for a declaration of topics.
+    InspectTopic = 0x25;
+    /// Asks for the declarations of topics there are.
+    ListTopics = 0x26;
     /// The hub's greeting.
     Welcome = 0x81;
     /// The connection ends, and why.
@@ -149,6 +157,10 @@ frame_kinds! {
     Collected = 0xa0;
     /// A gather is done.
     Gathered = 0xa1;
+    /// A declaration of topics.
+    Topic = 0xa2;
+    /// The declarations of topics there are.
+    Topics = 0xa3;
     /// Records were appended.
     Appended = 0xb0;
     /// A stream's figures.
@@ -172,13 +184,23 @@ impl FrameKind {
         is_answer || matches!(self, InspectStream | ListStreams | ListGroups | Read)
     }
 
+    /// True if it is about subscribers or declarations of topics, and changes nothing.
+    pub const fn is_about_topics(self) -> bool {
+        use FrameKind::{InspectTopic, ListTopics, Subscribe, Taken, Topic, Topics};
+        matches!(self, Subscribe | Taken | InspectTopic | ListTopics | Topic | Topics)
+    }
+
     /// True if it carries a producer's sequence.
     pub const fn is_change(self) -> bool {
         use FrameKind::{Append, Batch, Bind, Commit, Declare, DeclareStream, Delete, DeleteGroup};
-        use FrameKind::{DeleteStream, Publish, Purge, ResetGroup, Send, Settle, Unbind};
+        use FrameKind::{
+            DeclareTopic, DeleteStream, DeleteTopic, Publish, Purge, ResetGroup, Send, Settle,
+            Unbind,
+        };
         let is_sent = matches!(self, Batch | Send | Settle | Publish | Append | Commit);
         let is_of_stream = matches!(self, DeclareStream | DeleteStream | ResetGroup | DeleteGroup);
-        is_sent || is_of_stream || matches!(self, Declare | Delete | Purge | Bind | Unbind)
+        let is_of_topic = matches!(self, Bind | Unbind | DeclareTopic | DeleteTopic);
+        is_sent || is_of_stream || is_of_topic || matches!(self, Declare | Delete | Purge)
     }
 }
 
@@ -376,6 +398,10 @@ pub enum Frame {
     Bind { ticket: u64, change: Change, binding: Binding },
     Unbind { ticket: u64, change: Change, binding: Binding },
     Gather { ticket: u64, gathering: Gathering },
+    DeclareTopic { ticket: u64, change: Change, pattern: Pattern, options: TopicOptions },
+    DeleteTopic { ticket: u64, change: Change, pattern: Pattern },
+    InspectTopic { ticket: u64, pattern: Pattern },
+    ListTopics { ticket: u64, after: Option<Pattern> },
     Goodbye,
     Welcome(Box<Welcome>),
     Bye { error: Error },
@@ -396,6 +422,8 @@ pub enum Frame {
     Published { id: u64, number: u64, topic: Option<Name>, asked: Option<Asked>, message: Message },
     Collected { ticket: u64, answer: Answer },
     Gathered { ticket: u64, gathered: Gathered },
+    Topic { ticket: u64, info: TopicInfo },
+    Topics { ticket: u64, topics: Vec<(Pattern, TopicInfo)> },
     Appended { ticket: u64, appended: Appended },
     Stream { ticket: u64, info: Box<StreamInfo> },
     Streams { ticket: u64, streams: Vec<(Name, StreamInfo)> },

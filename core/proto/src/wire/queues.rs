@@ -31,7 +31,7 @@ impl Writer<'_> {
         self.short_text(name.map_or("", Name::as_str));
     }
 
-    fn short_text(&mut self, text: &str) {
+    pub(super) fn short_text(&mut self, text: &str) {
         self.out.put_u8(text.len() as u8);
         self.out.put_slice(text.as_bytes());
     }

@@ -8,6 +8,9 @@ use super::decode::{Decoded, Reader};
 use super::encode::{Writer, flag};
 use super::frame::{Binding, Change, Frame, FrameKind, Publishing, TargetKind};
 use crate::base::{Asked, Message, Name, Pattern, Time, Untaken, limits};
+use crate::base::{TopicInfo, TopicOptions, TopicOverflow};
+
+const OVERFLOWS: [(u8, TopicOverflow); 2] = [(0, TopicOverflow::Drop), (1, TopicOverflow::Wait)];
 
 impl Writer<'_> {
     pub(super) fn topics(&mut self, frame: &Frame) {
@@ -36,8 +39,57 @@ impl Writer<'_> {
                 w.out.put_u32_le(0);
                 w.out.put_u64_le(taken.bytes);
             }),
+            declared => self.declared_topics(declared),
+        }
+    }
+
+    fn declared_topics(&mut self, frame: &Frame) {
+        match frame {
+            Frame::DeclareTopic { ticket, change, pattern, options } => {
+                self.changed(FrameKind::DeclareTopic, *ticket, change, |w| {
+                    w.topic_options(*options);
+                    w.out.put_slice(pattern.as_str().as_bytes());
+                });
+            }
+            Frame::DeleteTopic { ticket, change, pattern } => {
+                self.changed(FrameKind::DeleteTopic, *ticket, change, |w| {
+                    w.out.put_slice(pattern.as_str().as_bytes());
+                });
+            }
+            Frame::InspectTopic { ticket, pattern } => {
+                self.frame(FrameKind::InspectTopic, 0, *ticket, |w| {
+                    w.out.put_slice(pattern.as_str().as_bytes());
+                });
+            }
+            Frame::ListTopics { ticket, after } => {
+                self.frame(FrameKind::ListTopics, 0, *ticket, |w| {
+                    w.short_text(after.as_ref().map_or("", Pattern::as_str));
+                });
+            }
+            Frame::Topic { ticket, info } => {
+                self.frame(FrameKind::Topic, 0, *ticket, |w| w.topic_info(info));
+            }
+            Frame::Topics { ticket, topics } => self.frame(FrameKind::Topics, 0, *ticket, |w| {
+                w.out.put_u64_le(topics.len() as u64);
+                for (pattern, info) in topics {
+                    w.short_text(pattern.as_str());
+                    w.topic_info(info);
+                }
+            }),
             other => unreachable!("{other:?} is not about topics"),
         }
+    }
+
+    fn topic_options(&mut self, options: TopicOptions) {
+        self.out.put_u32_le(options.line_max);
+        self.out.put_u8(options.overflow as u8);
+        self.out.put_slice(&[0; 3]);
+    }
+
+    fn topic_info(&mut self, info: &TopicInfo) {
+        let (overflow, line_max) = (info.overflow, info.line_max);
+        self.topic_options(TopicOptions { overflow, line_max });
+        self.out.put_u64_le(info.waiting);
     }
 
     pub(super) fn publish(
@@ -82,11 +134,58 @@ impl Reader<'_> {
                 let (held, received) = (Untaken { count, bytes }, self.u64()?);
                 Frame::Subscribe { id, pattern: self.pattern()?, buffer, held, received }
             }
+            FrameKind::InspectTopic => Frame::InspectTopic { ticket: id, pattern: self.pattern()? },
+            FrameKind::ListTopics => Frame::ListTopics { ticket: id, after: self.short_pattern()? },
+            FrameKind::Topic => Frame::Topic { ticket: id, info: self.topic_info()? },
+            FrameKind::Topics => {
+                let count = self.count(limits::LIST_MAX as u64)?;
+                let entry = |reader: &mut Self| match reader.short_pattern()? {
+                    Some(pattern) => Ok((pattern, reader.topic_info()?)),
+                    None => reader.fail("lists topics without a pattern"),
+                };
+                let topics = (0..count).map(|_| entry(self)).collect::<Decoded<_>>()?;
+                Frame::Topics { ticket: id, topics }
+            }
             _ => {
                 let (count, bytes) = (self.padded_u32()?, self.u64()?);
                 Frame::Taken { id, taken: Untaken { count, bytes } }
             }
         })
+    }
+
+    pub(super) fn topic_change(&mut self, ticket: u64, change: Change) -> Decoded<Frame> {
+        Ok(match self.kind {
+            FrameKind::Bind => Frame::Bind { ticket, change, binding: self.binding()? },
+            FrameKind::Unbind => Frame::Unbind { ticket, change, binding: self.binding()? },
+            FrameKind::DeclareTopic => {
+                let options = self.topic_options()?;
+                Frame::DeclareTopic { ticket, change, pattern: self.pattern()?, options }
+            }
+            _ => Frame::DeleteTopic { ticket, change, pattern: self.pattern()? },
+        })
+    }
+
+    fn topic_options(&mut self) -> Decoded<TopicOptions> {
+        let line_max = self.u32()?;
+        let overflow = self.choice(&OVERFLOWS, "overflow")?;
+        self.zero(3)?;
+        Ok(TopicOptions { overflow, line_max })
+    }
+
+    fn topic_info(&mut self) -> Decoded<TopicInfo> {
+        let TopicOptions { overflow, line_max } = self.topic_options()?;
+        Ok(TopicInfo { overflow, line_max, waiting: self.u64()? })
+    }
+
+    /// A pattern behind its size; a size of 0 is none.
+    fn short_pattern(&mut self) -> Decoded<Option<Pattern>> {
+        let size = usize::from(self.u8()?);
+        if size == 0 {
+            return Ok(None);
+        }
+        let text = self.sized_text(size, limits::NAME_SIZE_MAX)?;
+        let pattern = Pattern::parse(&text).map(Some);
+        pattern.map_err(|error| super::Malformed::new(error.detail().to_owned()))
     }
 
     pub(super) fn publishing(&mut self, again: bool) -> Decoded<Publishing> {
@@ -95,7 +194,7 @@ impl Reader<'_> {
         Ok(Publishing { topic, deadline, message, again })
     }
 
-    pub(super) fn binding(&mut self) -> Decoded<Binding> {
+    fn binding(&mut self) -> Decoded<Binding> {
         let kind = match self.u64()? {
             1 => TargetKind::Queue,
             2 => TargetKind::Stream,

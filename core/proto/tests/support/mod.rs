@@ -14,6 +14,8 @@ pub mod groups;
 mod queues;
 #[path = "streams.rs"]
 pub mod streams;
+#[path = "topics.rs"]
+pub mod topics;
 
 use telpher_proto::base::limits::Sizes;
 use telpher_proto::base::record::STREAM_FILES;

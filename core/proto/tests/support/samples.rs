@@ -9,6 +9,7 @@ use telpher_proto::base::{
     Pattern, Peeked, Properties, QueueInfo, QueueOptions, Reading, Receipt, Request, Start,
     StreamInfo, StreamOptions, Time, Trace, Untaken, Verdict,
 };
+use telpher_proto::base::{TopicInfo, TopicOptions, TopicOverflow};
 use telpher_proto::wire::{
     Append, Batch, BatchPart, Binding, Change, Frame, HeldKind, Hello, NameRef, Publishing, Reset,
     TargetKind, Welcome,
@@ -44,7 +45,34 @@ pub fn samples() -> Vec<(&'static str, Frame)> {
     samples.extend(gathers());
     samples.extend(of_streams());
     samples.extend(of_groups());
+    samples.extend(of_topics());
     samples
+}
+
+fn of_topics() -> Vec<(&'static str, Frame)> {
+    vec![
+        (
+            "declare topics",
+            Frame::DeclareTopic {
+                ticket: 70,
+                change: CHANGE,
+                pattern: binding().pattern,
+                options: TopicOptions { overflow: TopicOverflow::Wait, line_max: 71 },
+            },
+        ),
+        (
+            "delete topics",
+            Frame::DeleteTopic { ticket: 72, change: CHANGE, pattern: binding().pattern },
+        ),
+        ("inspect topics", Frame::InspectTopic { ticket: 73, pattern: binding().pattern }),
+        ("list topics", Frame::ListTopics { ticket: 74, after: None }),
+        (
+            "list topics behind a pattern",
+            Frame::ListTopics { ticket: 75, after: Some(binding().pattern) },
+        ),
+        ("topic", Frame::Topic { ticket: 76, info: topic_info() }),
+        ("topics", Frame::Topics { ticket: 77, topics: vec![(binding().pattern, topic_info())] }),
+    ]
 }
 
 fn of_groups() -> Vec<(&'static str, Frame)> {
@@ -255,6 +283,10 @@ fn changes() -> Vec<(&'static str, Frame)> {
 fn publishing() -> Publishing {
     let topic = Name::parse("orders.eu").unwrap();
     Publishing { topic, deadline: Some(DEADLINE), message: plain(), again: true }
+}
+
+fn topic_info() -> TopicInfo {
+    TopicInfo { overflow: TopicOverflow::Wait, line_max: 78, waiting: 79 }
 }
 
 fn binding() -> Binding {

@@ -49,9 +49,9 @@ impl Progress {
 pub(crate) struct Taken(Mutex<HashMap<Id, Progress>>);
 
 impl Taken {
-    pub(crate) fn insert(&self, id: Id, buffer: u32) {
+    pub(crate) fn insert(&self, id: Id, buffer: u32, pace: Pace) {
         let step = buffer.div_ceil(2);
-        let (pace, untold) = (Pace::Handle, Untaken::default());
+        let untold = Untaken::default();
         self.0.lock().insert(id, Progress { pace, step, bytes_step: BYTES_STEP, untold });
     }
 

@@ -1,8 +1,8 @@
 //! Looking at a hub's directory from outside: without becoming its host, and without changing it.
 //!
-//! [`check`] and [`backup`] work beside a live host, too. [`queues`], [`streams`], [`groups`] and
-//! [`peek`] show what the journal says, so they are for a directory that nobody hosts ([`host`]
-//! tells); with a host, its own answers are newer.
+//! [`check`] and [`backup`] work beside a live host, too. [`queues`], [`topics`], [`streams`],
+//! [`groups`] and [`peek`] show what the journal says, so they are for a directory that nobody
+//! hosts ([`host`] tells); with a host, its own answers are newer.
 //!
 //! ```text
 //! list segments -> read each once, oldest first -> again, if a host did something meanwhile
@@ -19,6 +19,7 @@ use std::path::Path;
 
 use telpher_proto::base::record::{Place, Record};
 use telpher_proto::base::{Error, GroupInfo, Kind, Name, Peeked, QueueInfo, StreamInfo, limits};
+use telpher_proto::base::{Pattern, TopicInfo};
 use telpher_proto::broker::PastMessage;
 use telpher_proto::journal;
 
@@ -139,6 +140,17 @@ pub fn queues(path: &Path) -> Result<Vec<(Name, QueueInfo)>, Error> {
     let directory = Directory::look(path)?;
     let found = patiently(|| Found::scan(&directory)).map_err(|f| f.into_error(&directory))?;
     Ok(found.past.queues())
+}
+
+/// The declarations of topics of a directory that nobody hosts, by pattern.
+///
+/// # Errors
+///
+/// Those of [`queues`].
+pub fn topics(path: &Path) -> Result<Vec<(Pattern, TopicInfo)>, Error> {
+    let directory = Directory::look(path)?;
+    let found = patiently(|| Found::scan(&directory)).map_err(|f| f.into_error(&directory))?;
+    Ok(found.past.topics())
 }
 
 /// The streams of a directory that nobody hosts, by name, with their figures. What streams in

@@ -22,6 +22,7 @@ mod queue;
 mod service;
 mod stream;
 mod topic;
+mod topics;
 
 use std::marker::PhantomData;
 
@@ -34,6 +35,7 @@ pub use queue::{Consumer, Job, Queue};
 pub use service::{Service, ServiceRequest};
 pub use stream::{Reader, Stream};
 pub use topic::{Subscriber, Topic, TopicMessage};
+pub use topics::Topics;
 
 use crate::api::{Done, Hub, OpenOptions};
 
@@ -199,6 +201,7 @@ ended! {
     Vec<telpher_proto::base::GroupInfo>: Outcome::Groups(groups) => groups;
     telpher_proto::base::StreamInfo: Outcome::Stream(info) => *info;
     telpher_proto::base::QueueInfo: Outcome::Queue(info) => *info;
+    telpher_proto::base::TopicInfo: Outcome::Topic(info) => info;
 }
 
 impl sealed::Sealed for Job {}

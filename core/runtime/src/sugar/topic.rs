@@ -27,13 +27,15 @@ impl Topic {
     /// Gives a message to whoever is subscribed in this moment, at most once, and stores it in
     /// every queue and stream to which the topic is bound ([`Queue::bind`](super::Queue::bind),
     /// [`Stream::bind`](super::Stream::bind)), in all or in none; waits until that is as safe as
-    /// the safest of these says.
+    /// the safest of these says. A topic that is declared so ([`Topics::declare`](super::Topics))
+    /// makes it wait in line, before all of that, until every subscriber that matches has room.
     ///
     /// # Errors
     ///
-    /// `FULL` if one of these had no room in time, `NO_SPACE` on a full disk, `TOO_LARGE`, and
-    /// `INVALID` without a key where such a stream needs one: nothing was stored, and nobody got
-    /// it. `INDETERMINATE` if the hub changed its host meanwhile
+    /// `FULL` if one of these had no room in time, or as many wait in line as may; `EXPIRED` if a
+    /// subscriber for whom it waited had no room in time; `NO_SPACE` on a full disk, `TOO_LARGE`,
+    /// and `INVALID` without a key where such a stream needs one: nothing was stored, and nobody
+    /// got it. `INDETERMINATE` if the hub changed its host meanwhile
     /// and the topic is not bound, `HOST_LOST` if the session is gone: it may have been published.
     pub fn publish(&self, message: impl Into<Message>) -> Result<(), Error> {
         self.start_publish(message)?.wait()
@@ -174,7 +176,8 @@ impl Hub {
 
     /// Takes what is published to topics that match `pattern` from now on: `*` stands for one
     /// segment, `**` for any number. Returns when it is live in the hub. Up to 1,024 messages are
-    /// on their way and as many wait in the hub; a slower program loses the oldest.
+    /// on their way and as many wait in the hub; a slower program loses the oldest, or makes
+    /// publishers wait where the topic is declared so ([`Topics::declare`](super::Topics)).
     ///
     /// # Errors
     ///

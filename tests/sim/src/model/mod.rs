@@ -22,6 +22,7 @@ mod batches;
 mod bindings;
 mod body;
 mod calls;
+mod declared;
 mod deliveries;
 mod eras;
 mod fate;
@@ -129,7 +130,7 @@ impl Model {
             tickets: Tickets::default(),
             queues: Queues::new(plan),
             calls: Calls::default(),
-            topics: Topics::new(plan.directory),
+            topics: Topics::new(plan.directory, plan.declares),
             bindings: Bindings::default(),
             streams: Streams::new(plan),
             counts: BTreeMap::new(),
@@ -251,7 +252,7 @@ impl Model {
             let what = if let What::Gap { .. } = event.what { "gap" } else { "published" };
             *self.counts.entry(what.into()).or_default() += 1;
         }
-        self.topics.take(at, event)
+        self.topics.take(at, event, self.sessions.epoch(at.who))
     }
 
     fn notice(&mut self, at: Moment, notice: &Notice) -> Verdict {
@@ -328,9 +329,11 @@ impl Model {
                 self.calls.end(&context, id, &command, result)?;
                 self.topics.end(at, id, result, epoch)
             }
-            Command::Publish { .. } | Command::Subscribe { .. } => {
-                self.topics.end(at, id, result, epoch)
-            }
+            Command::Publish { .. }
+            | Command::Subscribe { .. }
+            | Command::DeclareTopic { .. }
+            | Command::DeleteTopic { .. }
+            | Command::InspectTopic { .. } => self.topics.end(at, id, result, epoch),
             _ => self.queues.end(&context, id, (&command, started), result),
         }
     }

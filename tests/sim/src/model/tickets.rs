@@ -65,6 +65,10 @@ pub fn command_name(command: &Command) -> &'static str {
         Command::Bind { .. } => "bind",
         Command::Unbind { .. } => "unbind",
         Command::Gather { .. } => "gather",
+        Command::DeclareTopic { .. } => "declare topic",
+        Command::DeleteTopic { .. } => "delete topic",
+        Command::InspectTopic { .. } => "inspect topic",
+        Command::ListTopics { .. } => "list topics",
     }
 }
 
@@ -184,6 +188,7 @@ fn fits(ticket: &Ticket, outcome: &Outcome) -> bool {
         Command::List { .. } => matches!(outcome, Outcome::Queues(_)),
         Command::Append { .. } => matches!(outcome, Outcome::Appended(_)),
         Command::InspectStream { .. } => matches!(outcome, Outcome::Stream(_)),
+        Command::InspectTopic { .. } => matches!(outcome, Outcome::Topic(_)),
         _ => matches!(outcome, Outcome::Empty),
     }
 }
@@ -203,6 +208,7 @@ fn known(ticket: &Ticket, error: &Error) -> Verdict {
 fn belongs(command: &Command, kind: Kind) -> bool {
     use Command::{Append, Commit, DeclareStream, InspectStream, Read};
     use Command::{Batch, Bind, Call, Consume, Credit, Declare, Delete, Extend, Gather, Inspect};
+    use Command::{DeclareTopic, DeleteTopic, InspectTopic};
     use Command::{Peek, Publish, Purge, Receive, Reply, Send, Settle, Unbind};
     match kind {
         Kind::Closed | Kind::Cancelled | Kind::HostLost | Kind::HostUnresponsive => true,
@@ -217,31 +223,30 @@ fn belongs(command: &Command, kind: Kind) -> bool {
             matches!(command, Settle { .. } | Reply { .. } | Batch { .. } | Extend { .. })
                 || matches!(command, Commit { .. })
         }
-        Kind::Stale => matches!(
-            command,
-            Settle { .. }
-                | Reply { .. }
-                | Credit { .. }
-                | Batch { .. }
-                | Extend { .. }
-                | Commit { .. }
-        ),
+        Kind::Stale => {
+            matches!(command, Settle { .. } | Reply { .. } | Credit { .. } | Batch { .. })
+                || matches!(command, Extend { .. } | Commit { .. })
+        }
         Kind::Full => {
             matches!(command, Send { .. } | Batch { .. } | Publish { .. } | Append { .. })
         }
-        Kind::Mismatch => matches!(command, Declare { .. } | DeclareStream { .. }),
+        Kind::Mismatch => {
+            matches!(command, Declare { .. } | DeclareStream { .. } | DeclareTopic { .. })
+        }
         Kind::Conflict => matches!(command, Append { expect: Some(_), .. }),
         Kind::OutOfRange => matches!(command, Read { .. }),
         Kind::Unsupported => matches!(command, Batch { .. }),
         Kind::NoSpace => {
             matches!(command, Send { .. } | Settle { .. } | Batch { .. } | Declare { .. })
-                || matches!(command, Publish { .. } | Bind { .. })
+                || matches!(command, Publish { .. } | Bind { .. } | DeclareTopic { .. })
                 || matches!(command, Append { .. } | DeclareStream { .. })
                 || matches!(command, Commit { .. } | Read { .. })
         }
         Kind::NotFound => matches!(
             command,
-            Send { .. }
+            DeleteTopic { .. }
+                | InspectTopic { .. }
+                | Send { .. }
                 | Receive { .. }
                 | Consume { .. }
                 | Credit { .. }

@@ -8,9 +8,10 @@ use telpher_proto::base::{
 };
 use telpher_proto::base::{Time, What};
 
+use super::declared::{Declared, Past};
 use super::{Moment, Start, Verdict, ensure, number};
 use crate::agenda::Who;
-use crate::plan::TIGHT;
+use crate::plan::{TIGHT, waits};
 
 /// How a message is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,7 @@ struct Subscription {
     heard: BTreeSet<u64>,
     /// Since when it is live in the same session of the same hub.
     since: Option<Time>,
+    past: Past,
 }
 
 #[derive(Debug, Default)]
@@ -55,15 +57,19 @@ pub struct Topics {
     publications: BTreeMap<u64, Publication>,
     tickets: BTreeMap<(Who, Id), Vec<u64>>,
     subscriptions: BTreeMap<(Who, Id), Subscription>,
-    is_on_disk: bool,
+    declared: Declared,
+    /// One topic may wait where another one does not.
+    is_apart: bool,
 }
 
 impl Topics {
-    pub(super) fn new(is_on_disk: bool) -> Topics {
-        Topics { is_on_disk, ..Topics::default() }
+    pub(super) fn new(is_on_disk: bool, declares: bool) -> Topics {
+        let (is_apart, declared) = (is_on_disk || declares, Declared::new(is_on_disk));
+        Topics { is_apart, declared, ..Topics::default() }
     }
 
     pub(super) fn start(&mut self, start: &Start, command: &Command, epoch: u64) {
+        self.declared.start(start, command);
         match command {
             Command::Publish { topic, message } => {
                 let is_loose = topic.as_str() == TIGHT;
@@ -86,6 +92,7 @@ impl Topics {
                     lost: 0,
                     heard: BTreeSet::new(),
                     since: None,
+                    past: Past { started: start.now, is_broken: false, changed: None },
                 };
                 self.subscriptions.insert((start.who, start.id), subscription);
             }
@@ -132,6 +139,7 @@ impl Topics {
         epoch: u64,
     ) -> Verdict {
         self.subscriptions.remove(&(at.who, id));
+        self.declared.end(at, id, result, epoch);
         let numbers = self.tickets.remove(&(at.who, id)).unwrap_or_default();
         numbers.into_iter().try_for_each(|number| self.end_one(at, number, result, epoch))
     }
@@ -159,7 +167,7 @@ impl Topics {
     }
 
     /// Something for a subscriber.
-    pub(super) fn take(&mut self, at: Moment, event: &Event) -> Verdict {
+    pub(super) fn take(&mut self, at: Moment, event: &Event, epoch: u64) -> Verdict {
         let Some(subscription) = self.subscriptions.get_mut(&(at.who, event.id)) else {
             return Err("nobody subscribed under this id".into());
         };
@@ -171,6 +179,10 @@ impl Topics {
             What::Gap { first, last } => {
                 let next = subscription.number + 1;
                 ensure(*first == next && last >= first, || format!("{next} is the next"))?;
+                if !may_be_passed_over(&self.publications, subscription, epoch) {
+                    self.declared.gap(&subscription.pattern, subscription.past, epoch)?;
+                }
+                subscription.past.is_broken = false;
                 subscription.lost += last - first + 1;
                 subscription.number = *last;
                 Ok(())
@@ -179,7 +191,8 @@ impl Topics {
                 let next = subscription.number + 1;
                 ensure(published.number == next, || format!("{next} is the next"))?;
                 subscription.number = next;
-                hear(subscription, &self.publications, published, self.is_on_disk)
+                subscription.past.is_broken = false;
+                hear(subscription, &self.publications, published, self.is_apart)
             }
             _ => Err("this does not come for a subscriber".into()),
         }
@@ -191,9 +204,16 @@ impl Topics {
             let open = open.filter(|one| one.by == at.who && one.ended.is_none());
             open.for_each(|publication| publication.is_loose = true);
         }
-        if let Notice::HubChanged { .. } = notice {
-            let own = self.subscriptions.range_mut((at.who, 0)..=(at.who, Id::MAX));
-            own.for_each(|(_, subscription)| subscription.since = None);
+        let own = self.subscriptions.range_mut((at.who, 0)..=(at.who, Id::MAX));
+        for (_, subscription) in own {
+            match notice {
+                Notice::HubChanged { .. } => {
+                    subscription.since = None;
+                    subscription.past.changed = Some(at.now);
+                }
+                Notice::Disconnected { .. } => subscription.past.is_broken = true,
+                Notice::Resumed => {}
+            }
         }
     }
 
@@ -203,11 +223,27 @@ impl Topics {
     }
 }
 
+/// A batch may have been done by another host than the one that it was sent to first: then each
+/// subscriber is told that it has missed what it published.
+fn may_be_passed_over(
+    publications: &BTreeMap<u64, Publication>,
+    subscription: &Subscription,
+    epoch: u64,
+) -> bool {
+    let changed = subscription.past.changed.unwrap_or(subscription.past.started);
+    publications.values().any(|one| {
+        one.way == Way::InBatch
+            && one.epoch < epoch
+            && (one.done.is_none() || one.ended > Some(changed))
+            && is_match(&subscription.pattern, &one.topic)
+    })
+}
+
 fn hear(
     subscription: &mut Subscription,
     publications: &BTreeMap<u64, Publication>,
     published: &Published,
-    is_on_disk: bool,
+    is_apart: bool,
 ) -> Verdict {
     let number = number(&published.message.body).ok_or("nobody has published this")?;
     let publication = publications.get(&number).ok_or("nobody has published this")?;
@@ -218,12 +254,15 @@ fn hear(
     let topic: Vec<&str> = published.topic.as_str().split('.').collect();
     ensure(matches(&pattern, &topic), || format!("it is subscribed to {}", subscription.pattern))?;
     ensure(subscription.heard.insert(number), || "it has come before".into())?;
-    // On disk, one topic may wait for room where it is bound, and another or a gather not.
+    // One topic may wait for room where it is bound, or for a subscriber, and another or a gather
+    // not.
+    let is_apart = is_apart || waits(publication.topic.as_str());
     let is_in_line = |other: &Publication| {
         let is_gather = |one: &Publication| one.way == Way::Gather;
         let is_alike =
             other.topic == publication.topic && is_gather(other) == is_gather(publication);
-        other.by == publication.by && (!is_on_disk || is_alike)
+        let is_apart = is_apart || waits(other.topic.as_str());
+        other.by == publication.by && (!is_apart || is_alike)
     };
     let by_same = |other: &&u64| {
         let other = &publications[*other];

@@ -16,6 +16,7 @@ from telpher.aio._service import Service
 from telpher.aio._stream import Stream
 from telpher.aio._subscriber import Subscriber
 from telpher.aio._topic import Topic
+from telpher.aio._topics import Topics
 
 __all__ = [
     "Batch",
@@ -29,5 +30,6 @@ __all__ = [
     "Stream",
     "Subscriber",
     "Topic",
+    "Topics",
     "open",
 ]

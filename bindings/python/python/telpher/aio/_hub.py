@@ -18,6 +18,7 @@ from telpher.aio._starter import Starter
 from telpher.aio._stream import Stream
 from telpher.aio._subscriber import Subscriber
 from telpher.aio._topic import Topic
+from telpher.aio._topics import Topics
 from telpher.aio._turner import Turner
 from telpher.errors import Forked
 
@@ -103,15 +104,19 @@ class Hub:
         """The topic of this name, dotted as in `orders.eu.new`; nothing is asked of the hub yet."""
         return Topic(self._starter, name)
 
+    def topics(self, pattern: str) -> Topics:
+        """The topics that match `pattern`, to be declared; nothing is asked of the hub yet."""
+        return Topics(self._starter, pattern)
+
     def subscribe(
         self, pattern: str, *, buffer: int = 1024, timeout: float | None = None
     ) -> Subscriber:
         """Take what is published from now on to topics that match; it is live once entered.
 
         In `pattern`, `*` stands for one segment of a name and `**` for any number of them. Up to
-        `buffer` messages (1 to 65,536) wait in the iterator, where the oldest are lost if more
-        come, or more than 16 MiB. While the loop stands still, as many are on the way
-        to it, and as many wait in the hub, where the same holds.
+        `buffer` messages (1 to 65,536), until they are 16 MiB, wait in the iterator; as many are
+        on the way, and as many wait in the hub, where the oldest are lost if more come, or
+        publishers wait if the topic is declared so (`Topics.declare`).
 
         `Invalid` and `TooLarge` for the pattern, with its segment: nothing was started.
         """

@@ -12,14 +12,14 @@ from telpher.errors import Error
 
 
 class Sink(Protocol):
-    """A consumer, service or subscriber, which gets many events."""
+    """A consumer, service or gather, which gets many events."""
 
     def take(self, tag: int, value: Any) -> None:
         """Take an event; `DONE` or `FAILED` is the last."""
 
 
 class Source(Protocol):
-    """A reader, which gets no events but asks for them, so that no more comes than is read."""
+    """A reader or subscriber: it asks for its events, so that no more comes than is read."""
 
     ended: Error | None
 
@@ -64,7 +64,7 @@ class Outcomes:
                 logging.getLogger("telpher").exception("on_notice failed")
 
     def look(self) -> None:
-        """Let readers ask for what has arrived."""
+        """Let readers and subscribers ask for what has arrived."""
         for source in self.sources:
             source.look()
         self.sources = [source for source in self.sources if source.ended is None]

@@ -1,32 +1,24 @@
 """Records of a stream as they come, in the asyncio face."""
 
 import asyncio
-from collections import deque
 from typing import Any
 
-from telpher._events import BATCH, FAILED, RECORD, SKIPPED
+from telpher._events import BATCH, RECORD, SKIPPED
 from telpher._member import Member, Skips
 from telpher._record import Fields, Reading, Record, waiting_bytes_max
-from telpher._telpher import Command, Core, Registration
-from telpher.aio._incoming import Inbox, Incoming
+from telpher._telpher import Command, Core
+from telpher.aio._fetching import Fetched, Fetching
 from telpher.aio._starter import Starter
 from telpher.errors import Closed, Error
 
 
-class _Inbox(Inbox):
-    """Records: fetched only when somebody waits for one, as what is fetched counts as read."""
+class _Inbox(Fetching):
+    """Records."""
 
     def __init__(self, starter: Starter, buffer: int) -> None:
-        super().__init__(starter, RECORD)
+        super().__init__(starter, RECORD, (BATCH, waiting_bytes_max(buffer)))
         self.is_closed = self.is_complete = False
-        self._turner = starter.turner
-        self._registration: Registration | None = None
-        self._bounds = (BATCH, waiting_bytes_max(buffer))
         self._skips = Skips()
-
-    def begin(self, command: Command[None], timeout: float | None) -> int:
-        self._registration = self._turner.begin(command, timeout, self)
-        return self._registration.id
 
     def take(self, tag: int, value: Any) -> None:
         if tag == SKIPPED:
@@ -35,16 +27,6 @@ class _Inbox(Inbox):
 
     def add(self, value: Fields) -> None:
         super().add(self._skips.record(value))
-
-    def look(self) -> None:
-        """Fetch, if somebody waits for it."""
-        if not self.waiting and (self.waiters or not self.live.done()):
-            self._fetch()
-
-    def has_more(self) -> bool:
-        if not self.waiting:
-            self._fetch()
-        return super().has_more()
 
     def close(self) -> None:
         self.is_closed = True
@@ -58,28 +40,14 @@ class _Inbox(Inbox):
         if failure is None and not self.is_closed:
             self.is_complete = True
             failure = Closed("every record was read")
-        self._registration = None
         super().end(failure)
-
-    def _fetch(self) -> None:
-        if self._registration is None:
-            return
-        fetched: deque[tuple[int, int, Any]] = deque()
-        try:
-            self._turner.core.take(self._registration.id, fetched, self._bounds)
-        except Error as error:
-            self.take(FAILED, error)
-        for _, tag, value in fetched:
-            self.take(tag, value)
-        if fetched:
-            self._turner.send_soon()  # The hub hears that there is room.
 
 
 def _as_it_is(record: Record) -> Record:
     return record
 
 
-class Reader(Incoming[Record], Member):
+class Reader(Fetched[Record], Member):
     """An asynchronous iterator over records of a stream; made by `Stream.read`.
 
     It starts when it is entered or first asked for a record, and is live in the hub then. It goes
@@ -136,9 +104,6 @@ class Reader(Incoming[Record], Member):
 
     def _number(self) -> int:
         return self._id
-
-    def _register(self) -> None:
-        self._id = self._inbox.begin(self._command, self._timeout)
 
     async def __anext__(self) -> Record:
         try:

@@ -1,7 +1,7 @@
 """Turns a handle on an asyncio loop.
 
 A turn: the handle's descriptor becomes readable, `poll` gives a list of events, each ends a future
-or goes to its consumer, service or subscriber, and readers ask for theirs. What is started
+or goes to its consumer or service, and readers and subscribers ask for theirs. What is started
 meanwhile is sent once a tick, at once if nothing else is in flight. A handle that is `FULL` makes
 new operations wait in line until it is ready; none overtakes. Nothing here blocks, and no event's
 failure reaches the loop.
@@ -56,7 +56,7 @@ class Turner:
         return future
 
     def register(self, command: Command[Any], timeout: float | None, sink: Sink) -> int:
-        """Start a consumer, service, subscriber or gather whose events `sink` takes; its id."""
+        """Start a consumer, service or gather whose events `sink` takes; its id."""
         number = next(self._numbers)
         ticket = self.core.start(command, timeout, number, False)
         self._outcomes.sinks[number] = sink
@@ -64,7 +64,7 @@ class Turner:
         return ticket
 
     def begin(self, command: Command[None], timeout: float | None, source: Source) -> Registration:
-        """Start a reader, whose events `source` asks for."""
+        """Start a reader or subscriber, whose events `source` asks for."""
         registration = self.core.begin(command, timeout)
         self._outcomes.sources.append(source)
         self.send_soon()
