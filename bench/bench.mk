@@ -5,8 +5,8 @@
 
 BENCH_BUILD := build/bench
 BENCH_C_FLAGS := -std=gnu11 -O2 -Wall -Wextra -Wpedantic -Werror
-BENCH_C := $(addprefix $(BENCH_BUILD)/,limit_call limit_relay limit_disk nats jetstream redis \
-    redis_stream jetstream_stream)
+BENCH_C := $(addprefix $(BENCH_BUILD)/,limit_call limit_relay limit_disk limit_stream nats jetstream \
+    redis redis_stream jetstream_stream)
 BENCH_TELPHER := $(addprefix $(BENCH_BUILD)/,telpher durable streams)
 BENCH_OPTIONS ?=
 

@@ -13,7 +13,7 @@ from .process import Failed, Place
 from .side import Asked, Side
 
 ROUNDS = 7
-LESS_IS_BETTER = {"us", "ms", "MiB", "bytes"}
+LESS_IS_BETTER = {"us", "ms", "MiB", "bytes", "reads"}
 
 
 @dataclass

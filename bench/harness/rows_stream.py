@@ -1,10 +1,12 @@
 """Rows of streams: a program at a broker that keeps them in files."""
 
-from . import brokers
+import tempfile
+
+from . import brokers, process
 from .compare import Comparison, Other
-from .process import Place
+from .process import Place, free_port
 from .rows_call import SECONDS, c
-from .side import CallSide
+from .side import Asked, CallSide, Server, fresh
 
 WINDOW = "256"
 BODIES = {"100": "100 B", "1024": "1 KiB"}
@@ -12,6 +14,20 @@ RECORDS = {"100": "100000", "1024": "20000"}  # as many as each side can keep
 # How each confirms: `os` when it is written, `disk` when it is synced.
 SYNCS = {"os": ("everysec", "1s"), "disk": ("always", "always")}
 APPEND_OS_BAR = 3  # nothing is asked beside other systems of the other rows
+LIMIT_BAR = 0.6
+STREAMS, PARTITIONS = "1000", "10"
+SPREAD_COST = 1.5  # what a record of many streams may cost, where one of a single stream costs 1
+READERS, CROWD = "1000", ["64", "4096"]  # records that all of them read, and bytes of each
+READS_ASKED = 1.1
+
+
+class CrowdSide(CallSide):
+    """Readers of what has left memory: how many times the server reads it from its files."""
+
+    def run(self, before: list[str]) -> dict:
+        with fresh(self.folder):
+            client = [part.format(pid=self.running[0].pid) for part in self.client]
+            return process.result(process.start(before + client, self.place.client))
 
 
 def sides(folder: str, level: str, work: list[str], figure: str) -> tuple[CallSide, list[Other]]:
@@ -28,8 +44,41 @@ def sides(folder: str, level: str, work: list[str], figure: str) -> tuple[CallSi
         CallSide(f"JetStream, syncing {nats_sync}", [nats],
                  [c("jetstream_stream"), role, nats_at, *rest], figure),
     ]
-    bar = APPEND_OS_BAR if (role, level) == ("append", "os") else 0
-    return telpher, [Other(other, bar) for other in others]
+    if (role, level) != ("append", "os"):
+        return telpher, [Other(other, 0) for other in others]
+    asked = [Other(other, APPEND_OS_BAR) for other in others]
+    return telpher, [Other(limit(folder, work), LIMIT_BAR), *asked]
+
+
+def limit(folder: str, work: list[str]) -> CallSide:
+    """Batches that come over a socket, are checked and written, by a bare program."""
+    at = f"tcp:127.0.0.1:{free_port()}"
+    server = Server([c("limit_stream"), "serve", at, tempfile.mkdtemp(dir=folder)])
+    role, *rest = work
+    return CallSide("socket, checksum, file", [server], [c("limit_stream"), role, at, *rest],
+                    "per_second")
+
+
+def spread(place: Place, folder: str) -> Comparison:
+    """Batches of the same size to many partitions of many streams, and to a single one."""
+    def side(name: str, streams: str, partitions: str) -> CallSide:
+        hub, url = brokers.telpher(folder)
+        client = [c("streams"), "spread", url, SECONDS, streams, partitions, "100"]
+        return CallSide(name, [hub], client, "per_second")
+
+    return Comparison(
+        f"stream, batches of 128 to {STREAMS} of {PARTITIONS} partitions", "records/s", place,
+        side("Telpher", STREAMS, PARTITIONS),
+        [Other(side("Telpher, a single one", "1", "1"), round(1 / SPREAD_COST, 3))])
+
+
+def crowd(place: Place, folder: str) -> Comparison:
+    """Many readers at one place in what is on disk only."""
+    hub, url = brokers.telpher(folder)
+    client = [c("streams"), "crowd", url, "{pid}", READERS, *CROWD]
+    return Comparison(
+        f"stream, {READERS} readers of what has left memory", "reads", place,
+        CrowdSide("Telpher", [hub], client, "times_read"), [Other(Asked(READS_ASKED), 1)])
 
 
 def streams(places: dict[str, Place], folder: str) -> list[Comparison]:
@@ -49,4 +98,5 @@ def streams(places: dict[str, Place], folder: str) -> list[Comparison]:
     found.append(Comparison(
         "stream, append to reader at the end, 100 B on os", "us", places["free"],
         *sides(folder, "os", work, "p50_us")))
+    found += [spread(places["free"], folder), crowd(places["free"], folder)]
     return found

@@ -252,10 +252,12 @@ pub fn stated<T: Copy + Default + PartialEq + std::fmt::Display>(
     value: T,
     has: u32,
 ) -> Result<Option<T>, Error> {
-    match flag(&format!("has_{what}"), has)? {
-        true => Ok(Some(value)),
-        false if value == T::default() => Ok(None),
-        false => Err(invalid(format!("{what} is {value}, but has_{what} is 0"))),
+    match has {
+        0 if value == T::default() => Ok(None),
+        0 => Err(invalid(format!("{what} is {value}, but has_{what} is 0"))),
+        1 => Ok(Some(value)),
+        // A name is made only for what is refused.
+        _ => flag(&format!("has_{what}"), has).map(|_| None),
     }
 }
 

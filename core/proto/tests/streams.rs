@@ -321,6 +321,31 @@ fn what_is_no_longer_in_memory_is_read_from_disk_and_once_for_all_who_want_it() 
 }
 
 #[test]
+fn a_thousand_readers_that_wait_at_one_place_cause_one_read_of_the_disk() {
+    let sizes = Sizes { resident_max: 2_000, ..Sizes::default() };
+    let mut world = World::with_sizes(sizes);
+    let programs = [(); 10].map(|()| world.program());
+    world.run(programs[0], declare("log", StreamOptions::default()));
+    world.run(programs[0], declare("other", StreamOptions::default()));
+    fill(&mut world, programs[0], "log", 0..1);
+    world.run(programs[0], append("other", &"x".repeat(3_000)));
+    let before = world.disk.records_read;
+    world.disk.is_paused = true;
+    let readers: Vec<(usize, Id)> = (0..1_000)
+        .map(|number| programs[number % programs.len()])
+        .map(|program| (program, world.start(program, read("log", Start::Beginning, true))))
+        .collect();
+    world.settle();
+    assert_eq!(world.disk.waiting.len(), 1, "{:?}", world.disk.waiting);
+    world.disk.is_paused = false;
+    world.settle();
+    for (program, id) in readers {
+        assert_eq!(got(&world, program, id), numbers(0..1));
+    }
+    assert_eq!(world.disk.records_read - before, 1);
+}
+
+#[test]
 fn records_outlive_the_segments_in_which_they_were_written() {
     let sizes = Sizes {
         segment: (16_384, 16_384),

@@ -141,6 +141,11 @@ pub struct BatchBuilder {
 }
 
 impl BatchBuilder {
+    /// With room for records of so many bytes.
+    pub fn with_room(size: usize) -> BatchBuilder {
+        BatchBuilder { bytes: BytesMut::with_capacity(BATCH_HEADER_SIZE + size), count: 0 }
+    }
+
     /// Appends a record.
     pub fn push(&mut self, message: &Message) {
         if self.bytes.is_empty() {

@@ -344,6 +344,17 @@ pub const GROUP_SIZE_MAX: usize = 1024 * 1024;
 /// long to sync as to append; a sync of less takes no shorter, so that it is better shared.
 pub const GROUP_WORTH: usize = 128 * 1024;
 
+/// Bytes of a group of records that the hub's thread writes itself, if nobody waits for it to be
+/// durable: they take less time than waking another thread and being woken by it.
+pub const WRITE_AT_ONCE_MAX: usize = 512 * 1024;
+
+/// Time from which on such a write counts as held back, in ms: the hub serves nobody meanwhile. On
+/// a busy machine a thread may have to wait for a processor almost as long.
+pub const WRITE_SLOW_MS: u64 = 20;
+
+/// Time for which the journal's thread then writes everything, in ms.
+pub const WRITE_PAUSE_MS: u64 = 1_000;
+
 /// Bytes of records that wait for the disk; past it, sends to queues on disk are refused.
 pub const JOURNAL_PENDING_MAX: usize = 64 * 1024 * 1024;
 

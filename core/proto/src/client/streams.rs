@@ -221,7 +221,9 @@ impl Client {
         let Some(appender) = self.appends.partitions.get_mut(place) else { return false };
         let (mut gathered, mut size) = (std::mem::take(&mut appender.gathered), appender.size);
         let own = self.own_ticket + 1;
-        let (mut builder, mut tickets, mut deadline) = (BatchBuilder::default(), Vec::new(), None);
+        let records_size = size + RECORD_COST_MAX * gathered.len();
+        let mut builder = BatchBuilder::with_room(records_size.min(batch_max));
+        let (mut tickets, mut deadline) = (Vec::with_capacity(gathered.len()), None);
         let mut expected = None;
         while let Some(id) = gathered.front().copied() {
             let Some(pending) = self.pending.get_mut(&id) else {

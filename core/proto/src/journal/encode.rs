@@ -56,6 +56,16 @@ pub fn kind(record: &Record) -> u8 {
     }
 }
 
+/// Bytes that the record's body takes at least, and about as many if they are many: who makes room
+/// for them first does not copy them once more.
+pub fn size_hint(record: &Record) -> usize {
+    match record {
+        Record::Appended { batch, .. } => batch.len() + 64,
+        Record::Sent { sent, .. } => sent.message.size() + 64,
+        _ => 0,
+    }
+}
+
 /// Appends the record's body.
 pub fn encode(record: &Record, out: &mut BytesMut) {
     match record {

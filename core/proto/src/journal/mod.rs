@@ -235,6 +235,7 @@ impl Journal {
             self.seal_group();
         }
         let start = self.group.bytes.len();
+        self.group.bytes.reserve(encode::size_hint(record) + 3 * FRAME_HEADER_SIZE);
         self.group.bytes.put_bytes(0, FRAME_HEADER_SIZE);
         encode::encode(record, &mut self.group.bytes);
         let size = (self.group.bytes.len() - start - FRAME_HEADER_SIZE) as u32;
@@ -315,7 +316,7 @@ impl Journal {
         active.groups += 1;
         let (segment, offset) = (active.number, active.used - bytes.len() as u64);
         self.unsynced += bytes.len() as u64;
-        let sync = sync || self.unsynced > self.unsynced_max();
+        let sync = sync || self.is_sync_due();
         if sync {
             self.unsynced = 0;
             self.asked = self.last;

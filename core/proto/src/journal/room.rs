@@ -139,10 +139,16 @@ impl Journal {
 
     /// Bytes that may be written without a sync: few on a full disk, where the next host could not
     /// write much anew.
-    pub(super) fn unsynced_max(&self) -> u64 {
+    fn unsynced_max(&self) -> u64 {
         let Self { config, is_full, .. } = self;
         let most = config.sizes.unsynced_max;
         if *is_full { most.min(config.sizes.segment.0 / 4) } else { most }
+    }
+
+    /// True if what is written next is to be synced though nobody waits for that. On a full disk
+    /// also while a sync runs, so that it waits for it: little would be left to be written anew.
+    pub(super) fn is_sync_due(&self) -> bool {
+        self.unsynced > self.unsynced_max() || (self.is_full && self.asked > self.synced)
     }
 
     /// What may be written now.

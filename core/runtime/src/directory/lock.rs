@@ -24,6 +24,8 @@ const NAME: &str = "LOCK";
 #[derive(Debug)]
 pub(crate) struct Lock {
     file: Tracked<File>,
+    /// Device and number of that file.
+    identity: (u64, u64),
 }
 
 /// How trying went.
@@ -49,7 +51,8 @@ impl Directory {
             Err(Errno::WOULDBLOCK | Errno::INTR) => return Ok(Locked::HeldByOther),
             Err(error) => return Err(failed(error.into())),
         }
-        let lock = Lock { file };
+        let held = file.metadata().map_err(failed)?;
+        let lock = Lock { file, identity: (held.dev(), held.ino()) };
         let is_ours = self.still_has(&lock).map_err(failed)?;
         Ok(if is_ours { Locked::Taken(lock) } else { Locked::HeldByOther })
     }
@@ -57,9 +60,8 @@ impl Directory {
     /// True unless the file that was locked is no longer the one with this name: then another
     /// process may have locked its successor, and hosts.
     pub(crate) fn still_has(&self, lock: &Lock) -> io::Result<bool> {
-        let held = lock.file.metadata()?;
         match std::fs::symlink_metadata(self.path().join(NAME)) {
-            Ok(named) => Ok((named.dev(), named.ino()) == (held.dev(), held.ino())),
+            Ok(named) => Ok((named.dev(), named.ino()) == lock.identity),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }

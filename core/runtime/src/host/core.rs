@@ -9,6 +9,7 @@
 //! Floor: link, poller, host/{peer,process}.
 
 mod processes;
+mod writing;
 
 use std::collections::VecDeque;
 use std::io;
@@ -19,7 +20,7 @@ use foldhash::HashMap;
 use slab::Slab;
 use telpher_proto::base::limits::{self, SESSIONS_MAX};
 use telpher_proto::base::{Error, Time};
-use telpher_proto::hub::{self, DiskDone, Effect, Hub, PortId};
+use telpher_proto::hub::{self, Effect, Hub, PortId};
 
 use super::disk::Disk;
 use super::peer::Peer;
@@ -47,6 +48,8 @@ pub(crate) struct Core {
     disk: Option<Disk>,
     /// Why nothing more can be written down.
     disk_failure: Option<Error>,
+    /// More may be there for the disk than it was given in this turn.
+    has_gathered: bool,
     peers: Slab<Peer>,
     ports: HashMap<PortId, usize>,
     doors: Slab<Door>,
@@ -70,6 +73,7 @@ impl Core {
             hub,
             disk,
             disk_failure: None,
+            has_gathered: false,
             peers: Slab::new(),
             ports: HashMap::default(),
             doors: Slab::new(),
@@ -169,59 +173,10 @@ impl Core {
         worked
     }
 
-    /// What has gathered in this round goes to the disk together.
-    fn flush(&mut self, now: Time) {
-        let Some(disk) = &self.disk else { return };
-        self.hub.flush(now);
-        while let Some(effect) = self.hub.poll_disk() {
-            disk.carry_out(effect);
-        }
-    }
-
-    /// Why the hub can't go on: nothing more can be written down.
-    pub(crate) fn take_disk_failure(&mut self) -> Option<Error> {
-        self.disk_failure.take()
-    }
-
-    /// The host ends by itself: writes down what was in memory only, and waits for that until
-    /// `deadline`. Whatever goes wrong is no worse than ending without it.
-    pub(crate) fn close_down(&mut self, poller: &mut Poller, deadline: Time) {
-        let mut now = clock::now();
-        let Some(last) = self.hub.close_down(now) else { return };
-        self.flush(now);
-        let (mut mail, mut ready) = (Vec::new(), Vec::new());
-        while now < deadline {
-            poller.alarm().arm();
-            let until = if self.mailbox.has_mail() { now } else { deadline };
-            if poller.wait(Some(until), now, &mut ready).is_err() {
-                return;
-            }
-            ready.clear();
-            now = clock::now();
-            self.mailbox.take(&mut mail);
-            for message in mail.drain(..) {
-                match message {
-                    Mail::Disk(done) => {
-                        let is_last =
-                            matches!(done, DiskDone::Synced(position) if position >= last);
-                        self.hub.handle_disk(now, done);
-                        if is_last {
-                            self.hub.seal_end();
-                            return self.flush(now);
-                        }
-                    }
-                    Mail::DiskFailed(error) => {
-                        return tracing::error!(%error, "the hub was not handed over");
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-
     /// True if a turn would find something to do at once.
     pub(crate) fn has_work(&self) -> bool {
         self.mailbox.has_mail()
+            || self.has_gathered
             || !self.ready.is_empty()
             || !self.dirty.is_empty()
             || self.doors.iter().any(|(_, door)| door.is_ready && door.paused.is_none())
@@ -250,10 +205,7 @@ impl Core {
                     }
                 }
                 Mail::Disk(done) => self.hub.handle_disk(now, done),
-                Mail::DiskFailed(error) => {
-                    self.is_stopped = true;
-                    self.disk_failure.get_or_insert(error);
-                }
+                Mail::DiskFailed(error) => self.fail(error),
                 Mail::Stop => self.is_stopped = true,
             }
         }

@@ -1,8 +1,9 @@
-//! The disk of a hosted directory: two threads that do what the hub's journal wants.
+//! The disk of a hosted directory: what does what the hub's journal wants.
 //!
 //! ```text
-//! hub's thread --Write----------------> journal thread: write all that waits, one sync for it
-//!       ^      --Prepare, Free, Read--> files thread:   makes a segment ahead, reads, removes
+//! hub's thread --Write---------> writer: here, or on the journal thread, which syncs
+//!       ^      --all the others-> files thread: makes a segment ahead, fills stream files, reads,
+//!       |                                       removes
 //!       +------ mailbox: done, or why not ------+
 //! ```
 //! While a sync runs, the next writes gather; so many are made durable together without any timer.
@@ -11,29 +12,23 @@
 //!
 //! Floor: directory, host/mod.
 
+mod writer;
+
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use telpher_proto::base::record::{Place, Position};
+use telpher_proto::base::record::Place;
 use telpher_proto::base::{Error, Kind};
 use telpher_proto::hub::DiskDone;
 use telpher_proto::journal::Effect;
 
+use self::writer::{Write, Writer, writer};
 use super::{Mail, Mailbox};
 use crate::directory::{Directory, Filling, Lock, SegmentFile, is_full, read_frame};
 use crate::system;
-
-struct Write {
-    segment: u32,
-    offset: u64,
-    bytes: Bytes,
-    last: Position,
-    sync: bool,
-}
 
 enum Task {
     Prepare(u32, (u64, u64), bool),
@@ -45,7 +40,7 @@ enum Task {
 
 /// What does the work of a journal.
 pub(crate) struct Disk {
-    writes: Option<Sender<Write>>,
+    writer: Option<Writer>,
     tasks: Option<Sender<Task>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -56,29 +51,29 @@ impl Disk {
         (directory, lock): (&Arc<Directory>, &Arc<Lock>),
         mailbox: &Arc<Mailbox>,
     ) -> io::Result<Disk> {
-        let (writes, to_write) = channel();
         let (tasks, to_do) = channel();
-        let (own, mail) = (Arc::clone(directory), Arc::clone(mailbox));
-        let own_lock = Arc::clone(lock);
-        let writer =
-            Writer { directory: own, lock: own_lock, mailbox: mail, open: None, is_dirty: false };
+        let (writer, journal) =
+            writer(Arc::clone(directory), Arc::clone(lock), Arc::clone(mailbox));
         let (own, mail) = (Arc::clone(directory), Arc::clone(mailbox));
         let lock = Arc::clone(lock);
         let files = Files { directory: own, lock, mailbox: mail, filling: None, open: Vec::new() };
-        let journal = system::spawn("telpher-journal", move || writer.run(&to_write))?;
+        let journal = system::spawn("telpher-journal", move || journal.run())?;
         let files = system::spawn("telpher-files", move || files.run(&to_do))?;
         let threads = vec![journal, files];
-        Ok(Disk { writes: Some(writes), tasks: Some(tasks), threads })
+        Ok(Disk { writer: Some(writer), tasks: Some(tasks), threads })
     }
 
-    /// Does what the journal wants; what comes of it is mailed.
-    pub(crate) fn carry_out(&self, effect: Effect) {
-        let (Some(writes), Some(tasks)) = (&self.writes, &self.tasks) else { return };
+    /// Does what the journal wants; what comes of it is mailed, or said if it is done already.
+    ///
+    /// # Errors
+    ///
+    /// `IO`: the disk is not to be asked anything more.
+    pub(crate) fn carry_out(&mut self, effect: Effect) -> Result<Option<DiskDone>, Error> {
+        let (Some(writer), Some(tasks)) = (&mut self.writer, &self.tasks) else { return Ok(None) };
         // A thread that has ended has mailed why.
         let _ = match effect {
             Effect::Write { segment, offset, bytes, last, sync } => {
-                let write = Write { segment, offset, bytes, last, sync };
-                return drop(writes.send(write));
+                return writer.write(Write { segment, offset, bytes, last, sync });
             }
             Effect::Prepare { segment, size, spare, zeros } => {
                 tasks.send(Task::Prepare(segment, (size, spare), zeros))
@@ -90,12 +85,13 @@ impl Disk {
             Effect::Checkpoint { bytes } => tasks.send(Task::Checkpoint(bytes)),
             Effect::Read { id, place } => tasks.send(Task::Read(id, place)),
         };
+        Ok(None)
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        self.writes = None;
+        self.writer = None;
         self.tasks = None;
         for thread in self.threads.drain(..) {
             // Whatever it ended with, it has mailed.
@@ -107,79 +103,6 @@ impl Drop for Disk {
 fn failure(directory: &Directory, segment: u32, what: &str, error: &io::Error) -> Error {
     let path = directory.segment_text(segment);
     Error::new(Kind::Io, format!("can't {what} {path}: {error}"))
-}
-
-struct Writer {
-    directory: Arc<Directory>,
-    lock: Arc<Lock>,
-    mailbox: Arc<Mailbox>,
-    open: Option<(u32, SegmentFile)>,
-    /// Something was written to the open segment since it was last synced.
-    is_dirty: bool,
-}
-
-impl Writer {
-    fn run(mut self, writes: &Receiver<Write>) {
-        while let Ok(first) = writes.recv() {
-            if let Err(error) = self.write_all(first, writes) {
-                return self.mailbox.post(Mail::DiskFailed(error));
-            }
-        }
-    }
-
-    /// Writes all that waits, and syncs once if anybody wants that.
-    fn write_all(&mut self, first: Write, writes: &Receiver<Write>) -> Result<(), Error> {
-        let mut next = Some(first);
-        let (mut last, mut sync) = (0, false);
-        // Before, so that the next host's journal is left alone; after, before anything is told.
-        self.check_lock()?;
-        while let Some(write) = next {
-            self.write(&write)?;
-            last = write.last;
-            sync |= write.sync;
-            next = writes.try_recv().ok();
-        }
-        self.check_lock()?;
-        self.mailbox.post(Mail::Disk(DiskDone::Written(last)));
-        if sync {
-            self.sync()?;
-            self.check_lock()?;
-            self.mailbox.post(Mail::Disk(DiskDone::Synced(last)));
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, write: &Write) -> Result<(), Error> {
-        let segment = write.segment;
-        let directory = Arc::clone(&self.directory);
-        let failed = |error: io::Error| failure(&directory, segment, "write to", &error);
-        let open = self.open.as_ref().filter(|(number, _)| *number == segment);
-        if open.is_none() {
-            self.sync()?;
-            self.check_lock()?;
-            let file = self.directory.open_segment(segment, true).map_err(failed)?;
-            self.open = Some((segment, file));
-        }
-        if let Some((_, file)) = &self.open {
-            file.write_all_at(&write.bytes, write.offset).map_err(failed)?;
-            self.is_dirty = true;
-        }
-        Ok(())
-    }
-
-    fn check_lock(&self) -> Result<(), Error> {
-        check_lock(&self.directory, &self.lock)
-    }
-
-    fn sync(&mut self) -> Result<(), Error> {
-        let Some((segment, file)) = self.open.as_ref().filter(|_| self.is_dirty) else {
-            return Ok(());
-        };
-        let failed = |error: io::Error| failure(&self.directory, *segment, "sync", &error);
-        file.sync_data().map_err(failed)?;
-        self.is_dirty = false;
-        Ok(())
-    }
 }
 
 /// A lock file that was replaced protects nothing: another process may host by now. It has replaced
