@@ -1,8 +1,10 @@
-/* The limit of appends to a stream that are confirmed when they are written: a batch comes over a
- * socket, its checksum is looked at, it is written to a file, and that is said.
+/* The limit of a stream. Appends that are confirmed when they are written: a batch comes over a
+ * socket, its checksum is looked at, it is written to a file, and that is said. Reading: a batch is
+ * read from the file, its checksum is looked at, it goes over the socket, and again is looked at.
  *
  *     limit_stream serve ADDRESS FOLDER
  *     limit_stream append ADDRESS SECONDS WINDOW BODY    WINDOW records a batch, one on its way
+ *     limit_stream read ADDRESS SECONDS RECORDS BODY     again and again from the first
  *
  * The program copies each record behind a header and adds the checksum, as one must. The file has
  * room from the start and is removed when that is used up, so that the disk has nothing to do.
@@ -12,6 +14,7 @@
 #include <fcntl.h>
 
 enum { FILE_SIZE = 64 << 20, BATCH_MAX = 16 << 20, READ_SIZE = 64 << 10, RECORD_HEADER = 16 };
+enum { BATCH_RECORDS = 256 }; /* of what is read */
 
 struct batch {
     uint32_t size, count, crc, rest; /* `size` of all of it, `count` of the records */
@@ -81,10 +84,37 @@ static void check_records(const struct batch *batch) {
     if (at != size) fail("records");
 }
 
+static void send_all(int fd, const void *bytes, size_t size) {
+    for (size_t sent = 0; sent < size;) {
+        ssize_t n = send(fd, (const char *)bytes + sent, size - sent, MSG_NOSIGNAL);
+        if (n <= 0) fail("send");
+        sent += (size_t)n;
+    }
+}
+
+/* Sends all batches of a file, and a header of nothing. */
+static void send_file(int fd, int file, off_t end, struct batch *batch) {
+    for (off_t at = 0; at < end; at += (off_t)batch->size) {
+        if (pread(file, batch, sizeof *batch, at) != sizeof *batch) fail("read");
+        ssize_t rest = (ssize_t)(batch->size - sizeof *batch);
+        if (pread(file, batch->records, (size_t)rest, at + (off_t)sizeof *batch) != rest) {
+            fail("read");
+        }
+        if (crc_of(batch->records, (size_t)rest) != batch->crc) fail("a checksum");
+        send_all(fd, batch, batch->size);
+    }
+    struct batch none = {.size = sizeof none};
+    send_all(fd, &none, sizeof none);
+}
+
 static void serve(int fd, struct batch *batch, const char *folder) {
     int file = file_begin(folder);
     off_t at = 0;
     while (receive(fd, (char *)batch, 0, sizeof *batch)) {
+        if (batch->size == sizeof *batch) { /* of nothing: everything is to be read */
+            send_file(fd, file, at, batch);
+            continue;
+        }
         if (batch->size < sizeof *batch || batch->size > BATCH_MAX) fail("a batch");
         if (!receive(fd, (char *)batch, sizeof *batch, batch->size)) break;
         if (crc_of(batch->records, batch->size - sizeof *batch) != batch->crc) fail("a checksum");
@@ -102,31 +132,70 @@ static void serve(int fd, struct batch *batch, const char *folder) {
     close(fd);
 }
 
+/* Packs so many records and sends them; the answer says that they are written. */
+static uint32_t send_batch(int fd, struct batch *batch, uint32_t count, const char *body,
+                           size_t size) {
+    size_t each = RECORD_HEADER + size;
+    uint32_t confirmed;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t header[RECORD_HEADER / 8] = {size, i};
+        memcpy(batch->records + i * each, header, RECORD_HEADER);
+        memcpy(batch->records + i * each + RECORD_HEADER, body, size);
+    }
+    batch->size = (uint32_t)(sizeof *batch + count * each);
+    batch->count = count;
+    batch->crc = crc_of(batch->records, count * each);
+    send_all(fd, batch, batch->size);
+    if (!receive(fd, (char *)&confirmed, 0, sizeof confirmed)) fail("closed");
+    return confirmed;
+}
+
 static void append(int fd, double seconds, uint32_t window, size_t size) {
     struct batch *batch = malloc(BATCH_MAX);
     char *body = calloc(1, size);
-    size_t each = RECORD_HEADER + size;
     struct report report;
-    if (batch == NULL || body == NULL || window * each > FILE_SIZE / 8) fail("memory");
+    if (window * (RECORD_HEADER + size) > FILE_SIZE / 8) fail("WINDOW");
+    if (batch == NULL || body == NULL) fail("memory");
+    report_start(&report);
+    uint64_t until = report.start_ns + (uint64_t)(seconds * 1e9);
+    while (now_ns() < until) report.count += send_batch(fd, batch, window, body, size);
+    report_end(&report);
+    free(body);
+    free(batch);
+}
+
+/* Receives everything that there is; how many records. */
+static uint64_t read_all(int fd, struct batch *batch) {
+    struct batch all = {.size = sizeof all};
+    uint64_t count = 0;
+    send_all(fd, &all, sizeof all);
+    for (;;) {
+        if (!receive(fd, (char *)batch, 0, sizeof *batch)) fail("closed");
+        if (batch->size == sizeof *batch) return count;
+        if (batch->size > BATCH_MAX) fail("a batch");
+        if (!receive(fd, (char *)batch, sizeof *batch, batch->size)) fail("closed");
+        if (crc_of(batch->records, batch->size - sizeof *batch) != batch->crc) fail("a checksum");
+        check_records(batch);
+        count += batch->count;
+    }
+}
+
+static void read_again(int fd, double seconds, uint64_t records, size_t size) {
+    struct batch *batch = malloc(BATCH_MAX);
+    char *body = calloc(1, size);
+    struct report report;
+    if (records * (RECORD_HEADER + size) > FILE_SIZE / 2) fail("RECORDS");
+    if (batch == NULL || body == NULL) fail("memory");
+    for (uint64_t left = records; left > 0;) {
+        uint32_t count = left < BATCH_RECORDS ? (uint32_t)left : BATCH_RECORDS;
+        left -= send_batch(fd, batch, count, body, size);
+    }
     report_start(&report);
     uint64_t until = report.start_ns + (uint64_t)(seconds * 1e9);
     while (now_ns() < until) {
-        uint32_t confirmed;
-        for (uint32_t i = 0; i < window; i++) {
-            uint64_t header[RECORD_HEADER / 8] = {size, i};
-            memcpy(batch->records + i * each, header, RECORD_HEADER);
-            memcpy(batch->records + i * each + RECORD_HEADER, body, size);
-        }
-        batch->size = (uint32_t)(sizeof *batch + window * each);
-        batch->count = window;
-        batch->crc = crc_of(batch->records, window * each);
-        for (size_t sent = 0; sent < batch->size;) {
-            ssize_t n = send(fd, (char *)batch + sent, batch->size - sent, MSG_NOSIGNAL);
-            if (n <= 0) fail("send");
-            sent += (size_t)n;
-        }
-        if (!receive(fd, (char *)&confirmed, 0, sizeof confirmed)) fail("closed");
-        report.count += confirmed;
+        uint64_t count = read_all(fd, batch);
+        if (count != records) fail("records");
+        report.count += count;
     }
     report_end(&report);
     free(body);
@@ -143,8 +212,11 @@ int main(int argc, char **argv) {
     } else if (strcmp(role, "append") == 0 && argc == 6) {
         append(open_socket(argv[2], 0), atof(argv[3]), (uint32_t)atoi(argv[4]),
                (size_t)atoll(argv[5]));
+    } else if (strcmp(role, "read") == 0 && argc == 6) {
+        read_again(open_socket(argv[2], 0), atof(argv[3]), (uint64_t)atoll(argv[4]),
+                   (size_t)atoll(argv[5]));
     } else {
-        fail("serve ADDRESS FOLDER | append ADDRESS SECONDS WINDOW BODY");
+        fail("serve ADDRESS FOLDER | append ADDRESS SECONDS WINDOW BODY | read ...");
     }
     return 0;
 }

@@ -14,7 +14,7 @@ RECORDS = {"100": "100000", "1024": "20000"}  # as many as each side can keep
 # How each confirms: `os` when it is written, `disk` when it is synced.
 SYNCS = {"os": ("everysec", "1s"), "disk": ("always", "always")}
 APPEND_OS_BAR = 3  # nothing is asked beside other systems of the other rows
-LIMIT_BAR = 0.6
+LIMIT_BARS = {"append": 0.6, "read": 0.7}
 STREAMS, PARTITIONS = "1000", "10"
 SPREAD_COST = 1.5  # what a record of many streams may cost, where one of a single stream costs 1
 READERS, CROWD = "1000", ["64", "4096"]  # records that all of them read, and bytes of each
@@ -44,19 +44,20 @@ def sides(folder: str, level: str, work: list[str], figure: str) -> tuple[CallSi
         CallSide(f"JetStream, syncing {nats_sync}", [nats],
                  [c("jetstream_stream"), role, nats_at, *rest], figure),
     ]
-    if (role, level) != ("append", "os"):
-        return telpher, [Other(other, 0) for other in others]
-    asked = [Other(other, APPEND_OS_BAR) for other in others]
-    return telpher, [Other(limit(folder, work), LIMIT_BAR), *asked]
+    asked = APPEND_OS_BAR if (role, level) == ("append", "os") else 0
+    compared = [Other(other, asked) for other in others]
+    if level == "os" and role in LIMIT_BARS:
+        compared.insert(0, Other(limit(folder, work), LIMIT_BARS[role]))
+    return telpher, compared
 
 
 def limit(folder: str, work: list[str]) -> CallSide:
-    """Batches that come over a socket, are checked and written, by a bare program."""
+    """The same batches by a bare program: from a socket to a file, or from there to a socket."""
     at = f"tcp:127.0.0.1:{free_port()}"
     server = Server([c("limit_stream"), "serve", at, tempfile.mkdtemp(dir=folder)])
     role, *rest = work
-    return CallSide("socket, checksum, file", [server], [c("limit_stream"), role, at, *rest],
-                    "per_second")
+    name = {"append": "socket, checksum, file", "read": "file, checksum, socket"}[role]
+    return CallSide(name, [server], [c("limit_stream"), role, at, *rest], "per_second")
 
 
 def spread(place: Place, folder: str) -> Comparison:

@@ -8,7 +8,7 @@ at none: then it goes on as fast as the hub takes its publishes, as NATS's does.
 from .compare import Comparison, Other
 from .process import Place, free_port
 from .rows_call import c, nats_server, telpher_hub
-from .side import QueueSide, Side
+from .side import QueueSide, Server, Side
 
 WINDOW = "256"
 UNSEEN = "0"
@@ -42,12 +42,21 @@ def nats(folder: str, fanout: str) -> Side:
     ), fanout)
 
 
+def zmq(fanout: str) -> Side:
+    """libzmq's proxy, which confirms nothing either."""
+    into, out = (f"tcp://127.0.0.1:{free_port()}" for _ in range(2))
+    return bounded(QueueSide(
+        "zmq_proxy", [Server([c("zmq"), "proxy", into, out])],
+        [c("zmq"), "publish", into, COUNT, fanout], [c("zmq"), "subscribe", out, COUNT, fanout],
+    ), fanout)
+
+
 def topics(places: dict[str, Place], folder: str) -> list[Comparison]:
     """To one subscription, to four and to a hundred; each publish looked at, or none."""
     kinds = ((f"{WINDOW} in flight", WINDOW), ("unseen", UNSEEN))
     return [
         Comparison(f"topic, 1 to {fanout}, {kind}", "messages/s", places["free"],
-                   telpher(fanout, window), [Other(nats(folder, fanout), 2)])
+                   telpher(fanout, window), [Other(nats(folder, fanout), 2), Other(zmq(fanout), 2)])
         for fanout in ("1", "4", "100")
         for kind, window in kinds
     ]
