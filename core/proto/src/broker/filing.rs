@@ -114,7 +114,7 @@ impl Bounds {
         let records = last.base + u64::from(last.span) - first.base;
         size <= self.size
             && records <= self.records.min(u32::MAX.into())
-            && last.time_ms - first.time_ms <= self.ms
+            && last.time_ms.saturating_sub(first.time_ms) <= self.ms
     }
 }
 

@@ -183,10 +183,13 @@ impl Hub {
         if let Some(through) = journal.dead() {
             let position = self.broker.note_freed(through);
             journal.free(through, position);
-        } else if let Some(sparse) = journal.sparse().filter(|old| journal.is_emptied(*old)) {
-            self.broker.move_from(sparse, MOVES);
-        } else if let Some(old) = journal.to_be_emptied() {
-            self.file_from(old);
+        } else {
+            let sparse = journal.sparse();
+            if let Some(emptied) = sparse.filter(|sparse| journal.is_emptied(*sparse)) {
+                self.broker.move_from(emptied, MOVES);
+            } else if let Some(old) = journal.to_be_emptied(sparse) {
+                self.file_from(old);
+            }
         }
         self.write_down();
     }

@@ -229,14 +229,13 @@ impl Journal {
         files.retry_at = files.retry_at.filter(|at| *at > now);
     }
 
-    /// A segment, or a stream file, from which what streams keep is to be put into a stream file.
-    /// All of it is durable: nobody reads what may yet be lost because it became part of a batch
-    /// with what may be read.
-    pub fn to_be_emptied(&self) -> Option<u32> {
-        let segment = self.sparse().filter(|sparse| !self.is_emptied(*sparse));
-        let segment = segment.or_else(|| self.crowded());
-        let sparse = || self.stream_files.sparse.first().copied();
-        segment.filter(|segment| self.is_durable(*segment)).or_else(sparse)
+    /// A segment, the `sparse` one if there is any, or a stream file, from which what streams keep
+    /// is to be put into a stream file. All of it is durable: nobody reads what may yet be lost
+    /// because it became part of a batch with what may be read.
+    pub fn to_be_emptied(&self, sparse: Option<u32>) -> Option<u32> {
+        let segment = sparse.or_else(|| self.crowded());
+        let file = || self.stream_files.sparse.first().copied();
+        segment.filter(|segment| self.is_durable(*segment)).or_else(file)
     }
 
     fn is_durable(&self, segment: u32) -> bool {
