@@ -23,6 +23,8 @@ const TINY: Sizes = Sizes {
     pending_max: 1024 * 1024,
     garbage_min: 64 * 1024,
     journal_max: 48 * 1024,
+    aside_batch: u64::MAX,
+    aside_share: 50,
     resident_max: 2_000,
     compact_min: 4 * 1024,
 };

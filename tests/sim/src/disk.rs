@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use telpher_proto::base::record::STREAM_FILES;
+use telpher_proto::base::record::{ASIDE, STREAM_FILES};
 use telpher_proto::journal::File;
 
 use crate::random::Random;
@@ -33,6 +33,7 @@ struct Inode {
 enum Naming {
     Put(u32, usize),
     Remove(u32),
+    PutAside(u32),
 }
 
 /// What the directory's own record says; it is replaced as a whole, and durable at once.
@@ -127,12 +128,20 @@ impl Disk {
     pub fn files(&self) -> (Vec<File>, Vec<File>) {
         let size = |inode: &usize| self.inodes[*inode].written.len() as u64;
         let file = |(number, inode): (&u32, &usize)| File { number: *number, size: size(inode) };
-        self.names.iter().map(file).partition(|file| file.number < STREAM_FILES)
+        self.names.iter().map(file).partition(|file| file.number < ASIDE)
     }
 
-    /// What every process sees of a segment.
+    /// What every process sees of a segment, put aside or not, or a stream file.
     pub fn read(&self, number: u32) -> Option<&[u8]> {
-        self.names.get(&number).map(|inode| &self.inodes[*inode].written[..])
+        let other = match number {
+            0..ASIDE => ASIDE + number,
+            ASIDE..STREAM_FILES => number - ASIDE,
+            _ => number,
+        };
+        self.names
+            .get(&number)
+            .or_else(|| self.names.get(&other))
+            .map(|inode| &self.inodes[*inode].written[..])
     }
 
     /// Writes to a segment; false if there is none, or it would have to grow on a full disk.
@@ -188,6 +197,16 @@ impl Disk {
         }
     }
 
+    /// A segment gets the number that it has out of the journal, and ends behind `size` bytes.
+    pub fn put_aside(&mut self, number: u32, size: usize) {
+        if let Some(inode) = self.names.remove(&number) {
+            self.inodes[inode].written.truncate(size);
+            self.inodes[inode].durable.truncate(size);
+            self.names.insert(ASIDE + number, inode);
+            self.pending.push(Naming::PutAside(number));
+        }
+    }
+
     /// All names are durable.
     pub fn sync_names(&mut self) {
         self.pending.clear();
@@ -234,6 +253,10 @@ impl Disk {
                 Naming::Remove(number) if survives => {
                     self.durable_names.remove(&number);
                 }
+                Naming::PutAside(number) if survives => {
+                    let inode = self.durable_names.remove(&number);
+                    inode.and_then(|inode| self.durable_names.insert(ASIDE + number, inode));
+                }
                 _ => {}
             }
         }
@@ -248,7 +271,7 @@ impl Disk {
 
     /// All segments are replaced by a durable one.
     pub fn replace(&mut self, number: u32, content: &[u8]) {
-        self.names.retain(|number, _| *number >= STREAM_FILES);
+        self.names.retain(|number, _| *number >= ASIDE);
         let inode = self.make(content.len() as u64, content, true);
         self.put(number, inode);
         self.sync_names();

@@ -91,6 +91,10 @@ mutants! {
     FiledUnsynced = "filed-unsynced";
     /// A stream file is removed when the next one begins.
     StreamFileFreedEarly = "stream-file-freed-early";
+    /// A segment that is to be put aside is removed.
+    AsideRemoved = "aside-removed";
+    /// A segment that is put aside is cut off in the middle.
+    AsideCut = "aside-cut";
     /// Recovery loses some acknowledgements.
     SettlementLost = "settlement-lost";
     /// Recovery loses what producers have done.

@@ -396,7 +396,9 @@ fn disk(random: &mut Random) -> DiskPlan {
         unsynced_max: random.pick(&[10_000, 8 << 20]).expect("two"),
         pending_max: random.pick(&[30_000, 64 << 20]).expect("two"),
         garbage_min: random.pick(&[20_000, 60_000]).expect("two"),
-        journal_max: random.pick(&[0, 40_000, 1 << 40]).expect("three"),
+        journal_max: random.pick(&[0, 0, 40_000, 1 << 40]).expect("four"),
+        aside_batch: random.pick(&[0, 0, 300, 64 << 10]).expect("four"),
+        aside_share: random.pick(&[0, 0, 50]).expect("three"),
         resident_max: random.pick(&[0, 10_000, 64 << 20]).expect("three"),
         compact_min: random.pick(&[1, 1_000]).expect("two"),
     };

@@ -183,6 +183,7 @@ impl World {
         let done = match task {
             Effect::Prepare { segment, size, spare, .. } => self.prepare(segment, size, spare),
             Effect::Free { segment } => self.remove(segment, "the removal of a segment"),
+            Effect::PutAside { segment, size } => self.put_aside(segment, size as usize),
             Effect::Read { id, place } => self.read(id, place),
             Effect::Append { segment, offset, bytes, spare } => {
                 self.file((segment, offset), &bytes, spare)
@@ -268,6 +269,18 @@ impl World {
             self.disk.remove(segment + 1);
         }
         self.after_operation(what)
+    }
+
+    /// A segment leaves the journal.
+    fn put_aside(&mut self, segment: u32, size: usize) -> Result<(), End> {
+        self.before("the putting aside of a segment")?;
+        match () {
+            () if self.mischief.is(Mutant::AsideRemoved) => self.disk.remove(segment),
+            () if self.mischief.is(Mutant::AsideCut) => self.disk.put_aside(segment, size / 2),
+            () => self.disk.put_aside(segment, size),
+        }
+        self.trace.note(self.now, format_args!("segment {segment} is put aside"));
+        self.after_operation("the putting aside of a segment")
     }
 
     /// That a checkpoint can't be written is no failure.

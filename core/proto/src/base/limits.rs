@@ -385,6 +385,13 @@ pub const GARBAGE_MIN: u64 = 16 * 1024 * 1024;
 /// is put into stream files.
 pub const JOURNAL_SIZE_MAX: u64 = 128 * 1024 * 1024;
 
+/// Bytes of batches on average from which an old segment that holds little else is put aside as it
+/// is: few places are to be kept in memory.
+pub const ASIDE_BATCH: u64 = 64 * 1024;
+
+/// Per cent of such a segment that is needed, at least.
+pub const ASIDE_SHARE: u64 = 50;
+
 /// Bytes of batches up to which several that follow each other become one in a stream file, as far
 /// as they are not compressed; compressed ones as [`COMPACT_BATCH`].
 pub const FILED_BATCH: usize = 256 * 1024;
@@ -417,6 +424,10 @@ pub struct Sizes {
     pub garbage_min: u64,
     /// As [`JOURNAL_SIZE_MAX`].
     pub journal_max: u64,
+    /// As [`ASIDE_BATCH`].
+    pub aside_batch: u64,
+    /// As [`ASIDE_SHARE`].
+    pub aside_share: u64,
     /// As [`RESIDENT_MAX`].
     pub resident_max: u64,
     /// As [`COMPACT_MIN`].
@@ -433,6 +444,8 @@ impl Default for Sizes {
             pending_max: JOURNAL_PENDING_MAX,
             garbage_min: GARBAGE_MIN,
             journal_max: JOURNAL_SIZE_MAX,
+            aside_batch: ASIDE_BATCH,
+            aside_share: ASIDE_SHARE,
             resident_max: RESIDENT_MAX,
             compact_min: COMPACT_MIN,
         }

@@ -46,13 +46,17 @@ pub struct Process {
     pub started: u64,
 }
 
-/// Numbers from here on are of stream files, lower ones of the journal's segments.
+/// Numbers from here on are of files outside the journal, lower ones of its segments: up to
+/// [`STREAM_FILES`] of segments that were put aside as they were, this more than they had.
+pub const ASIDE: u32 = 1 << 30;
+
+/// Numbers from here on are of stream files.
 pub const STREAM_FILES: u32 = 1 << 31;
 
 /// Where in the journal, or in a stream file, a record lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 pub struct Place {
-    /// The segment or stream file; 0: nowhere, as for a message that is kept in memory only.
+    /// The segment, put aside or not, or stream file; 0: nowhere, as for a message that is kept in memory only.
     pub segment: u32,
     /// The record's first byte, in units of 8 bytes.
     pub offset: u32,
@@ -61,9 +65,17 @@ pub struct Place {
 }
 
 impl Place {
-    /// True if it is in a stream file.
-    pub fn is_in_stream_file(self) -> bool {
-        self.segment >= STREAM_FILES
+    /// True if it is in a stream file, or in a segment that was put aside.
+    pub fn is_filed(self) -> bool {
+        self.segment >= ASIDE
+    }
+
+    /// The number with which the checksums of its file begin: a segment keeps its own.
+    pub fn seed_number(self) -> u32 {
+        match self.segment {
+            ASIDE..STREAM_FILES => self.segment - ASIDE,
+            own => own,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::batch::BatchHeader;
 use super::event::Durability;
 use super::name::Name;
-use super::record::Place;
+use super::record::{Place, Record};
 use super::stream::StreamOptions;
 
 /// A stream as it stands, without its records.
@@ -128,4 +128,20 @@ pub struct AppendedBatch {
     pub base: u64,
     /// How safe all of them are.
     pub durability: Durability,
+}
+
+impl Record {
+    /// Batches that were appended by it: stream, partition, and the records, stamped.
+    pub fn batches(&self) -> impl Iterator<Item = (u64, u32, &Bytes)> {
+        let (one, several) = match self {
+            Record::Appended { stream, partition, batch, .. } => {
+                (Some((*stream, *partition, batch)), &[][..])
+            }
+            Record::Batch { streams, .. } => (None, &streams.appended[..]),
+            Record::Published { appended, .. } => (None, &appended[..]),
+            _ => (None, &[][..]),
+        };
+        let several = several.iter().map(|part| (part.stream, part.partition, &part.batch));
+        one.into_iter().chain(several)
+    }
 }

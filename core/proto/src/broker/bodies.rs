@@ -15,7 +15,7 @@ use super::queues::{Entry, QueueRef};
 use super::streams::BatchRef;
 use super::{Broker, SessionKey};
 use crate::base::batch::BatchHeader;
-use crate::base::record::{AppendedPart, Copies, Place, Record};
+use crate::base::record::{Copies, Place, Record};
 use crate::base::{Error, Kind, Message, Outcome, Peeked, Time, limits};
 
 /// A record that is to be read.
@@ -52,24 +52,11 @@ impl Fetched<'_> {
     /// The batch, as a copy of its own.
     pub(super) fn batch(self, of: BatchRef) -> Option<Bytes> {
         let Fetched::Record(record) = self else { return None };
-        let is_it = |stream: u64, partition: u32, batch: &Bytes| {
+        let mut batches = record.batches().filter(|(stream, partition, batch)| {
             let base = BatchHeader::read(batch).map(|header| header.base);
-            (stream, partition, base) == (of.stream.id, of.partition, Some(of.base))
-        };
-        let part_of = |parts: &'_ [AppendedPart]| {
-            let mut parts = parts.iter();
-            let part = parts.find(|part| is_it(part.stream, part.partition, &part.batch));
-            part.map(|part| part.batch.clone())
-        };
-        let found = match record {
-            Record::Appended { stream, partition, batch, .. } => {
-                Some(batch.clone()).filter(|batch| is_it(*stream, *partition, batch))
-            }
-            Record::Batch { streams, .. } => part_of(&streams.appended),
-            Record::Published { appended, .. } => part_of(appended),
-            _ => None,
-        };
-        found.map(|batch| Bytes::copy_from_slice(&batch))
+            (*stream, *partition, base) == (of.stream.id, of.partition, Some(of.base))
+        });
+        batches.next().map(|(.., batch)| Bytes::copy_from_slice(batch))
     }
 }
 

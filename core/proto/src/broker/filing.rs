@@ -9,6 +9,9 @@
 //! they lie, and what they were in the journal is needed no more. Until then nothing has changed.
 //! What is left in a stream file that holds little else goes to another one in the same way.
 //!
+//! A segment that holds hardly anything but large batches is put aside instead: only where they lie
+//! is said anew.
+//!
 //! Floor: broker.
 
 use std::collections::VecDeque;
@@ -22,7 +25,7 @@ use super::streams::{BatchRef, Kept};
 use crate::base::StreamOptions;
 use crate::base::batch::{self, BatchHeader};
 use crate::base::limits;
-use crate::base::record::{KeptBatch, Place, Record};
+use crate::base::record::{ASIDE, KeptBatch, Place, Record};
 use crate::base::repacked::{Repacked, packed_records};
 
 /// What is being filed.
@@ -46,6 +49,8 @@ pub(super) struct Filing {
     filed: Vec<Filed>,
     /// What the disk does not give is left as it is.
     stuck: u32,
+    /// The segment of which was last asked whether it may be put aside, and its batches if so.
+    aside: (u32, Vec<BatchRef>),
 }
 
 #[derive(Debug)]
@@ -139,7 +144,8 @@ impl Broker {
             let here = self.kept_batches().filter(|(_, kept)| kept.at.place.segment == segment);
             let mut left: Vec<BatchRef> = here.map(|(batch, _)| batch).collect();
             left.reverse();
-            self.filing = Filing { from: segment, left, ..Filing::default() };
+            let aside = std::mem::take(&mut self.filing.aside);
+            self.filing = Filing { from: segment, left, aside, ..Filing::default() };
         }
         while !self.filing.is_enough() && self.take_up() {
             if self.filing.reads > 0 {
@@ -150,6 +156,51 @@ impl Broker {
         if self.filing.ready.is_empty() {
             self.filing.from = 0;
             return false;
+        }
+        true
+    }
+
+    /// True if a segment is to be put aside: the batches in it are large, and have so many bytes at
+    /// least. That is decided once, and before anything of it is filed.
+    pub fn may_put_aside(&mut self, segment: u32, least: u64) -> bool {
+        if self.filing.from == segment || self.moving_is_stuck(segment) {
+            return false;
+        }
+        if self.filing.aside.0 != segment {
+            let (mut batches, mut size) = (Vec::new(), 0);
+            for (batch, kept) in self.kept_batches() {
+                if kept.at.place.segment == segment {
+                    batches.push(batch);
+                    size += u64::from(kept.at.size);
+                }
+            }
+            let large = (batches.len() as u64).saturating_mul(self.config.aside_batch);
+            let fits = !batches.is_empty() && size >= large && size >= least;
+            self.filing.aside = (segment, fits.then_some(batches).unwrap_or_default());
+        }
+        !self.filing.aside.1.is_empty()
+    }
+
+    /// The batches of a segment that may be put aside lie outside the journal from now on, where
+    /// they were. False if more than they, so much in all, is needed of it.
+    pub fn put_aside(&mut self, segment: u32, count: u64) -> bool {
+        let mut batches = std::mem::take(&mut self.filing.aside.1);
+        batches.retain(|batch| {
+            self.streams.batch(*batch).is_some_and(|kept| kept.at.place.segment == segment)
+        });
+        if batches.len() as u64 != count {
+            self.filing.aside.1 = batches;
+            return false;
+        }
+        for batch in batches {
+            let Some(kept) = self.streams.batch(batch) else { continue };
+            kept.at.place.segment = ASIDE + segment;
+            let size = kept.at.size.into();
+            self.usage.release(segment, size);
+            self.usage.keep(ASIDE + segment, size);
+        }
+        for record in self.list_batches(|at| at.place.segment == ASIDE + segment) {
+            self.write(Level::Written, record);
         }
         true
     }
@@ -338,7 +389,7 @@ impl Broker {
     /// What a new segment states of batches: where those lie that are not in the journal, or that
     /// they can't be read any more.
     pub(super) fn restate_filed(&mut self) {
-        let elsewhere = |at: &KeptBatch| at.place.segment == 0 || at.place.is_in_stream_file();
+        let elsewhere = |at: &KeptBatch| at.place.segment == 0 || at.place.is_filed();
         for record in self.list_batches(elsewhere) {
             self.write(Level::Written, record);
         }

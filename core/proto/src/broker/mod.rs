@@ -124,6 +124,8 @@ pub struct Config {
     pub resident_max: u64,
     /// As [`crate::base::limits::COMPACT_MIN`].
     pub compact_min: u64,
+    /// As [`crate::base::limits::ASIDE_BATCH`].
+    pub aside_batch: u64,
 }
 
 /// What is to be sent to a session.

@@ -184,12 +184,12 @@ impl PastStream {
 }
 
 impl Past {
-    /// Every batch that lies in a stream file, with its stream and partition.
+    /// Every batch that lies outside the journal, with its stream and partition.
     pub fn filed(&self) -> impl Iterator<Item = (u64, u32, KeptBatch)> {
         let batches = self.streams.iter().flat_map(|(stream, past)| {
             past.batches.iter().map(|((partition, _), (at, _))| (*stream, *partition, *at))
         });
-        batches.filter(|(.., at)| at.place.is_in_stream_file())
+        batches.filter(|(.., at)| at.place.is_filed())
     }
 
     /// What a batch has done to streams; how safe the safest of them is.

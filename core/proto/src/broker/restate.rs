@@ -276,6 +276,11 @@ impl Broker {
         }
     }
 
+    /// True if the disk did not give messages of a segment that were to be written anew.
+    pub(super) fn moving_is_stuck(&self, segment: u32) -> bool {
+        self.moving.stuck == segment
+    }
+
     /// Messages that lie in a segment, not more than are looked for at a time.
     fn entries_in(&self, segment: u32) -> Vec<(QueueRef, u64)> {
         let here = |entry: &&Entry| entry.place.segment == segment;

@@ -8,7 +8,7 @@
 use bytes::Bytes;
 
 use super::{Config, Hub, SessionId};
-use crate::base::record::{AppendedPart, Copies, Place, Position, Process, Record};
+use crate::base::record::{ASIDE, AppendedPart, Copies, Place, Position, Process, Record};
 use crate::base::{Error, Kind, Time};
 use crate::broker::{self, Broker, Fetched, Past, Restored};
 use crate::journal::{self, Effect, File, Journal, Source};
@@ -64,6 +64,7 @@ impl Config {
             seed: self.seed,
             resident_max: self.sizes.resident_max,
             compact_min: self.sizes.compact_min,
+            aside_batch: self.sizes.aside_batch,
         }
     }
 }
@@ -86,6 +87,7 @@ impl Hub {
             past.apply(record, place);
             Ok(())
         };
+        let files = source.files;
         let mut found = journal::recover(config.journal_id, source, &mut sink)
             .map_err(|trouble| trouble.into_error(path))?;
         if found.epoch >= config.epoch {
@@ -112,8 +114,10 @@ impl Hub {
             let place = journal.append(last, &record, false);
             past.apply(record, place);
         }
-        let filed = past.filed().map(|(.., at)| at.place);
-        journal::check_lengths(filed, stream_files).map_err(|trouble| trouble.into_error(path))?;
+        let filed = || past.filed().map(|(.., at)| at.place);
+        let not_renamed = journal::not_renamed(filed(), files, stream_files);
+        journal::check_lengths(filed(), stream_files.iter().chain(&not_renamed))
+            .map_err(|trouble| trouble.into_error(path))?;
         let Restored { broker, watched } = Broker::restore(config.broker(true), past, last, now)?;
         let mut hub = Hub::with(config, broker, Some(journal));
         hub.broker.restate(now);
@@ -121,9 +125,11 @@ impl Hub {
         hub.journal.iter_mut().for_each(Journal::note_stated);
         let mut journal = hub.journal.as_mut();
         let segment = journal.as_deref_mut().map(Journal::take_beginning).unwrap_or_default();
-        obsolete.extend(journal.into_iter().flat_map(|j| j.begin_stream_files(stream_files)));
+        let is_needed = |number: u32| not_renamed.iter().any(|file| file.number == ASIDE + number);
+        obsolete.retain(|number| *number != segment.0 && !is_needed(*number));
+        let unused = |j: &mut Journal| j.begin_stream_files(stream_files, &not_renamed);
+        obsolete.extend(journal.into_iter().flat_map(unused));
         hub.note_reached(now);
-        let obsolete = obsolete.into_iter().filter(|number| *number != segment.0).collect();
         Ok(Beginning { hub, segment, obsolete, watched })
     }
 
@@ -187,19 +193,36 @@ impl Hub {
             let sparse = journal.sparse();
             if let Some(emptied) = sparse.filter(|sparse| journal.is_emptied(*sparse)) {
                 self.broker.move_from(emptied, MOVES);
-            } else if let Some(old) = journal.to_be_emptied(sparse) {
-                self.file_from(old);
+            } else if let Some(old) = journal.to_be_emptied(sparse).filter(|_| journal.may_file()) {
+                if !self.put_aside(old) {
+                    self.file_from(old);
+                }
             }
         }
         self.write_down();
     }
 
+    /// A segment of which mostly large batches are needed leaves the journal as it is, once the
+    /// messages in it were written anew. False if it is to be emptied.
+    fn put_aside(&mut self, segment: u32) -> bool {
+        let Some(journal) = self.journal.as_ref() else { return false };
+        let Some((count, least)) = journal.may_put_aside(segment) else { return false };
+        if !self.broker.may_put_aside(segment, least) {
+            return false;
+        }
+        if !self.broker.put_aside(segment, count) {
+            self.broker.move_from(segment, MOVES);
+            return true;
+        }
+        self.write_down();
+        self.journal.iter_mut().for_each(|journal| journal.note_put_aside(segment));
+        true
+    }
+
     /// What streams keep in a segment, or in a stream file, is put into another one, as much as is
     /// done at a time.
     fn file_from(&mut self, segment: u32) {
-        let Some(journal) = self.journal.as_mut().filter(|journal| journal.may_file()) else {
-            return;
-        };
+        let Some(journal) = self.journal.as_mut() else { return };
         if !self.broker.file_from(segment) {
             return journal.note_emptied(segment);
         }

@@ -33,7 +33,7 @@ use std::collections::VecDeque;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::base::record::{Place, Position, Record};
+use crate::base::record::{ASIDE, Place, Position, Record};
 use crate::base::{Time, limits, limits::Sizes};
 
 use format::{Commit, FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader};
@@ -42,7 +42,7 @@ use room::Next;
 pub use checkpoint::Checkpoint;
 pub use recover::{File, Recovered, Source, Unreadable, has_begun, read_frame, recover};
 pub use segments::Segment;
-pub use stream_files::check_lengths;
+pub use stream_files::{check_lengths, not_renamed};
 pub use trouble::{Fault, Trouble};
 
 /// What a journal is told at its start.
@@ -84,10 +84,18 @@ pub enum Effect {
         /// Bytes that must be left free on the disk; else it counts as full.
         spare: u64,
     },
-    /// Remove a segment, or a stream file.
+    /// Remove a segment, put aside or not, or a stream file.
     Free {
         /// Its number.
         segment: u32,
+    },
+    /// Give a segment the number that it has out of the journal, [`ASIDE`] more, and cut off what
+    /// it does not hold. It need not be durable, and is to be found under either number.
+    PutAside {
+        /// Its number.
+        segment: u32,
+        /// Bytes that it holds.
+        size: u64,
     },
     /// Write to a stream file and make that durable, with the file's name if it is new; then the
     /// hub's `handle_disk` with `Filed`.
@@ -352,9 +360,11 @@ impl Journal {
         {
             self.freeing = None;
             while self.segments.front().is_some_and(|segment| segment.number <= through) {
-                if let Some(segment) = self.segments.pop_front() {
-                    self.effects.push_back(Effect::Free { segment: segment.number });
-                }
+                let Some(Segment { number, used, .. }) = self.segments.pop_front() else { break };
+                self.effects.push_back(match self.stream_files.has(ASIDE + number) {
+                    true => Effect::PutAside { segment: number, size: used },
+                    false => Effect::Free { segment: number },
+                });
             }
             self.try_again();
         }

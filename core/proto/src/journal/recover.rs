@@ -478,7 +478,7 @@ pub fn read_frame(
     place: Place,
     bytes: &Bytes,
 ) -> Result<Record, Unreadable> {
-    let seed = Seed::new(journal_id, place.segment);
+    let seed = Seed::new(journal_id, place.seed_number());
     let offset = u64::from(place.offset) * 8;
     let header = FrameHeader::decode(seed, offset, bytes)
         .filter(|header| header.size == place.size)

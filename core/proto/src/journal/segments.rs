@@ -4,7 +4,7 @@
 
 use super::Journal;
 use crate::base::limits;
-use crate::base::record::{Position, Room, STREAM_FILES};
+use crate::base::record::{ASIDE, Position, Room};
 
 /// A segment that may still be needed.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ impl Journal {
     /// So many messages, of `size` bytes together, lie in `segment`, or a stream file, and are
     /// needed.
     pub fn keep(&mut self, segment: u32, count: u64, size: u64) {
-        if segment >= STREAM_FILES {
+        if segment >= ASIDE {
             return self.stream_files.keep(segment, count, size);
         }
         if let Some(segment) = self.segment(segment) {
@@ -57,7 +57,7 @@ impl Journal {
 
     /// So many messages, of `size` bytes together, in `segment` are no longer needed.
     pub fn release(&mut self, segment: u32, count: u64, size: u64) {
-        if segment >= STREAM_FILES {
+        if segment >= ASIDE {
             self.stream_files.release(segment, count, size);
             return self.forget_if_dead(segment);
         }

@@ -8,6 +8,10 @@
 //! A stream file begins as a segment does and has frames as segments have them, without commits:
 //! what counts in it is what the journal says of it. Each host begins one of its own.
 //!
+//! A segment that holds hardly anything but large batches is put aside as it is: it leaves the
+//! journal, and is a stream file that is not written to. It gets its new name when the journal has
+//! durably done without it; until then, and for a host that finds it so, it is known by the old one.
+//!
 //! Floor: imports `base`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +22,7 @@ use super::format::{
     FRAME_HEADER_SIZE, FrameHeader, SEGMENT_HEADER_SIZE, Seed, SegmentHeader, end_of,
 };
 use super::{Effect, Fault, File, Journal, Trouble, encode};
-use crate::base::record::{Place, Position, Record, Room, STREAM_FILES};
+use crate::base::record::{ASIDE, Place, Position, Record, Room, STREAM_FILES};
 use crate::base::{Time, limits};
 
 /// The stream files of one host's journal.
@@ -63,6 +67,10 @@ impl StreamFiles {
         file.live.1 -= size;
     }
 
+    pub fn has(&self, number: u32) -> bool {
+        self.all.contains_key(&number)
+    }
+
     /// Less may be needed of a file than before, or it is not written to any more.
     fn look_at(&mut self, number: u32) {
         let file = self.all.get(&number).filter(|_| self.active != Some(number));
@@ -81,8 +89,11 @@ impl StreamFiles {
 /// # Errors
 ///
 /// The first one that is missing, or ends too early.
-pub fn check_lengths(needed: impl Iterator<Item = Place>, found: &[File]) -> Result<(), Trouble> {
-    let sizes: BTreeMap<u32, u64> = found.iter().map(|file| (file.number, file.size)).collect();
+pub fn check_lengths<'a>(
+    needed: impl Iterator<Item = Place>,
+    found: impl Iterator<Item = &'a File>,
+) -> Result<(), Trouble> {
+    let sizes: BTreeMap<u32, u64> = found.map(|file| (file.number, file.size)).collect();
     for place in needed {
         match sizes.get(&place.segment) {
             None => return Err(Trouble::Missing(place.segment)),
@@ -97,15 +108,33 @@ pub fn check_lengths(needed: impl Iterator<Item = Place>, found: &[File]) -> Res
     Ok(())
 }
 
+/// Segments that were put aside, of which something is needed, and that have their old names yet.
+pub fn not_renamed(
+    needed: impl Iterator<Item = Place>,
+    segments: &[File],
+    found: &[File],
+) -> Vec<File> {
+    let needed: BTreeSet<u32> = needed.map(|place| place.segment).collect();
+    let aside = segments.iter().map(|file| File { number: ASIDE + file.number, ..*file });
+    let is_found = |number: u32| found.iter().any(|file| file.number == number);
+    aside.filter(|file| needed.contains(&file.number) && !is_found(file.number)).collect()
+}
+
 impl Journal {
-    /// The stream files that there are; those of which nothing is needed. Call it when all that is
-    /// needed of them was kept.
-    pub fn begin_stream_files(&mut self, found: &[File]) -> Vec<u32> {
+    /// The stream files that there are, and segments that were put aside and have their old names;
+    /// those of which nothing is needed. Call it when all that is needed of them was kept.
+    pub fn begin_stream_files(&mut self, found: &[File], not_renamed: &[File]) -> Vec<u32> {
+        for File { number, size } in not_renamed {
+            let segment = number - ASIDE;
+            if self.segments.iter().all(|kept| kept.number != segment) {
+                self.effects.push_back(Effect::PutAside { segment, size: *size });
+            }
+        }
         let files = &mut self.stream_files;
         let highest = found.iter().map(|file| file.number).max();
         files.highest = files.highest.max(highest.unwrap_or(STREAM_FILES));
         let mut unused = Vec::new();
-        for File { number, size } in found {
+        for File { number, size } in found.iter().chain(not_renamed) {
             match files.all.get_mut(number) {
                 Some(file) => {
                     file.used = *size;
@@ -199,6 +228,10 @@ impl Journal {
         if files.is_dead(number) {
             files.all.remove(&number);
             files.sparse.remove(&number);
+            // A segment that the journal still has goes with that.
+            if self.segments.iter().any(|segment| ASIDE + segment.number == number) {
+                return;
+            }
             files.dying.push((number, self.last));
             self.sync();
         }
@@ -238,6 +271,22 @@ impl Journal {
         segment.filter(|segment| self.is_durable(*segment)).or_else(file)
     }
 
+    /// How much of a segment is needed, if it is so much that the segment may be put aside as it is:
+    /// how many messages and batches, and the bytes that batches must have for that.
+    pub fn may_put_aside(&self, segment: u32) -> Option<(u64, u64)> {
+        let segment = self.segments.iter().find(|kept| kept.number == segment)?;
+        let least = segment.used * self.config.sizes.aside_share / 100;
+        (segment.live.1 >= least).then_some((segment.live.0, least))
+    }
+
+    /// What is needed of a segment was kept, as of a file out of the journal.
+    pub fn note_put_aside(&mut self, segment: u32) {
+        let Some(found) = self.segments.iter().find(|kept| kept.number == segment) else { return };
+        if let Some(file) = self.stream_files.all.get_mut(&(ASIDE + segment)) {
+            file.used = found.used;
+        }
+    }
+
     fn is_durable(&self, segment: u32) -> bool {
         let next = self.segments.iter().find(|next| next.number > segment);
         next.is_some_and(|next| next.first <= self.synced + 1)
@@ -258,7 +307,7 @@ impl Journal {
     /// Nothing more of what streams keep in a segment, or in a stream file, can be filed.
     pub fn note_emptied(&mut self, segment: u32) {
         match segment {
-            0..STREAM_FILES => self.emptied = self.emptied.max(segment),
+            0..ASIDE => self.emptied = self.emptied.max(segment),
             _ => drop(self.stream_files.sparse.remove(&segment)),
         }
     }

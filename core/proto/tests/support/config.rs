@@ -16,6 +16,8 @@ pub const SMALL: Sizes = Sizes {
     pending_max: 4 * 1024 * 1024,
     garbage_min: 1024 * 1024,
     journal_max: 8 * 1024 * 1024,
+    aside_batch: 64 * 1024,
+    aside_share: 50,
     resident_max: 4 * 1024 * 1024,
     compact_min: 16 * 1024,
 };
@@ -32,6 +34,7 @@ pub fn broker_config() -> broker::Config {
         seed: 1,
         resident_max: 1024,
         compact_min: 1024,
+        aside_batch: 1024,
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use telpher_proto::base::record::STREAM_FILES;
+use telpher_proto::base::record::{ASIDE, STREAM_FILES};
 use telpher_proto::base::{Error, Kind};
 use telpher_proto::hub::DiskDone;
 use telpher_proto::journal::{Effect, File, format};
@@ -72,7 +72,7 @@ impl Disk {
         self.step()?;
         let file =
             |(number, bytes): (&u32, &Vec<u8>)| File { number: *number, size: bytes.len() as u64 };
-        Ok(self.files.iter().map(file).partition(|file| file.number < STREAM_FILES))
+        Ok(self.files.iter().map(file).partition(|file| file.number < ASIDE))
     }
 
     pub fn read(&mut self, number: u32) -> Result<Bytes, Error> {
@@ -103,6 +103,28 @@ impl Disk {
         self.files.remove(&number);
         self.removed.insert(number);
         Ok(())
+    }
+
+    /// A segment gets another name, and may have the old one again after a power cut.
+    fn put_aside(&mut self, number: u32, size: u64) -> Result<(), Error> {
+        self.step()?;
+        let mut file = self.files.remove(&number).expect("there is such a segment");
+        file.truncate(size as usize);
+        self.files.insert(ASIDE + number, file.clone());
+        if !self.forgets_removals {
+            self.durable.remove(&number);
+            self.durable.insert(ASIDE + number, file);
+        }
+        Ok(())
+    }
+
+    /// The number under which a segment, put aside or not, or a stream file is there.
+    fn named(&self, number: u32) -> u32 {
+        match number {
+            ASIDE..STREAM_FILES if !self.files.contains_key(&number) => number - ASIDE,
+            0..ASIDE if !self.files.contains_key(&number) => ASIDE + number,
+            _ => number,
+        }
     }
 
     /// The machine loses its power: what was not synced is gone.
@@ -161,6 +183,10 @@ impl Disk {
                 self.remove(segment)?;
                 return self.next();
             }
+            Some(Effect::PutAside { segment, size }) => {
+                self.put_aside(segment, size)?;
+                return self.next();
+            }
             Some(Effect::Append { bytes, spare, .. })
                 if !self.has_room(bytes.len() as u64 + spare) =>
             {
@@ -182,7 +208,7 @@ impl Disk {
                 self.records_read += 1;
                 let from = place.offset as usize * 8;
                 let to = from + format::frame_size(place.size as usize);
-                let file = &self.files[&place.segment];
+                let file = &self.files[&self.named(place.segment)];
                 let bytes = Bytes::copy_from_slice(&file[from..to.min(file.len())]);
                 let bytes = Some(bytes).filter(|_| !self.is_unreadable);
                 vec![DiskDone::Read { id, place, bytes }]

@@ -18,7 +18,7 @@ pub mod streams;
 pub mod topics;
 
 use telpher_proto::base::limits::Sizes;
-use telpher_proto::base::record::STREAM_FILES;
+use telpher_proto::base::record::{ASIDE, STREAM_FILES};
 use telpher_proto::base::{
     Command, Error, Event, Id, Kind, Message, Name, Notice, Outcome, QueueOptions, Time, Verdict,
     What,
@@ -474,7 +474,8 @@ fn host(config: hub::Config, now: Time, disk: &mut Disk) -> Result<Hub, Error> {
     let checkpoint = disk.checkpoint.clone();
     let mut read = |number| disk.read(number);
     let path = |number| match number {
-        0..STREAM_FILES => format!("journal.{number:08}"),
+        0..ASIDE => format!("journal.{number:08}"),
+        ASIDE..STREAM_FILES => format!("aside.{:08}", number - ASIDE),
         _ => format!("stream.{:08}", number - STREAM_FILES),
     };
     let source = Source { files: &files, checkpoint, read: &mut read };

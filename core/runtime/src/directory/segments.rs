@@ -6,6 +6,7 @@
 //!                       one that is being made: filled with zeros, or given room that reads as
 //!                       zeros, and synced before it is renamed
 //! stream.00000001       a stream file: what streams keep of old segments
+//! aside.00000005        a segment that was put aside as it was, for the same
 //! checkpoint            what stood at the beginning of a segment: a cache
 //! reserve               room on a full disk for the next host's first segment
 //! ```
@@ -20,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
 use telpher_proto::base::limits::RESERVE_SIZE;
-use telpher_proto::base::record::{Place, STREAM_FILES};
+use telpher_proto::base::record::{ASIDE, Place, STREAM_FILES};
 use telpher_proto::base::{Error, Kind};
 use telpher_proto::journal::{self, format};
 
@@ -33,6 +34,9 @@ pub(super) const PREFIX: &str = "journal.";
 
 /// What the names of stream files begin with.
 pub(super) const STREAM_PREFIX: &str = "stream.";
+
+/// What the names of segments begin with that were put aside.
+const ASIDE_PREFIX: &str = "aside.";
 
 /// The file that keeps room.
 pub(super) const RESERVE: &str = "reserve";
@@ -63,7 +67,8 @@ pub(crate) struct Filling {
 /// The name of a segment's file, or of a stream file.
 pub(crate) fn segment_name(number: u32) -> String {
     match number {
-        0..STREAM_FILES => format!("{PREFIX}{number:08}"),
+        0..ASIDE => format!("{PREFIX}{number:08}"),
+        ASIDE..STREAM_FILES => format!("{ASIDE_PREFIX}{:08}", number - ASIDE),
         _ => format!("{STREAM_PREFIX}{:08}", number - STREAM_FILES),
     }
 }
@@ -87,26 +92,29 @@ impl Directory {
         self.numbered(PREFIX, 0)
     }
 
-    /// Every stream file that there is.
+    /// Every segment that was put aside, and every stream file.
     ///
     /// # Errors
     ///
     /// As `segments`.
     pub(crate) fn stream_files(&self) -> Result<Vec<journal::File>, Error> {
-        self.numbered(STREAM_PREFIX, STREAM_FILES)
+        let mut found = self.numbered(ASIDE_PREFIX, ASIDE)?;
+        found.extend(self.numbered(STREAM_PREFIX, STREAM_FILES)?);
+        Ok(found)
     }
 
     /// Files whose names have this prefix and a number; `first` is added to that.
     fn numbered(&self, prefix: &str, first: u32) -> Result<Vec<journal::File>, Error> {
         let failed = |error: io::Error| self.failed_at("", &error);
         let mut found = Vec::new();
+        let most = if first == STREAM_FILES { STREAM_FILES } else { ASIDE };
         for entry in std::fs::read_dir(self.path()).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
             let digits = name.to_str().and_then(|name| name.strip_prefix(prefix));
             let digits = digits.filter(|digits| digits.len() >= 8);
             let number: Option<u32> = digits.and_then(|digits| digits.parse().ok());
-            if let Some(number) = number.filter(|number| *number < STREAM_FILES) {
+            if let Some(number) = number.filter(|number| *number < most) {
                 let number = first + number;
                 let size = entry.metadata().map_err(failed)?.len();
                 found.push(journal::File { number, size });
@@ -163,9 +171,27 @@ impl Directory {
         file.sync_all()
     }
 
-    /// Opens a segment.
+    /// Opens a segment, under the name that it has: it may just get another, or not have it yet.
     pub(crate) fn open_segment(&self, number: u32, write: bool) -> io::Result<SegmentFile> {
-        open(&self.segment_path(number), OpenOptions::new().read(true).write(write))
+        let named =
+            |number| open(&self.segment_path(number), OpenOptions::new().read(true).write(write));
+        let other = match number {
+            0..ASIDE => ASIDE + number,
+            ASIDE..STREAM_FILES => number - ASIDE,
+            _ => return named(number),
+        };
+        named(number).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => named(other).map_err(|_| error),
+            _ => Err(error),
+        })
+    }
+
+    /// Gives a segment its name out of the journal, and cuts off what it does not hold. Nothing of
+    /// that need be durable.
+    pub(crate) fn put_aside(&self, number: u32, size: u64) -> io::Result<()> {
+        let path = self.segment_path(ASIDE + number);
+        std::fs::rename(self.segment_path(number), &path)?;
+        open(&path, OpenOptions::new().write(true))?.set_len(size)
     }
 
     /// Writes to a stream file and makes that durable, with the file's name if it is new.

@@ -33,6 +33,7 @@ use crate::system;
 enum Task {
     Prepare(u32, (u64, u64), bool),
     Free(u32),
+    PutAside(u32, u64),
     Append { segment: u32, offset: u64, bytes: Bytes, spare: u64 },
     Checkpoint(Bytes),
     Read(u64, Place),
@@ -79,6 +80,7 @@ impl Disk {
                 tasks.send(Task::Prepare(segment, (size, spare), zeros))
             }
             Effect::Free { segment } => tasks.send(Task::Free(segment)),
+            Effect::PutAside { segment, size } => tasks.send(Task::PutAside(segment, size)),
             Effect::Append { segment, offset, bytes, spare } => {
                 tasks.send(Task::Append { segment, offset, bytes, spare })
             }
@@ -173,6 +175,10 @@ impl Files {
                 self.keep_reserve();
                 Ok(())
             }
+            Task::PutAside(segment, size) => self
+                .directory
+                .put_aside(segment, size)
+                .map_err(|error| failure(&self.directory, segment, "put aside", &error)),
             Task::Append { segment, offset, bytes, spare } => {
                 self.append(segment, offset, (&bytes, spare))
             }

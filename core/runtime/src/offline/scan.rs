@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use bytes::Bytes;
-use telpher_proto::base::record::Record;
+use telpher_proto::base::record::{KeptBatch, Record};
 use telpher_proto::base::{Error, Kind};
 use telpher_proto::broker::Past;
 use telpher_proto::journal::{self, Fault, Recovered, Source, Trouble, format};
@@ -118,7 +118,7 @@ impl Found {
             records += 1;
             past.apply(record, place);
         }
-        let stream_files = needed_stream_files(directory, &past)?;
+        let stream_files = needed_stream_files(directory, &files, &past)?;
         let (hub_id, journal_id, epoch) = (record.hub_id, record.journal_id, record.epoch);
         let segment = record.segment;
         Ok(Found {
@@ -152,11 +152,7 @@ impl Found {
             let frame = read_frame(&file, at.place).map_err(failed)?;
             open = Some((number, file));
             let what = match journal::read_frame(&self.journal_id, at.place, &frame) {
-                Ok(Record::Appended { stream: of, partition: part, batch, .. })
-                    if (of, part) == (stream, partition) && at.is_of(&batch) =>
-                {
-                    continue;
-                }
+                Ok(record) if has_batch(&record, (stream, partition), at) => continue,
                 Ok(_) => "what lies there is another batch",
                 Err(unreadable) => unreadable.what,
             };
@@ -234,10 +230,13 @@ fn nothing() -> Found {
 /// The stream files of which something is needed, each with the byte behind that.
 fn needed_stream_files(
     directory: &Directory,
+    segments: &[journal::File],
     past: &Past,
 ) -> Result<Vec<(journal::File, u64)>, Failure> {
-    let found = directory.stream_files()?;
-    journal::check_lengths(past.filed().map(|(.., at)| at.place), &found).map_err(trouble)?;
+    let mut found = directory.stream_files()?;
+    let filed = || past.filed().map(|(.., at)| at.place);
+    found.extend(journal::not_renamed(filed(), segments, &found));
+    journal::check_lengths(filed(), found.iter()).map_err(trouble)?;
     let mut ends = BTreeMap::new();
     for (.., at) in past.filed() {
         let end = ends.entry(at.place.segment).or_insert(0);
@@ -245,6 +244,10 @@ fn needed_stream_files(
     }
     let needed = found.into_iter().filter_map(|file| Some((file, *ends.get(&file.number)?)));
     Ok(needed.collect())
+}
+
+fn has_batch(record: &Record, (stream, partition): (u64, u32), at: KeptBatch) -> bool {
+    record.batches().any(|(of, part, batch)| (of, part) == (stream, partition) && at.is_of(batch))
 }
 
 fn missing(file: String) -> Failure {
