@@ -197,11 +197,17 @@ impl Disk {
         }
     }
 
-    /// A segment gets the number that it has out of the journal, and ends behind `size` bytes.
-    pub fn put_aside(&mut self, number: u32, size: usize) {
+    /// A file ends behind `size` bytes.
+    pub fn cut(&mut self, number: u32, size: usize) {
+        if let Some(inode) = self.names.get(&number) {
+            self.inodes[*inode].written.truncate(size);
+            self.inodes[*inode].durable.truncate(size);
+        }
+    }
+
+    /// A segment gets the number that it has out of the journal.
+    pub fn put_aside(&mut self, number: u32) {
         if let Some(inode) = self.names.remove(&number) {
-            self.inodes[inode].written.truncate(size);
-            self.inodes[inode].durable.truncate(size);
             self.names.insert(ASIDE + number, inode);
             self.pending.push(Naming::PutAside(number));
         }

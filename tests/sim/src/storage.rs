@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use telpher_proto::base::record::{Place, Position};
+use telpher_proto::base::record::{ASIDE, Place, Position};
 use telpher_proto::hub::DiskDone;
 use telpher_proto::journal::{Effect, format};
 
@@ -274,10 +274,13 @@ impl World {
     /// A segment leaves the journal.
     fn put_aside(&mut self, segment: u32, size: usize) -> Result<(), End> {
         self.before("the putting aside of a segment")?;
+        self.disk.put_aside(segment);
+        self.after_operation("the renaming of a segment")?;
+        self.disk.sync_names();
         match () {
-            () if self.mischief.is(Mutant::AsideRemoved) => self.disk.remove(segment),
-            () if self.mischief.is(Mutant::AsideCut) => self.disk.put_aside(segment, size / 2),
-            () => self.disk.put_aside(segment, size),
+            () if self.mischief.is(Mutant::AsideRemoved) => self.disk.remove(ASIDE + segment),
+            () if self.mischief.is(Mutant::AsideCut) => self.disk.cut(ASIDE + segment, size / 2),
+            () => self.disk.cut(ASIDE + segment, size),
         }
         self.trace.note(self.now, format_args!("segment {segment} is put aside"));
         self.after_operation("the putting aside of a segment")

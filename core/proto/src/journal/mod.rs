@@ -89,8 +89,8 @@ pub enum Effect {
         /// Its number.
         segment: u32,
     },
-    /// Give a segment the number that it has out of the journal, [`ASIDE`] more, and cut off what
-    /// it does not hold. It need not be durable, and is to be found under either number.
+    /// Give a segment the number that it has out of the journal, [`ASIDE`] more, and when that is
+    /// durable cut off what it does not hold. It is to be found under either number.
     PutAside {
         /// Its number.
         segment: u32,

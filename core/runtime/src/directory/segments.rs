@@ -186,11 +186,12 @@ impl Directory {
         })
     }
 
-    /// Gives a segment its name out of the journal, and cuts off what it does not hold. Nothing of
-    /// that need be durable.
+    /// Gives a segment its name out of the journal, and then cuts off what it does not hold: no
+    /// segment of the journal is shorter than it was made.
     pub(crate) fn put_aside(&self, number: u32, size: u64) -> io::Result<()> {
         let path = self.segment_path(ASIDE + number);
         std::fs::rename(self.segment_path(number), &path)?;
+        self.sync()?;
         open(&path, OpenOptions::new().write(true))?.set_len(size)
     }
 

@@ -39,7 +39,7 @@ pub struct Report {
     pub host: Option<u32>,
     /// The journal's files, oldest first.
     pub segments: Vec<Segment>,
-    /// The stream files of which something is needed.
+    /// The segments that were put aside, and the stream files, of which something is needed.
     pub stream_files: Vec<Segment>,
     /// Records that were read.
     pub records: u64,
@@ -67,7 +67,7 @@ pub struct Report {
     pub damage: Option<Damage>,
 }
 
-/// A file of the journal, or a stream file.
+/// A file of the journal, one that was put aside, or a stream file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
     /// Its name in the directory.
