@@ -1,5 +1,5 @@
-//! Stream files, and segments that were put aside, as they lie on a real disk: hosts that are killed
-//! while they make them, copies, and damage.
+//! Stream files, and segments that were put aside, as they lie on a real disk: hosts that are
+//! killed while they make them, copies, and damage.
 
 mod support;
 

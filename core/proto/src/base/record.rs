@@ -56,7 +56,8 @@ pub const STREAM_FILES: u32 = 1 << 31;
 /// Where in the journal, or in a stream file, a record lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 pub struct Place {
-    /// The segment, put aside or not, or stream file; 0: nowhere, as for a message that is kept in memory only.
+    /// The segment, put aside or not, or stream file; 0: nowhere, as for a message that is kept in
+    /// memory only.
     pub segment: u32,
     /// The record's first byte, in units of 8 bytes.
     pub offset: u32,

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use telpher_proto::base::record::{ASIDE, STREAM_FILES};
+use telpher_proto::base::record::{ASIDE, Place, STREAM_FILES};
 use telpher_proto::base::{Error, Kind};
 use telpher_proto::hub::DiskDone;
 use telpher_proto::journal::{Effect, File, format};
@@ -203,17 +203,19 @@ impl Disk {
                 }
                 return self.next();
             }
-            Some(Effect::Read { id, place }) => {
-                self.step()?;
-                self.records_read += 1;
-                let from = place.offset as usize * 8;
-                let to = from + format::frame_size(place.size as usize);
-                let file = &self.files[&self.named(place.segment)];
-                let bytes = Bytes::copy_from_slice(&file[from..to.min(file.len())]);
-                let bytes = Some(bytes).filter(|_| !self.is_unreadable);
-                vec![DiskDone::Read { id, place, bytes }]
-            }
+            Some(Effect::Read { id, place }) => vec![self.read_frame(id, place)?],
         })
+    }
+
+    fn read_frame(&mut self, id: u64, place: Place) -> Result<DiskDone, Error> {
+        self.step()?;
+        self.records_read += 1;
+        let from = place.offset as usize * 8;
+        let to = from + format::frame_size(place.size as usize);
+        let file = &self.files[&self.named(place.segment)];
+        let bytes = Bytes::copy_from_slice(&file[from..to.min(file.len())]);
+        let bytes = Some(bytes).filter(|_| !self.is_unreadable);
+        Ok(DiskDone::Read { id, place, bytes })
     }
 
     fn has_room(&self, size: u64) -> bool {
