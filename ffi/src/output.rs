@@ -29,8 +29,8 @@ pub struct Extra {
     /// Those of a batch each; a list stays where it is while the vector grows.
     receipts: Vec<Vec<telpher_receipt>>,
     pub streams: Streams,
-    /// Those of a gather each.
-    missing: Vec<Vec<telpher_missing>>,
+    /// Those of a gather each, and their names.
+    missing: Vec<(Vec<telpher_missing>, Vec<*const std::ffi::c_char>)>,
     topics: Vec<Vec<telpher_topic_info>>,
 }
 
@@ -76,6 +76,11 @@ impl Extra {
         let first = topics.as_ptr();
         self.topics.push(topics);
         first
+    }
+
+    /// What an instance calls itself; NULL if it has stated no name.
+    fn name(&mut self, name: Option<&Name>) -> *const std::ffi::c_char {
+        name.map_or(ptr::null(), |name| self.text(name.as_str()))
     }
 
     pub fn text(&mut self, text: &str) -> *const std::ffi::c_char {
@@ -164,6 +169,7 @@ fn fill_arrival(seen: &mut telpher_event, what: &What, extra: &mut Extra) -> u32
         }
         What::Answer(answer) => {
             seen.instance = answer.instance;
+            seen.instance_name = extra.name(answer.instance_name.as_ref());
             match &answer.reply {
                 Ok(message) => fill_message(seen, message),
                 Err(error) => fill_error(seen, error, extra),
@@ -233,9 +239,12 @@ fn fill_gathered(seen: &mut telpher_event, gathered: &Gathered, extra: &mut Extr
         maybe_executed: one.error.maybe_executed(),
     };
     let missing: Vec<telpher_missing> = gathered.missing.iter().map(one).collect();
+    let name = |one: &Missing| extra.name(one.instance_name.as_ref());
+    let names: Vec<_> = gathered.missing.iter().map(name).collect();
     if !missing.is_empty() {
         (seen.missing, seen.missing_count) = (missing.as_ptr(), missing.len());
-        extra.missing.push(missing);
+        seen.missing_names = names.as_ptr();
+        extra.missing.push((missing, names));
     }
 }
 

@@ -99,7 +99,8 @@ pub struct telpher_receipt {
     pub durability: u32,
 }
 
-/// One that did not answer a gather. Programs walk over arrays of it, so it stays as it is.
+/// One that did not answer a gather; its name is among the event's `missing_names`. Programs walk
+/// over arrays of it, so it stays as it is.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct telpher_missing {
