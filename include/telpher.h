@@ -432,11 +432,12 @@ typedef struct telpher_receipt {
     uint32_t durability;
 } telpher_receipt;
 
-// One that did not answer a gather; its name is among the event's `missing_names`. Programs walk
-// over arrays of it, so it stays as it is.
+// One that did not answer a gather. Programs walk over arrays of it, so it stays as it is.
 typedef struct telpher_missing {
     // Who, as in the ANSWERs of other gathers.
     uint64_t instance;
+    // What it calls itself; NULL if it has stated no name. Valid as long as the event.
+    const char *instance_name;
     // Why, in words. Valid as long as the event.
     const char *detail;
     // Why: TELPHER_TIMED_OUT, _EXPIRED (it was busy all the time), _CANCELLED (enough others have
@@ -643,9 +644,6 @@ typedef struct telpher_event {
     // ANSWER: what who gives it calls itself. NULL if it has stated no name. Several may have
     // stated the same; `instance` tells them apart.
     const char *instance_name;
-    // DONE of a gather: what each of `missing` calls itself, in the same order, NULL for one that
-    // has stated no name. NULL if nobody is missing.
-    const char *const *missing_names;
 } telpher_event;
 
 // Takes an outcome, on the thread that drives the handle, with no lock held. The event is valid
@@ -1734,10 +1732,9 @@ telpher_status telpher_topic_list(telpher_hub hub,
 // most 4,096. Never blocks. At the destination comes an ANSWER for each that answers, with its
 // `instance`, `instance_name` and `status`, then DONE: as TELPHER_OK when all have answered or
 // can't any more, when `count` have answered, or at the end of its time. It says how many
-// `answered` and `failed`, in `missing` who did not answer, and why, and in `missing_names` what
-// these call themselves. What is still open then is taken back: the handler hears of it. An
-// instance that is busy is asked when it has room. Without a subscriber it is empty. Any thread,
-// also in a callback.
+// `answered` and `failed`, and in `missing` who did not answer, and why. What is still open then is
+// taken back: the handler hears of it. An instance that is busy is asked when it has room. Without
+// a subscriber it is empty. Any thread, also in a callback.
 //
 // Handlers answer as they answer a call. A subscriber answers the `token` of a PUBLISHED by
 // telpher_reply, or does not.

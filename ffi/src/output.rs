@@ -29,8 +29,8 @@ pub struct Extra {
     /// Those of a batch each; a list stays where it is while the vector grows.
     receipts: Vec<Vec<telpher_receipt>>,
     pub streams: Streams,
-    /// Those of a gather each, and their names.
-    missing: Vec<(Vec<telpher_missing>, Vec<*const std::ffi::c_char>)>,
+    /// Those of a gather each.
+    missing: Vec<Vec<telpher_missing>>,
     topics: Vec<Vec<telpher_topic_info>>,
 }
 
@@ -234,17 +234,15 @@ fn fill_gathered(seen: &mut telpher_event, gathered: &Gathered, extra: &mut Extr
     (seen.answered, seen.failed) = (gathered.answered, gathered.failed);
     let one = |one: &Missing| telpher_missing {
         instance: one.instance,
+        instance_name: extra.name(one.instance_name.as_ref()),
         detail: extra.text(one.error.detail()),
         status: one.error.kind() as telpher_status,
         maybe_executed: one.error.maybe_executed(),
     };
     let missing: Vec<telpher_missing> = gathered.missing.iter().map(one).collect();
-    let name = |one: &Missing| extra.name(one.instance_name.as_ref());
-    let names: Vec<_> = gathered.missing.iter().map(name).collect();
     if !missing.is_empty() {
         (seen.missing, seen.missing_count) = (missing.as_ptr(), missing.len());
-        seen.missing_names = names.as_ptr();
-        extra.missing.push((missing, names));
+        extra.missing.push(missing);
     }
 }
 

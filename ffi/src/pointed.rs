@@ -99,13 +99,14 @@ pub struct telpher_receipt {
     pub durability: u32,
 }
 
-/// One that did not answer a gather; its name is among the event's `missing_names`. Programs walk
-/// over arrays of it, so it stays as it is.
+/// One that did not answer a gather. Programs walk over arrays of it, so it stays as it is.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct telpher_missing {
     /// Who, as in the ANSWERs of other gathers.
     pub instance: u64,
+    /// What it calls itself; NULL if it has stated no name. Valid as long as the event.
+    pub instance_name: *const c_char,
     /// Why, in words. Valid as long as the event.
     pub detail: *const c_char,
     /// Why: TELPHER_TIMED_OUT, _EXPIRED (it was busy all the time), _CANCELLED (enough others have

@@ -461,9 +461,6 @@ pub struct telpher_event {
     /// ANSWER: what who gives it calls itself. NULL if it has stated no name. Several may have
     /// stated the same; `instance` tells them apart.
     pub instance_name: *const c_char,
-    /// DONE of a gather: what each of `missing` calls itself, in the same order, NULL for one that
-    /// has stated no name. NULL if nobody is missing.
-    pub missing_names: *const *const c_char,
 }
 
 /// Counters of one handle, since it was opened.
