@@ -18,8 +18,8 @@ C_FLAGS := -std=c11 $(C_WARNINGS) -D_GNU_SOURCE -g -O1 -Iinclude
 CXX_FLAGS := -std=c++17 $(C_WARNINGS) -g -O1 -Iinclude
 C_LINK = -L$(1) -ltelpher -Wl,-rpath,$(1) -pthread
 C_TEST_SOURCES := $(addprefix tests/c/, main.c check.c support.c symbols.c calls.c queues.c \
-	attempts.c batches.c topics.c waiting_topics.c bindings.c gathers.c streams.c groups.c \
-	compaction.c directory.c drivers.c bad_input.c bad_options.c bad_streams.c lifecycle.c peers.c)
+	attempts.c batches.c topics.c waiting_topics.c bindings.c gathers.c instance_names.c streams.c \
+	groups.c compaction.c directory.c drivers.c bad_input.c bad_options.c bad_streams.c lifecycle.c peers.c)
 C_VALGRIND := valgrind --quiet --error-exitcode=1 --leak-check=full --show-leak-kinds=definite \
 	--errors-for-leak-kinds=definite --fair-sched=yes
 

@@ -436,6 +436,8 @@ typedef struct telpher_receipt {
 typedef struct telpher_missing {
     // Who, as in the ANSWERs of other gathers.
     uint64_t instance;
+    // What it calls itself; NULL if it has stated no name. Valid as long as the event.
+    const char *instance_name;
     // Why, in words. Valid as long as the event.
     const char *detail;
     // Why: TELPHER_TIMED_OUT, _EXPIRED (it was busy all the time), _CANCELLED (enough others have
@@ -639,6 +641,9 @@ typedef struct telpher_event {
     const struct telpher_topic_info *topics;
     // How many declarations these are.
     size_t topics_count;
+    // ANSWER: what who gives it calls itself. NULL if it has stated no name. Several may have
+    // stated the same; `instance` tells them apart.
+    const char *instance_name;
 } telpher_event;
 
 // Takes an outcome, on the thread that drives the handle, with no lock held. The event is valid
@@ -781,6 +786,10 @@ typedef struct telpher_serve_options {
     // Requests that may wait while all instances are busy, up to 1,048,576; 0 is the default of
     // 1,024, TELPHER_LINE_NONE none.
     uint32_t line_max;
+    // What this instance calls itself, as a service is named; NULL: nothing. Whoever gathers its
+    // answers sees it with each, or with its place among those that did not answer. Two may state
+    // the same name.
+    const char *instance_name;
 } telpher_serve_options;
 
 // A handler's failure, as its caller sees it.
@@ -914,6 +923,8 @@ typedef struct telpher_subscribe_options {
     // Messages on their way to the program, 1 to 65,536; as many more wait in the hub. 0 is the
     // default of 1,024.
     uint32_t buffer;
+    // What this subscriber calls itself, as in telpher_serve_options; NULL: nothing.
+    const char *instance_name;
 } telpher_subscribe_options;
 
 // How topics are.
@@ -1719,11 +1730,11 @@ telpher_status telpher_topic_list(telpher_hub hub,
 
 // Starts to ask every instance of a service that is there now, or every subscriber of a topic, at
 // most 4,096. Never blocks. At the destination comes an ANSWER for each that answers, with its
-// `instance` and `status`, then DONE: as TELPHER_OK when all have answered or can't any more, when
-// `count` have answered, or at the end of its time. It says how many `answered` and `failed`, and
-// in `missing` who did not answer, and why. What is still open then is taken back: the handler
-// hears of it. An instance that is busy is asked when it has room. Without a subscriber it is
-// empty. Any thread, also in a callback.
+// `instance`, `instance_name` and `status`, then DONE: as TELPHER_OK when all have answered or
+// can't any more, when `count` have answered, or at the end of its time. It says how many
+// `answered` and `failed`, and in `missing` who did not answer, and why. What is still open then is
+// taken back: the handler hears of it. An instance that is busy is asked when it has room. Without
+// a subscriber it is empty. Any thread, also in a callback.
 //
 // Handlers answer as they answer a call. A subscriber answers the `token` of a PUBLISHED by
 // telpher_reply, or does not.

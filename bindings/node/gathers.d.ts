@@ -18,6 +18,11 @@ export interface GatherAnswer {
    * host, and that no other has.
    */
   readonly instance: bigint
+  /**
+   * What whoever gives it calls itself; undefined if it has stated no name. Several may have stated
+   * the same: `instance` tells them apart.
+   */
+  readonly instanceName: string | undefined
   /** The answer; undefined if the handler failed. */
   readonly body: Buffer | undefined
   /** Empty if none was given. */
@@ -32,6 +37,8 @@ export interface GatherAnswer {
 export interface Missing {
   /** Who, as in the answers of other gathers. */
   readonly instance: bigint
+  /** What it calls itself, as in answers. */
+  readonly instanceName: string | undefined
   /**
    * Why, and whether it may have run: `TIMED_OUT`, `EXPIRED` (it was busy all the time),
    * `CANCELLED` (enough others have answered), `BUSY`, `NO_SERVICE` (it stopped before it was

@@ -115,6 +115,11 @@ export interface ServeOptions extends OperationOptions {
   concurrency?: number
   /** Requests that may wait while all instances are busy; 1,024 if not stated. */
   lineMax?: number
+  /**
+   * What this instance calls itself, as names of services are made: on which machine it is, for
+   * example. Whoever gathers its answers sees it. Two may state the same.
+   */
+  instanceName?: string
 }
 
 /** What a handler may answer: a body, nothing (an empty body), or a body with properties. */

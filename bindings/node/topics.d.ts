@@ -98,6 +98,8 @@ export interface SubscribeOptions extends OperationOptions {
    * tells how many; or publishers wait, where the topic is declared so ({@link Topics.declare}).
    */
   buffer?: number
+  /** What it calls itself to whoever gathers its answers, as in `ServeOptions`. */
+  instanceName?: string
 }
 
 /**

@@ -191,15 +191,16 @@ Examples:
 const GATHER_EXAMPLES: &str = "\
 Examples:
   telpher gather ./data prices tea --timeout 2s
-      Each answer on a line, behind the number of the instance that gives it. Who
-      has not answered in time is told on stderr, and the exit code is 1 if anybody
-      has not, or has failed.
+      Each answer on a line, behind the name that its instance states, or else its
+      number. Who has not answered in time is told on stderr, and the exit code is
+      1 if anybody has not, or has failed.
 
   telpher gather tcp://127.0.0.1:7420 prices tea --count 3
       The first three.
 
   telpher gather ./data who.is.there '?' --topic --json
-      Of those who are subscribed to the topic and answer, as lines of JSON.
+      Of those who are subscribed to the topic and answer, as lines of JSON: with
+      the number also where there is a name, as two may state the same.
 ";
 
 const CHECK_EXAMPLES: &str = "\
@@ -316,7 +317,10 @@ pub struct Subscribe {
     /// End after so many messages
     #[arg(long, value_name = "N")]
     pub count: Option<u64>,
-    /// For programs: everything, a line of JSON for each message
+    /// Its name, to whoever gathers; it answers nothing
+    #[arg(long, value_name = "NAME", value_parser = queue)]
+    pub instance_name: Option<Name>,
+    /// For programs: a line of JSON for each message
     #[arg(long)]
     pub json: bool,
 }

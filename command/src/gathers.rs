@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Write};
 
 use serde_json::{Map, json};
-use telpher::{Answer, Gathered, Kind};
+use telpher::{Answer, Gathered, Kind, Name};
 
 use crate::arguments::Gather;
 use crate::hub::live;
@@ -46,7 +46,8 @@ fn tell(end: &Gathered) -> bool {
     for missing in &end.missing {
         if missing.error.kind() != Kind::Cancelled {
             is_well = false;
-            eprintln!("telpher: {} is missing: {}", missing.instance, missing.error);
+            let who = who(missing.instance, &missing.instance_name);
+            eprintln!("telpher: {who} is missing: {}", missing.error);
         }
     }
     let asked = text::count(end.asked() as u64, "instance");
@@ -54,16 +55,25 @@ fn tell(end: &Gathered) -> bool {
     is_well
 }
 
+/// What it calls itself, or its number.
+fn who(instance: u64, name: &Option<Name>) -> String {
+    name.as_ref().map_or_else(|| instance.to_string(), Name::to_string)
+}
+
 fn shown(answer: &Answer) -> String {
+    let who = who(answer.instance, &answer.instance_name);
     match &answer.reply {
-        Ok(message) => format!("{}  {}", answer.instance, text::line(&message.body)),
-        Err(error) => format!("{}  {error}", answer.instance),
+        Ok(message) => format!("{who}  {}", text::line(&message.body)),
+        Err(error) => format!("{who}  {error}"),
     }
 }
 
 fn as_json(answer: &Answer) -> String {
     let mut object = Map::new();
     object.insert("instance".to_owned(), json!(answer.instance));
+    if let Some(name) = &answer.instance_name {
+        object.insert("instance_name".to_owned(), json!(name.as_str()));
+    }
     match &answer.reply {
         Ok(message) => message::describe(message, &mut object),
         Err(error) => {

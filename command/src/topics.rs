@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Write};
 
 use serde_json::{Map, json};
-use telpher::{Command, Hub, Target, Timeout, TopicMessage};
+use telpher::{Command, Hub, SubscribeOptions, Target, Timeout, TopicMessage};
 
 use crate::arguments::{Binding, Publish, Subscribe};
 use crate::hub::{ask, live};
@@ -59,7 +59,9 @@ enum Ended {
 fn print(hub: &Hub, options: &Subscribe) -> Result<(), Ended> {
     let because = |error: telpher::Error| Ended::Because(error.to_string());
     let pattern = options.pattern.as_str();
-    let subscriber = hub.subscribe(pattern).map_err(because)?;
+    let instance_name = options.instance_name.clone();
+    let how = SubscribeOptions { instance_name, ..SubscribeOptions::default() };
+    let subscriber = hub.subscribe_with(pattern, how).map_err(because)?;
     eprintln!("telpher: subscribed to {pattern}");
     let mut out = std::io::stdout().lock();
     let mut left = options.count;

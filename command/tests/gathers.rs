@@ -6,7 +6,7 @@ use std::process::Output;
 
 use serde_json::Value;
 use support::*;
-use telpher::{Hub, Timeout};
+use telpher::{Hub, Name, ServeOptions, Timeout};
 
 fn served() -> (Server, String) {
     let address = free_address();
@@ -15,11 +15,17 @@ fn served() -> (Server, String) {
     (server, address)
 }
 
-/// What the command says while `answer` is given each request of an instance of `prices`.
+/// What the command says while `answer` is given each request of an instance of `prices`; an
+/// instance that calls itself something has that before its answer, and an `=`.
 fn gathered(hub: &str, arguments: &[&str], answers: &[&'static str]) -> Output {
     let programs = answers.iter().map(|answer| (telpher::open(hub).unwrap(), *answer));
     let programs: Vec<(Hub, &str)> = programs.collect();
-    let services = programs.iter().map(|(hub, answer)| (hub.serve("prices", 1).unwrap(), *answer));
+    let services = programs.iter().map(|(hub, answer)| {
+        let (name, answer) = answer.split_once('=').unwrap_or(("", answer));
+        let instance_name = Name::parse_instance(name).ok();
+        let options = ServeOptions { instance_name, ..ServeOptions::default() };
+        (hub.serve_with("prices", options).unwrap(), answer)
+    });
     let services: Vec<_> = services.collect();
     let kept = std::sync::Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -66,6 +72,41 @@ fn who_fails_or_is_missing_is_told_and_the_exit_code_says_so() {
     let errors = text(&said.stderr);
     assert!(errors.contains("is missing: TIMED_OUT"), "{errors}");
     assert!(errors.contains("3 instances asked, 1 answered, 1 failed"), "{errors}");
+}
+
+#[test]
+fn who_has_stated_a_name_is_told_by_it_and_in_json_by_both() {
+    let (_server, hub) = served();
+    let answers = ["berlin=one", "oslo=fail", "lisbon=keep", "two"];
+    let said = gathered(&hub, &["--timeout", "300ms"], &answers);
+    let lines = lines(&said);
+    assert!(lines.contains(&"berlin  one".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"oslo  REMOTE (code 7): none left".to_owned()), "{lines:?}");
+    assert!(lines[2].ends_with("  two") && lines[2].parse::<u64>().is_err(), "{lines:?}");
+    let errors = text(&said.stderr);
+    assert!(errors.contains("telpher: lisbon is missing: TIMED_OUT"), "{errors}");
+    let said = gathered(&hub, &["--json"], &["berlin=one"]);
+    let answer: Value = serde_json::from_slice(&said.stdout).unwrap();
+    assert_eq!(answer["instance_name"], "berlin");
+    assert!(answer["instance"].as_u64().unwrap() > 0);
+    let said = gathered(&hub, &["--json"], &["one"]);
+    let answer: Value = serde_json::from_slice(&said.stdout).unwrap();
+    assert!(answer.get("instance_name").is_none());
+}
+
+#[test]
+fn a_command_that_subscribes_is_missing_under_the_name_that_it_was_given() {
+    let (_server, hub) = served();
+    let named = ["--instance-name", "watcher"];
+    let mut watcher = Server::run(&[&["subscribe", &hub, "who.*"], &named[..]].concat());
+    watcher.says("subscribed to who.*");
+    let said = output(&["gather", &hub, "who.is", "?", "--topic", "--timeout", "300ms"]);
+    assert_eq!(said.status.code(), Some(1));
+    let errors = text(&said.stderr);
+    assert!(errors.contains("telpher: watcher is missing: TIMED_OUT"), "{errors}");
+    let said = output(&["subscribe", &hub, "who.*", "--instance-name", "rack 4"]);
+    assert_eq!(said.status.code(), Some(2));
+    assert!(text(&said.stderr).contains("has ' ' at byte 4"), "{}", text(&said.stderr));
 }
 
 #[test]

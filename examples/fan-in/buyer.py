@@ -3,7 +3,8 @@
 python buyer.py URL TEA [--count N] [--timeout SECONDS]        e.g.  python buyer.py ./data green
 
 One request goes to every instance of `offers`; their answers come in as each is ready. Whoever is
-too slow is left out after the time, and named: the purchase does not wait for the slowest.
+too slow is left out after the time, and named: the purchase does not wait for the slowest. Each
+has stated its name when it began to serve.
 """
 
 import argparse
@@ -28,15 +29,17 @@ def main() -> None:
     with telpher.open(given.url) as hub:
         gather = hub.gather("offers", given.tea.encode(), count=given.count, timeout=given.timeout)
         for answer in gather:
+            # Whoever has stated no name is told by its number.
+            name = answer.instance_name or str(answer.instance)
             if answer.error is not None:
-                print(f"no offer: {answer.error}")
+                print(f"no offer from {name}: {answer.error}")
                 continue
-            name, price = answer.body.decode().split()
+            price = int(answer.body)
             print(f"offer: {name} {price}")
-            best = min(best or (int(price), name), (int(price), name))
+            best = min(best or (price, name), (price, name))
         end = gather.result()
     for missing in end.missing:
-        print(f"missing: {missing.error.kind}")
+        print(f"missing: {missing.instance_name or missing.instance} ({missing.error.kind})")
     print(f"asked {end.asked}, {end.answered} offers, {end.failed} without one")
     print(f"best: {best[1]} {best[0]}" if best else "best: nobody")
 

@@ -2,8 +2,9 @@
  *
  *     offers URL NAME PRICE        e.g.  offers ./data harbour 420
  *
- * A request is the name of a tea. The reply is "NAME PRICE", the price in cents. Requests come to
- * `answer`, on the library's own thread. SIGINT or SIGTERM ends the program. */
+ * A request is the name of a tea. The reply is the price in cents; NAME goes along, as the instance
+ * states it. Requests come to `answer`, on the library's own thread. SIGINT or SIGTERM ends the
+ * program. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <signal.h>
@@ -13,17 +14,18 @@
 
 #include <telpher.h>
 
-enum { CLOSE_MS = 5000, OFFER_SIZE = 128 };
+enum { CLOSE_MS = 5000, PRICE_SIZE = 32 };
 
-static char offer[OFFER_SIZE];
+static const char *name;
+static char price[PRICE_SIZE];
 
 /* Everything that happens to the service comes here; `hub` is `user` of its telpher_done. */
 static void answer(const telpher_event *event, uint64_t hub) {
     if (event->kind == TELPHER_EVENT_STARTED) {
-        printf("ready: %s\n", offer);
+        printf("ready: %s %s\n", name, price);
         fflush(stdout);
     } else if (event->kind == TELPHER_EVENT_REQUEST) {
-        telpher_message reply = TELPHER_BODY(offer, strlen(offer));
+        telpher_message reply = TELPHER_BODY(price, strlen(price));
         telpher_reply(hub, event->token, &reply, NULL, NULL, NULL);
     } else if (event->kind == TELPHER_EVENT_DONE && event->status != TELPHER_CLOSED) {
         fprintf(stderr, "the service ended: %s\n", event->detail ? event->detail : "");
@@ -38,6 +40,7 @@ static int failed(const char *what) {
 
 int main(int count, char **arguments) {
     telpher_done done = TELPHER_SIZED(telpher_done);
+    telpher_serve_options options = TELPHER_SIZED(telpher_serve_options);
     telpher_event event = TELPHER_SIZED(telpher_event);
     telpher_hub hub;
     telpher_id id;
@@ -51,7 +54,8 @@ int main(int count, char **arguments) {
     sigaddset(&ends, SIGINT);
     sigaddset(&ends, SIGTERM);
     sigprocmask(SIG_BLOCK, &ends, NULL);
-    snprintf(offer, sizeof offer, "%s %ld", arguments[2], strtol(arguments[3], NULL, 10));
+    name = arguments[2];
+    snprintf(price, sizeof price, "%ld", strtol(arguments[3], NULL, 10));
     if (telpher_open(arguments[1], NULL, NULL, &hub, &id) != TELPHER_OK ||
         telpher_wait(hub, id, TELPHER_FOREVER, &event) != TELPHER_OK) {
         return failed("open");
@@ -64,7 +68,8 @@ int main(int count, char **arguments) {
     done.kind = TELPHER_DONE_CALLBACK;
     done.fn = answer;
     done.user = hub;
-    if (telpher_serve(hub, "offers", NULL, &done, NULL) != TELPHER_OK) {
+    options.instance_name = name;
+    if (telpher_serve(hub, "offers", &options, &done, NULL) != TELPHER_OK) {
         return failed("serve");
     }
     sigwait(&ends, &signal);

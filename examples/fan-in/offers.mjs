@@ -2,8 +2,8 @@
 //
 //     node offers.mjs URL NAME PRICE [DELAY_MS]        e.g.  node offers.mjs ./data ferry 395
 //
-// With a delay it looks the price up slowly, and stops when nobody waits for it any more. SIGINT or
-// SIGTERM ends it.
+// It states its name as that of the instance. With a delay it looks the price up slowly, and stops
+// when nobody waits for it any more. SIGINT or SIGTERM ends it.
 
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -17,10 +17,11 @@ if (!price) {
 }
 
 const hub = await telpher.open(url)
-const service = await hub.serve('offers', async ({ signal }) => {
+async function offer({ signal }) {
   await pause(Number(delayMs), undefined, { signal })
-  return `${name} ${price}`
-})
+  return price
+}
+const service = await hub.serve('offers', offer, { instanceName: name })
 console.log(`ready: ${name} ${price}`)
 await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
 await service.close()

@@ -2,6 +2,7 @@
 
 python offers.py URL NAME PRICE        e.g.  python offers.py ./data hill 380
 
+It states its name as that of the instance, so whoever asks knows whose answer it is, or is missing.
 Of some teas it has none: then it fails, which is an answer too. SIGINT or SIGTERM ends it.
 """
 
@@ -22,11 +23,11 @@ def main() -> None:
 
     def offer(request: telpher.Request) -> bytes:
         if request.body in SOLD_OUT:
-            raise telpher.Remote(f"{name} has none left", code=NONE_LEFT)
-        return f"{name} {price}".encode()
+            raise telpher.Remote("none left", code=NONE_LEFT)
+        return price.encode()
 
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    with telpher.open(url) as hub, hub.serve("offers", offer):
+    with telpher.open(url) as hub, hub.serve("offers", offer, instance_name=name):
         print(f"ready: {name} {price}", flush=True)
         signal.sigwait({signal.SIGINT, signal.SIGTERM})
 

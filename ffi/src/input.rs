@@ -148,6 +148,15 @@ pub unsafe fn name(pointer: *const c_char, what: &str) -> Result<Name, Error> {
     })
 }
 
+/// What an instance or subscriber calls itself; NULL is nothing.
+pub unsafe fn instance_name(pointer: *const c_char) -> Result<Option<Name>, Error> {
+    if pointer.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: the caller's contract.
+    Name::parse_instance(unsafe { text(pointer, "instance_name") }?).map(Some)
+}
+
 /// A pattern over topics.
 pub unsafe fn pattern(pointer: *const c_char, what: &str) -> Result<Pattern, Error> {
     // SAFETY: the caller's contract.

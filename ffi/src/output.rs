@@ -78,6 +78,11 @@ impl Extra {
         first
     }
 
+    /// What an instance calls itself; NULL if it has stated no name.
+    fn name(&mut self, name: Option<&Name>) -> *const std::ffi::c_char {
+        name.map_or(ptr::null(), |name| self.text(name.as_str()))
+    }
+
     pub fn text(&mut self, text: &str) -> *const std::ffi::c_char {
         self.texts.push(status::text(text));
         self.texts.last().map_or(ptr::null(), |text| text.as_ptr())
@@ -164,6 +169,7 @@ fn fill_arrival(seen: &mut telpher_event, what: &What, extra: &mut Extra) -> u32
         }
         What::Answer(answer) => {
             seen.instance = answer.instance;
+            seen.instance_name = extra.name(answer.instance_name.as_ref());
             match &answer.reply {
                 Ok(message) => fill_message(seen, message),
                 Err(error) => fill_error(seen, error, extra),
@@ -228,6 +234,7 @@ fn fill_gathered(seen: &mut telpher_event, gathered: &Gathered, extra: &mut Extr
     (seen.answered, seen.failed) = (gathered.answered, gathered.failed);
     let one = |one: &Missing| telpher_missing {
         instance: one.instance,
+        instance_name: extra.name(one.instance_name.as_ref()),
         detail: extra.text(one.error.detail()),
         status: one.error.kind() as telpher_status,
         maybe_executed: one.error.maybe_executed(),

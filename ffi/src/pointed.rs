@@ -105,6 +105,8 @@ pub struct telpher_receipt {
 pub struct telpher_missing {
     /// Who, as in the ANSWERs of other gathers.
     pub instance: u64,
+    /// What it calls itself; NULL if it has stated no name. Valid as long as the event.
+    pub instance_name: *const c_char,
     /// Why, in words. Valid as long as the event.
     pub detail: *const c_char,
     /// Why: TELPHER_TIMED_OUT, _EXPIRED (it was busy all the time), _CANCELLED (enough others have

@@ -87,9 +87,11 @@ pub unsafe extern "C" fn telpher_serve(
 ) -> telpher_status {
     guard(|| {
         // SAFETY: the caller keeps the header's contract; each helper refuses NULL itself.
-        let (start, service, options) = unsafe {
+        let (start, service, options, instance_name) = unsafe {
             let start = Start::watched(hub, done, id_out)?;
-            (start, input::name(service, "service")?, input::options(options)?)
+            let options = input::options(options)?;
+            let instance_name = input::instance_name(options.instance_name)?;
+            (start, input::name(service, "service")?, options, instance_name)
         };
         let concurrency = match options.concurrency {
             0 => limits::CONCURRENCY_DEFAULT,
@@ -100,7 +102,8 @@ pub unsafe extern "C" fn telpher_serve(
             TELPHER_LINE_NONE => 0,
             stated => stated,
         };
-        start.go(Command::Serve { service, concurrency, line_max }, options.timeout_ms)
+        let command = Command::Serve { service, concurrency, line_max, instance_name };
+        start.go(command, options.timeout_ms)
     })
 }
 

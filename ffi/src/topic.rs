@@ -214,14 +214,16 @@ pub unsafe extern "C" fn telpher_subscribe(
 ) -> telpher_status {
     guard(|| {
         // SAFETY: the caller keeps the header's contract; each helper refuses NULL itself.
-        let (start, pattern, options) = unsafe {
+        let (start, pattern, options, instance_name) = unsafe {
             let start = Start::watched(hub, done, id_out)?;
-            (start, input::pattern(pattern, "pattern")?, input::options(options)?)
+            let options = input::options(options)?;
+            let instance_name = input::instance_name(options.instance_name)?;
+            (start, input::pattern(pattern, "pattern")?, options, instance_name)
         };
         let buffer = match options.buffer {
             0 => limits::SUBSCRIPTION_BUFFER_DEFAULT,
             stated => stated,
         };
-        start.go(Command::Subscribe { pattern, buffer }, options.timeout_ms)
+        start.go(Command::Subscribe { pattern, buffer, instance_name }, options.timeout_ms)
     })
 }

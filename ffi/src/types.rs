@@ -166,6 +166,10 @@ pub struct telpher_serve_options {
     /// Requests that may wait while all instances are busy, up to 1,048,576; 0 is the default of
     /// 1,024, TELPHER_LINE_NONE none.
     pub line_max: u32,
+    /// What this instance calls itself, as a service is named; NULL: nothing. Whoever gathers its
+    /// answers sees it with each, or with its place among those that did not answer. Two may state
+    /// the same name.
+    pub instance_name: *const c_char,
 }
 
 /// A handler's failure, as its caller sees it.
@@ -312,6 +316,8 @@ pub struct telpher_subscribe_options {
     /// Messages on their way to the program, 1 to 65,536; as many more wait in the hub. 0 is the
     /// default of 1,024.
     pub buffer: u32,
+    /// What this subscriber calls itself, as in telpher_serve_options; NULL: nothing.
+    pub instance_name: *const c_char,
 }
 
 /// How topics are.
@@ -452,6 +458,9 @@ pub struct telpher_event {
     pub topics: *const telpher_topic_info,
     /// How many declarations these are.
     pub topics_count: usize,
+    /// ANSWER: what who gives it calls itself. NULL if it has stated no name. Several may have
+    /// stated the same; `instance` tells them apart.
+    pub instance_name: *const c_char,
 }
 
 /// Counters of one handle, since it was opened.

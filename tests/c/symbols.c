@@ -137,6 +137,7 @@ TEST(an_events_pointers_are_all_null_before_anything_came) {
     CHECK(topic == NULL && event.topics == NULL && event.topics_count == 0);
     const telpher_missing *missing = event.missing;
     CHECK(missing == NULL && event.missing_count == 0);
+    CHECK(event.instance_name == NULL);
     CHECK(groups == NULL && event.groups_count == 0 && place.lag == 0);
     CHECK_EQUAL(trace.flags, 0);
     CHECK_OK(telpher_events_release(&event));

@@ -70,12 +70,13 @@ class Gather {
   }
 
   #withoutLost(gathered) {
-    for (const { instance, error } of this.#lost) {
+    for (const { instance, instanceName, error } of this.#lost) {
       if (error === undefined || error.code === 'LOST') gathered.answered--
       else gathered.failed--
       const options = { maybeExecuted: true }
       const text = 'the program took the answers too slowly'
-      gathered.missing.push({ instance, error: new TelpherError('LOST', text, options) })
+      const lost = new TelpherError('LOST', text, options)
+      gathered.missing.push({ instance, instanceName, error: lost })
     }
     return gathered
   }

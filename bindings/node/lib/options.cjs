@@ -83,6 +83,13 @@ function text(what, value) {
   throw invalid(`${what} is ${show(value)}; it must be a string`)
 }
 
+// What an instance or subscriber calls itself, if anything; at most three bytes per unit.
+function instanceName(value) {
+  if (value === undefined) return undefined
+  within('instanceName', text('instanceName', value), native.NAME_SIZE_MAX)
+  return value
+}
+
 // Bytes of a body, key or header's value; a string is at most three bytes per unit.
 function sizeMost(what, value) {
   if (typeof value === 'string') return value.length * 3
@@ -124,6 +131,7 @@ function within(what, value, most) {
 module.exports = {
   choice,
   flag,
+  instanceName,
   known,
   long,
   reason,

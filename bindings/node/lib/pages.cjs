@@ -106,9 +106,13 @@ class Pages {
 
   // What a published message has behind its headers.
   topic(at) {
+    return this.#behind(at, this.words[at + 7])
+  }
+
+  #behind(at, size) {
     const words = this.words
     const from = words[at + 2] + words[at + 3] + words[at + 4] + words[at + 5]
-    return this.page.latin1Slice(from, from + words[at + 7])
+    return this.page.latin1Slice(from, from + size)
   }
 
   // The words that name a delivery or request.
@@ -142,12 +146,14 @@ class Pages {
   answer(at) {
     const words = this.words
     const instance = long(words[at + 8], words[at + 9])
+    const instanceName = this.#behind(at, words[at + 10]) || undefined
+    const who = { instance, instanceName }
     if (this.flag(at)) {
       const error = fromNumber(words[at + 6], true, words[at + 7] | 0, this.text(at))
-      return { instance, body: undefined, key: NO_BYTES, headers: {}, priority: 0, error }
+      return { ...who, body: undefined, key: NO_BYTES, headers: {}, priority: 0, error }
     }
     const { body, key, encoded, priority } = this.message(at)
-    return { instance, body, key, headers: decodeHeaders(encoded), priority, error: undefined }
+    return { ...who, body, key, headers: decodeHeaders(encoded), priority, error: undefined }
   }
 
   // Who has answered a gather, and who has not.
@@ -156,11 +162,13 @@ class Pages {
     const word = (from) => body.readUInt32LE(from)
     const missing = []
     for (let from = 8; from < body.length;) {
-      const [kind, maybe, size] = [8, 12, 16].map((more) => word(from + more))
-      const detail = body.toString('utf8', from + 20, from + 20 + size)
+      const [kind, maybe, size, nameSize] = [8, 12, 16, 20].map((more) => word(from + more))
+      const behind = from + 24 + size
+      const error = fromNumber(kind, maybe !== 0, 0, body.toString('utf8', from + 24, behind))
       const instance = long(word(from), word(from + 4))
-      missing.push({ instance, error: fromNumber(kind, maybe !== 0, 0, detail) })
-      from += 20 + size
+      const instanceName = body.latin1Slice(behind, behind + nameSize) || undefined
+      missing.push({ instance, instanceName, error })
+      from = behind + nameSize
     }
     return { answered: word(0), failed: word(4), missing }
   }

@@ -6,10 +6,10 @@ const native = require('./native.cjs')
 const { invalid } = require('./error.cjs')
 const { run } = require('./nesting.cjs')
 const { NO_BYTES, Request, named, withdraw } = require('./message.cjs')
-const { known, show, whole } = require('./options.cjs')
+const { instanceName, known, show, whole } = require('./options.cjs')
 const { PROPERTY_NAMES } = require('./properties.cjs')
 
-const NAMES = ['concurrency', 'lineMax', 'timeoutMs', 'signal']
+const NAMES = ['concurrency', 'lineMax', 'instanceName', 'timeoutMs', 'signal']
 const WHOLE_MAX = 0xffffffff
 // What a failure is called that does not bring an integer `code`.
 const CODE_DEFAULT = 1
@@ -35,6 +35,7 @@ class Service {
       native.CONCURRENCY_DEFAULT,
     )
     const lineMax = whole('lineMax', given.lineMax, 0, WHOLE_MAX, native.LINE_DEFAULT)
+    const own = instanceName(given.instanceName)
     this.#core = core
     this.#name = name
     this.#handler = handler
@@ -57,8 +58,11 @@ class Service {
     const write = (records, at) => {
       records.words[at + 7] = concurrency
       records.words[at + 8] = lineMax
+      records.words[at + 9] = own === undefined ? 0 : 1
+      if (own !== undefined) records.words[at + 4] = records.add(own)
     }
-    this.#slot = core.begin(native.SERVE, name, given, entry, { sizeMost: 0, write })
+    const sizeMost = (own?.length ?? 0) * 3
+    this.#slot = core.begin(native.SERVE, name, given, entry, { sizeMost, write })
   }
 
   get name() {

@@ -8,10 +8,10 @@ const native = require('./native.cjs')
 const { Arrivals } = require('./arrivals.cjs')
 const { TelpherError, invalid } = require('./error.cjs')
 const { Message } = require('./message.cjs')
-const { known, sizeMost, text, whole, within } = require('./options.cjs')
+const { instanceName, known, sizeMost, text, whole, within } = require('./options.cjs')
 const { PROPERTY_NAMES } = require('./properties.cjs')
 
-const NAMES = ['buffer', 'timeoutMs', 'signal']
+const NAMES = ['buffer', 'instanceName', 'timeoutMs', 'signal']
 const WHOLE_MAX = 0xffffffff
 // The part of what may be on its way that may be free without the addon being told.
 const STEP = 8
@@ -77,11 +77,15 @@ class Subscriber extends Arrivals {
     within('pattern', text('the pattern', pattern), native.NAME_SIZE_MAX)
     const given = known('subscribe', options, NAMES)
     const buffer = whole('buffer', given.buffer, 0, WHOLE_MAX, native.SUBSCRIPTION_BUFFER_DEFAULT)
+    const own = instanceName(given.instanceName)
     const write = (records, at) => {
       records.words[at + 4] = records.add(pattern)
       records.words[at + 7] = buffer
+      if (own === undefined) return
+      records.words[at + 5] = records.add(own)
+      records.words[at + 8] = 1
     }
-    const more = { sizeMost: pattern.length * 3, write }
+    const more = { sizeMost: (pattern.length + (own?.length ?? 0)) * 3, write }
     let [last, count, bytes] = [0, 0, 0]
     super(core, {
       start: (entry) => core.beginUnnamed(native.SUBSCRIBE, given, entry, more),

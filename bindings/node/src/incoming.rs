@@ -63,7 +63,8 @@ impl<'a> Page<'a> {
 /// Parts whose size each record has in the same place.
 const SIZED_PARTS: usize = 3;
 
-/// The bytes of body, key, headers and topic; `made` is what no event holds as bytes.
+/// The bytes of body, key, headers and topic, or what stands in for these; `made` is what no event
+/// holds as bytes.
 fn parts<'a>(event: &'a Event, made: &'a [u8]) -> [&'a [u8]; SIZED_PARTS + 1] {
     match &event.what {
         What::Done(Ok(Outcome::Reply(message))) => message_parts(message),
@@ -78,9 +79,12 @@ fn parts<'a>(event: &'a Event, made: &'a [u8]) -> [&'a [u8]; SIZED_PARTS + 1] {
         What::Delivery(delivery) => message_parts(&delivery.message),
         What::Request(request) => message_parts(&request.message),
         What::Record(record) => message_parts(&record.message),
-        What::Answer(Answer { reply: Ok(message), .. }) => message_parts(message),
-        What::Answer(Answer { reply: Err(error), .. }) => {
-            [error.detail().as_bytes(), &[], &[], &[]]
+        What::Answer(Answer { reply, instance_name, .. }) => {
+            let [body, key, headers, _] = match reply {
+                Ok(message) => message_parts(message),
+                Err(error) => [error.detail().as_bytes(), &[], &[], &[]],
+            };
+            [body, key, headers, name_bytes(instance_name)]
         }
         What::Published(Published { topic, message, .. }) => {
             let [body, key, headers, _] = message_parts(message);
@@ -89,6 +93,10 @@ fn parts<'a>(event: &'a Event, made: &'a [u8]) -> [&'a [u8]; SIZED_PARTS + 1] {
         What::Notice(Notice::Disconnected { reason }) => [reason.as_bytes(), &[], &[], &[]],
         _ => [made, &[], &[], &[]],
     }
+}
+
+fn name_bytes(name: &Option<Name>) -> &[u8] {
+    name.as_ref().map_or(&[], |name| name.as_str().as_bytes())
 }
 
 fn message_parts(message: &Message) -> [&[u8]; SIZED_PARTS + 1] {
@@ -122,13 +130,15 @@ fn gathered_bytes(gathered: &Gathered) -> Vec<u8> {
     let mut put = |word: u32| bytes.extend(word.to_le_bytes());
     put(gathered.answered);
     put(gathered.failed);
-    for Missing { instance, error } in &gathered.missing {
-        let text = error.detail();
+    for Missing { instance, instance_name, error } in &gathered.missing {
+        let (text, name) = (error.detail(), name_bytes(instance_name));
         let words = [*instance as u32, (instance >> 32) as u32, error.kind() as u32];
         bytes.extend(words.into_iter().flat_map(u32::to_le_bytes));
         bytes.extend(u32::from(error.maybe_executed()).to_le_bytes());
         bytes.extend((text.len() as u32).to_le_bytes());
+        bytes.extend((name.len() as u32).to_le_bytes());
         bytes.extend(text.as_bytes());
+        bytes.extend(name);
     }
     bytes
 }
@@ -288,6 +298,7 @@ fn answer_of(answer: &Answer, record: &mut [u32; WORDS]) -> u32 {
         }
     }
     set_long(record, 8, answer.instance);
+    record[10] = name_bytes(&answer.instance_name).len() as u32;
     layout::ANSWER
 }
 

@@ -29,7 +29,9 @@
 //! SETTLE      small number: the verdict; body: the reason
 //! EXTEND      small number: ms
 //! CONSUME     small numbers: prefetch, ms of the ack_deadline
-//! SUBSCRIBE   small number: buffer; body: the pattern
+//! SERVE       small numbers: concurrency, requests that may wait; the word behind them: 1 with a
+//!             name of its own, which is the body
+//! SUBSCRIBE   small numbers: buffer, 1 with a name of its own; body: the pattern; key: that name
 //! DECLARE     small numbers: durability (0: the default), overflow; body: seven doubles, in the
 //!             order of `lib/queue.cjs`; key: the name of the dead-letter queue
 //! BIND        body: the pattern; second small number: 1 for a stream; UNBIND has the same
@@ -63,10 +65,10 @@
 //! GATHER      second small numbers: answers that are enough, 1 for a topic
 //! PUBLISHED   number: the message's; second small number: bytes of the topic, which lie behind the
 //!             headers; token: 0 if no answer is gathered; message id: bytes that count as taken
-//! ANSWER      token: who gives it; flag: it is a failure, and the body its text, the small numbers
-//!             as of an error
+//! ANSWER      token: who gives it; message id: bytes of its name, which lies behind the headers;
+//!             flag: it is a failure, and the body its text, the small numbers as of an error
 //! GATHERED    body: answers and failures, then each that is missing: two words of its number, one
-//!             of its kind, 1 if it may have run, bytes of its text, and these
+//!             of its kind, 1 if it may have run, bytes of its text and of its name, and these
 //! ```
 //!
 //! A part of a batch is a record of kind `SEND`, `PUBLISH`, `APPEND`, `SETTLE` or `COMMIT`. Its

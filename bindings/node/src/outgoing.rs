@@ -50,7 +50,7 @@ pub(crate) fn read(
         layout::CALL => Command::Call { service: name()?, message: message(words, body)? },
         layout::SEND => Command::Send { queue: name()?, message: message(words, body)? },
         layout::RECEIVE => Command::Receive { queue: name()? },
-        layout::SERVE => Command::Serve { service: name()?, concurrency: small, line_max: second },
+        layout::SERVE => served(words, body, name()?)?,
         layout::CONSUME => {
             Command::Consume { queue: name()?, prefetch: small, ack_deadline_ms: second }
         }
@@ -62,7 +62,7 @@ pub(crate) fn read(
             };
             Command::Gather { to, message: message(words, body)?, count: second }
         }
-        layout::SUBSCRIBE => Command::Subscribe { pattern: pattern(words, body)?, buffer: small },
+        layout::SUBSCRIBE => subscribed(words, body)?,
         layout::DECLARE_TOPIC..=layout::INSPECT_TOPIC => declaration(words, body)?,
         layout::APPEND => streams::append(words, body, name()?)?,
         layout::DECLARE_STREAM => streams::declare(words, body, name()?)?,
@@ -114,6 +114,31 @@ fn declaration(words: &[u32], body: &mut Body<'_>) -> Result<Command, Error> {
         layout::DELETE_TOPIC => Command::DeleteTopic { pattern },
         _ => Command::InspectTopic { pattern },
     })
+}
+
+fn served(words: &[u32], body: &mut Body<'_>, service: Name) -> Result<Command, Error> {
+    let (concurrency, line_max) = (words[7], words[8]);
+    let instance_name = instance_name(words[9], body, (words[3], words[4]))?;
+    Ok(Command::Serve { service, concurrency, line_max, instance_name })
+}
+
+fn subscribed(words: &[u32], body: &mut Body<'_>) -> Result<Command, Error> {
+    let (pattern, buffer) = (pattern(words, body)?, words[7]);
+    let behind = (words[3].saturating_add(words[4]), words[5]);
+    let instance_name = instance_name(words[8], body, behind)?;
+    Ok(Command::Subscribe { pattern, buffer, instance_name })
+}
+
+/// What an instance or subscriber calls itself, if that is stated.
+fn instance_name(
+    is_stated: u32,
+    body: &mut Body<'_>,
+    (at, size): (u32, u32),
+) -> Result<Option<Name>, Error> {
+    match is_stated {
+        0 => Ok(None),
+        _ => Name::parse_instance(&text(body, at as usize, size as usize)?).map(Some),
+    }
 }
 
 fn target(kind: u32, name: Name) -> Target {
@@ -246,8 +271,17 @@ mod tests {
         let mut words = record(layout::SUBSCRIBE);
         (words[4], words[7]) = (4, 10);
         let operation = read(&words, &mut Body::new(b"a.**"), &[], 0.0).unwrap();
-        let Command::Subscribe { pattern, buffer } = operation.command else { panic!("it is one") };
-        assert_eq!((pattern.as_str(), buffer), ("a.**", 10));
+        let Command::Subscribe { pattern, buffer, instance_name } = operation.command else {
+            panic!("it is one")
+        };
+        assert_eq!((pattern.as_str(), buffer, instance_name), ("a.**", 10, None));
+        (words[5], words[8]) = (2, 1);
+        let operation = read(&words, &mut Body::new(b"a.**me"), &[], 0.0).unwrap();
+        let Command::Subscribe { instance_name, .. } = operation.command else { panic!("it is") };
+        assert_eq!(instance_name.unwrap().as_str(), "me");
+        words[5] = 0;
+        let wrong = read(&words, &mut Body::new(b"a.**"), &[], 0.0).err().unwrap();
+        assert!(wrong.detail().starts_with("instance_name: a name is empty"), "{wrong}");
         let wrong = read(&words, &mut Body::new(b"a.b*"), &[], 0.0).err().unwrap();
         assert_eq!(wrong.kind(), Kind::Invalid);
     }

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyMapping;
 use telpher::{Command, Error, Kind, Message, limits};
 
-use crate::convert::{bytes_in, message_in, name_in, whole};
+use crate::convert::{bytes_in, instance_in, message_in, name_in, whole};
 use crate::error::raise;
 
 /// One operation, to be started by a Core.
@@ -42,18 +42,20 @@ impl PyCommand {
 
     /// Serves a name.
     #[staticmethod]
-    #[pyo3(signature = (service, concurrency, line_max = None))]
+    #[pyo3(signature = (service, concurrency, line_max = None, instance_name = None))]
     fn serve(
         py: Python<'_>,
         service: &str,
         concurrency: i128,
         line_max: Option<i128>,
+        instance_name: Option<&str>,
     ) -> PyResult<PyCommand> {
         let concurrency_range = (1, limits::CONCURRENCY_MAX.into());
         let concurrency = whole(py, "concurrency", concurrency, concurrency_range)? as u32;
         let line_max = line_max.unwrap_or(limits::LINE_DEFAULT.into());
         let line_max = whole(py, "line_max", line_max, (0, limits::LINE_MAX.into()))? as u32;
-        checked(py, Command::Serve { service: name_in(py, service)?, concurrency, line_max })
+        let (service, instance_name) = (name_in(py, service)?, instance_in(py, instance_name)?);
+        checked(py, Command::Serve { service, concurrency, line_max, instance_name })
     }
 
     /// Answers a request.

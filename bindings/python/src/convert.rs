@@ -87,6 +87,11 @@ pub fn name_in(py: Python<'_>, name: &str) -> PyResult<Name> {
     Name::parse(name).map_err(|error| raise(py, &error))
 }
 
+/// What an instance or subscriber calls itself.
+pub fn instance_in(py: Python<'_>, name: Option<&str>) -> PyResult<Option<Name>> {
+    name.map(Name::parse_instance).transpose().map_err(|error| raise(py, &error))
+}
+
 /// Checks that a whole number lies within both bounds.
 pub fn whole(py: Python<'_>, what: &str, value: i128, (least, most): (u64, u64)) -> PyResult<u64> {
     match u64::try_from(value) {

@@ -5,7 +5,8 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use telpher::{
-    Answer, Delivery, Event, Gathered, Message, Outcome, Published, Request, StreamRecord, What,
+    Answer, Delivery, Event, Gathered, Message, Name, Outcome, Published, Request, StreamRecord,
+    What,
 };
 
 use crate::convert::body_out;
@@ -120,7 +121,8 @@ fn delivery_out(py: Python<'_>, delivery: Delivery, zero_copy: bool) -> PyResult
     Ok(fields.into_pyobject(py)?.into_any())
 }
 
-/// `(instance, body, key, headers, error)`; of a failed one the body is None, of others the error
+/// `(instance, body, key, headers, error, instance_name)`; of a failed one the body is None, of
+/// others the error; the name is None if it has stated none
 fn answer_out(py: Python<'_>, answer: Answer, zero_copy: bool) -> PyResult<Bound<'_, PyAny>> {
     let nothing = (PyBytes::new(py, b""), PyDict::new(py));
     let (body, (key, headers), error) = match answer.reply {
@@ -130,14 +132,16 @@ fn answer_out(py: Python<'_>, answer: Answer, zero_copy: bool) -> PyResult<Bound
         }
         Err(error) => (py.None().into_bound(py), nothing, instance(py, &error)?),
     };
-    Ok((answer.instance, body, key, headers, error).into_pyobject(py)?.into_any())
+    let name = answer.instance_name.as_ref().map(Name::as_str);
+    Ok((answer.instance, body, key, headers, error, name).into_pyobject(py)?.into_any())
 }
 
-/// `(answered, failed, [(instance, error), ...])`
+/// `(answered, failed, [(instance, error, instance_name), ...])`
 fn gathered_out(py: Python<'_>, gathered: Gathered) -> PyResult<Bound<'_, PyAny>> {
     let missing = PyList::empty(py);
     for one in gathered.missing {
-        missing.append((one.instance, instance(py, &one.error)?))?;
+        let name = one.instance_name.as_ref().map(Name::as_str);
+        missing.append((one.instance, instance(py, &one.error)?, name))?;
     }
     Ok((gathered.answered, gathered.failed, missing).into_pyobject(py)?.into_any())
 }

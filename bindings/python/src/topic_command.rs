@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use telpher::{Command, Name, Pattern, Target, TopicOptions, TopicOverflow, limits};
 
 use crate::command::{Headers, Object, PyCommand, checked};
-use crate::convert::{choice, message_in, name_in, whole};
+use crate::convert::{choice, instance_in, message_in, name_in, whole};
 use crate::error::raise;
 
 #[pymethods]
@@ -84,11 +84,18 @@ impl PyCommand {
 
     /// Takes what is published to matching topics.
     #[staticmethod]
-    fn subscribe(py: Python<'_>, pattern: &str, buffer: i128) -> PyResult<PyCommand> {
+    #[pyo3(signature = (pattern, buffer, instance_name = None))]
+    fn subscribe(
+        py: Python<'_>,
+        pattern: &str,
+        buffer: i128,
+        instance_name: Option<&str>,
+    ) -> PyResult<PyCommand> {
         let pattern = pattern_in(py, pattern)?;
         let range = (1, limits::SUBSCRIPTION_BUFFER_MAX.into());
         let buffer = whole(py, "buffer", buffer, range)? as u32;
-        checked(py, Command::Subscribe { pattern, buffer })
+        let instance_name = instance_in(py, instance_name)?;
+        checked(py, Command::Subscribe { pattern, buffer, instance_name })
     }
 }
 

@@ -29,7 +29,8 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A running `telpher serve`; killed at the end of the test, however that ends.
+/// A running `telpher serve`, or another command that goes on; killed at the end of the test,
+/// however that ends.
 pub struct Server {
     pub child: Child,
     lines: Receiver<String>,
@@ -38,8 +39,11 @@ pub struct Server {
 
 impl Server {
     pub fn start(arguments: &[&str]) -> Server {
-        let mut child =
-            telpher(&[&["serve"], arguments].concat()).stderr(Stdio::piped()).spawn().unwrap();
+        Server::run(&[&["serve"], arguments].concat())
+    }
+
+    pub fn run(arguments: &[&str]) -> Server {
+        let mut child = telpher(arguments).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();
         std::thread::spawn(move || {

@@ -3,64 +3,9 @@
 
 mod support;
 
+use support::gathers::*;
 use support::*;
-use telpher_proto::base::limits;
-use telpher_proto::base::{
-    Answer, Command, Error, GatherTo, Gathered, Id, Kind, Message, Outcome, Pattern, Untaken, What,
-};
-
-fn gather(service: &str, count: u32) -> Command {
-    Command::Gather { to: GatherTo::Service(name(service)), message: Message::new("?"), count }
-}
-
-fn gather_topic(topic: &str) -> Command {
-    Command::Gather { to: GatherTo::Topic(name(topic)), message: Message::new("?"), count: 0 }
-}
-
-fn subscribe(pattern: &str, buffer: u32) -> Command {
-    Command::Subscribe { pattern: Pattern::parse(pattern).unwrap(), buffer }
-}
-
-/// The answers that have come, and who gave each.
-fn answers(world: &World, program: usize, id: Id) -> Vec<Answer> {
-    let events = world.programs[program].events.iter().filter(|event| event.id == id);
-    let answers = events.filter_map(|event| match &event.what {
-        What::Answer(answer) => Some(answer.clone()),
-        _ => None,
-    });
-    answers.collect()
-}
-
-fn bodies(world: &World, program: usize, id: Id) -> Vec<String> {
-    let said = |answer: Answer| match answer.reply {
-        Ok(message) => String::from_utf8_lossy(&message.body).into_owned(),
-        Err(error) => error.to_string(),
-    };
-    answers(world, program, id).into_iter().map(said).collect()
-}
-
-fn gathered(world: &World, program: usize, id: Id) -> Gathered {
-    match world.outcome(program, id) {
-        Ok(Outcome::Gathered(gathered)) => gathered,
-        other => panic!("the gather ended as {other:?}"),
-    }
-}
-
-/// Why each of those that did not answer did not, and whether it may have run.
-fn reasons(world: &World, program: usize, id: Id) -> Vec<(Kind, bool)> {
-    let missing = gathered(world, program, id).missing;
-    missing.iter().map(|one| (one.error.kind(), one.error.maybe_executed())).collect()
-}
-
-/// Tokens of the gathered messages that a subscriber has got.
-fn asked(world: &World, program: usize, subscriber: Id) -> Vec<u64> {
-    let events = world.programs[program].events.iter().filter(|event| event.id == subscriber);
-    let asked = events.filter_map(|event| match &event.what {
-        What::Published(published) => published.asked.map(|asked| asked.token),
-        _ => None,
-    });
-    asked.collect()
-}
+use telpher_proto::base::{Command, Error, Gathered, Id, Kind, Message, Untaken, limits};
 
 /// A program that gathers, and as many that serve `prices`, one request at once.
 fn served(world: &mut World, count: usize) -> (usize, Vec<(usize, Id)>) {
@@ -84,9 +29,9 @@ fn every_instance_is_asked_once_and_each_answer_comes_with_who_gave_it() {
     for (at, server) in servers.iter().enumerate() {
         let token = request(&world, *server, 0);
         world.run(server.0, reply(token, &at.to_string()));
-        assert_eq!(bodies(&world, asker, id).len(), at + 1, "answers come as they are given");
+        assert_eq!(replies(&world, asker, id).len(), at + 1, "answers come as they are given");
     }
-    assert_eq!(bodies(&world, asker, id), ["0", "1", "2"]);
+    assert_eq!(replies(&world, asker, id), ["0", "1", "2"]);
     let mut who: Vec<u64> = answers(&world, asker, id).iter().map(|one| one.instance).collect();
     who.dedup();
     assert_eq!(who.len(), 3);
@@ -115,7 +60,7 @@ fn a_gather_ends_at_its_deadline_with_what_has_come_and_says_who_is_missing_and_
     world.pass(99);
     assert!(world.ended(asker, id).is_none());
     world.pass(1);
-    assert_eq!(bodies(&world, asker, id), ["9"]);
+    assert_eq!(replies(&world, asker, id), ["9"]);
     assert_eq!(reasons(&world, asker, id), [(Kind::TimedOut, true), (Kind::Expired, false)]);
     assert_eq!(world.withdrawn(servers[1].0).len(), 1, "the handler that was running hears of it");
     assert!(world.ended(other, calls[2]).is_none(), "and the call goes on");
@@ -141,7 +86,7 @@ fn enough_answers_end_a_gather_and_failures_do_not_count() {
     assert_eq!((end.answered, end.failed), (2, 1));
     assert_eq!(reasons(&world, asker, id), [(Kind::Cancelled, true)]);
     assert_eq!(world.withdrawn(servers[3].0), [request(&world, servers[3], 0)]);
-    assert_eq!(bodies(&world, asker, id)[0], "REMOTE (code 7): no stock");
+    assert_eq!(replies(&world, asker, id)[0], "REMOTE (code 7): no stock");
 }
 
 #[test]
@@ -203,7 +148,7 @@ fn cancelling_a_gather_reaches_its_handlers_and_nothing_more_comes() {
         assert_eq!(world.withdrawn(server.0), [token]);
         world.run(server.0, reply(token, "late"));
     }
-    assert_eq!(bodies(&world, asker, id).len(), 0);
+    assert_eq!(replies(&world, asker, id).len(), 0);
 }
 
 #[test]
@@ -255,9 +200,9 @@ fn answers_come_once_over_a_broken_connection_and_nobody_is_asked_twice() {
     world.programs[asker].deaf = false;
     world.break_connection(servers[2].0);
     world.pass(100);
-    assert_eq!(bodies(&world, asker, id), ["0", "1"]);
+    assert_eq!(replies(&world, asker, id), ["0", "1"]);
     answer(&mut world, 2);
-    assert_eq!(bodies(&world, asker, id), ["0", "1", "2"]);
+    assert_eq!(replies(&world, asker, id), ["0", "1", "2"]);
     assert_eq!(gathered(&world, asker, id).answered, 3);
     assert!(servers.iter().all(|(program, id)| world.requests(*program, *id).len() == 1));
 }
@@ -273,7 +218,7 @@ fn a_summary_that_was_on_its_way_comes_over_the_next_connection() {
     world.break_connection(asker);
     world.programs[asker].deaf = false;
     world.pass(100);
-    assert_eq!(bodies(&world, asker, id), ["ok"]);
+    assert_eq!(replies(&world, asker, id), ["ok"]);
     assert_eq!(gathered(&world, asker, id).answered, 1);
 }
 
@@ -325,7 +270,7 @@ fn subscribers_answer_or_do_not_and_a_slow_one_is_lost() {
     assert!(world.ended(asker, id).is_none());
     let late = asked(&world, programs[1], ids[1])[0];
     world.pass(100);
-    assert_eq!(bodies(&world, asker, id), ["here"]);
+    assert_eq!(replies(&world, asker, id), ["here"]);
     assert_eq!(reasons(&world, asker, id), [(Kind::TimedOut, true), (Kind::Lost, false)]);
     assert_eq!(world.withdrawn(programs[1]), [late]);
     let late = world.run(programs[1], reply(late, "late"));

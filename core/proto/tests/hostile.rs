@@ -6,7 +6,10 @@ mod support;
 
 use support::*;
 use telpher_proto::base::random::Random;
-use telpher_proto::base::{Durability, Kind, Message, Pattern, QueueOptions, Untaken, limits};
+use telpher_proto::base::{
+    Durability, GatherTo, Gathering, Kind, Message, Name, Pattern, QueueOptions, Subscribing,
+    Untaken, limits,
+};
 use telpher_proto::hub::{Effect, Linger, Peer, PortId};
 use telpher_proto::wire::{
     Change, Clock, Frame, HeldKind, Hello, Inbox, NameRef, Outbox, Publishing, decode,
@@ -26,6 +29,12 @@ fn greeting(world: &World) -> Vec<u8> {
 
 /// The id of the first session of a hub in memory.
 const FIRST_SESSION: u64 = (1 << 32) + 1;
+
+fn subscribe(id: u64, pattern: Pattern, buffer: u32, received: u64) -> Frame {
+    let (held, instance_name) = (Untaken::default(), None);
+    let subscribing = Subscribing { pattern, buffer, held, received, instance_name };
+    Frame::Subscribe { id, subscribing }
+}
 
 fn publish(producer: u64, sequence: u64, topic: &str, message: Message) -> Frame {
     let publishing = Publishing { topic: name(topic), deadline: None, message, again: false };
@@ -260,7 +269,7 @@ fn a_topic_with_an_empty_segment_and_a_buffer_out_of_bounds_are_refused_whoever_
     let pattern = Pattern::parse("a.*").unwrap();
     for frame in [
         publish(FIRST_SESSION, 7, "a..b", Message::new("x")),
-        Frame::Subscribe { id: 8, pattern, buffer: 0, held: Untaken::default(), received: 0 },
+        subscribe(8, pattern, 0, 0),
         Frame::Taken { id: 9, taken: Untaken { count: 1, bytes: 1 } },
     ] {
         frames.extend(encode(&frame, &world));
@@ -287,11 +296,8 @@ fn many_subscriptions_of_one_program_take_no_more_memory_than_its_connection_may
     let port = stranger(&mut world);
     let mut frames = greeting(&world);
     for id in 1..=COUNT {
-        let (pattern, held) = (Pattern::parse("**").unwrap(), Untaken::default());
-        frames.extend(encode(
-            &Frame::Subscribe { id, pattern, buffer: 9, held, received: 0 },
-            &world,
-        ));
+        let pattern = Pattern::parse("**").unwrap();
+        frames.extend(encode(&subscribe(id, pattern, 9, 0), &world));
     }
     feed(&mut world, port, &frames);
     said(&mut world, port);
@@ -326,9 +332,7 @@ fn what_waited_for_a_slow_session_comes_to_each_of_its_subscriptions_in_order_an
     let mut frames = greeting(&world);
     for id in 1..=3 {
         let pattern = Pattern::parse("news").unwrap();
-        let held = Untaken::default();
-        let subscribe = Frame::Subscribe { id, pattern, buffer: 100, held, received: 0 };
-        frames.extend(encode(&subscribe, &world));
+        frames.extend(encode(&subscribe(id, pattern, 100, 0), &world));
     }
     feed(&mut world, port, &frames);
     said(&mut world, port);
@@ -363,13 +367,7 @@ fn a_subscriber_that_says_it_has_heard_of_the_last_number_harms_nobody() {
     let pattern = Pattern::parse("a").unwrap();
     let message = || Message::new("x");
     for frame in [
-        Frame::Subscribe {
-            id: 1,
-            pattern,
-            buffer: 1,
-            held: Untaken::default(),
-            received: u64::MAX,
-        },
+        subscribe(1, pattern, 1, u64::MAX),
         Frame::Taken { id: 1, taken: Untaken { count: u32::MAX, bytes: u64::MAX } },
         publish(FIRST_SESSION, 2, "a", message()),
         publish(FIRST_SESSION, 3, "a", message()),
@@ -384,4 +382,53 @@ fn a_subscriber_that_says_it_has_heard_of_the_last_number_harms_nobody() {
         matches!(last, Some(Frame::Confirmed(done)) if (done.first, done.count) == (2, 2)),
         "{said:?}"
     );
+}
+
+#[test]
+fn an_instance_that_registers_again_under_another_name_keeps_its_first_one() {
+    let mut world = World::in_memory();
+    let port = stranger(&mut world);
+    let mut frames = greeting(&world);
+    let name_ref = NameRef { number: 0, generation: 1 };
+    let open = Frame::Open { name_ref, name: name("prices") };
+    frames.extend(encode(&open, &world));
+    for text in ["first", "second"] {
+        let instance_name = Some(name(text));
+        let serve =
+            Frame::Serve { id: 1, name: name_ref, concurrency: 1, line_max: 1, instance_name };
+        frames.extend(encode(&serve, &world));
+    }
+    let (to, deadline) = (GatherTo::Service(name("prices")), Some(world.now.plus_ms(50)));
+    let gathering = Gathering { to, count: 0, taken: 0, deadline, message: Message::new("?") };
+    frames.extend(encode(&Frame::Gather { ticket: 2, gathering }, &world));
+    feed(&mut world, port, &frames);
+    world.now = world.now.plus_ms(60);
+    world.hub.handle_timeout(world.now);
+    world.hub.flush(world.now);
+    let (said, closed) = said(&mut world, port);
+    let Some(Frame::Gathered { gathered, .. }) = said.last() else { panic!("{said:?}") };
+    let names: Vec<Option<Name>> =
+        gathered.missing.iter().map(|one| one.instance_name.clone()).collect();
+    assert_eq!((names, closed), (vec![Some(name("first"))], false));
+}
+
+#[test]
+fn an_instance_whose_name_is_none_ends_the_connection_with_the_reason() {
+    let mut world = World::in_memory();
+    let port = stranger(&mut world);
+    let serve = Frame::Serve {
+        id: 1,
+        name: NameRef { number: 0, generation: 1 },
+        concurrency: 1,
+        line_max: 1,
+        instance_name: Some(name("berlin-1")),
+    };
+    let mut bad = encode(&serve, &world);
+    let at = bad.len() - 2;
+    bad[at] = b'/';
+    let frames = [greeting(&world), bad].concat();
+    feed(&mut world, port, &frames);
+    let (said, closed) = said(&mut world, port);
+    let Some(Frame::Bye { error }) = said.last() else { panic!("{said:?}") };
+    assert!(closed && error.kind() == Kind::Protocol && error.detail().contains("berlin/1"));
 }

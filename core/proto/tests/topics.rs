@@ -12,7 +12,8 @@ fn publish(topic: &str, body: &str) -> Command {
 }
 
 fn subscribe(pattern: &str, buffer: u32) -> Command {
-    Command::Subscribe { pattern: Pattern::parse(pattern).unwrap(), buffer }
+    let pattern = Pattern::parse(pattern).unwrap();
+    Command::Subscribe { pattern, buffer, instance_name: None }
 }
 
 /// What a subscriber has heard: `topic number body`, or `gap first last`.

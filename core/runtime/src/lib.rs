@@ -30,8 +30,8 @@ pub mod api;
 pub use api::*;
 pub use bytes::Bytes;
 pub use sugar::{
-    Consumer, Gather, Job, Pending, Queue, Reader, Records, Service, ServiceRequest, Stream,
-    Subscriber, Topic, TopicMessage, Topics, open,
+    Consumer, Gather, Job, Pending, Queue, Reader, Records, ServeOptions, Service, ServiceRequest,
+    Stream, SubscribeOptions, Subscriber, Topic, TopicMessage, Topics, open,
 };
 pub use telpher_proto::base::limits;
 pub use telpher_proto::base::*;

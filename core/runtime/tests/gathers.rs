@@ -183,3 +183,72 @@ fn a_callback_gets_every_answer_before_the_end_also_if_all_arrive_together() {
     }
     assert_eq!(seen.lock().unwrap()[..], ["answer", "answer", "answer", "end"]);
 }
+
+fn named(text: &str) -> Option<Name> {
+    Some(Name::parse_instance(text).unwrap())
+}
+
+#[test]
+fn instances_and_subscribers_are_told_by_the_names_that_they_state() {
+    for drive in DRIVES {
+        let hub = reach(&format!("mem://{}", unique("gather")), drive);
+        let serve = |instance_name| {
+            let options = ServeOptions { instance_name, ..ServeOptions::default() };
+            hub.serve_with("prices", options).unwrap()
+        };
+        let services = [named("berlin"), None, named("oslo")].map(serve);
+        let mut gather = hub.gather_some("prices", "tea", 2, PATIENCE).unwrap();
+        for service in &services[..2] {
+            service.receive(PATIENCE).unwrap().unwrap().reply("offer").unwrap();
+        }
+        let names: Vec<_> = (&mut gather).map(|answer| answer.unwrap().instance_name).collect();
+        assert_eq!(names, [named("berlin"), None], "{drive:?}");
+        let missing = gather.result().unwrap().missing;
+        assert_eq!((missing.len(), &missing[0].instance_name), (1, &named("oslo")));
+
+        let options = SubscribeOptions { buffer: 4, instance_name: named("lisbon") };
+        let subscriber = hub.subscribe_with("prices", options).unwrap();
+        let mut gather = hub.topic("prices").unwrap().gather("tea", PATIENCE).unwrap();
+        subscriber.receive(PATIENCE).unwrap().unwrap().reply("offer").unwrap();
+        let names: Vec<_> = (&mut gather).map(|answer| answer.unwrap().instance_name).collect();
+        assert_eq!(names, [named("lisbon")], "{drive:?}");
+    }
+}
+
+#[test]
+fn who_is_killed_is_missing_by_name_and_others_keep_theirs_under_the_next_host() {
+    let test = "who_is_killed_is_missing_by_name_and_others_keep_theirs_under_the_next_host";
+    let options = |text| ServeOptions { instance_name: named(text), ..ServeOptions::default() };
+    if let Some(url) = role() {
+        let hub = reach(&url, Drive::Library);
+        let service = hub.serve_with("prices", options("berlin")).unwrap();
+        tell("serving");
+        let _held = service.receive(PATIENCE).unwrap().unwrap();
+        tell("asked");
+        return wait_for_parent();
+    }
+    let scratch = Scratch::new();
+    // The process hosts the hub, too.
+    let mut host = process(test, &scratch.url());
+    hear(&mut host, "serving");
+    let hub = reach(&scratch.url(), Drive::Library);
+    let oslo = hub.serve_with("prices", options("oslo")).unwrap();
+    let asker = reach(&scratch.url(), Drive::Library);
+    let lost = asker.gather("prices", "tea", PATIENCE).unwrap();
+    drop(oslo.receive(PATIENCE).unwrap().unwrap());
+    hear(&mut host, "asked");
+    kill(host);
+    assert_eq!(kind(lost.result()), Kind::HostLost);
+
+    let mut second = process(test, &scratch.url());
+    hear(&mut second, "serving");
+    let mut gather = asker.gather("prices", "tea", PATIENCE).unwrap();
+    hear(&mut second, "asked");
+    oslo.receive(PATIENCE).unwrap().unwrap().reply("offer").unwrap();
+    let answer = gather.next().unwrap().unwrap();
+    assert_eq!(answer.instance_name, named("oslo"));
+    kill(second);
+    let missing = gather.result().unwrap().missing;
+    assert_eq!((missing.len(), missing[0].error.kind()), (1, Kind::Abandoned));
+    assert_eq!(missing[0].instance_name, named("berlin"));
+}

@@ -180,7 +180,7 @@ fn an_outer_loop_gets_all_that_is_published() {
     let hub = reach(&format!("mem://{name}"), Drive::Caller);
     let fd = hub.fd().unwrap();
     let pattern = Pattern::parse("numbers").unwrap();
-    let command = Command::Subscribe { pattern, buffer: 2 };
+    let command = Command::Subscribe { pattern, buffer: 2, instance_name: None };
     hub.start(command, Timeout::Default, Done::Event(7)).unwrap();
     hub.flush().unwrap();
     let mut events = Vec::new();

@@ -7,6 +7,10 @@ use std::time::Duration;
 use support::*;
 use telpher::*;
 
+fn buffer(buffer: u32) -> SubscribeOptions {
+    SubscribeOptions { buffer, instance_name: None }
+}
+
 const DRIVES: [Drive; 3] = [Drive::Library, Drive::Caller, Drive::Inline];
 
 #[test]
@@ -35,7 +39,7 @@ fn a_subscriber_in_another_process_or_host_gets_as_much_as_it_takes() {
     for drive in DRIVES.into_iter().filter(|drive| *drive != Drive::Inline) {
         let hub = reach(&scratch.url(), Drive::Library);
         let other = reach(&scratch.url(), drive);
-        let subscriber = other.subscribe_with("numbers", 4).unwrap();
+        let subscriber = other.subscribe_with("numbers", buffer(4)).unwrap();
         let topic = hub.topic("numbers").unwrap();
         for number in 0..100 {
             topic.publish(number.to_string()).unwrap();
@@ -49,7 +53,7 @@ fn a_subscriber_in_another_process_or_host_gets_as_much_as_it_takes() {
 fn who_takes_nothing_for_a_while_is_told_how_much_it_has_lost() {
     for drive in DRIVES {
         let hub = reach(&format!("mem://{}", unique("slow")), drive);
-        let subscriber = hub.subscribe_with("numbers", 4).unwrap();
+        let subscriber = hub.subscribe_with("numbers", buffer(4)).unwrap();
         let topic = hub.topic("numbers").unwrap();
         for number in 1..=100 {
             topic.publish(number.to_string()).unwrap();
@@ -72,7 +76,7 @@ fn wrong_names_and_bounds_are_refused_with_the_value() {
     assert_eq!(kind(hub.topic("a..b").map(drop)), Kind::Invalid);
     let wrong = hub.subscribe("a.b*").unwrap_err();
     assert!(wrong.detail().contains("b*"), "{wrong}");
-    let none = hub.subscribe_with("a", 0).unwrap_err();
+    let none = hub.subscribe_with("a", buffer(0)).unwrap_err();
     assert!(none.detail().contains("buffer is 0; allowed are 1 to 65536"), "{none}");
 }
 
@@ -118,7 +122,7 @@ fn publishers_wait_for_who_takes_nothing_and_nothing_is_lost() {
     for drive in DRIVES {
         let hub = reach(&format!("mem://{}", unique("waiting")), drive);
         declare_waiting(&hub, "numbers", 0);
-        let subscriber = hub.subscribe_with("numbers", 4).unwrap();
+        let subscriber = hub.subscribe_with("numbers", buffer(4)).unwrap();
         let topic = hub.topic("numbers").unwrap();
         let start = |number: u64| topic.start_publish(number.to_string()).unwrap();
         let pending: Vec<_> = (1..=100).map(start).collect();
@@ -136,7 +140,7 @@ fn publishers_wait_for_who_takes_nothing_and_nothing_is_lost() {
 fn a_publish_that_waits_expires_or_is_cancelled_and_a_line_has_its_bound() {
     let hub = telpher::open(&format!("mem://{}", unique("expires"))).unwrap();
     declare_waiting(&hub, "a", 2);
-    let subscriber = hub.subscribe_with("a", 1).unwrap();
+    let subscriber = hub.subscribe_with("a", buffer(1)).unwrap();
     let topic = hub.topic("a").unwrap();
     topic.publish("1").unwrap();
     topic.publish("2").unwrap();

@@ -23,10 +23,10 @@ def test_the_buyer_gets_every_offer_in_time_and_names_who_is_missing() -> None:
     assert "asked 3, 3 offers, 0 without one" in green
 
     assert said(white, "offer:") == every[:2]
-    assert said(white, "no offer:") == ["no offer: hill has none left"]
+    assert said(white, "no offer from") == ["no offer from hill: none left"]
     assert said(white, "best:") == ["best: ferry 395"]
 
     assert said(black, "offer:") == every
-    assert said(black, "missing:") == ["missing: TIMED_OUT"]
+    assert said(black, "missing:") == ["missing: island (TIMED_OUT)"]
     assert said(black, "best:") == ["best: hill 380"]
     assert "asked 4, 3 offers, 0 without one" in black

@@ -124,7 +124,10 @@ static void serve(const char *name) {
     telpher_id service;
     pthread_t watcher;
     uint32_t kind = TELPHER_EVENT_STARTED;
+    char instance_name[32];
+    snprintf(instance_name, sizeof instance_name, "peer-%ld", (long)getpid());
     options.concurrency = WINDOW;
+    options.instance_name = instance_name;
     started("serve", telpher_serve(hub, name, &options, NULL, &service));
     finish("serve", service);
     if (pthread_create(&watcher, NULL, watch_input, &service) != 0) {
@@ -250,6 +253,7 @@ static void subscribe(const char *topic, unsigned long count) {
 
 static void gather(const char *service, unsigned long count) {
     uint64_t instances[2] = {0, 0};
+    char names[2][BODY_SIZE];
     for (unsigned long at = 0; at < count; at++) {
         char body[BODY_SIZE];
         telpher_id id;
@@ -263,12 +267,15 @@ static void gather(const char *service, unsigned long count) {
             }
             check_reversed(&event, body, strlen(body));
             instances[answer] = event.instance;
+            const char *name = event.instance_name;
+            snprintf(names[answer], sizeof names[answer], "%s", name ? name : "");
             telpher_events_release(&event);
         }
         telpher_event event = next("gather", id);
         if (event.kind != TELPHER_EVENT_DONE || event.answered != 2 || event.missing_count != 0 ||
-            instances[0] == instances[1]) {
-            fail("gather", "not each of two instances has answered once");
+            instances[0] == instances[1] || strncmp(names[0], "peer-", 5) != 0 ||
+            strncmp(names[1], "peer-", 5) != 0 || strcmp(names[0], names[1]) == 0) {
+            fail("gather", "not each of two instances has answered once, under its name");
         }
         telpher_events_release(&event);
     }

@@ -40,7 +40,10 @@ async function call(hub, name, count) {
 
 async function serve(hub, name) {
   const handler = (request) => Buffer.from(request.body).reverse();
-  const service = await hub.serve(name, handler, { concurrency: WINDOW });
+  const service = await hub.serve(name, handler, {
+    concurrency: WINDOW,
+    instanceName: `peer-${process.pid}`,
+  });
   console.log("ready");
   process.stdin.resume();
   await once(process.stdin, "end");
@@ -97,7 +100,7 @@ async function subscribe(hub, topic, count) {
   await subscriber.close();
 }
 
-// Each of two instances answers once, and nobody is missing.
+// Each of two instances answers once, under its name, and nobody is missing.
 async function gather(hub, name, count) {
   const instances = new Set();
   for (let index = 0; index < count; index++) {
@@ -106,15 +109,16 @@ async function gather(hub, name, count) {
     const found = [];
     const gathering = hub.gather(name, body);
     for await (const answer of gathering) {
-      instances.add(answer.instance);
+      instances.add(`${answer.instance} ${answer.instanceName}`);
       found.push(String(answer.body));
     }
     const missing = gathering.missing.length;
     if (found.join() !== `${wanted},${wanted}` || missing !== 0)
       throw new Error(`"${body}" got ${found}, and ${missing} are missing`);
   }
-  if (instances.size !== 2)
-    throw new Error(`${instances.size} instances answered`);
+  const isNamed = [...instances].every((who) => / peer-[0-9]+$/.test(who));
+  if (instances.size !== 2 || !isNamed)
+    throw new Error(`these answered: ${[...instances]}`);
 }
 
 async function records(stream) {

@@ -13,6 +13,7 @@ peer.py read URL STREAM COUNT      reads so many, each key's in one partition an
 peer.py member URL STREAM          appends each of its records to STREAM.done, and commits with it
 """
 
+import os
 import sys
 import threading
 from collections import defaultdict
@@ -33,9 +34,15 @@ def call(hub: telpher.Hub, service: str, count: int) -> None:
             sys.exit(f"peer: {body!r} was answered with {reply!r}")
 
 
+def reverse(request: telpher.Request) -> bytes:
+    """Answer with the body reversed."""
+    return request.body[::-1]
+
+
 def serve(hub: telpher.Hub, service: str) -> None:
     """Serve until the standard input closes."""
-    with hub.serve(service, lambda request: request.body[::-1], concurrency=4):
+    own = f"peer-{os.getpid()}"
+    with hub.serve(service, reverse, concurrency=4, instance_name=own):
         print("ready", flush=True)
         sys.stdin.read()
 
@@ -86,17 +93,18 @@ def subscribe(hub: telpher.Hub, topic: str, count: int) -> None:
 
 
 def gather(hub: telpher.Hub, service: str, count: int) -> None:
-    """Each of two instances answers once, and nobody is missing."""
+    """Each of two instances answers once, under its name, and nobody is missing."""
     instances = set()
     for index in range(count):
         body = b"gather-%d" % index
         gathering = hub.gather(service, body, timeout=TIMEOUT)
         answers = list(gathering)
-        instances.update(answer.instance for answer in answers)
+        instances.update((answer.instance, answer.instance_name) for answer in answers)
         if [answer.body for answer in answers] != [body[::-1]] * 2 or gathering.missing:
             sys.exit(f"peer: {body!r} got {answers}, and {gathering.missing} are missing")
-    if len(instances) != 2:
-        sys.exit(f"peer: {len(instances)} instances answered")
+    names = {name for _, name in instances if name and name.startswith("peer-")}
+    if len(instances) != 2 or len(names) != 2:
+        sys.exit(f"peer: these answered: {instances}")
 
 
 def records(stream: telpher.Stream) -> int:

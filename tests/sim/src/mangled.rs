@@ -1,10 +1,10 @@
-//! Verdicts and batches of records, mangled as planted bugs do it.
+//! Verdicts, batches of records and ends of gathers, mangled as planted bugs do it.
 
 use bytes::Bytes;
-use telpher_proto::base::Verdict;
 use telpher_proto::base::batch::{self, BatchHeader};
 use telpher_proto::base::record::{Record, Settled};
 use telpher_proto::base::repacked::{Repacked, packed_records};
+use telpher_proto::base::{Error, Event, Kind, Outcome, Verdict, What};
 use telpher_proto::wire::{FrameKind, HEADER_SIZE};
 
 use crate::mutant::Mutant;
@@ -28,6 +28,30 @@ fn without_last(batch: &[u8], place: (u64, u32)) -> Option<Bytes> {
     packed_records(&plain).take(kept).for_each(|record| repacked.push(&record));
     repacked.end(header);
     repacked.build(place, None)
+}
+
+/// What a gather brings, as a bug of gathers has it.
+pub fn gather_event(event: Event, (mutant, seldom): (Mutant, bool)) -> Vec<Event> {
+    let mut event = event;
+    match (mutant, &mut event.what) {
+        (Mutant::AnswerLost, What::Answer(_)) if seldom => Vec::new(),
+        (Mutant::AnswerTwice, What::Answer(_)) if seldom => vec![event.clone(), event],
+        (Mutant::AnswerNameless, What::Answer(answer)) => {
+            answer.instance_name = None;
+            vec![event]
+        }
+        (_, What::Done(Ok(Outcome::Gathered(gathered)))) => {
+            for missing in &mut gathered.missing {
+                match mutant {
+                    Mutant::MissingDenied => missing.error = Error::new(Kind::Expired, ""),
+                    Mutant::MissingNameless => missing.instance_name = None,
+                    _ => {}
+                }
+            }
+            vec![event]
+        }
+        _ => vec![event],
+    }
 }
 
 /// Nobody is known to have changed this.

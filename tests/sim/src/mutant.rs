@@ -9,7 +9,7 @@ use telpher_proto::base::{
 };
 use telpher_proto::base::{Verdict, What};
 
-use crate::mangled::{forget, stream_record, unmark};
+use crate::mangled::{forget, gather_event, stream_record, unmark};
 use crate::model::Start;
 use crate::plan::Plan;
 use crate::random::Random;
@@ -137,6 +137,10 @@ mutants! {
     AnswerLost = "answer-lost";
     /// Who was asked by a gather and did not answer is said not to have been asked.
     MissingDenied = "missing-denied";
+    /// Answers to gathers come without what the instance calls itself.
+    AnswerNameless = "answer-nameless";
+    /// Who did not answer is told without that.
+    MissingNameless = "missing-nameless";
     /// Some records are appended twice.
     AppendTwice = "append-twice";
     /// Some appends are confirmed and never stored.
@@ -407,6 +411,9 @@ impl Mischief {
         if (Mutant::OffsetWrong..=Mutant::OverrunSilent).contains(&mutant) {
             return self.stream_event(slot, event, (mutant, seldom));
         }
+        if (Mutant::AskedTwice..=Mutant::MissingNameless).contains(&mutant) {
+            return gather_event(event, (mutant, seldom));
+        }
         match (mutant, event.what) {
             (Mutant::EndLost, What::Done(_)) if seldom => Vec::new(),
             (Mutant::EndTwice, What::Done(result)) if seldom => {
@@ -417,17 +424,6 @@ impl Mischief {
             (Mutant::PublishedTwice, What::Published(published)) if seldom => {
                 let event = Event { what: What::Published(published), ..event };
                 vec![event.clone(), event]
-            }
-            (Mutant::AnswerLost, What::Answer(_)) if seldom => Vec::new(),
-            (Mutant::AnswerTwice, What::Answer(answer)) if seldom => {
-                let event = Event { what: What::Answer(answer), ..event };
-                vec![event.clone(), event]
-            }
-            (Mutant::MissingDenied, What::Done(Ok(Outcome::Gathered(mut gathered)))) => {
-                for missing in &mut gathered.missing {
-                    missing.error = Error::new(Kind::Expired, "");
-                }
-                vec![Event { what: What::Done(Ok(Outcome::Gathered(gathered))), ..event }]
             }
             (Mutant::DeliveryLost, What::Delivery(delivery)) if seldom => {
                 self.hide(settle(delivery.token, Verdict::Acknowledge));

@@ -207,10 +207,19 @@ impl World {
             let pattern = self.random.pick(&PATTERNS).expect("there is a pattern");
             let pattern = Pattern::parse(pattern).expect("a good pattern");
             let buffer = self.random.pick(&[1, 2, 5, 100]).expect("four");
-            let id = self.start(slot, Command::Subscribe { pattern, buffer }, None);
+            let instance_name = self.instance_name();
+            let command = Command::Subscribe { pattern, buffer, instance_name };
+            let id = self.start(slot, command, None);
             self.programs[slot].tickets.retain(|other| *other != id);
             self.programs[slot].subscribers.push(id);
         }
+    }
+
+    /// None, one that others have, too, or most probably one of its own.
+    fn instance_name(&mut self) -> Option<Name> {
+        let number = self.random.below(1_000);
+        let text = self.random.pick(&[None, Some("shared".into()), Some(format!("own-{number}"))]);
+        text.expect("three").map(|text: String| Name::parse(&text).expect("a good name"))
     }
 
     /// Asks many.
@@ -257,6 +266,7 @@ impl World {
                 service: self.service(),
                 concurrency: self.random.between(1, 4) as u32,
                 line_max: self.random.below(6) as u32,
+                instance_name: self.instance_name(),
             };
             let id = self.start(slot, command, None);
             self.register(slot, id, false);

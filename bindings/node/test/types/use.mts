@@ -105,10 +105,14 @@ export function judge(error: unknown): TelpherErrorCode | undefined {
 }
 
 export async function gathers(hub: Hub): Promise<number> {
-  for await (const { instance, body, error } of hub.gather('x', 'y', { count: 2, timeoutMs: 5 })) {
-    console.log(instance + 1n, body?.length, error?.code)
+  await hub.serve('x', () => 'y', { instanceName: 'me' })
+  hub.subscribe('x', { instanceName: 'me' })
+  const options = { count: 2, timeoutMs: 5 }
+  for await (const { instance, instanceName, body, error } of hub.gather('x', 'y', options)) {
+    console.log(instance + 1n, instanceName?.length, body?.length, error?.code)
   }
   const { answered, failed, missing } = await hub.topic('x').gather('y').result()
+  console.log(missing[0]?.instanceName?.length)
   return answered + failed + missing.filter(({ error }) => error.maybeExecuted).length
 }
 

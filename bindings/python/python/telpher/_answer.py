@@ -5,8 +5,8 @@ from typing import Any
 
 from telpher.errors import Error, Lost
 
-AnswerFields = tuple[int, Any, bytes, dict[str, bytes], Error | None]
-GatheredFields = tuple[int, int, list[tuple[int, Error]]]
+AnswerFields = tuple[int, Any, bytes, dict[str, bytes], Error | None, str | None]
+GatheredFields = tuple[int, int, list[tuple[int, Error, str | None]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,10 @@ class Answer:
     """What came along; of a name that was given twice, the first value."""
     error: Error | None
     """How the handler failed: `Remote`, or `Abandoned` if it let go; None if it did not."""
+    instance_name: str | None = None
+    """What whoever gives it calls itself; None if it has stated no name. Several may have stated
+    the same: `instance` tells them apart.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Missing:
     `Cancelled` (enough others have answered), `Busy`, `NoService` (it stopped before it was asked),
     `Abandoned` (its session ended) or `Lost`.
     """
+    instance_name: str | None = None
+    """What it calls itself, as in answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +72,8 @@ def gathered(fields: GatheredFields, lost: list[Answer]) -> Gathered:
         answered - len(lost) + failures,
         failed - failures,
         [Missing(*one) for one in missing]
-        + [Missing(answer.instance, Lost(text, maybe_executed=True)) for answer in lost],
+        + [
+            Missing(answer.instance, Lost(text, maybe_executed=True), answer.instance_name)
+            for answer in lost
+        ],
     )

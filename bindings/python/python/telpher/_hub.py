@@ -62,17 +62,18 @@ class Hub:
         *,
         concurrency: int = 1,
         line_max: int | None = None,
+        instance_name: str | None = None,
         timeout: float | None = None,
     ) -> Service:
         """Serve a name: `handler` runs on `concurrency` threads, one request each.
 
         What it returns is the reply (None is an empty one); with `telpher.LATER` it replies later,
         with `request.reply`. What it raises becomes the caller's `Remote`. `line_max` requests may
-        wait in line (None: 1,024).
+        wait in line (None: 1,024). `instance_name` is what this instance calls itself to whoever
+        gathers its answers, on which machine it is for example; two may state the same.
         """
-        return Service(
-            self, service, handler, Command.serve(service, concurrency, line_max), timeout
-        )
+        command = Command.serve(service, concurrency, line_max, instance_name)
+        return Service(self, service, handler, command, timeout)
 
     def gather(
         self,
@@ -107,18 +108,26 @@ class Hub:
         return Topics(self, pattern)
 
     def subscribe(
-        self, pattern: str, *, buffer: int = 1024, timeout: float | None = None
+        self,
+        pattern: str,
+        *,
+        buffer: int = 1024,
+        instance_name: str | None = None,
+        timeout: float | None = None,
     ) -> Subscriber:
         """Take what is published from now on to topics that match; it is live when this returns.
 
         In `pattern`, `*` stands for one segment of a name and `**` for any number of them. Up to
         `buffer` messages (1 to 65,536), until they are 16 MiB, wait in the iterator; as many are
         on the way, and as many wait in the hub, where the oldest are lost if more come, or
-        publishers wait if the topic is declared so (`Topics.declare`).
+        publishers wait if the topic is declared so (`Topics.declare`). `instance_name` is what it
+        calls itself to whoever gathers its answers, as in `serve`.
 
-        `Invalid` and `TooLarge` for the pattern, with its segment: nothing was started.
+        `Invalid` and `TooLarge` for the pattern, with its segment, or the name: nothing was
+        started.
         """
-        return Subscriber(self, pattern, buffer, timeout)
+        command = Command.subscribe(pattern, buffer, instance_name)
+        return Subscriber(self, command, buffer, timeout)
 
     def stream(self, name: str) -> Stream:
         """The stream of this name; nothing is asked of the hub yet."""

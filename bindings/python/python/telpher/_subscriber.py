@@ -22,9 +22,10 @@ class Subscriber(Incoming[TopicMessage]):
 
     _arrival = PUBLISHED
 
-    def __init__(self, hub: "Hub", pattern: str, buffer: int, timeout: float | None) -> None:
+    def __init__(
+        self, hub: "Hub", command: Command[None], buffer: int, timeout: float | None
+    ) -> None:
         # What is fetched counts as taken, and the hub sends as much again: no more than that.
-        command = Command.subscribe(pattern, buffer)
         core = hub._core
         super().__init__(
             hub,

@@ -40,7 +40,12 @@ class Command(Generic[_T]):
     ) -> Command[bytes]:
         """Asks a service."""
     @staticmethod
-    def serve(service: str, concurrency: int, line_max: int | None = None) -> Command[None]:
+    def serve(
+        service: str,
+        concurrency: int,
+        line_max: int | None = None,
+        instance_name: str | None = None,
+    ) -> Command[None]:
         """Serves a name."""
     @staticmethod
     def reply(request: int, body: Body) -> Command[None]:
@@ -125,7 +130,7 @@ class Command(Generic[_T]):
     def inspect_topic(pattern: str) -> Command[TopicInfo]:
         """Asks for a declaration of topics."""
     @staticmethod
-    def subscribe(pattern: str, buffer: int) -> Command[None]:
+    def subscribe(pattern: str, buffer: int, instance_name: str | None = None) -> Command[None]:
         """Takes what is published to matching topics."""
     @staticmethod
     def gather(

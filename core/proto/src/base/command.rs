@@ -30,6 +30,9 @@ pub enum Command {
         concurrency: u32,
         /// Requests that may wait while all instances are busy, 0 to 1,048,576.
         line_max: u32,
+        /// What the instance calls itself, to whoever gathers answers. Nothing keeps two from
+        /// stating the same name: their numbers tell them apart.
+        instance_name: Option<Name>,
     },
     /// Answers a request.
     Reply {
@@ -131,6 +134,8 @@ pub enum Command {
         /// Messages that may be on their way to the program, and as many more may wait in the hub,
         /// 1 to 65,536: beyond that the oldest are lost.
         buffer: u32,
+        /// What the subscriber calls itself, as an instance of a service does.
+        instance_name: Option<Name>,
     },
     /// Says how the topics that match a pattern are, or checks that it is as stated.
     DeclareTopic {

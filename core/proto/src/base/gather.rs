@@ -5,6 +5,7 @@
 use super::command::{GatherTo, Reply};
 use super::error::{Error, Kind};
 use super::message::Message;
+use super::name::Name;
 use super::time::Time;
 
 /// What a program wants gathered.
@@ -28,14 +29,17 @@ pub struct Answer {
     /// Who answers: a number that an instance or subscriber keeps while it is registered with one
     /// host, and that no other has.
     pub instance: u64,
+    /// What it calls itself, if anything. Nothing keeps two from stating the same name.
+    pub instance_name: Option<Name>,
     /// The answer, or how the handler failed.
     pub reply: Reply,
 }
 
 impl Answer {
-    /// Bytes of body, key and headers.
+    /// Bytes of body, key and headers, and of the name.
     pub fn size(&self) -> u64 {
-        self.reply.as_ref().map_or(0, |message| message.size() as u64)
+        let reply = self.reply.as_ref().map_or(0, |message| message.size() as u64);
+        reply + name_size(&self.instance_name)
     }
 }
 
@@ -55,22 +59,38 @@ impl Gathered {
     pub fn asked(&self) -> usize {
         self.answered as usize + self.failed as usize + self.missing.len()
     }
+
+    /// Bytes of the names of those that did not answer.
+    pub fn size(&self) -> u64 {
+        self.missing.iter().map(|missing| name_size(&missing.instance_name)).sum()
+    }
 }
 
 /// One that did not answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// Who.
+    /// Who: a number as in [`Answer`].
     pub instance: u64,
+    /// What it calls itself, if anything.
+    pub instance_name: Option<Name>,
     /// Why, and whether it may have run.
     pub error: Error,
 }
 
 impl Missing {
     /// One that is missing for a reason of this kind; the text follows from it.
-    pub fn new(instance: u64, kind: Kind, maybe_executed: bool) -> Missing {
-        Missing { instance, error: Error::new(kind, why(kind)).executed(maybe_executed) }
+    pub fn new(
+        (instance, instance_name): (u64, Option<Name>),
+        kind: Kind,
+        maybe_executed: bool,
+    ) -> Missing {
+        let error = Error::new(kind, why(kind)).executed(maybe_executed);
+        Missing { instance, instance_name, error }
     }
+}
+
+fn name_size(name: &Option<Name>) -> u64 {
+    name.as_ref().map_or(0, |name| name.as_str().len() as u64)
 }
 
 /// What each kind means here.

@@ -207,8 +207,9 @@ pub const GATHER_PARTS_MAX: usize = 1_048_576;
 /// Bytes of answers to one gather that its program has not taken; what comes beyond them is lost.
 pub const GATHER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Bytes of answers to all gathers that a hub keeps until their programs have said that they
-/// arrived; what comes beyond them is lost.
+/// Bytes of answers to all gathers, and of names of those that did not answer, that a hub keeps
+/// until their programs have said that they arrived. Answers beyond them are lost; while the names
+/// take more, nobody is asked.
 pub const GATHER_KEPT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Messages in a queue if it does not say.

@@ -47,4 +47,4 @@ pub use stream::{
     StreamOptions, StreamRecord,
 };
 pub use time::{Time, Timeout};
-pub use topic::{TopicInfo, TopicOptions, TopicOverflow};
+pub use topic::{Subscribing, TopicInfo, TopicOptions, TopicOverflow};

@@ -1,4 +1,4 @@
-//! Names of services, queues and topics.
+//! Names of services, queues and topics, and of instances.
 //!
 //! Floor: base.
 
@@ -45,6 +45,17 @@ impl Name {
         ))
     }
 
+    /// Checks what an instance or subscriber calls itself, and keeps it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Name::parse`]; the text says that it is the `instance_name`.
+    pub fn parse_instance(text: &str) -> Result<Name, Error> {
+        let said =
+            |error: Error| Error::new(error.kind(), format!("instance_name: {}", error.detail()));
+        Name::parse(text).map_err(said)
+    }
+
     /// True if both are clones of one: then they are equal, and otherwise may be.
     pub fn is_same(&self, other: &Name) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -81,6 +92,9 @@ mod tests {
         for bad in ["a/b", "..\0", "naïve", "a b", "\u{202e}x"] {
             assert_eq!(Name::parse(bad).unwrap_err().kind(), Kind::Invalid, "{bad:?}");
         }
+        let instance = Name::parse_instance("").unwrap_err();
+        assert_eq!(instance.kind(), Kind::Invalid);
+        assert!(instance.detail().starts_with("instance_name: a name is empty"));
         assert_eq!(Name::parse("orders.v2_a-B").unwrap().as_str(), "orders.v2_a-B");
     }
 }

@@ -1,10 +1,13 @@
-//! How topics are declared.
+//! How topics are declared, and what a subscriber states.
 //!
 //! Floor: base.
 
 use super::command::within;
 use super::error::{Error, Kind};
+use super::event::Untaken;
 use super::limits;
+use super::name::Name;
+use super::pattern::Pattern;
 
 /// What happens to a publish while the buffer that a subscriber has in the hub is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -26,6 +29,21 @@ impl TopicOverflow {
             TopicOverflow::Wait => "wait",
         }
     }
+}
+
+/// What a program states of a subscriber, and states again over each new connection.
+#[derive(Clone, Debug)]
+pub struct Subscribing {
+    /// Which topics.
+    pub pattern: Pattern,
+    /// Messages that may be on their way to the program, and as many more may wait in the hub.
+    pub buffer: u32,
+    /// Messages that have arrived and that the program has not taken yet.
+    pub held: Untaken,
+    /// The number of the last one that has arrived; 0: none.
+    pub received: u64,
+    /// What it calls itself, to whoever gathers answers.
+    pub instance_name: Option<Name>,
 }
 
 /// How the topics that match a pattern are.

@@ -12,6 +12,7 @@
 //!
 //! Floor: broker.
 
+use super::registrations::Registration;
 use super::sessions::Ticket;
 use super::{Broker, Due, NameId, SessionKey};
 use crate::base::pattern::check_topic;
@@ -43,6 +44,7 @@ struct Gather {
 #[derive(Debug)]
 struct Part {
     instance: u64,
+    instance_name: Option<Name>,
     call: u64,
     state: PartState,
 }
@@ -161,6 +163,10 @@ impl Broker {
             let detail = "the session has not said that its replies arrived";
             return Err(Error::new(Kind::Busy, detail));
         }
+        if self.sessions.keeps_too_much() {
+            let detail = "programs have not said that the ends of their gathers arrived";
+            return Err(Error::new(Kind::Busy, detail));
+        }
         Ok(deadline)
     }
 
@@ -243,11 +249,13 @@ impl Broker {
     }
 
     fn add_part(&mut self, token: u64, registration: usize) -> PartRef {
-        let instance = self.registrations[registration].number;
+        let Registration { number: instance, instance_name, .. } =
+            &self.registrations[registration];
+        let (instance, instance_name) = (*instance, instance_name.clone());
         self.gathers.parts += 1;
         let gather = self.gathers.table.get_mut(token).expect("its parts are being made");
         gather.open += 1;
-        gather.parts.push(Part { instance, call: 0, state: PartState::Open });
+        gather.parts.push(Part { instance, instance_name, call: 0, state: PartState::Open });
         PartRef { gather: token, part: gather.parts.len() - 1 }
     }
 
@@ -271,7 +279,8 @@ impl Broker {
         match end {
             PartEnd::Missing(kind, maybe) => part.state = PartState::Missing(kind, maybe),
             PartEnd::Answer(reply) => {
-                let answer = Answer { instance: part.instance, reply };
+                let (instance, instance_name) = (part.instance, part.instance_name.clone());
+                let answer = Answer { instance, instance_name, reply };
                 let (session, ticket) = gather.caller;
                 let untaken = gather.sent.saturating_sub(gather.taken) + answer.size();
                 let fits = untaken <= limits::GATHER_BYTES_MAX
@@ -329,8 +338,10 @@ impl Broker {
                 };
             }
         }
-        let missing = parts.iter().filter_map(|part| match part.state {
-            PartState::Missing(kind, maybe) => Some(Missing::new(part.instance, kind, maybe)),
+        let missing = parts.into_iter().filter_map(|part| match part.state {
+            PartState::Missing(kind, maybe) => {
+                Some(Missing::new((part.instance, part.instance_name), kind, maybe))
+            }
             PartState::Open | PartState::Answered => None,
         });
         let gathered = Gathered { answered, failed, missing: missing.collect() };

@@ -23,8 +23,10 @@ impl Kept {
         }
     }
 
+    /// What it takes of the room for answers to gathers, in bytes.
     pub fn answer_size(&self) -> u64 {
         match self {
+            Kept::Result(Ok(Outcome::Gathered(gathered))) => gathered.size(),
             Kept::Result(_) => 0,
             Kept::Answer(answer) => answer.size(),
         }
@@ -36,6 +38,11 @@ impl Sessions {
     pub fn keeps_answer(&self, key: SessionKey, size: u64) -> bool {
         self[key].kept.len() < limits::REPLIES_KEPT_MAX
             && self.kept_bytes + size <= limits::GATHER_KEPT_BYTES_MAX
+    }
+
+    /// Names of those that did not answer have taken more than the room for answers.
+    pub fn keeps_too_much(&self) -> bool {
+        self.kept_bytes > limits::GATHER_KEPT_BYTES_MAX
     }
 }
 
@@ -65,10 +72,13 @@ impl Broker {
             Ok(Outcome::Reply(message)) if !may_share => Ok(Outcome::Reply(message.to_stored())),
             other => other.clone(),
         };
-        session.kept.push_back((ticket, Kept::Result(kept)));
+        let kept = Kept::Result(kept);
+        let bytes = kept.answer_size();
+        session.kept.push_back((ticket, kept));
         if session.linked() {
             self.effects.push_back(Effect::Result { session: key, ticket, result, counted: true });
         }
+        self.sessions.kept_bytes += bytes;
     }
 
     /// An answer to a gather, before its end; it is kept until the program says that it arrived.

@@ -98,7 +98,6 @@ pub use sends::ChangeRef;
 pub use services::Instance;
 pub use sessions::{Linger, Resumed, SessionId, SessionKey};
 pub use spread::Receiver;
-pub use topics::Subscribing;
 
 type Map<K, V> = HashMap<K, V, RandomState>;
 type Set<K> = std::collections::HashSet<K, RandomState>;

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use super::{Broker, Effect, NameId, SessionKey, deliveries, services};
-use crate::base::{Error, Kind, Time, limits};
+use crate::base::{Error, Kind, Name, Time, limits};
 
 #[derive(Debug)]
 pub(super) struct Registration {
@@ -23,6 +23,8 @@ pub(super) struct Registration {
     pub ready: bool,
     /// What gathers call it: no other registration of this host has the number.
     pub number: u64,
+    /// What an instance or subscriber calls itself, to whoever gathers answers.
+    pub instance_name: Option<Name>,
     /// Requests of gathers that wait for this instance; those that have ended are passed over.
     pub own: VecDeque<u64>,
     /// The last request that it was given was one of these.
@@ -48,7 +50,7 @@ impl Registration {
 }
 
 impl Broker {
-    /// Registers an instance of a service. Repeating it is fine.
+    /// Registers an instance of a service. Repeating it is fine, and changes nothing.
     ///
     /// # Errors
     ///
@@ -67,6 +69,7 @@ impl Broker {
         let service = self.service_of(name);
         self.services[service].line_max = instance.line_max as usize;
         let key = self.register(session, instance.id, Role::Service(service), instance.concurrency);
+        self.registrations[key].instance_name = instance.instance_name;
         self.services[service].instances.push(key);
         self.offer_new(now, session, instance.id);
         Ok(())
@@ -175,6 +178,7 @@ impl Broker {
             ack_deadline_ms: 0,
             ready: false,
             number: (self.config.epoch << 32) + self.registration_count,
+            instance_name: None,
             own: VecDeque::new(),
             served_own: false,
         });

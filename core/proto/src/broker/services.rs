@@ -8,7 +8,7 @@ use super::{Broker, NameId};
 use crate::base::{Error, Kind, Name, limits};
 
 /// An instance of a service, as a program registers it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Instance {
     /// The program's number for it.
     pub id: u64,
@@ -16,6 +16,8 @@ pub struct Instance {
     pub concurrency: u32,
     /// Requests that may wait.
     pub line_max: u32,
+    /// What it calls itself.
+    pub instance_name: Option<Name>,
 }
 
 impl Instance {

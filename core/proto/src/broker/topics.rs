@@ -19,7 +19,7 @@ use super::trie::Trie;
 use super::{Broker, SessionKey, Set};
 use crate::base::command::within;
 use crate::base::pattern::Pattern;
-use crate::base::{Asked, Error, Kind, Message, Name, Time, Untaken, limits};
+use crate::base::{Asked, Error, Kind, Message, Name, Subscribing, Time, Untaken, limits};
 
 /// Whose messages match a pattern.
 #[derive(Debug)]
@@ -76,21 +76,6 @@ pub(super) struct Topics {
     pub(super) left: Vec<u64>,
     /// Reused room.
     found: Vec<usize>,
-}
-
-/// What a program states of a subscription.
-#[derive(Clone, Debug)]
-pub struct Subscribing {
-    /// Its number for it.
-    pub id: u64,
-    /// Which topics.
-    pub pattern: Pattern,
-    /// Messages that may be on their way to the program, and as many more may wait in the hub.
-    pub buffer: u32,
-    /// Messages that have arrived and that the program has not taken yet.
-    pub held: Untaken,
-    /// The number of the last one that has arrived; 0: none.
-    pub received: u64,
 }
 
 impl Subscription {
@@ -366,9 +351,10 @@ impl Broker {
         &mut self,
         now: Time,
         session: SessionKey,
+        id: u64,
         subscribing: Subscribing,
     ) -> Result<(), Error> {
-        let Subscribing { id, pattern, buffer, held, received } = subscribing;
+        let Subscribing { pattern, buffer, held, received, instance_name } = subscribing;
         within("buffer", buffer.into(), 1, limits::SUBSCRIPTION_BUFFER_MAX.into())?;
         if !self.is_registered(session, id)? {
             let registration = self.registrations.vacant_key();
@@ -386,7 +372,8 @@ impl Broker {
                 is_live: false,
             });
             self.topics.trie.insert(&pattern, key);
-            self.register(session, id, Role::Subscription(key), buffer);
+            let registration = self.register(session, id, Role::Subscription(key), buffer);
+            self.registrations[registration].instance_name = instance_name;
         }
         let Some(registration) = self.sessions[session].registrations.get(&id).copied() else {
             return Ok(());

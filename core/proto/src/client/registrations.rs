@@ -8,7 +8,7 @@ use super::Client;
 use super::held::Handling;
 use super::streams::Reader;
 use crate::base::{
-    Asked, Command, Error, Event, Id, Kind, Message, Name, Outcome, Pattern, Published, Time,
+    Asked, Command, Error, Event, Id, Kind, Message, Name, Outcome, Published, Subscribing, Time,
     Untaken, What,
 };
 use crate::wire::{self, Frame, Recipient};
@@ -22,7 +22,7 @@ pub(super) struct Registration {
 
 #[derive(Clone, Debug)]
 pub(super) enum Role {
-    Service { name: Name, concurrency: u32, line_max: u32 },
+    Service { name: Name, concurrency: u32, line_max: u32, instance_name: Option<Name> },
     Consumer { name: Name, prefetch: u32, ack_deadline_ms: u32 },
     Subscriber(Subscriber),
     Reader(Reader),
@@ -30,14 +30,9 @@ pub(super) enum Role {
 
 #[derive(Clone, Debug)]
 pub(super) struct Subscriber {
-    pattern: Pattern,
+    stated: Subscribing,
     /// The one topic that it wants, if there is but one: the hub does not name it.
     topic: Option<Name>,
-    buffer: u32,
-    /// Messages that have arrived and that the program has not taken yet.
-    held: Untaken,
-    /// The number of the last one that has arrived.
-    received: u64,
 }
 
 /// A message for a subscriber of several topics says nothing of its own.
@@ -46,16 +41,17 @@ struct Unnamed;
 impl Client {
     pub(super) fn register(&mut self, now: Time, id: Id, user: u64, command: Command) {
         let role = match command {
-            Command::Serve { service, concurrency, line_max } => {
-                Role::Service { name: service, concurrency, line_max }
+            Command::Serve { service, concurrency, line_max, instance_name } => {
+                Role::Service { name: service, concurrency, line_max, instance_name }
             }
             Command::Consume { queue, prefetch, ack_deadline_ms } => {
                 Role::Consumer { name: queue, prefetch, ack_deadline_ms }
             }
-            Command::Subscribe { pattern, buffer } => {
+            Command::Subscribe { pattern, buffer, instance_name } => {
                 let topic = Name::parse(pattern.as_str()).ok();
-                let held = Untaken::default();
-                Role::Subscriber(Subscriber { pattern, topic, buffer, held, received: 0 })
+                let (held, received) = (Untaken::default(), 0);
+                let stated = Subscribing { pattern, buffer, held, received, instance_name };
+                Role::Subscriber(Subscriber { stated, topic })
             }
             Command::Read { stream, reading } => Role::Reader(Reader::new(stream, reading)),
             _ => return,
@@ -69,11 +65,12 @@ impl Client {
             return;
         }
         let frame = match role {
-            Role::Service { name, concurrency, line_max } => Frame::Serve {
+            Role::Service { name, concurrency, line_max, instance_name } => Frame::Serve {
                 id,
                 name: self.name_ref(now, name),
                 concurrency: *concurrency,
                 line_max: *line_max,
+                instance_name: instance_name.clone(),
             },
             Role::Consumer { name, prefetch, ack_deadline_ms } => Frame::Consume {
                 id,
@@ -89,14 +86,8 @@ impl Client {
                 held: reader.held(),
                 cursors: reader.cursors.clone(),
             },
-            Role::Subscriber(Subscriber { pattern, buffer, held, received, .. }) => {
-                Frame::Subscribe {
-                    id,
-                    pattern: pattern.clone(),
-                    buffer: *buffer,
-                    held: *held,
-                    received: *received,
-                }
+            Role::Subscriber(Subscriber { stated, .. }) => {
+                Frame::Subscribe { id, subscribing: stated.clone() }
             }
         };
         self.push(now, &frame);
@@ -163,7 +154,7 @@ impl Client {
         let Role::Subscriber(subscriber) = &mut registration.role else { return Ok(false) };
         let topic = topic.or(subscriber.topic.as_ref()).ok_or(Unnamed)?.clone();
         // It has come before.
-        if number <= subscriber.received {
+        if number <= subscriber.stated.received {
             return Ok(false);
         }
         let asked = token.map(|token| Asked { token, deadline });
@@ -172,9 +163,9 @@ impl Client {
             self.requests.insert(asked.token, handling);
         }
         let published = Published { topic, number, message, asked };
-        let (first, last) = (subscriber.received + 1, number - 1);
-        subscriber.received = number;
-        subscriber.held.add(published.untaken());
+        let (first, last) = (subscriber.stated.received + 1, number - 1);
+        subscriber.stated.received = number;
+        subscriber.stated.held.add(published.untaken());
         let user = registration.user;
         if first <= last {
             self.events.push_back(Event { id, user, what: What::Gap { first, last } });
@@ -206,7 +197,7 @@ impl Client {
             Some(Role::Reader(_)) => return self.taken_records(now, id, taken.count),
             _ => return,
         };
-        subscriber.held.remove(taken);
+        subscriber.stated.held.remove(taken);
         self.push(now, &Frame::Taken { id, taken });
     }
 

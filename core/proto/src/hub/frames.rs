@@ -4,7 +4,6 @@
 
 use super::{Connection, Hub, Peer, PortId};
 use crate::base::{Error, Kind, Time, limits};
-use crate::broker::Subscribing;
 use crate::broker::{
     BindTo, ChangeRef, Instance, NameId, Opening, Part, Publishing, SessionId, SessionKey,
 };
@@ -205,9 +204,9 @@ impl Hub {
         frame: Frame,
     ) -> Result<(), Malformed> {
         let (id, done) = match frame {
-            Frame::Serve { id, name, concurrency, line_max } => {
+            Frame::Serve { id, name, concurrency, line_max, instance_name } => {
                 let name = self.name(port, name)?;
-                let instance = Instance { id, concurrency, line_max };
+                let instance = Instance { id, concurrency, line_max, instance_name };
                 (id, self.broker.serve(now, session, name, instance))
             }
             Frame::Consume { id, name, prefetch, ack_deadline_ms } => {
@@ -215,9 +214,8 @@ impl Hub {
                 let numbers = (id, prefetch, ack_deadline_ms);
                 (id, self.broker.consume(now, session, name, numbers))
             }
-            Frame::Subscribe { id, pattern, buffer, held, received } => {
-                let subscribing = Subscribing { id, pattern, buffer, held, received };
-                (id, self.broker.subscribe(now, session, subscribing))
+            Frame::Subscribe { id, subscribing } => {
+                (id, self.broker.subscribe(now, session, id, subscribing))
             }
             Frame::Read { id, name, reading, stream, held, cursors } => {
                 let name = self.name(port, name)?;

@@ -87,12 +87,7 @@ impl Reader<'_> {
                 Frame::Call { ticket, name, deadline, message }
             }
             FrameKind::Cancel => Frame::Cancel { ticket },
-            FrameKind::Serve => Frame::Serve {
-                id,
-                name: self.name_ref()?,
-                concurrency: self.u32()?,
-                line_max: self.u32()?,
-            },
+            FrameKind::Serve => self.serve(id)?,
             FrameKind::Stop => Frame::Stop { id },
             FrameKind::Answer => {
                 Frame::Answer { ticket, request: self.u64()?, reply: self.answer()? }

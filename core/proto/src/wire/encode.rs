@@ -193,10 +193,11 @@ impl Writer<'_> {
 
     fn operation(&mut self, frame: &Frame) {
         match frame {
-            Frame::Serve { id, name, concurrency, line_max } => {
+            Frame::Serve { id, name, concurrency, line_max, instance_name } => {
                 self.named(FrameKind::Serve, *id, *name, |w| {
                     w.out.put_u32_le(*concurrency);
                     w.out.put_u32_le(*line_max);
+                    w.short_name(instance_name.as_ref());
                 });
             }
             Frame::Receive { ticket, name, deadline } => {

@@ -10,7 +10,7 @@ use crate::base::stream::Committing;
 use crate::base::{
     Answer, Appended, Cursor, Delivery, Error, Gathered, Gathering, GroupInfo, Message, Name,
     Pattern, Peeked, QueueInfo, QueueOptions, Reading, Receipt, Request, Start, StreamInfo,
-    StreamOptions, Time, TopicInfo, TopicOptions, Untaken, Verdict,
+    StreamOptions, Subscribing, Time, TopicInfo, TopicOptions, Untaken, Verdict,
 };
 
 pub use crate::base::record::Change;
@@ -379,7 +379,7 @@ pub enum Frame {
     Held { last: bool, what: HeldKind, tokens: Vec<u64> },
     Call { ticket: u64, name: NameRef, deadline: Option<Time>, message: Message },
     Cancel { ticket: u64 },
-    Serve { id: u64, name: NameRef, concurrency: u32, line_max: u32 },
+    Serve { id: u64, name: NameRef, concurrency: u32, line_max: u32, instance_name: Option<Name> },
     Stop { id: u64 },
     Answer { ticket: u64, request: u64, reply: Result<Message, Error> },
     Receive { ticket: u64, name: NameRef, deadline: Option<Time> },
@@ -397,7 +397,7 @@ pub enum Frame {
     Peek { ticket: u64, name: NameRef, count: u32 },
     List { ticket: u64, after: Option<Name> },
     Publish { ticket: u64, change: Change, publishing: Publishing },
-    Subscribe { id: u64, pattern: Pattern, buffer: u32, held: Untaken, received: u64 },
+    Subscribe { id: u64, subscribing: Subscribing },
     Taken { id: u64, taken: Untaken },
     DeclareStream { ticket: u64, change: Change, name: NameRef, options: Box<StreamOptions> },
     DeleteStream { ticket: u64, change: Change, name: NameRef },

@@ -1,4 +1,4 @@
-//! Gathers as bytes and back.
+//! Gathers as bytes and back, and who is asked by name.
 //!
 //! Floor: imports `base`.
 
@@ -29,6 +29,7 @@ impl Writer<'_> {
             Frame::Collected { ticket, answer } => {
                 self.frame(FrameKind::Collected, 0, *ticket, |w| {
                     w.out.put_u64_le(answer.instance);
+                    w.short_name(answer.instance_name.as_ref());
                     w.answer(&answer.reply);
                 });
             }
@@ -43,15 +44,22 @@ impl Writer<'_> {
         self.out.put_u32_le(gathered.answered);
         self.out.put_u32_le(gathered.failed);
         self.out.put_u64_le(gathered.missing.len() as u64);
-        for Missing { instance, error } in &gathered.missing {
+        for Missing { instance, instance_name, error } in &gathered.missing {
             self.out.put_u64_le(*instance);
             self.out.put_u32_le(error.kind() as u32);
             self.out.put_u32_le(error.maybe_executed().into());
+            self.short_name(instance_name.as_ref());
         }
     }
 }
 
 impl Reader<'_> {
+    pub(super) fn serve(&mut self, id: u64) -> Decoded<Frame> {
+        let name = self.name_ref()?;
+        let (concurrency, line_max) = (self.u32()?, self.u32()?);
+        Ok(Frame::Serve { id, name, concurrency, line_max, instance_name: self.short_name()? })
+    }
+
     pub(super) fn gather(&mut self, flags: u8, ticket: u64) -> Decoded<Frame> {
         let Some(name) = self.short_name()? else { return self.fail("names nobody to ask") };
         let to = match flags & flag::GATHER_TOPIC {
@@ -65,7 +73,8 @@ impl Reader<'_> {
     }
 
     pub(super) fn collected(&mut self, ticket: u64) -> Decoded<Frame> {
-        let answer = Answer { instance: self.u64()?, reply: self.answer()? };
+        let (instance, instance_name) = (self.u64()?, self.short_name()?);
+        let answer = Answer { instance, instance_name, reply: self.answer()? };
         Ok(Frame::Collected { ticket, answer })
     }
 
@@ -80,8 +89,9 @@ impl Reader<'_> {
         let (instance, number) = (self.u64()?, self.u32()?);
         let maybe = self.choice(&[(0, false), (1, true)], "mark of execution")?;
         self.zero(3)?;
+        let instance_name = self.short_name()?;
         match Kind::from_number(number) {
-            Some(kind) => Ok(Missing::new(instance, kind, maybe)),
+            Some(kind) => Ok(Missing::new((instance, instance_name), kind, maybe)),
             None => self.fail(&format!("has status {number}, which does not exist")),
         }
     }

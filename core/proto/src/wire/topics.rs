@@ -9,7 +9,7 @@ use super::encode::{Writer, flag};
 use super::frame::{Binding, Change, Frame, FrameKind, Published, Publishing, TargetKind};
 use super::{Clock, Outbox};
 use crate::base::{Message, Name, Pattern, Time, Untaken, limits};
-use crate::base::{TopicInfo, TopicOptions, TopicOverflow};
+use crate::base::{Subscribing, TopicInfo, TopicOptions, TopicOverflow};
 
 const OVERFLOWS: [(u8, TopicOverflow); 2] = [(0, TopicOverflow::Drop), (1, TopicOverflow::Wait)];
 
@@ -26,14 +26,8 @@ impl Writer<'_> {
             Frame::Unbind { ticket, change, binding } => {
                 self.binding(FrameKind::Unbind, (*ticket, change), binding);
             }
-            Frame::Subscribe { id, pattern, buffer, held, received } => {
-                self.frame(FrameKind::Subscribe, 0, *id, |w| {
-                    w.out.put_u32_le(*buffer);
-                    w.out.put_u32_le(held.count);
-                    w.out.put_u64_le(held.bytes);
-                    w.out.put_u64_le(*received);
-                    w.out.put_slice(pattern.as_str().as_bytes());
-                });
+            Frame::Subscribe { id, subscribing } => {
+                self.frame(FrameKind::Subscribe, 0, *id, |w| w.subscribing(subscribing));
             }
             Frame::Taken { id, taken } => self.frame(FrameKind::Taken, 0, *id, |w| {
                 w.out.put_u32_le(taken.count);
@@ -42,6 +36,16 @@ impl Writer<'_> {
             }),
             declared => self.declared_topics(declared),
         }
+    }
+
+    fn subscribing(&mut self, subscribing: &Subscribing) {
+        let Subscribing { pattern, buffer, held, received, instance_name } = subscribing;
+        self.out.put_u32_le(*buffer);
+        self.out.put_u32_le(held.count);
+        self.out.put_u64_le(held.bytes);
+        self.out.put_u64_le(*received);
+        self.short_name(instance_name.as_ref());
+        self.out.put_slice(pattern.as_str().as_bytes());
     }
 
     fn declared_topics(&mut self, frame: &Frame) {
@@ -225,7 +229,9 @@ impl Reader<'_> {
             FrameKind::Subscribe => {
                 let (buffer, count, bytes) = (self.u32()?, self.u32()?, self.u64()?);
                 let (held, received) = (Untaken { count, bytes }, self.u64()?);
-                Frame::Subscribe { id, pattern: self.pattern()?, buffer, held, received }
+                let (instance_name, pattern) = (self.short_name()?, self.pattern()?);
+                let subscribing = Subscribing { pattern, buffer, held, received, instance_name };
+                Frame::Subscribe { id, subscribing }
             }
             FrameKind::InspectTopic => Frame::InspectTopic { ticket: id, pattern: self.pattern()? },
             FrameKind::ListTopics => Frame::ListTopics { ticket: id, after: self.short_pattern()? },

@@ -97,7 +97,8 @@ pub fn heard(world: &World, program: usize, subscriber: Id) -> Vec<String> {
 }
 
 pub fn subscribe(world: &mut World, program: usize, of: &str) -> Id {
-    world.run(program, Command::Subscribe { pattern: pattern(of), buffer: 100 })
+    let pattern = pattern(of);
+    world.run(program, Command::Subscribe { pattern, buffer: 100, instance_name: None })
 }
 
 /// A segment, or a stream file, has the bytes that `tests/golden` has in this file.

@@ -12,7 +12,7 @@ pub fn call(service: &str, body: &str) -> Command {
 }
 
 pub fn serve(service: &str, concurrency: u32, line_max: u32) -> Command {
-    Command::Serve { service: name(service), concurrency, line_max }
+    Command::Serve { service: name(service), concurrency, line_max, instance_name: None }
 }
 
 pub fn reply(request: u64, body: &str) -> Command {

@@ -9,6 +9,8 @@ mod commands;
 mod config;
 #[path = "disk.rs"]
 mod disk;
+#[path = "gathers.rs"]
+pub mod gathers;
 #[path = "groups.rs"]
 pub mod groups;
 mod queues;

@@ -7,7 +7,7 @@ use telpher_proto::base::{
     Answer, Appended, Compression, Cursor, Delivery, Durability, Error, GatherTo, Gathered,
     Gathering, Headers, HeadersBuilder, Kind, Message, Missing, Name, Overflow, PartitionInfo,
     Pattern, Peeked, Properties, QueueInfo, QueueOptions, Reading, Receipt, Request, Start,
-    StreamInfo, StreamOptions, Time, Trace, Untaken, Verdict,
+    StreamInfo, StreamOptions, Subscribing, Time, Trace, Untaken, Verdict,
 };
 use telpher_proto::base::{TopicInfo, TopicOptions, TopicOverflow};
 use telpher_proto::wire::{
@@ -199,7 +199,8 @@ fn said_by_programs() -> Vec<(&'static str, Frame)> {
             Frame::Call { ticket: 5, name: NAME, deadline: None, message: full_message() },
         ),
         ("cancel", Frame::Cancel { ticket: 6 }),
-        ("serve", Frame::Serve { id: 7, name: NAME, concurrency: 8, line_max: 9 }),
+        ("serve", serve(None)),
+        ("serve_named", serve(Name::parse("berlin-1").ok())),
         ("stop", Frame::Stop { id: 10 }),
         ("answer", Frame::Answer { ticket: 11, request: 12, reply: Ok(plain()) }),
         (
@@ -210,18 +211,21 @@ fn said_by_programs() -> Vec<(&'static str, Frame)> {
         ("consume", Frame::Consume { id: 16, name: NAME, prefetch: 64, ack_deadline_ms: 250 }),
         ("credit", Frame::Credit { id: 16, prefetch: 0 }),
         ("inspect", Frame::Inspect { ticket: 18, name: NAME }),
-        (
-            "subscribe",
-            Frame::Subscribe {
-                id: 49,
-                pattern: Pattern::parse("orders.*.**").unwrap(),
-                buffer: 50,
-                held: Untaken { count: 51, bytes: 55 },
-                received: 52,
-            },
-        ),
+        ("subscribe", subscribe(None)),
+        ("subscribe_named", subscribe(Name::parse("berlin-2").ok())),
         ("taken", Frame::Taken { id: 49, taken: Untaken { count: 53, bytes: 56 } }),
     ]
+}
+
+fn serve(instance_name: Option<Name>) -> Frame {
+    Frame::Serve { id: 7, name: NAME, concurrency: 8, line_max: 9, instance_name }
+}
+
+fn subscribe(instance_name: Option<Name>) -> Frame {
+    let pattern = Pattern::parse("orders.*.**").unwrap();
+    let held = Untaken { count: 51, bytes: 55 };
+    let subscribing = Subscribing { pattern, buffer: 50, held, received: 52, instance_name };
+    Frame::Subscribe { id: 49, subscribing }
 }
 
 fn changes() -> Vec<(&'static str, Frame)> {
@@ -365,8 +369,15 @@ fn gathers() -> Vec<(&'static str, Frame)> {
         let gathering = Gathering { to, count: 3, taken: 57, deadline, message: plain() };
         Frame::Gather { ticket, gathering }
     };
-    let collected = |reply| Frame::Collected { ticket: 55, answer: Answer { instance: 58, reply } };
-    let missing = vec![Missing::new(59, Kind::TimedOut, true), Missing::new(60, Kind::Lost, false)];
+    let collected = |name, reply| Frame::Collected {
+        ticket: 55,
+        answer: Answer { instance: 58, instance_name: name, reply },
+    };
+    let named = |text| Name::parse(text).ok();
+    let missing = vec![
+        Missing::new((59, named("berlin-1")), Kind::TimedOut, true),
+        Missing::new((60, None), Kind::Lost, false),
+    ];
     vec![
         ("gather", gather(55, GatherTo::Service(Name::parse("prices").unwrap()))),
         ("gather_topic", gather(56, GatherTo::Topic(Name::parse("orders.eu").unwrap()))),
@@ -379,8 +390,8 @@ fn gathers() -> Vec<(&'static str, Frame)> {
                 to: Recipients::new(&[Recipient { id: 49, number: 55, token: Some(61) }]),
             }),
         ),
-        ("collected", collected(Ok(full_message()))),
-        ("collected_failure", collected(Err(Error::remote(7, "no stock")))),
+        ("collected", collected(named("berlin-2"), Ok(full_message()))),
+        ("collected_failure", collected(None, Err(Error::remote(7, "no stock")))),
         (
             "gathered",
             Frame::Gathered { ticket: 55, gathered: Gathered { answered: 1, failed: 1, missing } },

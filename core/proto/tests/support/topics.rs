@@ -34,7 +34,8 @@ pub fn declared(world: &mut World, program: usize, after: Option<&str>) -> Vec<S
 
 /// A subscriber, with so many messages on their way and as many in the hub.
 pub fn subscriber(world: &mut World, program: usize, of: &str, buffer: u32) -> Id {
-    world.run(program, Command::Subscribe { pattern: pattern(of), buffer })
+    let pattern = pattern(of);
+    world.run(program, Command::Subscribe { pattern, buffer, instance_name: None })
 }
 
 /// The program takes the next messages that have come for a subscriber, `count` at most.

@@ -32,9 +32,9 @@ use telpher_proto::base::{
 
 pub use gather::Gather;
 pub use queue::{Consumer, Job, Queue};
-pub use service::{Service, ServiceRequest};
+pub use service::{ServeOptions, Service, ServiceRequest};
 pub use stream::{Reader, Records, Stream};
-pub use topic::{Subscriber, Topic, TopicMessage};
+pub use topic::{SubscribeOptions, Subscriber, Topic, TopicMessage};
 pub use topics::Topics;
 
 use crate::api::{Done, Hub, OpenOptions};
@@ -106,7 +106,16 @@ impl Hub {
     ///
     /// `INVALID` for a value; why the hub refused; `CLOSED`.
     pub fn serve(&self, service: &str, concurrency: u32) -> Result<Service, Error> {
-        Service::start(self, Name::parse(service)?, concurrency)
+        self.serve_with(service, ServeOptions { concurrency, ..ServeOptions::default() })
+    }
+
+    /// The same with every option: one is what the instance calls itself.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Hub::serve`].
+    pub fn serve_with(&self, service: &str, options: ServeOptions) -> Result<Service, Error> {
+        Service::start(self, Name::parse(service)?, options)
     }
 
     /// Starts an operation; waits for room first if there is none.

@@ -11,6 +11,30 @@ use telpher_proto::base::{
 use super::{next, start_stream};
 use crate::api::{Done, Hub};
 
+/// How a name is served.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// Requests handled at once, 1 to 65,536.
+    pub concurrency: u32,
+    /// Requests that may wait while all instances are busy, 0 to 1,048,576.
+    pub line_max: u32,
+    /// What this instance calls itself, to whoever gathers answers ([`Answer`], [`Missing`]): which
+    /// machine it is on, for example. Nothing keeps two from stating the same name; their numbers
+    /// tell them apart.
+    ///
+    /// [`Answer`]: telpher_proto::base::Answer
+    /// [`Missing`]: telpher_proto::base::Missing
+    pub instance_name: Option<Name>,
+}
+
+impl Default for ServeOptions {
+    /// One request at once, 1,024 in line, no name.
+    fn default() -> ServeOptions {
+        let (concurrency, line_max) = (limits::CONCURRENCY_DEFAULT, limits::LINE_DEFAULT);
+        ServeOptions { concurrency, line_max, instance_name: None }
+    }
+}
+
 /// A name that is served. Iterating waits for the next request; several threads may do so on the
 /// same service. Dropping it ends the service.
 #[derive(Debug)]
@@ -20,8 +44,9 @@ pub struct Service {
 }
 
 impl Service {
-    pub(super) fn start(hub: &Hub, service: Name, concurrency: u32) -> Result<Service, Error> {
-        let command = Command::Serve { service, concurrency, line_max: limits::LINE_DEFAULT };
+    pub(super) fn start(hub: &Hub, service: Name, how: ServeOptions) -> Result<Service, Error> {
+        let ServeOptions { concurrency, line_max, instance_name } = how;
+        let command = Command::Serve { service, concurrency, line_max, instance_name };
         Ok(Service { hub: hub.clone(), id: start_stream(hub, command)? })
     }
 

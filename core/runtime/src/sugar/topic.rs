@@ -110,6 +110,24 @@ impl TopicMessage {
     }
 }
 
+/// How messages are subscribed to.
+#[derive(Clone, Debug)]
+pub struct SubscribeOptions {
+    /// Messages on their way to the program, 1 to 65,536; as many more wait in the hub.
+    pub buffer: u32,
+    /// What this subscriber calls itself, to whoever gathers its answers. Nothing keeps two from
+    /// stating the same name; their numbers tell them apart.
+    pub instance_name: Option<Name>,
+}
+
+impl Default for SubscribeOptions {
+    /// 1,024 messages, no name.
+    fn default() -> SubscribeOptions {
+        let buffer = limits::SUBSCRIPTION_BUFFER_DEFAULT;
+        SubscribeOptions { buffer, instance_name: None }
+    }
+}
+
 /// Messages of matching topics, as they come. Iterating waits for the next; several threads may do
 /// so on the same subscriber. Dropping it ends the subscription.
 #[derive(Debug)]
@@ -121,8 +139,13 @@ pub struct Subscriber {
 }
 
 impl Subscriber {
-    pub(super) fn start(hub: &Hub, pattern: Pattern, buffer: u32) -> Result<Subscriber, Error> {
-        let id = start_stream(hub, Command::Subscribe { pattern, buffer })?;
+    pub(super) fn start(
+        hub: &Hub,
+        pattern: Pattern,
+        how: SubscribeOptions,
+    ) -> Result<Subscriber, Error> {
+        let SubscribeOptions { buffer, instance_name } = how;
+        let id = start_stream(hub, Command::Subscribe { pattern, buffer, instance_name })?;
         Ok(Subscriber { hub: hub.clone(), id, lost: AtomicU64::new(0) })
     }
 
@@ -183,15 +206,19 @@ impl Hub {
     ///
     /// `INVALID` or `TOO_LARGE` for the pattern; `CLOSED`.
     pub fn subscribe(&self, pattern: &str) -> Result<Subscriber, Error> {
-        self.subscribe_with(pattern, limits::SUBSCRIPTION_BUFFER_DEFAULT)
+        self.subscribe_with(pattern, SubscribeOptions::default())
     }
 
-    /// The same with another bound on messages, 1 to 65,536.
+    /// The same with every option: another bound on messages, or what the subscriber calls itself.
     ///
     /// # Errors
     ///
     /// Those of [`Hub::subscribe`].
-    pub fn subscribe_with(&self, pattern: &str, buffer: u32) -> Result<Subscriber, Error> {
-        Subscriber::start(self, Pattern::parse(pattern)?, buffer)
+    pub fn subscribe_with(
+        &self,
+        pattern: &str,
+        options: SubscribeOptions,
+    ) -> Result<Subscriber, Error> {
+        Subscriber::start(self, Pattern::parse(pattern)?, options)
     }
 }

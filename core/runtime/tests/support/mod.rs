@@ -84,7 +84,7 @@ pub fn call(service: &str, body: &str) -> Command {
 }
 
 pub fn serve(service: &str, concurrency: u32) -> Command {
-    Command::Serve { service: name(service), concurrency, line_max: 1_024 }
+    Command::Serve { service: name(service), concurrency, line_max: 1_024, instance_name: None }
 }
 
 /// A callback that answers every request with its own body.

@@ -140,9 +140,9 @@ fn call(hub: &Hub, service: &Name, count: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Each of two instances answers once, and nobody is missing.
+/// Each of two instances answers once, under its name, and nobody is missing.
 fn gather(hub: &Hub, service: &Name, count: usize) -> Result<(), Failure> {
-    let mut instances = HashSet::new();
+    let (mut instances, mut names) = (HashSet::new(), HashSet::new());
     for index in 0..count {
         let body = format!("gather-{index}");
         let expected: Vec<u8> = body.bytes().rev().collect();
@@ -154,15 +154,16 @@ fn gather(hub: &Hub, service: &Name, count: usize) -> Result<(), Failure> {
                 return Err(format!("gather {index} was answered with {:?}", reply.body));
             }
             instances.insert(answer.instance);
+            names.extend(answer.instance_name.filter(|name| name.as_str().starts_with("peer-")));
         }
         let end = gathering.result().map_err(text)?;
         if end.answered != 2 || !end.missing.is_empty() {
             return Err(format!("gather {index} ended with {end:?}"));
         }
     }
-    match instances.len() {
-        2 => Ok(()),
-        other => Err(format!("{other} instances answered")),
+    match (instances.len(), names.len()) {
+        (2, 2) => Ok(()),
+        other => Err(format!("{other:?} instances and names answered")),
     }
 }
 
@@ -181,7 +182,9 @@ fn serve(hub: &Hub, service: Name) -> Result<(), Failure> {
         }
         _ => {}
     };
-    let command = Command::Serve { service, concurrency: 64, line_max: 1_024 };
+    let own = format!("peer-{}", std::process::id());
+    let instance_name = Some(Name::parse_instance(&own).map_err(text)?);
+    let command = Command::Serve { service, concurrency: 64, line_max: 1_024, instance_name };
     let id = hub.start(command, Timeout::Never, Done::Callback(Box::new(handler))).map_err(text)?;
     started.recv().map_err(|_| "the service ended before it was live")??;
     println!("ready");
@@ -268,7 +271,7 @@ fn bind(hub: &Hub, name: Name) -> Result<(), Failure> {
 
 fn subscribe(hub: &Hub, topic: &Name, count: usize) -> Result<(), Failure> {
     let pattern = Pattern::parse(&format!("{topic}.*")).map_err(text)?;
-    let command = Command::Subscribe { pattern, buffer: 1_024 };
+    let command = Command::Subscribe { pattern, buffer: 1_024, instance_name: None };
     let id = hub.start(command, Timeout::Never, Done::Wait).map_err(text)?;
     let mut next = 0;
     while next < count {

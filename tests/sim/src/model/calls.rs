@@ -8,7 +8,7 @@ use telpher_proto::base::{
 };
 use telpher_proto::base::{Request, Time};
 
-use super::gathers::Gathering;
+use super::gathers::{Gathering, Names};
 use super::{Context, Moment, Start, Verdict, ensure, number};
 use crate::agenda::Who;
 
@@ -51,18 +51,17 @@ pub struct Calls {
     calls: BTreeMap<u64, Call>,
     requests: BTreeMap<(Who, u64), Running>,
     instances: BTreeMap<(Who, Id), Instance>,
+    names: Names,
 }
 
 impl Calls {
     pub(super) fn start(&mut self, start: &Start, command: &Command) {
+        self.names.start(start, command);
         match command {
             Command::Call { service, message } => self.call(start, service, message, None),
-            Command::Gather {
-                to: GatherTo::Service(name) | GatherTo::Topic(name),
-                message,
-                ..
-            } => {
-                self.call(start, name, message, Some(Gathering::default()));
+            Command::Gather { to, message, .. } => {
+                let (GatherTo::Service(name) | GatherTo::Topic(name)) = to;
+                self.call(start, name, message, Some(Gathering::new(to.clone())));
             }
             Command::Serve { service, concurrency, .. } => {
                 let instance = Instance {
@@ -107,7 +106,8 @@ impl Calls {
             && let Some(call) = self.calls.get_mut(&running.call)
         {
             call.reply = Some(reply.clone());
-            call.gather.iter_mut().for_each(|gather| gather.reply(reply));
+            let name = self.names.of(who, running.service);
+            call.gather.iter_mut().for_each(|gather| gather.reply(reply, name.clone()));
         }
         if let Some(instance) = self.instances.get_mut(&(who, running.service)) {
             instance.running.remove(&token);
@@ -182,7 +182,7 @@ impl Calls {
     pub(super) fn collected(&mut self, message: &Message, answer: &Answer) -> Verdict {
         let number = number(&message.body).expect("programs number what they say");
         let gather = self.calls.get_mut(&number).and_then(|call| call.gather.as_mut());
-        gather.ok_or("nobody gathers this")?.answer(answer)
+        gather.ok_or("nobody gathers this")?.answer(answer, &mut self.names)
     }
 
     /// The request of a handler was taken back.
@@ -212,7 +212,9 @@ impl Calls {
                 let number = number(&message.body).expect("programs number what they say");
                 let gather = self.calls.get_mut(&number).and_then(|call| call.gather.as_mut());
                 match (gather, result) {
-                    (Some(gather), Ok(Outcome::Gathered(end))) => gather.end(end, *count),
+                    (Some(gather), Ok(Outcome::Gathered(end))) => {
+                        gather.end(end, *count, &mut self.names)
+                    }
                     _ => Ok(()),
                 }
             }

@@ -1,18 +1,88 @@
-//! Of a gather: each is asked at most once, each answer comes once and is the handler's, and the
-//! summary adds up, also with who has run.
+//! Of a gather: each is asked at most once, each answer comes once and is the handler's, under the
+//! name that it has stated, and the summary adds up, also with who has run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use telpher_proto::base::{Answer, Error, Gathered, Id, Outcome, Reply};
+use telpher_proto::base::{
+    Answer, Command, Error, GatherTo, Gathered, Id, Name, Outcome, Pattern, Reply,
+};
 
-use super::{Verdict, ensure};
+use super::topics::matches;
+use super::{Start, Verdict, ensure};
 use crate::agenda::Who;
 
+/// What instances and subscribers call themselves.
 #[derive(Debug, Default)]
+pub struct Names {
+    /// What each has stated, also beyond its end.
+    stated: BTreeMap<(Who, Id), Stated>,
+    /// What the hub has said of each number.
+    told: BTreeMap<u64, Option<Name>>,
+}
+
+#[derive(Debug)]
+struct Stated {
+    of: Of,
+    name: Option<Name>,
+}
+
+#[derive(Debug)]
+enum Of {
+    Service(Name),
+    Pattern(Pattern),
+}
+
+impl Of {
+    fn is_asked(&self, to: &GatherTo) -> bool {
+        match (self, to) {
+            (Of::Service(service), GatherTo::Service(asked)) => service == asked,
+            (Of::Pattern(pattern), GatherTo::Topic(topic)) => {
+                let pattern: Vec<&str> = pattern.as_str().split('.').collect();
+                let topic: Vec<&str> = topic.as_str().split('.').collect();
+                matches(&pattern, &topic)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Names {
+    pub(super) fn start(&mut self, start: &Start, command: &Command) {
+        let (of, name) = match command {
+            Command::Serve { service, instance_name, .. } => {
+                (Of::Service(service.clone()), instance_name)
+            }
+            Command::Subscribe { pattern, instance_name, .. } => {
+                (Of::Pattern(pattern.clone()), instance_name)
+            }
+            _ => return,
+        };
+        let stated = Stated { of, name: name.clone() };
+        self.stated.insert((start.who, start.id), stated);
+    }
+
+    /// What an instance or subscriber of a program has stated.
+    pub(super) fn of(&self, who: Who, id: Id) -> Option<Name> {
+        self.stated.get(&(who, id)).and_then(|stated| stated.name.clone())
+    }
+
+    /// The hub says what one calls itself that was asked.
+    pub(super) fn told(&mut self, to: &GatherTo, number: u64, name: &Option<Name>) -> Verdict {
+        let before = self.told.entry(number).or_insert_with(|| name.clone());
+        ensure(before == name, || format!("{number} called itself {before:?} before"))?;
+        let mut asked = self.stated.values().filter(|stated| stated.of.is_asked(to));
+        ensure(asked.any(|stated| stated.name == *name), || {
+            format!("nobody that {to:?} asks calls itself {name:?}")
+        })
+    }
+}
+
+#[derive(Debug)]
 pub struct Gathering {
+    to: GatherTo,
     asked: BTreeSet<(Who, Id)>,
     /// What handlers have said and nobody has heard yet.
-    replies: Vec<Reply>,
+    replies: Vec<(Reply, Option<Name>)>,
     heard: BTreeSet<u64>,
     answered: u32,
     failed: u32,
@@ -21,6 +91,18 @@ pub struct Gathering {
 }
 
 impl Gathering {
+    pub(super) fn new(to: GatherTo) -> Gathering {
+        Gathering {
+            to,
+            asked: BTreeSet::new(),
+            replies: Vec::new(),
+            heard: BTreeSet::new(),
+            answered: 0,
+            failed: 0,
+            run_max: None,
+        }
+    }
+
     /// An instance or subscriber is asked.
     pub(super) fn ask(&mut self, who: Who, id: Id) -> Verdict {
         ensure(self.asked.insert((who, id)), || "it was asked this before".into())?;
@@ -30,14 +112,15 @@ impl Gathering {
         })
     }
 
-    /// A handler answers.
-    pub(super) fn reply(&mut self, reply: &Reply) {
-        self.replies.push(reply.clone());
+    /// A handler answers, under this name.
+    pub(super) fn reply(&mut self, reply: &Reply, name: Option<Name>) {
+        self.replies.push((reply.clone(), name));
     }
 
     /// An answer comes.
-    pub(super) fn answer(&mut self, answer: &Answer) -> Verdict {
-        let of = |reply: &Reply| *reply == answer.reply;
+    pub(super) fn answer(&mut self, answer: &Answer, names: &mut Names) -> Verdict {
+        names.told(&self.to, answer.instance, &answer.instance_name)?;
+        let of = |said: &(Reply, _)| said.0 == answer.reply && said.1 == answer.instance_name;
         let said = self.replies.iter().position(of);
         let said = said.ok_or_else(|| format!("handlers said {:?}", self.replies))?;
         drop(self.replies.remove(said));
@@ -50,7 +133,10 @@ impl Gathering {
     }
 
     /// It has ended well.
-    pub(super) fn end(&mut self, end: &Gathered, count: u32) -> Verdict {
+    pub(super) fn end(&mut self, end: &Gathered, count: u32, names: &mut Names) -> Verdict {
+        for missing in &end.missing {
+            names.told(&self.to, missing.instance, &missing.instance_name)?;
+        }
         let heard = (self.answered, self.failed);
         ensure((end.answered, end.failed) == heard, || format!("{heard:?} have been heard"))?;
         let missing: BTreeSet<u64> = end.missing.iter().map(|one| one.instance).collect();

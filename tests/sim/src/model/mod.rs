@@ -13,7 +13,8 @@
 //! calls     a handler runs at most once, and the answer is its answer
 //! streams   what is at an offset stays there and is the same for all; what was confirmed is there
 //!           once; a reader gets each offset once, in order, or hears why not
-//! gathers   each is asked at most once, every answer comes once, and the summary adds up
+//! gathers   each is asked at most once, every answer comes once and with its name, and the
+//!           summary adds up
 //! topics    what a subscriber hears was published, once, in order, with no hole untold
 //! bindings  what is published is once wherever its topic is bound
 //! ```

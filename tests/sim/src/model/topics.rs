@@ -296,7 +296,7 @@ pub(super) fn is_match(pattern: &str, topic: &Name) -> bool {
     matches(&pattern, &topic)
 }
 
-fn matches(pattern: &[&str], topic: &[&str]) -> bool {
+pub(super) fn matches(pattern: &[&str], topic: &[&str]) -> bool {
     match (pattern.first(), topic.first()) {
         (None, None) => true,
         (Some(&"**"), None) => matches(&pattern[1..], topic),

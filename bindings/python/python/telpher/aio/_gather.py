@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import deque
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -44,7 +45,7 @@ class _Inbox:
 
     def _add(self, answer: Answer) -> None:
         if self._bytes + _size(answer) > GATHER_BYTES_MAX:
-            self._lost.append(Answer(answer.instance, None, b"", {}, answer.error))
+            self._lost.append(replace(answer, body=None, key=b"", headers={}))
             return
         self._bytes += _size(answer)
         self.waiting.append(answer)

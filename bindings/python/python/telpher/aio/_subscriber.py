@@ -17,8 +17,9 @@ class Subscriber(Fetched[TopicMessage]):
     has not handed out is gone.
     """
 
-    def __init__(self, starter: Starter, pattern: str, buffer: int, timeout: float | None) -> None:
-        command = Command.subscribe(pattern, buffer)
+    def __init__(
+        self, starter: Starter, command: Command[None], buffer: int, timeout: float | None
+    ) -> None:
         make = Numbers(starter.turner.core, starter.fire).message
         bounds = (min(buffer, BATCH), SUBSCRIPTION_BYTES_MAX)
         super().__init__(starter, command, timeout, make, Fetching(starter, PUBLISHED, bounds))
