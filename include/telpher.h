@@ -1732,9 +1732,9 @@ telpher_status telpher_topic_list(telpher_hub hub,
 // most 4,096. Never blocks. At the destination comes an ANSWER for each that answers, with its
 // `instance`, `instance_name` and `status`, then DONE: as TELPHER_OK when all have answered or
 // can't any more, when `count` have answered, or at the end of its time. It says how many
-// `answered` and `failed`, and in `missing` who did not answer, and why. What is still open then is
-// taken back: the handler hears of it. An instance that is busy is asked when it has room. Without
-// a subscriber it is empty. Any thread, also in a callback.
+// `answered` and `failed`, and in `missing` who did not answer, and why. What is still open then
+// is taken back: the handler hears of it. An instance that is busy is asked when it has room.
+// Without a subscriber it is empty. Any thread, also in a callback.
 //
 // Handlers answer as they answer a call. A subscriber answers the `token` of a PUBLISHED by
 // telpher_reply, or does not.

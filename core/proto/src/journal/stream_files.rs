@@ -8,10 +8,10 @@
 //! A stream file begins as a segment does and has frames as segments have them, without commits:
 //! what counts in it is what the journal says of it. Each host begins one of its own.
 //!
-//! A segment that holds hardly anything but large batches is put aside as it is: it leaves the
-//! journal, and is a stream file that is not written to. It gets its new name when it is durable that
-//! the journal needs it no more; until then, and by a host that finds it so, it is found under the
-//! old one.
+//! A segment of which mostly large batches are needed is put aside as it is: it leaves the journal,
+//! and is a stream file that is not written to. It gets its new name when it is durable that the
+//! journal needs it no more; until then, and by a host that finds it so, it is found under the old
+//! one.
 //!
 //! Floor: imports `base`.
 
@@ -272,8 +272,8 @@ impl Journal {
         segment.filter(|segment| self.is_durable(*segment)).or_else(file)
     }
 
-    /// How much of a segment is needed, if it is so much that the segment may be put aside: how many
-    /// messages and batches, and the bytes that batches must have for that.
+    /// How much of a segment is needed, if that is so much that it may be put aside: how many
+    /// messages and batches, and the bytes that batches must have.
     pub fn may_put_aside(&self, segment: u32) -> Option<(u64, u64)> {
         let segment = self.segments.iter().find(|kept| kept.number == segment)?;
         let least = segment.used * self.config.sizes.aside_share / 100;

@@ -265,3 +265,12 @@ fn put(file: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
     file.resize(file.len().max(end), 0);
     file[offset..end].copy_from_slice(bytes);
 }
+
+/// How a file is called in texts.
+pub fn name(number: u32) -> String {
+    match number {
+        0..ASIDE => format!("journal.{number:08}"),
+        ASIDE..STREAM_FILES => format!("aside.{:08}", number - ASIDE),
+        _ => format!("stream.{:08}", number - STREAM_FILES),
+    }
+}

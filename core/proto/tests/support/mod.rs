@@ -20,7 +20,6 @@ pub mod streams;
 pub mod topics;
 
 use telpher_proto::base::limits::Sizes;
-use telpher_proto::base::record::{ASIDE, STREAM_FILES};
 use telpher_proto::base::{
     Command, Error, Event, Id, Kind, Message, Name, Notice, Outcome, QueueOptions, Time, Verdict,
     What,
@@ -475,13 +474,8 @@ fn host(config: hub::Config, now: Time, disk: &mut Disk) -> Result<Hub, Error> {
     let (files, stream_files) = disk.files()?;
     let checkpoint = disk.checkpoint.clone();
     let mut read = |number| disk.read(number);
-    let path = |number| match number {
-        0..ASIDE => format!("journal.{number:08}"),
-        ASIDE..STREAM_FILES => format!("aside.{:08}", number - ASIDE),
-        _ => format!("stream.{:08}", number - STREAM_FILES),
-    };
     let source = Source { files: &files, checkpoint, read: &mut read };
-    let begun = Hub::recover(config, now, (source, &stream_files), &path)?;
+    let begun = Hub::recover(config, now, (source, &stream_files), &disk::name)?;
     let Beginning { hub, segment: (number, size, content), obsolete, .. } = begun;
     disk.make((number, size, &content))?;
     obsolete.into_iter().try_for_each(|number| disk.remove(number))?;
