@@ -176,7 +176,7 @@ impl Broker {
             }
             let large = (batches.len() as u64).saturating_mul(self.config.aside_batch);
             let fits = !batches.is_empty() && size >= large && size >= least;
-            self.filing.aside = (segment, fits.then_some(batches).unwrap_or_default());
+            self.filing.aside = (segment, if fits { batches } else { Vec::new() });
         }
         !self.filing.aside.1.is_empty()
     }
@@ -184,6 +184,9 @@ impl Broker {
     /// The batches of a segment that may be put aside lie outside the journal from now on, where
     /// they were. False if more than they, so much in all, is needed of it.
     pub fn put_aside(&mut self, segment: u32, count: u64) -> bool {
+        if (self.filing.aside.1.len() as u64) < count {
+            return false;
+        }
         let mut batches = std::mem::take(&mut self.filing.aside.1);
         batches.retain(|batch| {
             self.streams.batch(*batch).is_some_and(|kept| kept.at.place.segment == segment)

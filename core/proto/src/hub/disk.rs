@@ -193,10 +193,11 @@ impl Hub {
             let sparse = journal.sparse();
             if let Some(emptied) = sparse.filter(|sparse| journal.is_emptied(*sparse)) {
                 self.broker.move_from(emptied, MOVES);
-            } else if let Some(old) = journal.to_be_emptied(sparse).filter(|_| journal.may_file()) {
-                if !self.put_aside(old) {
-                    self.file_from(old);
-                }
+            } else if let Some(old) = journal.to_be_emptied(sparse)
+                && journal.may_file()
+                && !self.put_aside(old)
+            {
+                self.file_from(old);
             }
         }
         self.write_down();
