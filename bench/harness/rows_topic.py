@@ -14,6 +14,10 @@ WINDOW = "256"
 UNSEEN = "0"
 COUNT = "{count}"
 COUNT_MAX = 100_000  # as many as a subscription's buffers hold: none is lost, however slow it is
+CLIENTS = {  # the client that NATS offers, and the leanest that can be: no allocation, no thread
+    "offered": ("nats_client", "nats://", "NATS, nats.c client"),
+    "bare": ("nats", "tcp:", "NATS, bare C client"),
+}
 COPIES_MAX = 4_000_000  # as many as may wait in the hub for all subscriptions together
 
 
@@ -32,13 +36,14 @@ def telpher(fanout: str, window: str) -> Side:
     ), fanout)
 
 
-def nats(folder: str, fanout: str) -> Side:
+def nats(folder: str, fanout: str, client: str) -> Side:
     """NATS, which confirms nothing."""
     port = free_port()
-    at = f"tcp:127.0.0.1:{port}"
+    program, scheme, name = CLIENTS[client]
+    at = f"{scheme}127.0.0.1:{port}"
     return bounded(QueueSide(
-        "NATS", [nats_server(port, folder)], [c("nats"), "publish", at, COUNT],
-        [c("nats"), "subscribe", at, COUNT, fanout],
+        name, [nats_server(port, folder)], [c(program), "publish", at, COUNT],
+        [c(program), "subscribe", at, COUNT, fanout],
     ), fanout)
 
 
@@ -56,7 +61,9 @@ def topics(places: dict[str, Place], folder: str) -> list[Comparison]:
     kinds = ((f"{WINDOW} in flight", WINDOW), ("unseen", UNSEEN))
     return [
         Comparison(f"topic, 1 to {fanout}, {kind}", "messages/s", places["free"],
-                   telpher(fanout, window), [Other(nats(folder, fanout), 2), Other(zmq(fanout), 2)])
+                   telpher(fanout, window), [
+                       Other(nats(folder, fanout, "offered"), 2),
+                       Other(nats(folder, fanout, "bare"), 0), Other(zmq(fanout), 2)])
         for fanout in ("1", "4", "100")
         for kind, window in kinds
     ]

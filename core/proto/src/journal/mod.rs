@@ -319,7 +319,10 @@ impl Journal {
 
     fn seal_group(&mut self) {
         self.append_commit();
-        let Group { bytes, sync, .. } = std::mem::take(&mut self.group);
+        // The next group goes to the same memory if this one is written by then.
+        let bytes = self.group.bytes.split();
+        let Group { bytes: rest, sync, .. } = std::mem::take(&mut self.group);
+        self.group.bytes = rest;
         let active = self.active_mut();
         active.groups += 1;
         let (segment, offset) = (active.number, active.used - bytes.len() as u64);

@@ -8,6 +8,10 @@ use bytes::{Bytes, BytesMut};
 
 use super::{FrameKind, HEADER_SIZE, Malformed};
 
+/// Bytes for which there is room at once, if a frame states as many. Until they arrive they are
+/// addresses, and no memory.
+const STEP_MIN: usize = 512 * 1024;
+
 /// Bytes that have arrived and are not a whole frame yet.
 #[derive(Debug, Default)]
 pub struct Inbox {
@@ -33,9 +37,10 @@ impl Inbox {
         let mut end = 0;
         while let Some(size) = self.frame_size(end, size_max)? {
             if self.buffer.len() - end < size {
-                // Grow as bytes arrive, at most doubling: a stated length alone costs nothing.
+                // Grow as bytes arrive, at most doubling: a stated length alone costs little, and a
+                // batch of records is not copied again and again.
                 let have = self.buffer.len() - end;
-                self.buffer.reserve((size - have).min(have.max(64 * 1024)));
+                self.buffer.reserve((size - have).min(have.max(STEP_MIN)));
                 break;
             }
             end += size;

@@ -1,0 +1,72 @@
+/* NATS, with the C client that it offers (nats.c).
+ *
+ *     nats_client publish URL COUNT             publishes as fast as it can, then flushes
+ *     nats_client subscribe URL COUNT FANOUT    FANOUT subscriptions, each to COUNT messages
+ *
+ * It is used as its examples use it: messages come in callbacks. What a subscription keeps for its
+ * callback has no limit, so that nothing is lost.
+ */
+#include <nats/nats.h>
+#include <stdatomic.h>
+
+#include "common.h"
+
+static const char *const subject = "bench.topic";
+static atomic_ullong taken;
+
+static void check(natsStatus status) {
+    if (status == NATS_OK) return;
+    fprintf(stderr, "%s\n", natsStatus_GetText(status));
+    exit(1);
+}
+
+static void publish(natsConnection *connection, uint64_t count) {
+    static const char body[BODY_SIZE];
+    struct report report;
+    report_start(&report);
+    for (; report.count < count; report.count++) {
+        check(natsConnection_Publish(connection, subject, body, sizeof body));
+    }
+    check(natsConnection_Flush(connection));
+    report_end(&report);
+}
+
+static void take(natsConnection *connection, natsSubscription *subscription, natsMsg *message,
+                 void *closure) {
+    (void)connection;
+    (void)subscription;
+    (void)closure;
+    natsMsg_Destroy(message);
+    atomic_fetch_add_explicit(&taken, 1, memory_order_relaxed);
+}
+
+static void subscribe(natsConnection *connection, uint64_t count, uint64_t fanout) {
+    struct report report;
+    for (uint64_t i = 0; i < fanout; i++) {
+        natsSubscription *subscription;
+        check(natsConnection_Subscribe(&subscription, connection, subject, take, NULL));
+        check(natsSubscription_SetPendingLimits(subscription, -1, -1));
+    }
+    check(natsConnection_Flush(connection));
+    report_start(&report);
+    puts("ready");
+    fflush(stdout);
+    while (atomic_load_explicit(&taken, memory_order_relaxed) < count * fanout) usleep(200);
+    report.count = count;
+    report_end(&report);
+}
+
+int main(int argc, char **argv) {
+    natsConnection *connection;
+    const char *role = argc > 3 ? argv[1] : "";
+    if (strcmp(role, "publish") != 0 && (strcmp(role, "subscribe") != 0 || argc < 5)) {
+        fail("publish|subscribe URL COUNT ...");
+    }
+    check(natsConnection_ConnectTo(&connection, argv[2]));
+    uint64_t count = (uint64_t)atoll(argv[3]);
+    if (strcmp(role, "publish") == 0) publish(connection, count);
+    if (strcmp(role, "subscribe") == 0) subscribe(connection, count, (uint64_t)atoll(argv[4]));
+    natsConnection_Destroy(connection);
+    nats_Close();
+    return 0;
+}
