@@ -57,7 +57,7 @@ impl Client {
                 let held = Untaken::default();
                 Role::Subscriber(Subscriber { pattern, topic, buffer, held, received: 0 })
             }
-            Command::Read { stream, reading } => Role::Reader(Reader::new(stream, reading)),
+            Command::Read { stream, reading } => Role::Reader(Reader::new(stream, *reading)),
             _ => return,
         };
         self.write_registration(now, id, &role);
