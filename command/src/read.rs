@@ -72,7 +72,8 @@ impl<'a> Printing<'a> {
             max_processing_ms: options.max_processing.map_or(0, |time| time.as_millis() as u64),
             ..Reading::default()
         };
-        let command = Command::Read { stream: options.of.stream.clone(), reading };
+        let command =
+            Command::Read { stream: options.of.stream.clone(), reading: Box::new(reading) };
         // First it is seen what there is, so that what comes later is known to be later.
         let member = Member::prepare(hub, options)?;
         let reader = hub.start(command, Timeout::Default, Done::Wait)?;

@@ -63,31 +63,49 @@ pub fn check_size(name: &str, given: usize) -> Result<(), Error> {
 
 /// Copies a struct as far as its writer knew it; NULL and what it did not know are zero. What a
 /// later version added must be zero too, as it would be ignored here.
+#[inline]
 pub unsafe fn options<T: Struct>(pointer: *const T) -> Result<T, Error> {
-    let mut value = MaybeUninit::<T>::zeroed();
-    if !pointer.is_null() {
-        // SAFETY: the caller's pointer is valid, and the struct starts with its size.
-        let given = unsafe { pointer.cast::<usize>().read_unaligned() };
-        check_size(T::NAME, given)?;
-        let known = given.min(size_of::<T>());
-        let bytes = pointer.cast::<u8>();
+    // SAFETY: a pointer that is not NULL is valid, and the struct starts with its size.
+    let given = (!pointer.is_null()).then(|| unsafe { pointer.cast::<usize>().read_unaligned() });
+    if given == Some(size_of::<T>()) {
         // SAFETY: the struct has as many bytes as it states.
-        unsafe { ptr::copy_nonoverlapping(bytes, value.as_mut_ptr().cast(), known) };
-        // SAFETY: as above.
-        let newer = unsafe { slice::from_raw_parts(bytes.add(known), given - known) };
-        if let Some(at) = newer.iter().position(|byte| *byte != 0) {
-            return Err(invalid(format!(
-                "a {} sets an option at byte {} that this version does not know; it knows {known}",
-                T::NAME,
-                known + at
-            )));
-        }
+        return Ok(unsafe { pointer.read_unaligned() });
+    }
+    let mut value = MaybeUninit::<T>::zeroed();
+    if let Some(given) = given {
+        let into = value.as_mut_ptr().cast();
+        // SAFETY: as above; and `value` is one of these structs.
+        unsafe { copy_known(T::NAME, (pointer.cast(), given), (into, size_of::<T>())) }?;
     }
     // SAFETY: any bytes are a valid value, zeros included.
     Ok(unsafe { value.assume_init() })
 }
 
+/// Copies what both know of a struct, each with its own size of it.
+unsafe fn copy_known(
+    name: &str,
+    (from, given): (*const u8, usize),
+    (into, known): (*mut u8, usize),
+) -> Result<(), Error> {
+    check_size(name, given)?;
+    // SAFETY: both have as many bytes as they state.
+    unsafe { ptr::copy_nonoverlapping(from, into, known.min(given)) };
+    if given <= known {
+        return Ok(());
+    }
+    // SAFETY: as above.
+    let newer = unsafe { slice::from_raw_parts(from.add(known), given - known) };
+    match newer.iter().position(|byte| *byte != 0) {
+        None => Ok(()),
+        Some(at) => Err(invalid(format!(
+            "a {name} sets an option at byte {} that this version does not know; it knows {known}",
+            known + at
+        ))),
+    }
+}
+
 /// The same, where NULL is refused.
+#[inline]
 pub unsafe fn required<T: Struct>(pointer: *const T, what: &str) -> Result<T, Error> {
     if pointer.is_null() {
         return Err(invalid(format!("{what} is NULL")));

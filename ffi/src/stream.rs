@@ -242,7 +242,7 @@ pub unsafe extern "C" fn telpher_read(
             headers,
             max_processing_ms: options.max_processing_ms,
         };
-        start.go(Command::Read { stream, reading }, options.timeout_ms)
+        start.go(Command::Read { stream, reading: Box::new(reading) }, options.timeout_ms)
     })
 }
 

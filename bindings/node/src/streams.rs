@@ -78,7 +78,7 @@ pub(crate) fn read(words: &[u32], body: &mut Body<'_>, stream: Name) -> Result<C
         headers: wanted.headers,
         max_processing_ms: f64::from_ne_bytes(*time) as u64,
     };
-    Ok(Command::Read { stream, reading })
+    Ok(Command::Read { stream, reading: Box::new(reading) })
 }
 
 /// Bytes of a time.
@@ -161,7 +161,7 @@ mod tests {
         let start = Start::Time(1 << 41);
         let expected =
             Reading { partition: Some(2), start, follow: true, buffer: 100, ..Reading::default() };
-        assert_eq!(reading, expected);
+        assert_eq!(*reading, expected);
         words[9] = 9;
         assert!(read(&words, &bytes).is_err(), "an unknown start");
 

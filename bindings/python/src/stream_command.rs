@@ -51,7 +51,10 @@ impl PyCommand {
     /// Reads records of a stream.
     #[staticmethod]
     fn read(py: Python<'_>, stream: &str, options: Reads<'_>) -> PyResult<PyCommand> {
-        checked(py, Command::Read { stream: name_in(py, stream)?, reading: options.checked(py)? })
+        checked(
+            py,
+            Command::Read { stream: name_in(py, stream)?, reading: Box::new(options.checked(py)?) },
+        )
     }
 }
 

@@ -177,7 +177,7 @@ fn a_batch_finds_what_is_unread_in_the_partition_to_which_each_of_its_records_go
     };
     bound_stream(&mut world, program, "a", "log", options);
     let reading = Reading { group: Some(name("billing")), ..Reading::default() };
-    world.run(program, Command::Read { stream: name("log"), reading });
+    world.run(program, Command::Read { stream: name("log"), reading: Box::new(reading) });
     let publish = || Part::Publish { topic: name("a"), message: Message::new("x") };
     let three = world.run(program, Command::Batch { parts: vec![publish(), publish(), publish()] });
     assert_eq!(world.kind(program, three), Kind::Full);

@@ -293,7 +293,8 @@ fn what_a_stream_does_not_take_is_refused_and_nowhere() {
     bound(&mut world, program, "*", "jobs", QueueOptions::default());
     bound_stream(&mut world, program, "*", "log", StreamOptions::default());
     let reading = Reading { group: Some(name("billing")), ..Reading::default() };
-    let member = world.run(program, Command::Read { stream: name("unread"), reading });
+    let member =
+        world.run(program, Command::Read { stream: name("unread"), reading: Box::new(reading) });
     world.run(program, append("unread", "1"));
     world.run(program, append("unread", "2"));
     assert!(world.ended(program, member).is_none());

@@ -245,7 +245,7 @@ fn a_reader_that_ends_gets_each_key_also_if_its_record_is_replaced_meanwhile() {
     };
     rounds(&mut world, 0..2);
     let reading = Reading { buffer: 1, ..Reading::default() };
-    let id = world.run(reader, Command::Read { stream: name("log"), reading });
+    let id = world.run(reader, Command::Read { stream: name("log"), reading: Box::new(reading) });
     // All that it has not read yet is replaced by what comes behind its end.
     rounds(&mut world, 2..12);
     world.pass(100);

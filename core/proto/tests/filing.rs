@@ -128,7 +128,7 @@ fn readers_begin_and_go_on_in_the_middle_of_what_was_put_together() {
     }
     let reading =
         Reading { start: Start::Offset(3), follow: true, buffer: 1_000, ..Reading::default() };
-    let id = world.run(program, Command::Read { stream: name("log"), reading });
+    let id = world.run(program, Command::Read { stream: name("log"), reading: Box::new(reading) });
     take(&mut world, program, id, 7);
     world.break_connection(program);
     world.pass(200);
@@ -399,6 +399,6 @@ fn what_is_put_together_stays_small_when_it_is_unpacked() {
     let expected: Vec<String> = (0..100).map(|at| format!("0 {at} {}", large(at))).collect();
     assert!(!world.disk.files.contains_key(&1), "all of the first segment was filed");
     let reading = Reading { buffer: 64 << 20, ..Reading::default() };
-    let id = world.run(program, Command::Read { stream: name("log"), reading });
+    let id = world.run(program, Command::Read { stream: name("log"), reading: Box::new(reading) });
     assert!(got(&world, program, id) == expected);
 }

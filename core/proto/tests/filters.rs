@@ -24,7 +24,7 @@ fn by_key(key: &'static str) -> Reading {
 }
 
 fn start(world: &mut World, program: usize, reading: &Reading) -> Id {
-    world.run(program, Command::Read { stream: name("log"), reading: reading.clone() })
+    world.run(program, Command::Read { stream: name("log"), reading: Box::new(reading.clone()) })
 }
 
 /// Appends a record with this key and a header `kind`.
@@ -243,7 +243,9 @@ fn values_out_of_their_limits_are_refused_and_named() {
         (Reading { key: key(1_025), ..Reading::default() }, "key is 1025; allowed are 1 to 1024"),
         (Reading { key: key(0), ..Reading::default() }, "key is 0; allowed are 1 to 1024"),
     ] {
-        let error = Command::Read { stream: name("log"), reading }.check().expect_err(named);
+        let error = Command::Read { stream: name("log"), reading: Box::new(reading) }
+            .check()
+            .expect_err(named);
         assert_eq!(error.kind(), Kind::Invalid);
         assert!(error.detail().contains(named), "{error}");
     }

@@ -170,7 +170,8 @@ fn a_group_begins_where_its_first_member_says_and_is_removed_with_its_readers() 
     let (mut world, program) = world();
     fill(&mut world, program, 2);
     let reading = Reading { group: Some(name("late")), start: Start::End, ..Reading::default() };
-    let reader = world.run(program, Command::Read { stream: name("log"), reading });
+    let reader =
+        world.run(program, Command::Read { stream: name("log"), reading: Box::new(reading) });
     fill(&mut world, program, 1);
     assert!(records(&world, program, reader).iter().all(|record| record.offset == 2));
     let delete = Command::DeleteGroup { stream: name("log"), group: name("late") };
@@ -192,7 +193,8 @@ fn a_group_that_the_limits_have_overtaken_goes_on_and_sees_what_it_has_missed() 
     let options = StreamOptions { records_max: 3, ..StreamOptions::default() };
     world.run(program, Command::DeclareStream { stream: name("log"), options });
     let reading = Reading { group: Some(name("slow")), buffer: 1, ..Reading::default() };
-    let reader = world.run(program, Command::Read { stream: name("log"), reading });
+    let reader =
+        world.run(program, Command::Read { stream: name("log"), reading: Box::new(reading) });
     for number in 0..10 {
         append(&mut world, program, 0, &number.to_string());
     }
@@ -231,7 +233,8 @@ fn what_a_group_has_not_read_is_kept_if_the_stream_says_so_and_appends_are_refus
             buffer: 1,
             ..Reading::default()
         };
-        let reader = world.run(program, Command::Read { stream: name("log"), reading });
+        let reader =
+            world.run(program, Command::Read { stream: name("log"), reading: Box::new(reading) });
         let body = "x".repeat(20);
         for _ in 0..3 {
             append(&mut world, program, 0, &body);
@@ -311,7 +314,8 @@ fn a_reader_of_a_new_group_is_live_only_when_the_next_host_would_know_of_the_gro
     world.disk.is_paused = true;
     let (group, start) = (Some(name("billing")), Start::End);
     let reading = Reading { group, start, ..Reading::default() };
-    let reader = world.run(program, Command::Read { stream: name("log"), reading });
+    let reader =
+        world.run(program, Command::Read { stream: name("log"), reading: Box::new(reading) });
     let is_live = |world: &World| {
         let mut events = world.programs[program].events.iter();
         events.any(|event| event.id == reader && matches!(event.what, What::Started))

@@ -44,7 +44,7 @@ fn records(world: &World, program: usize, reader: Id) -> Vec<StreamRecord> {
 }
 
 fn read_all(world: &mut World, program: usize, stream: &str) -> Vec<String> {
-    let command = Command::Read { stream: name(stream), reading: Reading::default() };
+    let command = Command::Read { stream: name(stream), reading: Box::default() };
     let id = world.run(program, command);
     let all = records(world, program, id);
     all.iter().map(|record| String::from_utf8_lossy(&record.message.body).into_owned()).collect()
@@ -73,7 +73,8 @@ fn world() -> (World, usize, Id) {
         batch(&mut world, program, vec![part("in", &number.to_string(), None)]);
     }
     let reading = Reading { group: Some(name("workers")), ..Reading::default() };
-    let reader = world.run(program, Command::Read { stream: name("in"), reading });
+    let reader =
+        world.run(program, Command::Read { stream: name("in"), reading: Box::new(reading) });
     (world, program, reader)
 }
 
@@ -180,7 +181,8 @@ fn a_reader_that_crashes_again_and_again_changes_the_state_exactly_once_for_each
         let worker = world.program();
         let reading =
             Reading { group: Some(name("workers")), start: Start::Beginning, ..Reading::default() };
-        let reader = world.run(worker, Command::Read { stream: name("in"), reading });
+        let reader =
+            world.run(worker, Command::Read { stream: name("in"), reading: Box::new(reading) });
         for record in records(&world, worker, reader).iter().take(1) {
             let body = format!("{}", record.offset);
             // It is killed right after it has sent the batch, or before, or after the answer.

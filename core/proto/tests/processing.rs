@@ -10,7 +10,7 @@ use telpher_proto::base::{Command, Id, Kind, Reading, Start};
 fn join_for(world: &mut World, program: usize, max_processing_ms: u64) -> Id {
     let group = Some(name("billing"));
     let reading = Reading { group, max_processing_ms, ..Reading::default() };
-    world.run(program, Command::Read { stream: name("log"), reading })
+    world.run(program, Command::Read { stream: name("log"), reading: Box::new(reading) })
 }
 
 #[test]
@@ -117,7 +117,9 @@ fn a_time_out_of_its_limits_or_without_a_group_is_refused_and_named() {
         (None, 5, "max_processing_ms is 5, and no group is stated"),
     ] {
         let reading = Reading { group, max_processing_ms, ..Reading::default() };
-        let error = Command::Read { stream: name("log"), reading }.check().expect_err(named);
+        let error = Command::Read { stream: name("log"), reading: Box::new(reading) }
+            .check()
+            .expect_err(named);
         assert_eq!(error.kind(), Kind::Invalid);
         assert!(error.detail().contains(named), "{error}");
     }

@@ -146,7 +146,7 @@ fn a_commit_that_a_full_disk_refuses_can_be_made_again_and_no_new_group_is_made_
     world.run(program, Command::Append { stream, message, partition: None, expect: None });
     let in_group = |group| {
         let reading = Reading { group: Some(name(group)), ..Reading::default() };
-        Command::Read { stream: name("log"), reading }
+        Command::Read { stream: name("log"), reading: Box::new(reading) }
     };
     let reader = world.run(program, in_group("billing"));
     let events = world.programs[program].events.iter().filter(|event| event.id == reader);

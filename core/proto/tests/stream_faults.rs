@@ -203,7 +203,7 @@ fn what_was_lost_on_the_way_of_a_partition_that_was_at_its_end_comes_again() {
         world.run(writer, append_as("log", Message::new(body.to_owned()), Some(partition), None));
     }
     let reading = Reading { buffer: 300, ..Reading::default() };
-    let id = world.run(reader, Command::Read { stream: name("log"), reading });
+    let id = world.run(reader, Command::Read { stream: name("log"), reading: Box::new(reading) });
     assert_eq!(got(&world, reader, id).len(), 1);
     world.programs[reader].deaf = true;
     take(&mut world, reader, id, 1);

@@ -68,7 +68,7 @@ fn records_with_one_key_are_in_one_partition_and_those_without_are_spread() {
     let all = world.run(program, read("log", Start::Beginning, false));
     assert_eq!(got(&world, program, all).len(), 19, "all partitions, merged");
     let reading = Reading { partition: Some(2), ..Reading::default() };
-    let one = world.run(program, Command::Read { stream: name("log"), reading });
+    let one = world.run(program, Command::Read { stream: name("log"), reading: Box::new(reading) });
     assert!(got(&world, program, one).iter().all(|record| record.starts_with("2 ")));
 }
 
@@ -128,7 +128,7 @@ fn what_is_wrong_is_said_with_limit_and_value() {
     let vague = world.run(program, append_as("log", Message::new("x"), None, Some(0)));
     assert_eq!(world.kind(program, vague), Kind::Invalid);
     let reading = Reading { start: Start::Offset(9), ..Reading::default() };
-    let out = world.run(program, Command::Read { stream: name("log"), reading });
+    let out = world.run(program, Command::Read { stream: name("log"), reading: Box::new(reading) });
     assert_eq!(world.kind(program, out), Kind::OutOfRange);
     assert!(text(&world, program, out).contains("partition 0 has 0 up to 0"));
     assert!(
@@ -186,7 +186,7 @@ fn a_reader_that_the_limits_have_overtaken_hears_so_with_the_range() {
     let options = StreamOptions { records_max: 2, ..StreamOptions::default() };
     world.run(writer, declare("log", options));
     let reading = Reading { follow: true, buffer: 1, ..Reading::default() };
-    let id = world.run(slow, Command::Read { stream: name("log"), reading });
+    let id = world.run(slow, Command::Read { stream: name("log"), reading: Box::new(reading) });
     fill(&mut world, writer, "log", 0..6);
     assert_eq!(got(&world, slow, id), numbers(0..1), "as much as its buffer takes");
     take(&mut world, slow, id, 1);
@@ -200,7 +200,7 @@ fn a_slow_reader_gets_everything_in_its_own_time_and_slows_nobody() {
     let (writer, slow, quick) = (world.program(), world.program(), world.program());
     world.run(writer, declare("log", StreamOptions::default()));
     let reading = Reading { follow: true, buffer: 200, ..Reading::default() };
-    let behind = world.run(slow, Command::Read { stream: name("log"), reading });
+    let behind = world.run(slow, Command::Read { stream: name("log"), reading: Box::new(reading) });
     let ahead = world.run(quick, read("log", Start::Beginning, true));
     fill(&mut world, writer, "log", 0..30);
     assert_eq!(got(&world, quick, ahead), numbers(0..30));
@@ -467,7 +467,7 @@ fn what_is_on_its_way_to_a_reader_is_bounded_by_what_it_unpacks_to() {
     }
     assert!(info(&mut world, program, "log").partitions[0].bytes < 10_000);
     let reading = Reading { buffer: 250_000, ..Reading::default() };
-    let id = world.run(program, Command::Read { stream: name("log"), reading });
+    let id = world.run(program, Command::Read { stream: name("log"), reading: Box::new(reading) });
     for taken in 0..7 {
         assert_eq!(got(&world, program, id).len(), taken + 3);
         take(&mut world, program, id, 1);

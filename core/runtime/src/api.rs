@@ -205,17 +205,18 @@ impl Hub {
                 | Command::Read { .. }
         );
         let is_stream = is_registration || matches!(command, Command::Gather { .. });
+        let is_answer = is_answer(&command);
         let deadline = match timeout {
             // A registration is without bound unless a time is stated.
             Timeout::Default if is_registration => None,
             // An answer that nobody waits for lasts as long as its session.
-            Timeout::Default if is_answer(&command) && matches!(done, Done::None) => None,
+            Timeout::Default if is_answer && matches!(done, Done::None) => None,
             Timeout::Never if !may_last(&command) => return Err(needs_a_bound()),
             timeout => timeout.deadline(clock::now()),
         };
         let counted = if is_registration { None } else { Some(command.size()) };
         if let Some(size) = counted
-            && let Err(full) = shared.admission.admit(size, is_answer(&command))
+            && let Err(full) = shared.admission.admit(size, is_answer)
         {
             // What was refused may have become possible in this very moment.
             shared.announce_room();

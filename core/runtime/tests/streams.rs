@@ -138,7 +138,7 @@ fn arrived(hub: &Hub, count: u32, done: Done) -> u64 {
         stream.append(number.to_string()).unwrap();
     }
     let name = telpher::Name::parse("log").unwrap();
-    let command = Command::Read { stream: name, reading: Reading::default() };
+    let command = Command::Read { stream: name, reading: Box::default() };
     let id = hub.start(command, Timeout::Default, done).unwrap();
     stream.inspect().unwrap();
     id
@@ -164,7 +164,7 @@ fn what_has_arrived_is_taken_without_waiting_and_without_a_turn() {
         Hub::open("mem://streams-taken", options, Done::Wait, Done::None).unwrap();
     caller.wait(opening, LONG.into()).unwrap();
     let name = telpher::Name::parse("log").unwrap();
-    let command = Command::Read { stream: name, reading: Reading::default() };
+    let command = Command::Read { stream: name, reading: Box::default() };
     let id = caller.start(command, Timeout::Default, Done::Wait).unwrap();
     assert!(caller.take(id).unwrap().is_none());
     assert!(matches!(caller.wait(id, LONG.into()).unwrap().what, What::Started));
@@ -219,7 +219,7 @@ fn the_end_of_a_reader_that_is_polled_comes_behind_its_records() {
         stream.append(number.to_string()).unwrap();
     }
     let reading = Reading::default();
-    let command = Command::Read { stream: Name::parse("log").unwrap(), reading };
+    let command = Command::Read { stream: Name::parse("log").unwrap(), reading: Box::new(reading) };
     hub.start(command, Timeout::Default, Done::Event(7)).unwrap();
     // Another operation ends behind it, so all of it is there.
     stream.inspect().unwrap();
@@ -239,7 +239,7 @@ fn a_paced_reader_gets_no_more_than_its_buffer_until_the_program_has_taken_some(
         stream.append(vec![0; 1000]).unwrap();
     }
     let reading = Reading { buffer: 10_000, ..Reading::default() };
-    let command = Command::Read { stream: Name::parse("log").unwrap(), reading };
+    let command = Command::Read { stream: Name::parse("log").unwrap(), reading: Box::new(reading) };
     let id = hub.start_paced(command, Timeout::Default, Done::Event(7)).unwrap();
     let mut events = poll_records(&hub, 9);
     for _ in 0..10 {
@@ -273,7 +273,7 @@ fn a_callback_gets_every_record_of_a_reader_and_then_its_end() {
     let (sender, events) = std::sync::mpsc::channel();
     let done = Done::Callback(Box::new(move |event| sender.send(event.what).unwrap()));
     let reading = Reading::default();
-    let command = Command::Read { stream: Name::parse("log").unwrap(), reading };
+    let command = Command::Read { stream: Name::parse("log").unwrap(), reading: Box::new(reading) };
     hub.start(command, Timeout::Default, done).unwrap();
     assert!(matches!(events.recv_timeout(LONG), Ok(What::Started)));
     for number in 0..100 {

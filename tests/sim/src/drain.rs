@@ -127,7 +127,7 @@ impl World {
         match drain.streams.pop() {
             Some(stream) => {
                 let reading = Reading { buffer: 5_000, ..Reading::default() };
-                let read = Command::Read { stream: stream.clone(), reading };
+                let read = Command::Read { stream: stream.clone(), reading: Box::new(reading) };
                 let id = self.start(slot, read, None);
                 if let Some(drain) = &mut self.programs[slot].drain {
                     drain.stream = Some((stream, id));

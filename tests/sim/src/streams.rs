@@ -99,7 +99,7 @@ impl World {
     }
 
     fn open_reader(&mut self, slot: usize, stream: Name, reading: Reading) {
-        let id = self.start(slot, Command::Read { stream, reading }, None);
+        let id = self.start(slot, Command::Read { stream, reading: Box::new(reading) }, None);
         self.programs[slot].tickets.retain(|other| *other != id);
         self.programs[slot].readers.push(id);
     }

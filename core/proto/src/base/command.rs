@@ -197,7 +197,7 @@ pub enum Command {
         /// The stream.
         stream: Name,
         /// Which records.
-        reading: Reading,
+        reading: Box<Reading>,
     },
     /// Says that a reader's group has done its work up to a place.
     Commit {

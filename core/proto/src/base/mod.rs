@@ -21,6 +21,7 @@ pub mod queue;
 pub mod random;
 pub mod record;
 pub mod repacked;
+pub mod rising;
 pub mod sequence;
 pub mod slots;
 pub mod stream;

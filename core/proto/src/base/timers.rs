@@ -1,62 +1,66 @@
 //! Deadlines, each of which can be taken back.
 //!
 //! ```text
-//! line:  (deadline, key), ...   in order of deadline; those taken back are passed over
-//! heap:  key, ...               those that came out of order, four children to a node
-//! slots: key -> { deadline, place, what }
+//! line:  (deadline, what), ...   in order of deadline, numbered; those taken back are empty
+//! heap:  slot, ...               those that came out of order, four children to a node
+//! slots: slot -> { deadline, place in the heap, what }
 //! ```
 //! Most operations share one timeout, so a new deadline usually is the latest and goes to the end
-//! of the line, from where it leaves at no cost. At most half of the line has been taken back.
+//! of the line, from where it leaves at no cost. At most half of the line has been taken back: what
+//! would keep more of it there goes from its front to the heap.
 //!
 //! Floor: base.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroU64;
 
+use foldhash::fast::RandomState;
 use slab::Slab;
 
 use super::time::Time;
 
-/// Names one deadline until it fires or is taken back.
+/// Names one deadline until it fires or is taken back: its number in the line, or its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimerKey(usize);
+pub struct TimerKey(NonZeroU64);
+
+/// Set in the key of one that came out of order.
+const OF_SLOT: NonZeroU64 = NonZeroU64::new(1 << 63).expect("not zero");
 
 #[derive(Debug)]
 struct Slot<T> {
     deadline: Time,
-    place: Place,
+    /// Its place in the heap.
+    at: usize,
+    /// Its number in the line, if it was there before.
+    number: Option<NonZeroU64>,
     what: T,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// In the line, under this number.
-    Line(u64),
-    /// In the heap, at this index.
-    Heap(usize),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct InLine {
-    deadline: Time,
-    key: usize,
-    number: u64,
 }
 
 /// A set of deadlines, each with what it is for.
 #[derive(Debug)]
 pub struct Timers<T> {
-    line: VecDeque<InLine>,
+    /// The first one has not been taken back.
+    line: VecDeque<(Time, Option<T>)>,
+    /// The first one's number.
+    first: NonZeroU64,
     /// Entries of the line that were taken back.
     gone: usize,
-    number: u64,
     heap: Vec<usize>,
     slots: Slab<Slot<T>>,
+    /// Slots of those that were in the line before, by their numbers there.
+    moved: HashMap<NonZeroU64, usize, RandomState>,
 }
 
 impl<T> Default for Timers<T> {
     fn default() -> Timers<T> {
-        let (line, heap, slots) = (VecDeque::new(), Vec::new(), Slab::new());
-        Timers { line, gone: 0, number: 0, heap, slots }
+        Timers {
+            line: VecDeque::new(),
+            first: NonZeroU64::MIN,
+            gone: 0,
+            heap: Vec::new(),
+            slots: Slab::new(),
+            moved: HashMap::default(),
+        }
     }
 }
 
@@ -68,68 +72,88 @@ const GONE_MIN: usize = 32;
 impl<T> Timers<T> {
     /// Adds a deadline.
     pub fn insert(&mut self, deadline: Time, what: T) -> TimerKey {
-        if self.line.back().is_some_and(|last| last.deadline > deadline) {
-            let at = self.heap.len();
-            let key = self.slots.insert(Slot { deadline, place: Place::Heap(at), what });
-            self.heap.push(key);
-            self.rise(at);
-            return TimerKey(key);
+        if self.line.back().is_some_and(|(last, _)| *last > deadline) {
+            return TimerKey(OF_SLOT | self.insert_in_heap(deadline, None, what) as u64);
         }
-        self.number += 1;
-        let number = self.number;
-        let key = self.slots.insert(Slot { deadline, place: Place::Line(number), what });
-        self.line.push_back(InLine { deadline, key, number });
-        TimerKey(key)
+        let number = self.first.saturating_add(self.line.len() as u64);
+        self.line.push_back((deadline, Some(what)));
+        TimerKey(number)
     }
 
     /// Takes a deadline back.
     pub fn remove(&mut self, key: TimerKey) -> T {
-        let slot = self.slots.remove(key.0);
-        match slot.place {
-            Place::Line(_) => self.leave_line(),
-            Place::Heap(at) => self.leave_heap(at),
+        let number = key.0;
+        if number >= OF_SLOT {
+            return self.leave_heap((number.get() ^ OF_SLOT.get()) as usize);
         }
-        slot.what
+        match number.get().checked_sub(self.first.get()) {
+            Some(0) => self.take_first().1,
+            Some(at) => self.leave_line(at as usize),
+            None => self.leave_heap(self.moved[&number]),
+        }
     }
 
     /// The earliest deadline.
     pub fn next(&self) -> Option<Time> {
-        let heap = self.heap.first().map(|key| self.slots[*key].deadline);
-        let line = self.line.front().map(|first| first.deadline);
+        let heap = self.heap.first().map(|slot| self.slots[*slot].deadline);
+        let line = self.line.front().map(|(deadline, _)| *deadline);
         [heap, line].into_iter().flatten().min()
     }
 
     /// Takes out one deadline that has come.
     pub fn pop(&mut self, now: Time) -> Option<T> {
         let next = self.next().filter(|next| *next <= now)?;
-        let first = self.line.front().filter(|first| first.deadline == next);
-        let key = first.map_or_else(|| self.heap[0], |first| first.key);
-        Some(self.remove(TimerKey(key)))
+        Some(match self.line.front() {
+            Some((deadline, _)) if *deadline == next => self.take_first().1,
+            _ => self.leave_heap(self.heap[0]),
+        })
     }
 
-    /// One of the line was taken back; the first that remains is still there.
-    fn leave_line(&mut self) {
-        self.gone += 1;
-        while let Some(first) = self.line.front()
-            && !is_there(&self.slots, first)
-        {
+    /// Takes the first one out of the line.
+    fn take_first(&mut self) -> (Time, T) {
+        let (deadline, what) = self.line.pop_front().expect("a deadline is taken back once");
+        self.first = self.first.saturating_add(1);
+        while self.gone > 0 && self.line.front().is_some_and(|(_, what)| what.is_none()) {
             self.line.pop_front();
+            self.first = self.first.saturating_add(1);
             self.gone -= 1;
         }
-        if self.gone > GONE_MIN + self.line.len() / 2 {
-            let slots = &self.slots;
-            self.line.retain(|entry| is_there(slots, entry));
-            self.gone = 0;
-        }
+        (deadline, what.expect("the first one is there"))
     }
 
-    fn leave_heap(&mut self, at: usize) {
+    /// Takes one out of the line that is not the first.
+    fn leave_line(&mut self, at: usize) -> T {
+        let what = self.line[at].1.take().expect("a deadline is taken back once");
+        self.gone += 1;
+        while self.gone > GONE_MIN + self.line.len() / 2 {
+            let number = self.first;
+            let (deadline, what) = self.take_first();
+            let slot = self.insert_in_heap(deadline, Some(number), what);
+            self.moved.insert(number, slot);
+        }
+        what
+    }
+
+    fn insert_in_heap(&mut self, deadline: Time, number: Option<NonZeroU64>, what: T) -> usize {
+        let at = self.heap.len();
+        let slot = self.slots.insert(Slot { deadline, at, number, what });
+        self.heap.push(slot);
+        self.rise(at);
+        slot
+    }
+
+    fn leave_heap(&mut self, slot: usize) -> T {
+        let Slot { at, number, what, .. } = self.slots.remove(slot);
+        if let Some(number) = number {
+            self.moved.remove(&number);
+        }
         self.heap.swap_remove(at);
         if at < self.heap.len() {
-            self.slots[self.heap[at]].place = Place::Heap(at);
+            self.slots[self.heap[at]].at = at;
             self.sink(at);
             self.rise(at);
         }
+        what
     }
 
     fn rise(&mut self, mut at: usize) {
@@ -162,13 +186,9 @@ impl<T> Timers<T> {
 
     fn swap(&mut self, a: usize, b: usize) {
         self.heap.swap(a, b);
-        self.slots[self.heap[a]].place = Place::Heap(a);
-        self.slots[self.heap[b]].place = Place::Heap(b);
+        self.slots[self.heap[a]].at = a;
+        self.slots[self.heap[b]].at = b;
     }
-}
-
-fn is_there<T>(slots: &Slab<Slot<T>>, entry: &InLine) -> bool {
-    slots.get(entry.key).is_some_and(|slot| slot.place == Place::Line(entry.number))
 }
 
 #[cfg(test)]
@@ -200,6 +220,22 @@ mod tests {
     }
 
     #[test]
+    fn one_that_goes_from_the_line_to_the_heap_keeps_its_key() {
+        let mut timers = Timers::default();
+        let keys: Vec<_> = (0..1_000).map(|at| timers.insert(Time::from_nanos(at), at)).collect();
+        for (at, key) in (0..).zip(&keys).filter(|(at, _)| at % 4 != 0) {
+            assert_eq!(timers.remove(*key), at);
+        }
+        assert!(!timers.moved.is_empty());
+        for (at, key) in (0..).zip(&keys).filter(|(at, _)| at % 8 == 0) {
+            assert_eq!(timers.remove(*key), at);
+        }
+        let left: Vec<u64> = std::iter::from_fn(|| timers.pop(Time::from_nanos(1_000))).collect();
+        assert!(left.into_iter().eq((4..1_000).step_by(8)));
+        assert!(timers.slots.is_empty() && timers.moved.is_empty());
+    }
+
+    #[test]
     fn deadlines_that_were_taken_back_leave_nothing_behind() {
         let mut timers = Timers::default();
         let first = timers.insert(Time::from_nanos(1), 0);
@@ -208,7 +244,9 @@ mod tests {
             timers.remove(key);
         }
         assert!(timers.line.len() <= 2 * GONE_MIN + 2, "{} entries are left", timers.line.len());
+        assert_eq!(timers.next(), Some(Time::from_nanos(1)));
         assert_eq!(timers.remove(first), 0);
         assert_eq!((timers.next(), timers.line.len(), timers.gone), (None, 0, 0));
+        assert!(timers.heap.is_empty() && timers.slots.is_empty() && timers.moved.is_empty());
     }
 }

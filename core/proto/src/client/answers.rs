@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use super::held::not_held;
-use super::{Client, Due, tickets};
+use super::{Client, Due, pending};
 use crate::base::timers::TimerKey;
 use crate::base::{Error, Id, Kind, Outcome, Reply, Time};
 
@@ -64,7 +64,7 @@ impl Client {
     pub(super) fn answer_own(&mut self, now: Time, request: u64, error: Error) {
         self.own_ticket += 1;
         let id = self.own_ticket;
-        debug_assert!(id >= tickets::OWN_TICKET_FIRST);
+        debug_assert!(id >= pending::OWN_TICKET_FIRST);
         self.answer(now, (id, 0), (request, Err(error)), None);
     }
 

@@ -25,6 +25,7 @@ mod held;
 mod incoming;
 mod link;
 mod names;
+mod pending;
 mod registrations;
 mod streams;
 mod tickets;
@@ -35,6 +36,7 @@ use bytes::BytesMut;
 use foldhash::fast::RandomState;
 
 use crate::base::random::Backoff;
+use crate::base::rising::Rising;
 use crate::base::timers::Timers;
 use crate::base::{
     Command, Error, Event, HubInfo, Id, Kind, Notice, Outcome, Published, Time, What,
@@ -82,11 +84,11 @@ pub struct Client {
     hub: Option<HubInfo>,
     token: [u8; 16],
     opening: Option<link::Opening>,
-    pending: Map<Id, tickets::Pending>,
+    pending: pending::PendingMap,
     /// Tickets that are no changes, and changes without a sequence, in the order to be written.
     unwritten: BTreeSet<Id>,
-    /// Changes with a sequence, oldest first; those that have ended are passed over.
-    changes: VecDeque<(u64, Id)>,
+    /// Changes that have not ended, by sequence.
+    changes: Rising<Id>,
     sequence: u64,
     answers: answers::Answers,
     appends: streams::Appends,
@@ -119,9 +121,9 @@ impl Client {
             hub: None,
             token: [0; 16],
             opening: None,
-            pending: Map::default(),
+            pending: pending::PendingMap::default(),
             unwritten: BTreeSet::new(),
-            changes: VecDeque::new(),
+            changes: Rising::default(),
             sequence: 0,
             answers: answers::Answers::default(),
             appends: streams::Appends::default(),
@@ -131,7 +133,7 @@ impl Client {
             received: 0,
             received_told: 0,
             received_bytes: 0,
-            own_ticket: tickets::OWN_TICKET_FIRST,
+            own_ticket: pending::OWN_TICKET_FIRST,
             timers: Timers::default(),
             links: VecDeque::new(),
             events: VecDeque::new(),
@@ -152,6 +154,14 @@ impl Client {
             let error = Error::new(Kind::Closed, "the handle is closed").executed(false);
             return self.done(id, user, Err(error));
         }
+        let checked = match &command {
+            Command::Settle { .. } | Command::Batch { .. } => self.begin_settle(&command),
+            Command::Extend { delivery, .. } => self.held.is_open(*delivery, self.hub),
+            _ => Ok(()),
+        };
+        if let Err(error) = checked {
+            return self.done(id, user, Err(error));
+        }
         match command {
             Command::Reply { request, reply } => {
                 self.answer(now, (id, user), (request, reply), deadline);
@@ -166,15 +176,7 @@ impl Client {
                 let done = self.credit(now, consumer, prefetch).map(|()| Outcome::Empty);
                 self.done(id, user, done);
             }
-            Command::Settle { .. } | Command::Batch { .. } => match self.begin_settle(&command) {
-                Ok(()) => self.add_ticket(now, id, user, (command, deadline)),
-                Err(error) => self.done(id, user, Err(error)),
-            },
-            Command::Extend { delivery, .. } => match self.held.is_open(delivery, self.hub) {
-                Ok(()) => self.add_ticket(now, id, user, (command, deadline)),
-                Err(error) => self.done(id, user, Err(error)),
-            },
-            command => self.add_ticket(now, id, user, (command, deadline)),
+            _ => self.add_ticket(now, (id, user), command, deadline),
         }
     }
 
@@ -304,7 +306,7 @@ impl Client {
 
     fn done(&mut self, id: Id, user: u64, result: Result<Outcome, Error>) {
         // What the client started itself interests nobody.
-        if id < tickets::OWN_TICKET_FIRST {
+        if id < pending::OWN_TICKET_FIRST {
             self.events.push_back(Event { id, user, what: What::Done(result) });
         }
     }

@@ -53,7 +53,7 @@ impl Client {
                 let stated = Subscribing { pattern, buffer, held, received, instance_name };
                 Role::Subscriber(Subscriber { stated, topic })
             }
-            Command::Read { stream, reading } => Role::Reader(Reader::new(stream, reading)),
+            Command::Read { stream, reading } => Role::Reader(Reader::new(stream, *reading)),
             _ => return,
         };
         self.write_registration(now, id, &role);

@@ -14,8 +14,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::pending::Sealed;
 use super::registrations::Role;
-use super::tickets::Sealed;
 use super::{Client, Map};
 use crate::base::batch::{BatchBuilder, BatchHeader, RECORD_COST_MAX, Records};
 use crate::base::compression::Compression;
@@ -118,7 +118,7 @@ impl Client {
         self.appends.known.insert(stream.clone(), Known::Asking(waiting.len(), waiting));
         self.own_ticket += 1;
         let command = Command::InspectStream { stream: stream.clone() };
-        self.add_ticket(now, self.own_ticket, 0, (command, None));
+        self.add_ticket(now, (self.own_ticket, 0), command, None);
     }
 
     /// Puts a record to the others of its partition.
@@ -226,7 +226,7 @@ impl Client {
         let (mut tickets, mut deadline) = (Vec::with_capacity(gathered.len()), None);
         let mut expected = None;
         while let Some(id) = gathered.front().copied() {
-            let Some(pending) = self.pending.get_mut(&id) else {
+            let Some(pending) = self.pending.get_mut(id) else {
                 gathered.pop_front();
                 continue;
             };
@@ -243,7 +243,7 @@ impl Client {
             };
             builder.push(message);
             size = size.saturating_sub(message.size());
-            pending.part_of = Some(own);
+            pending.part_of = own;
             tickets.push(id);
             gathered.pop_front();
         }

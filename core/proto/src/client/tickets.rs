@@ -2,109 +2,25 @@
 //!
 //! Floor: client.
 
+use super::pending::{OWN_TICKET_FIRST, Pending, Sealed};
 use super::{Client, Due};
-use bytes::Bytes;
-
-use crate::base::timers::TimerKey;
-use crate::base::{Command, Error, Id, Kind, Name, Outcome, Part, Time};
-use crate::base::{Gathering, Verdict, limits};
+use crate::base::rising::Rising;
+use crate::base::{
+    Command, Error, Gathering, Id, Kind, Name, Outcome, Part, Time, Verdict, limits,
+};
 use crate::wire::{Append, Change, Confirmed, Frame, NameRef};
-
-/// Tickets from here on are the client's own.
-pub(super) const OWN_TICKET_FIRST: Id = 1 << 63;
-
-#[derive(Debug)]
-pub(super) struct Pending {
-    pub(super) user: u64,
-    pub(super) command: Command,
-    started: Time,
-    pub deadline: Option<Time>,
-    timer: Option<TimerKey>,
-    /// Its frame has been written to a connection of this session.
-    written: bool,
-    /// The host to which it was first written.
-    first_epoch: Option<u64>,
-    sequence: Option<u64>,
-    /// A record goes with this batch; 0 until it is packed.
-    pub part_of: Option<Id>,
-    /// The records of a batch.
-    sealed: Option<Box<Sealed>>,
-    /// The program has been told its end. The hub's answer tells what has become of deliveries.
-    pub(super) ended: bool,
-    /// Bytes of answers to a gather that the program has taken.
-    pub(super) taken: u64,
-}
-
-/// A batch of records that were appended together.
-#[derive(Debug)]
-pub(super) struct Sealed {
-    /// The records' tickets, in order.
-    pub tickets: Vec<Id>,
-    /// How many partitions the stream is known to have.
-    pub partitions: u32,
-    /// Until when it may wait in the hub.
-    pub deadline: Option<Time>,
-    /// The records, packed.
-    pub bytes: Bytes,
-}
-
-impl Pending {
-    fn new(user: u64, command: Command, (started, deadline): (Time, Option<Time>)) -> Pending {
-        Pending {
-            user,
-            command,
-            started,
-            deadline,
-            timer: None,
-            written: false,
-            first_epoch: None,
-            sequence: None,
-            taken: 0,
-            part_of: None,
-            sealed: None,
-            ended: false,
-        }
-    }
-
-    /// When the hub's verdict must have come: a little after the deadline.
-    fn verdict_due(&self) -> Option<Time> {
-        let deadline = self.deadline?;
-        let (least, most) = limits::VERDICT_WAIT_MS;
-        let span_ms = deadline.since(self.started).as_millis() as u64;
-        Some(deadline.plus_ms((span_ms / 50).clamp(least, most)))
-    }
-
-    fn is_change(&self) -> bool {
-        !matches!(
-            self.command,
-            Command::Call { .. }
-                | Command::Receive { .. }
-                | Command::Inspect { .. }
-                | Command::Extend { .. }
-                | Command::Peek { .. }
-                | Command::List { .. }
-                | Command::InspectStream { .. }
-                | Command::ListStreams { .. }
-                | Command::Groups { .. }
-                | Command::InspectTopic { .. }
-                | Command::ListTopics { .. }
-                | Command::Gather { .. }
-        )
-    }
-}
 
 impl Client {
     pub(super) fn add_ticket(
         &mut self,
         now: Time,
-        id: Id,
-        user: u64,
-        (command, deadline): (Command, Option<Time>),
+        (id, user): (Id, u64),
+        command: Command,
+        deadline: Option<Time>,
     ) {
-        let mut pending = Pending::new(user, command, (now, deadline));
+        let mut pending = self.pending.fresh(user, command, (now, deadline));
         if let Command::Append { stream, .. } = &pending.command {
             let stream = stream.clone();
-            pending.part_of = Some(0);
             pending.timer = deadline.map(|at| self.timers.insert(at, Due::Ticket(id)));
             self.pending.insert(id, pending);
             return self.gather_record(now, id, &stream);
@@ -122,7 +38,7 @@ impl Client {
 
     /// A batch has been packed.
     pub(super) fn add_sealed(&mut self, now: Time, own: Id, command: Command, sealed: Sealed) {
-        let mut pending = Pending::new(0, command, (now, None));
+        let mut pending = self.pending.fresh(0, command, (now, None));
         pending.sealed = Some(Box::new(sealed));
         let written =
             self.is_open() && self.unwritten.is_empty() && self.write(now, own, &mut pending);
@@ -133,7 +49,7 @@ impl Client {
     }
 
     pub(super) fn command_of(&self, id: Id) -> Option<&Command> {
-        self.pending.get(&id).map(|pending| &pending.command)
+        self.pending.get(id).map(|pending| &pending.command)
     }
 
     /// Writes what is waiting to be written, as far as the window allows.
@@ -141,7 +57,7 @@ impl Client {
         while self.is_open()
             && let Some(id) = self.unwritten.first().copied()
         {
-            let Some(mut pending) = self.pending.remove(&id) else {
+            let Some(mut pending) = self.pending.remove(id) else {
                 self.unwritten.remove(&id);
                 continue;
             };
@@ -156,22 +72,21 @@ impl Client {
 
     /// Writes one operation; false if the window has no room for it.
     fn write(&mut self, now: Time, id: Id, pending: &mut Pending) -> bool {
-        if pending.is_change() && pending.sequence.is_none() {
+        if pending.sequence == 0 && pending.is_change() {
             let Some(sequence) = self.next_sequence() else {
                 return false;
             };
-            pending.sequence = Some(sequence);
-            self.changes.push_back((sequence, id));
+            pending.sequence = sequence;
+            self.changes.insert(sequence, id);
         }
         self.tell_received(now);
-        pending.written = true;
+        let epoch = self.hub.map_or(0, |hub| hub.epoch);
+        let again = pending.note_written(epoch);
         let change = Change {
             producer: self.hub.map_or(0, |hub| hub.session_id),
-            sequence: pending.sequence.unwrap_or(0),
-            oldest: self.changes.front().map_or(0, |(oldest, _)| *oldest),
+            sequence: pending.sequence,
+            oldest: self.changes.first().unwrap_or(0),
         };
-        let epoch = self.hub.map_or(0, |hub| hub.epoch);
-        let again = *pending.first_epoch.get_or_insert(epoch) != epoch;
         let clock = self.clock(now);
         match &pending.command {
             Command::Call { service, message } => {
@@ -225,9 +140,8 @@ impl Client {
 
     /// The next sequence, if the window has room for it.
     fn next_sequence(&mut self) -> Option<u64> {
-        self.forget_ended_changes();
         let next = self.sequence + 1;
-        let oldest = self.changes.front().map_or(next, |(oldest, _)| *oldest);
+        let oldest = self.changes.first().unwrap_or(next);
         if next - oldest >= limits::PRODUCER_WINDOW {
             return None;
         }
@@ -235,18 +149,10 @@ impl Client {
         Some(next)
     }
 
-    fn forget_ended_changes(&mut self) {
-        while let Some((sequence, id)) = self.changes.front()
-            && self.pending.get(id).is_none_or(|pending| pending.sequence != Some(*sequence))
-        {
-            self.changes.pop_front();
-        }
-    }
-
     /// Ends a ticket without the hub's verdict: what was written may have taken effect.
     fn give_up(&mut self, now: Time, id: Id, error: &Error) {
-        if let Some(pending) = self.pending.get(&id) {
-            let batch = pending.part_of.and_then(|batch| self.pending.get(&batch));
+        if let Some(pending) = self.pending.get(id) {
+            let batch = self.pending.get(pending.part_of);
             let written = pending.written || batch.is_some_and(|batch| batch.written);
             let error = error.clone().executed(written);
             self.end_ticket(now, id, Err(error));
@@ -255,13 +161,39 @@ impl Client {
 
     /// Ends a ticket. False if there is none with this id.
     pub(super) fn end_ticket(&mut self, now: Time, id: Id, result: Result<Outcome, Error>) -> bool {
-        let Some(pending) = self.pending.remove(&id) else {
+        let Some(mut pending) = self.pending.remove(id) else {
             return false;
         };
         if let Some(timer) = pending.timer {
             self.timers.remove(timer);
         }
-        let is_refused = !pending.written || is_refused(&pending.command, &result);
+        if matches!(pending.command, Command::Settle { .. } | Command::Batch { .. }) {
+            self.settling_ended(now, &pending, &result);
+        }
+        if !pending.written {
+            self.unwritten.remove(&id);
+        }
+        if let Some(sealed) = pending.sealed.take() {
+            self.sealed_ended(now, (&pending.command, *sealed), &result);
+        } else if id >= OWN_TICKET_FIRST
+            && let Command::InspectStream { stream } = &pending.command
+        {
+            self.described(now, stream, &result);
+        }
+        if !pending.ended {
+            self.done(id, pending.user, result);
+        }
+        let is_change = self.changes.remove(pending.sequence).is_some();
+        self.pending.recycle(pending);
+        if is_change && !self.unwritten.is_empty() {
+            self.write_waiting(now);
+        }
+        true
+    }
+
+    /// What settles deliveries has ended: they are settled, or still held.
+    fn settling_ended(&mut self, now: Time, pending: &Pending, result: &Result<Outcome, Error>) {
+        let is_refused = !pending.written || is_refused(&pending.command, result);
         for delivery in settled_by(&pending.command) {
             match is_refused {
                 true => self.held.undo_settle(delivery),
@@ -272,33 +204,12 @@ impl Client {
                 self.release_own(now, delivery);
             }
         }
-        if !pending.written {
-            self.unwritten.remove(&id);
-        }
-        if let Some(sealed) = pending.sealed {
-            self.sealed_ended(now, (&pending.command, *sealed), &result);
-        } else if id >= OWN_TICKET_FIRST
-            && let Command::InspectStream { stream } = &pending.command
-        {
-            self.described(now, stream, &result);
-        }
-        if !pending.ended {
-            self.done(id, pending.user, result);
-        }
-        if pending.sequence.is_some() && !self.unwritten.is_empty() {
-            self.write_waiting(now);
-        }
-        true
     }
 
     /// Changes have ended well. One that has ended here before, or is not known, is passed over.
     pub(super) fn handle_confirmed(&mut self, now: Time, confirmed: Confirmed) {
         for (sequence, receipt) in confirmed.each() {
-            // Every sequence from the first on has its place, until it is forgotten.
-            let Some((oldest, _)) = self.changes.front() else { return };
-            let at = sequence.checked_sub(*oldest).and_then(|at| usize::try_from(at).ok());
-            let Some((_, id)) = at.and_then(|at| self.changes.get(at)).copied() else { continue };
-            if self.pending.get(&id).is_some_and(|pending| pending.sequence == Some(sequence)) {
+            if let Some(id) = self.changes.get(sequence).copied() {
                 self.end_ticket(now, id, Ok(receipt.map_or(Outcome::Empty, Outcome::Receipt)));
             }
         }
@@ -307,7 +218,7 @@ impl Client {
     /// Ends a ticket whose answer may still come. That of a settlement is waited for: if it is
     /// refused, the deliveries are still held.
     fn abandon(&mut self, now: Time, id: Id, error: &Error) {
-        let Some(pending) = self.pending.get_mut(&id) else { return };
+        let Some(pending) = self.pending.get_mut(id) else { return };
         if !pending.written || settled_by(&pending.command).next().is_none() {
             return self.give_up(now, id, error);
         }
@@ -322,7 +233,7 @@ impl Client {
 
     /// The program wants the ticket to end.
     pub fn cancel(&mut self, now: Time, id: Id) {
-        let Some(pending) = self.pending.get(&id) else {
+        let Some(pending) = self.pending.get(id) else {
             return self.cancel_answer(id);
         };
         if pending.written {
@@ -337,18 +248,17 @@ impl Client {
         let (verdict, reason) = (Verdict::Release, String::new());
         let command = Command::Settle { delivery, verdict, reason };
         if self.held.begin_settle(delivery, self.hub).is_ok() {
-            self.add_ticket(now, self.own_ticket, 0, (command, None));
+            self.add_ticket(now, (self.own_ticket, 0), command, None);
         }
     }
 
     /// A ticket's time is over.
     pub(super) fn ticket_due(&mut self, now: Time, id: Id) {
-        let Some(pending) = self.pending.get_mut(&id) else {
+        let Some(pending) = self.pending.get_mut(id) else {
             return;
         };
         pending.timer = None;
-        let batch = pending.part_of.filter(|batch| *batch != 0);
-        let is_written = pending.written || batch.is_some();
+        let is_written = pending.written || pending.part_of != 0;
         if !is_written {
             let detail = "the time ran out before the operation could be sent to the hub";
             return self.give_up(now, id, &Error::new(Kind::Expired, detail));
@@ -369,7 +279,7 @@ impl Client {
     pub(super) fn written_tickets(&self) -> Vec<Id> {
         let written = self.pending.iter().filter(|(_, pending)| pending.written);
         let mut written: Vec<(u64, Id)> =
-            written.map(|(id, pending)| (pending.sequence.unwrap_or(0), *id)).collect();
+            written.map(|(id, pending)| (pending.sequence, id)).collect();
         written.sort_unstable();
         written.into_iter().map(|(_, id)| id).collect()
     }
@@ -377,7 +287,7 @@ impl Client {
     /// The session goes on over a new connection: what has no verdict yet is written again.
     pub(super) fn write_again(&mut self, now: Time) {
         for id in self.written_tickets() {
-            let Some(mut pending) = self.pending.remove(&id) else {
+            let Some(mut pending) = self.pending.remove(id) else {
                 continue;
             };
             self.write(now, id, &mut pending);
@@ -390,7 +300,7 @@ impl Client {
         for id in self.written_tickets() {
             self.give_up(now, id, error);
         }
-        self.changes.clear();
+        self.changes = Rising::default();
         self.sequence = 0;
     }
 
@@ -398,7 +308,7 @@ impl Client {
     /// end.
     pub(super) fn end_calls(&mut self, now: Time, error: &Error) {
         for id in self.written_tickets() {
-            let command = self.pending.get(&id).map(|pending| &pending.command);
+            let command = self.pending.get(id).map(|pending| &pending.command);
             if matches!(command, Some(Command::Call { .. } | Command::Gather { .. })) {
                 self.give_up(now, id, error);
             }
@@ -407,8 +317,7 @@ impl Client {
 
     /// Every ticket ends.
     pub(super) fn end_all(&mut self, error: &Error) {
-        let mut all: Vec<Id> = self.pending.keys().copied().collect();
-        all.sort_unstable();
+        let all: Vec<Id> = self.pending.iter().map(|(id, _)| id).collect();
         for id in all {
             self.give_up(Time::default(), id, error);
         }

@@ -171,7 +171,7 @@ mod tests {
         let before = outbox.buffer.clone();
         outbox.advance(before.len() - 1);
         outbox.push_confirmed(Confirmed::one(3, None));
-        outbox.buffer = [&before[..before.len() - 1], &outbox.buffer[..]].concat()[..].into();
+        outbox.buffer = [&before[..before.len() - 1], &outbox.buffer[..]].concat();
         let one = |sequence| Confirmed::one(sequence, None);
         assert_eq!(said(&mut outbox), [one(1), one(2), one(3)]);
     }

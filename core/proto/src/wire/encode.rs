@@ -2,7 +2,7 @@
 //!
 //! Floor: imports `base`.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 
 use super::decode::MESSAGE_FIXED_SIZE;
 use super::frame::{Batch, BatchPart, Change, Frame, FrameKind, NameRef, Published};
@@ -125,8 +125,16 @@ impl Outbox {
     }
 }
 
+/// A frame's header, without its size.
+fn header(kind: FrameKind, flags: u8, id: u64) -> [u8; HEADER_SIZE] {
+    let mut header = [0; HEADER_SIZE];
+    header[4..6].copy_from_slice(&[kind as u8, flags]);
+    header[8..].copy_from_slice(&id.to_le_bytes());
+    header
+}
+
 pub(super) struct Writer<'a> {
-    pub(super) out: &'a mut BytesMut,
+    pub(super) out: &'a mut Vec<u8>,
     pub(super) clock: Clock,
 }
 
@@ -138,11 +146,13 @@ impl Writer<'_> {
         id: u64,
         body: impl FnOnce(&mut Self),
     ) {
+        self.begun(&header(kind, flags, id), body);
+    }
+
+    /// A frame whose first bytes are these; its size is put in.
+    fn begun(&mut self, first: &[u8], body: impl FnOnce(&mut Self)) {
         let start = self.out.len();
-        let mut header = [0; HEADER_SIZE];
-        header[4..6].copy_from_slice(&[kind as u8, flags]);
-        header[8..].copy_from_slice(&id.to_le_bytes());
-        self.out.put_slice(&header);
+        self.out.put_slice(first);
         body(self);
         let size = (self.out.len() - start) as u32;
         self.out[start..start + 4].copy_from_slice(&size.to_le_bytes());
@@ -183,12 +193,14 @@ impl Writer<'_> {
         (id, change): (u64, &Change),
         body: impl FnOnce(&mut Self),
     ) {
-        self.frame(kind, if again { flag::CHANGE_AGAIN } else { 0 }, id, |w| {
-            w.out.put_u64_le(change.producer);
-            w.out.put_u64_le(change.sequence);
-            w.out.put_u64_le(change.oldest);
-            body(w);
-        });
+        let mut first = [0; HEADER_SIZE + 24];
+        let flags = if again { flag::CHANGE_AGAIN } else { 0 };
+        first[..HEADER_SIZE].copy_from_slice(&header(kind, flags, id));
+        let fields = [change.producer, change.sequence, change.oldest];
+        for (bytes, field) in first[HEADER_SIZE..].chunks_exact_mut(8).zip(fields) {
+            bytes.copy_from_slice(&field.to_le_bytes());
+        }
+        self.begun(&first, body);
     }
 
     fn operation(&mut self, frame: &Frame) {

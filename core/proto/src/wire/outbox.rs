@@ -4,25 +4,25 @@
 
 use std::io::IoSlice;
 
-use bytes::{Buf, BytesMut};
-
 use super::confirmed::LastConfirmed;
 
 /// Bytes that wait to be written to a link, in order.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    pub(super) buffer: BytesMut,
+    pub(super) buffer: Vec<u8>,
+    /// So many bytes at its start have been written, less than wait.
+    written: usize,
     /// It may come to say more.
     pub(super) confirmed: Option<LastConfirmed>,
 }
 
 /// Past this, an emptied buffer is given back instead of kept for the next batch, in bytes.
-const KEEP_SIZE_MAX: usize = 256 * 1024;
+const KEEP_SIZE_MAX: usize = 1024 * 1024;
 
 impl Outbox {
     /// Bytes waiting.
     pub fn len(&self) -> usize {
-        self.buffer.len()
+        self.buffer.len() - self.written
     }
 
     /// True if none wait.
@@ -33,8 +33,8 @@ impl Outbox {
     /// Fills `slices` with what is to be written next, in order; returns how many.
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         match slices.first_mut() {
-            Some(first) if !self.buffer.is_empty() => {
-                *first = IoSlice::new(&self.buffer);
+            Some(first) if !self.is_empty() => {
+                *first = IoSlice::new(&self.buffer[self.written..]);
                 1
             }
             _ => 0,
@@ -46,13 +46,14 @@ impl Outbox {
         if written > 0 {
             self.confirmed = None;
         }
-        self.buffer.advance(written);
-        if self.buffer.is_empty() {
-            if self.buffer.capacity() > KEEP_SIZE_MAX {
-                self.buffer = BytesMut::new();
-            } else {
-                self.buffer.clear();
-            }
+        self.written += written;
+        if self.is_empty() && self.buffer.capacity() > KEEP_SIZE_MAX {
+            self.buffer = Vec::new();
+            self.written = 0;
+        } else if self.written >= self.len() {
+            // Each byte that moves has made room for itself.
+            self.buffer.drain(..self.written);
+            self.written = 0;
         }
     }
 

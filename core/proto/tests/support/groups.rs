@@ -35,7 +35,7 @@ pub fn fill(world: &mut World, program: usize, count: u32) {
 
 pub fn join(world: &mut World, program: usize) -> Id {
     let reading = Reading { group: Some(name("billing")), ..Reading::default() };
-    world.run(program, Command::Read { stream: name("log"), reading })
+    world.run(program, Command::Read { stream: name("log"), reading: Box::new(reading) })
 }
 
 pub fn records(world: &World, program: usize, reader: Id) -> Vec<StreamRecord> {

@@ -37,7 +37,7 @@ pub fn keyed(stream: &str, key: &str, body: &str) -> Command {
 
 pub fn read(stream: &str, start: Start, follow: bool) -> Command {
     let reading = Reading { start, follow, ..Reading::default() };
-    Command::Read { stream: name(stream), reading }
+    Command::Read { stream: name(stream), reading: Box::new(reading) }
 }
 
 /// Where a record went: partition and offset.

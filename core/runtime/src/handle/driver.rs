@@ -40,6 +40,9 @@ const UNWATCHED_MAX: u32 = 16;
 /// kept from its completions for longer than it takes to take them.
 const EVENTS_AHEAD: usize = 512;
 
+/// Set in what the machine carries for a ticket whose end nobody looks at, beside its size.
+pub(super) const UNSEEN: u64 = 1 << 63;
+
 /// How long a turn may sleep.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Sleep {
@@ -58,7 +61,8 @@ pub(crate) struct Driver {
     pub(super) connection: Connection,
     /// The hub itself, if it is hosted inline.
     pub(super) core: Option<Core>,
-    /// What each open id stands for; the machine carries the key.
+    /// What each open id stands for; the machine carries the key. Of what nobody looks at there is
+    /// nothing but its size, which the machine carries instead.
     pub(super) tickets: Slab<Ticket>,
     pub(super) outgoing: Outgoing,
     /// The handle has reached its hub at least once.
@@ -251,8 +255,11 @@ impl Driver {
             match submission {
                 Submission::Start { ticket, command, deadline } => {
                     let id = ticket.id;
-                    let key = self.tickets.insert(ticket) as u64;
-                    self.client.start(now, id, key, command, deadline);
+                    let user = match ticket.unseen() {
+                        Some(size) => UNSEEN | size as u64,
+                        None => self.tickets.insert(ticket) as u64,
+                    };
+                    self.client.start(now, id, user, command, deadline);
                 }
                 Submission::Open { ticket, deadline } => {
                     let id = ticket.id;

@@ -10,10 +10,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use telpher_proto::base::{Error, Event, Id, Published, What};
+use telpher_proto::base::{Error, Event, Id, Outcome, Published, What};
 
-use super::driver::Driver;
-use super::inbox::{Callback, Destination};
+use super::driver::{Driver, UNSEEN};
+use super::inbox::{Callback, Destination, Ticket};
 use super::outcomes::Handover;
 use super::{Notices, Shared, as_callback, closed};
 use crate::sync::Parker;
@@ -24,10 +24,27 @@ pub(crate) struct Outgoing {
     batch: Vec<Handover>,
     calls: VecDeque<Call>,
     wake: Vec<Arc<Parker>>,
-    freed: Vec<usize>,
+    /// What has ended with nobody to look at it.
+    unseen: Freed,
     notices: Option<Callback>,
     /// Something among these is about a request.
     has_requests: bool,
+}
+
+/// Operations that are no longer in flight.
+#[derive(Clone, Copy, Default)]
+struct Freed {
+    count: u64,
+    bytes: usize,
+}
+
+impl Freed {
+    fn add(&mut self, counted: Option<usize>) {
+        if let Some(size) = counted {
+            self.count += 1;
+            self.bytes += size;
+        }
+    }
 }
 
 struct Call {
@@ -43,7 +60,7 @@ impl Outgoing {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.batch.is_empty() && self.calls.is_empty()
+        self.batch.is_empty() && self.calls.is_empty() && self.unseen.count == 0
     }
 
     /// Takes out what has arrived for a consumer, service or subscriber, or for all.
@@ -76,8 +93,20 @@ impl Outgoing {
 
     pub(super) fn push_ready(&mut self) {
         let event = Event { id: 0, user: 0, what: What::Ready };
-        let handover = Handover { event, counted: None };
+        self.push_notice(Handover { event, counted: None });
+    }
+
+    fn push_notice(&mut self, handover: Handover) {
         self.calls.push_back(Call { handover, callback: None, key: usize::MAX });
+    }
+
+    /// Adds what goes where its id says; with its last event a ticket's callback.
+    fn push(&mut self, handover: Handover, callback: Option<Callback>, key: usize) {
+        if Destination::of(handover.event.id) == Destination::Callback {
+            self.calls.push_back(Call { handover, callback, key });
+        } else {
+            self.batch.push(handover);
+        }
     }
 }
 
@@ -101,55 +130,66 @@ impl Driver {
         }
     }
 
-    fn route(&mut self, mut event: Event) {
-        if event.id == 0 {
-            return self.route_notice(event);
+    fn route(&mut self, event: Event) {
+        let Event { id, user, what } = event;
+        if id == 0 {
+            return self.route_notice(what);
         }
-        let key = event.user as usize;
-        let Some(ticket) = self.tickets.get_mut(key).filter(|ticket| ticket.id == event.id) else {
+        if user & UNSEEN != 0 {
+            return self.route_unseen(id, (user ^ UNSEEN) as usize, &what);
+        }
+        let key = user as usize;
+        let Some(ticket) = self.tickets.get_mut(key).filter(|ticket| ticket.id == id) else {
             return;
         };
-        event.user = ticket.user;
-        let mut counted = None;
-        let mut callback = None;
-        if let What::Done(result) = &mut event.what {
-            let ticket = self.tickets.remove(key);
-            if ticket.is_stream {
-                self.shared.taken.remove(ticket.id);
-            }
-            if self.is_closing && ticket.is_registration() && result.is_ok() {
-                // It was stopped for the handle's end, not for its own.
-                *result = Err(closed());
-            }
-            if let Err(error) = result {
-                note_failure(&self.shared, event.id, error);
-                if ticket.is_opening {
-                    // What was never opened refuses everything with the reason.
-                    let _ = self.shared.fault.set(error.clone());
-                }
-            }
-            (counted, callback) = (ticket.counted, ticket.callback);
+        if let What::Done(result) = what {
+            return self.route_end(key, result);
         }
+        let event = Event { id, user: ticket.user, what };
         self.outgoing.has_requests |= is_about_request(&event.what);
-        let handover = Handover { event, counted };
-        if Destination::of(handover.event.id) == Destination::Callback {
-            self.outgoing.calls.push_back(Call { handover, callback, key });
-        } else {
-            self.outgoing.batch.push(handover);
-        }
+        self.outgoing.push(Handover { event, counted: None }, None, key);
     }
 
-    fn route_notice(&mut self, mut event: Event) {
-        match self.shared.notices {
-            Notices::None => {}
-            Notices::Callback => {
-                let handover = Handover { event, counted: None };
-                self.outgoing.calls.push_back(Call { handover, callback: None, key: usize::MAX });
+    /// It has ended, and is no longer in flight; nobody hears of it.
+    fn route_unseen(&mut self, id: Id, size: usize, what: &What) {
+        let What::Done(result) = what else { return };
+        if let Err(error) = result {
+            note_failure(&self.shared, id, error);
+        }
+        self.outgoing.unseen.add(Some(size));
+    }
+
+    fn route_end(&mut self, key: usize, mut result: Result<Outcome, Error>) {
+        let ticket = self.tickets.remove(key);
+        if ticket.is_stream {
+            self.shared.taken.remove(ticket.id);
+        }
+        if self.is_closing && ticket.is_registration() && result.is_ok() {
+            // It was stopped for the handle's end, not for its own.
+            result = Err(closed());
+        }
+        if let Err(error) = &result {
+            note_failure(&self.shared, ticket.id, error);
+            if ticket.is_opening {
+                // What was never opened refuses everything with the reason.
+                let _ = self.shared.fault.set(error.clone());
             }
-            Notices::Event(user) => {
-                event.user = user;
-                self.outgoing.batch.push(Handover { event, counted: None });
-            }
+        }
+        let Ticket { id, user, counted, callback, .. } = ticket;
+        let event = Event { id, user, what: What::Done(result) };
+        self.outgoing.push(Handover { event, counted }, callback, key);
+    }
+
+    fn route_notice(&mut self, what: What) {
+        let (user, is_called) = match self.shared.notices {
+            Notices::None => return,
+            Notices::Callback => (0, true),
+            Notices::Event(user) => (user, false),
+        };
+        let handover = Handover { event: Event { id: 0, user, what }, counted: None };
+        match is_called {
+            true => self.outgoing.push_notice(handover),
+            false => self.outgoing.batch.push(handover),
         }
     }
 
@@ -178,10 +218,7 @@ impl Driver {
     }
 
     fn hand_over_batch(&mut self) {
-        let Outgoing { batch, wake, freed, .. } = &mut self.outgoing;
-        if batch.is_empty() {
-            return;
-        }
+        let Outgoing { batch, wake, unseen, .. } = &mut self.outgoing;
         let shared = &self.shared;
         let mut outcomes = None;
         let mut events = None;
@@ -193,9 +230,9 @@ impl Driver {
                         continue;
                     }
                     let outcomes = outcomes.get_or_insert_with(|| shared.outcomes.lock());
-                    freed.extend(outcomes.put(handover, wake).and_then(|unseen| unseen.counted));
+                    unseen.add(outcomes.put(handover, wake).and_then(|unseen| unseen.counted));
                 }
-                Destination::None => freed.extend(handover.counted),
+                Destination::None => unseen.add(handover.counted),
                 _ => {
                     let events = events.get_or_insert_with(|| shared.events.lock());
                     events.add(handover);
@@ -206,8 +243,10 @@ impl Driver {
             events.announce(wake);
         }
         drop((outcomes, events));
-        for size in freed.drain(..) {
-            shared.release(Some(size));
+        let Freed { count, bytes } = std::mem::take(unseen);
+        if count > 0 {
+            shared.admission.release_all(count, bytes);
+            shared.announce_room();
         }
         for parker in wake.drain(..) {
             parker.unpark();

@@ -54,6 +54,12 @@ impl Ticket {
     pub(crate) fn is_registration(&self) -> bool {
         self.is_stream && self.counted.is_none()
     }
+
+    /// The size of an operation whose end, the only thing that comes of it, nobody looks at.
+    pub(crate) fn unseen(&self) -> Option<usize> {
+        let is_unseen = Destination::of(self.id) == Destination::None && !self.is_stream;
+        self.counted.filter(|_| is_unseen)
+    }
 }
 
 /// One wish.
@@ -104,6 +110,7 @@ impl Inbox {
         id >> 2 > 0 && id >> 2 < self.next_id.load(Ordering::Relaxed)
     }
 
+    #[inline]
     pub(crate) fn push(&self, submission: Submission) {
         let mut waiting = self.waiting.lock();
         waiting.push(submission);

@@ -107,6 +107,7 @@ impl Shared {
 
     /// Gives the driver something to do. It is woken if it sleeps; the thread that drives is not,
     /// as it turns the reactor itself when it polls, waits or flushes.
+    #[inline]
     pub(crate) fn submit(&self, submission: Submission) {
         self.inbox.push(submission);
         let alarm = self.inbox.alarm();

@@ -81,7 +81,7 @@ impl Stream {
     ///
     /// `NOT_FOUND`; `OUT_OF_RANGE` for an offset that is not kept, with the range; `INVALID`.
     pub fn read(&self, reading: Reading) -> Result<Reader, Error> {
-        let command = Command::Read { stream: self.name.clone(), reading };
+        let command = Command::Read { stream: self.name.clone(), reading: Box::new(reading) };
         let id = start_stream(&self.hub, command)?;
         let (end, skipped) = Default::default();
         Ok(Reader { hub: self.hub.clone(), id, end, skipped })

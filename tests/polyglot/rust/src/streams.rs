@@ -97,7 +97,7 @@ pub fn member(hub: &Hub, name: Name) -> Result<(), Failure> {
     let done = done(&name)?;
     let group = Some(Name::parse("members").map_err(text)?);
     let reading = Reading { group, ..Reading::default() };
-    let command = Command::Read { stream: name, reading };
+    let command = Command::Read { stream: name, reading: Box::new(reading) };
     let reader = hub.start(command, Timeout::Never, Done::Wait).map_err(text)?;
     let mut handled = 0;
     loop {

@@ -145,7 +145,7 @@ impl Streams {
                 if let Some(group) = reading.group.clone() {
                     self.groups.join(stream.clone(), group, reading.key.clone());
                 }
-                let reader = Reader::new(stream.clone(), reading.clone(), start.now, era);
+                let reader = Reader::new(stream.clone(), (**reading).clone(), start.now, era);
                 self.readers.insert((start.who, start.id), reader);
             }
             Command::Commit { reader, partition, generation, next } => {
