@@ -50,8 +50,6 @@ pub(super) const CHECKPOINT: &str = "checkpoint";
 /// Zeros written at a time.
 const CHUNK_SIZE: usize = 1024 * 1024;
 
-static ZEROS: [u8; CHUNK_SIZE] = [0; CHUNK_SIZE];
-
 /// An open file of the directory.
 pub(crate) type SegmentFile = Tracked<File>;
 
@@ -62,6 +60,8 @@ pub(crate) struct Filling {
     path: PathBuf,
     size: u64,
     filled: u64,
+    /// What is written of it at a time.
+    zeros: Vec<u8>,
 }
 
 /// The name of a segment's file, or of a stream file.
@@ -214,7 +214,8 @@ impl Directory {
         let path = self.segment_path(number);
         // Of a process that has lost its lock file and does not know it yet the name is another.
         let temporary = path.with_extension(format!("{number:08}.{}.tmp", std::process::id()));
-        Ok(Filling { file: make(&temporary)?, temporary, path, size, filled: 0 })
+        let file = make(&temporary)?;
+        Ok(Filling { file, temporary, path, size, filled: 0, zeros: Vec::new() })
     }
 
     /// Makes the segment with which a host begins; on a full disk out of what was kept for that.
@@ -273,7 +274,7 @@ impl Directory {
         let temporary = path.with_extension("tmp");
         let file = make(&temporary)?;
         let (size, filled) = (RESERVE_SIZE + SPARE_SIZE, 0);
-        let mut filling = Filling { file, temporary, path, size, filled };
+        let mut filling = Filling { file, temporary, path, size, filled, zeros: Vec::new() };
         loop {
             match filling.fill() {
                 Ok(false) => {}
@@ -336,7 +337,9 @@ impl Filling {
     pub(crate) fn fill(&mut self) -> io::Result<bool> {
         let left = self.size - self.filled;
         let part = left.min(CHUNK_SIZE as u64) as usize;
-        (&*self.file).write_all(&ZEROS[..part])?;
+        // Not before there is something to fill; the system has one page of zeros for all of them.
+        self.zeros.resize(self.zeros.len().max(part), 0);
+        (&*self.file).write_all(&self.zeros[..part])?;
         self.filled += part as u64;
         Ok(self.filled == self.size)
     }
