@@ -7,12 +7,14 @@
  * callback has no limit, so that nothing is lost.
  */
 #include <nats/nats.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "common.h"
 
 static const char *const subject = "bench.topic";
-static atomic_ullong taken;
+static atomic_ullong missing; /* messages that are still to come, to all subscriptions */
+static sem_t all_are_here;
 
 static void check(natsStatus status) {
     if (status == NATS_OK) return;
@@ -37,11 +39,13 @@ static void take(natsConnection *connection, natsSubscription *subscription, nat
     (void)subscription;
     (void)closure;
     natsMsg_Destroy(message);
-    atomic_fetch_add_explicit(&taken, 1, memory_order_relaxed);
+    if (atomic_fetch_sub_explicit(&missing, 1, memory_order_relaxed) == 1) sem_post(&all_are_here);
 }
 
 static void subscribe(natsConnection *connection, uint64_t count, uint64_t fanout) {
     struct report report;
+    atomic_store(&missing, count * fanout);
+    sem_init(&all_are_here, 0, 0);
     for (uint64_t i = 0; i < fanout; i++) {
         natsSubscription *subscription;
         check(natsConnection_Subscribe(&subscription, connection, subject, take, NULL));
@@ -51,7 +55,7 @@ static void subscribe(natsConnection *connection, uint64_t count, uint64_t fanou
     report_start(&report);
     puts("ready");
     fflush(stdout);
-    while (atomic_load_explicit(&taken, memory_order_relaxed) < count * fanout) usleep(200);
+    while (sem_wait(&all_are_here) != 0) continue;
     report.count = count;
     report_end(&report);
 }

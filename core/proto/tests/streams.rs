@@ -73,22 +73,6 @@ fn records_with_one_key_are_in_one_partition_and_those_without_are_spread() {
 }
 
 #[test]
-fn what_is_appended_while_a_batch_is_on_its_way_goes_together_and_is_confirmed_one_by_one() {
-    let mut world = World::new();
-    let program = world.program();
-    world.run(program, declare("log", StreamOptions::default()));
-    world.run(program, append("log", "first"));
-    let before = world.disk.written;
-    let ids: Vec<Id> =
-        (0..100).map(|number| world.start(program, append("log", &number.to_string()))).collect();
-    world.settle();
-    for (id, offset) in ids.into_iter().zip(1..) {
-        assert_eq!(place(&world, program, id), (0, offset));
-    }
-    assert!(world.disk.written - before <= 2, "not one record for each");
-}
-
-#[test]
 fn an_append_that_expects_another_offset_is_refused_and_appends_nothing() {
     let mut world = World::new();
     let program = world.program();

@@ -172,13 +172,18 @@ pub const FILTER_STEP: u64 = 512 * 1024;
 /// that only when its connection is made anew.
 pub const PASSED_DELAY_MS: u64 = 100;
 
-/// Bytes of records from which on a program gathers no more into one batch while another is on its
-/// way: enough that the work per batch no longer shows.
-pub const APPEND_GATHERED: usize = 256 * 1024;
+/// Bytes of records that are put into one batch, at most, if one record is not larger: enough that
+/// the work per batch no longer shows.
+pub const APPEND_BATCH_MAX: usize = 512 * 1024;
+
+/// Records, or bytes of them, from which on a program sends a second batch of a partition while one
+/// is on its way: enough that the work per batch is small beside that for its records.
+pub const APPEND_WORTH: (usize, usize) = (100, 100 * 1024);
 
 /// Batches of one partition that a program has on their way before it gathers more: one that is
 /// being written down, one that follows.
 pub const APPENDS_IN_FLIGHT: u32 = 2;
+
 /// Patterns bound in one hub: each publish may have to be stored for as many.
 pub const BINDINGS_PER_HUB_MAX: usize = 10_000;
 

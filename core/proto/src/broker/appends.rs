@@ -213,7 +213,7 @@ impl Broker {
     /// Bytes of a batch of this stream, at most: one that a partition does not keep is no use.
     pub(super) fn packed_max(&self, key: usize) -> usize {
         let kept = usize::try_from(self.streams.all[key].options.bytes_max).unwrap_or(usize::MAX);
-        kept.min(limits::APPEND_GATHERED * 2)
+        kept.min(limits::APPEND_BATCH_MAX)
     }
 
     /// Gives records their place.

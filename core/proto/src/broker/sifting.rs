@@ -98,7 +98,7 @@ impl Broker {
         for record in packed_records(batch).filter(|record| record.offset >= cursor.next) {
             if filter.matches(&record) {
                 let is_begun = packed.size() > BATCH_HEADER_SIZE;
-                if is_begun && packed.size() + record.size() > limits::APPEND_GATHERED * 2 {
+                if is_begun && packed.size() + record.size() > limits::APPEND_BATCH_MAX {
                     close(
                         std::mem::replace(&mut packed, Repacked::new(record.offset)),
                         record.offset,

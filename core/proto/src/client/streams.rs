@@ -53,6 +53,23 @@ struct Appender {
     size: usize,
 }
 
+impl Appender {
+    /// True if what was gathered is so many times worth a batch of its own.
+    fn is_enough(&self, times: usize) -> bool {
+        let (records, size) = limits::APPEND_WORTH;
+        self.gathered.len() >= records * times || self.size >= size * times
+    }
+
+    /// Records of the next batch, at most: with nothing on its way half of what was gathered, so
+    /// that the hub soon has something to do.
+    fn share(&self) -> usize {
+        match self.in_flight == 0 && self.is_enough(2) {
+            true => self.gathered.len().div_ceil(2),
+            false => self.gathered.len(),
+        }
+    }
+}
+
 /// Everything that is being appended.
 #[derive(Debug, Default)]
 pub(super) struct Appends {
@@ -161,7 +178,7 @@ impl Client {
         match result {
             Ok(Outcome::Stream(info)) => {
                 let kept = usize::try_from(info.options.bytes_max).unwrap_or(usize::MAX);
-                let batch_max = kept.min(limits::APPEND_GATHERED * 2);
+                let batch_max = kept.min(limits::APPEND_BATCH_MAX);
                 let count = info.options.partitions.max(1);
                 let compression = info.options.compression;
                 let known = Known::Partitions { count, next: 0, batch_max, compression };
@@ -181,28 +198,32 @@ impl Client {
         }
     }
 
-    /// Sends what was gathered, as far as it need not wait; called when nothing more is started for
-    /// now.
-    pub fn flush(&mut self, now: Time) {
+    /// Sends of each partition a batch of what was gathered, as far as it need not wait; called
+    /// when nothing more is started for now. True if there is more to be sent: once that has been
+    /// written the hub works on it, while the next is packed.
+    pub fn flush(&mut self, now: Time) -> bool {
         if !self.is_open() {
-            return;
+            return false;
         }
         for place in std::mem::take(&mut self.appends.dirty) {
-            self.send_gathered(now, &place);
-        }
-    }
-
-    fn send_gathered(&mut self, now: Time, place: &(Name, u32)) {
-        while self.is_open()
-            && let Some(appender) = self.appends.partitions.get_mut(place)
-            && !appender.gathered.is_empty()
-        {
-            let is_enough = appender.size >= limits::APPEND_GATHERED;
-            let most = if is_enough { limits::APPENDS_IN_FLIGHT } else { 1 };
-            if appender.in_flight >= most || !self.seal(now, place) {
-                return;
+            if self.send_gathered(now, &place) {
+                self.appends.dirty.push(place);
             }
         }
+        !self.appends.dirty.is_empty()
+    }
+
+    /// Sends a batch of what was gathered for a partition. True if another one may follow.
+    fn send_gathered(&mut self, now: Time, place: &(Name, u32)) -> bool {
+        self.may_send(place) && self.seal(now, place) && self.may_send(place)
+    }
+
+    fn may_send(&self, place: &(Name, u32)) -> bool {
+        let appender = self.appends.partitions.get(place);
+        appender.is_some_and(|appender| {
+            let most = if appender.is_enough(1) { limits::APPENDS_IN_FLIGHT } else { 1 };
+            self.is_open() && !appender.gathered.is_empty() && appender.in_flight < most
+        })
     }
 
     /// Packs a batch of what was gathered, and sends it. False if nobody wants it any more, or it
@@ -219,6 +240,7 @@ impl Client {
             *next = rotated;
         }
         let Some(appender) = self.appends.partitions.get_mut(place) else { return false };
+        let share = appender.share();
         let (mut gathered, mut size) = (std::mem::take(&mut appender.gathered), appender.size);
         let own = self.own_ticket + 1;
         let records_size = size + RECORD_COST_MAX * gathered.len();
@@ -233,7 +255,7 @@ impl Client {
             let Command::Append { message, expect, .. } = &pending.command else { break };
             let is_alone = expect.is_some() || expected.is_some();
             let is_full = builder.size() + message.size() + RECORD_COST_MAX > batch_max;
-            if !tickets.is_empty() && (is_alone || is_full) {
+            if !tickets.is_empty() && (is_alone || is_full || tickets.len() == share) {
                 break;
             }
             expected = *expect;
@@ -310,7 +332,7 @@ impl Client {
             match appender.gathered.is_empty() {
                 true if appender.in_flight == 0 => drop(self.appends.partitions.remove(&place)),
                 true => {}
-                false if self.is_open() => self.send_gathered(now, &place),
+                false if self.is_open() && !self.send_gathered(now, &place) => {}
                 false => self.appends.dirty.push(place),
             }
         }

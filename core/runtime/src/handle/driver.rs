@@ -274,7 +274,9 @@ impl Driver {
             }
         }
         self.submissions = submissions;
-        self.client.flush(now);
+        while self.client.flush(now) {
+            self.write(now);
+        }
     }
 
     fn detach(&mut self, now: Time, id: Id) {
