@@ -1,8 +1,10 @@
 """Rows of memory: what a hub takes while it idles, per idle connection and per waiting message."""
 
 import socket
+import subprocess
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import peers, process
 from .compare import Comparison, Other
@@ -61,6 +63,24 @@ class ResidentSide(Side):
     def grow(self) -> list:
         """Does what memory is wanted for; what it holds open is closed after the measurement."""
         raise NotImplementedError
+
+
+class WeightSide(Side):
+    """What the C library takes on disk as packagers ship it: without any symbols."""
+
+    warm_ups = 0
+
+    def __init__(self) -> None:
+        super().__init__("libtelpher.so, stripped", [])
+
+    def round(self) -> float:
+        with tempfile.NamedTemporaryFile() as stripped:
+            library = peers.RELEASE.parent / "c" / "release" / "libtelpher.so"
+            subprocess.run(["strip", "-o", stripped.name, library], check=True)
+            return Path(stripped.name).stat().st_size / MIB
+
+    def counted_round(self) -> None:
+        return None
 
 
 class Program:
@@ -156,4 +176,5 @@ def memory(places: dict[str, Place], folder: str, scale: int = 1) -> list[Compar
         Comparison(f"memory of a waiting message of 64 bytes, {WAITING:,} of them", "bytes", place,
                    WaitingSide(hub, WAITING, sending),
                    [Other(Asked(160), 1), Other(WaitingSide(other, WAITING, pushing), 0)]),
+        Comparison("size of the C library", "MiB", place, WeightSide(), [Other(Asked(3), 1)]),
     ]
