@@ -34,16 +34,16 @@ def test_a_publish_that_waits_expires_is_cancelled_or_finds_the_line_full(hub: t
     with hub.subscribe("numbers", buffer=1) as numbers:
         for operation in start_numbers(hub, 2):
             operation.result(20)
-        late = topic.start.publish(b"late", timeout=0.03)
-        unwanted = topic.start.publish(b"unwanted")
+        waiting = [topic.start.publish(b"unwanted") for _ in range(2)]
         with pytest.raises(telpher.Full, match="line_max is 2"):
             topic.publish(b"too many")
+        for unwanted in waiting:
+            unwanted.cancel()
+            with pytest.raises(telpher.Cancelled):
+                unwanted.result(20)
         with pytest.raises(telpher.Expired) as expired:
-            late.result(20)
+            topic.publish(b"late", timeout=0.03)
         assert not expired.value.maybe_executed
-        unwanted.cancel()
-        with pytest.raises(telpher.Cancelled):
-            unwanted.result(20)
         last = topic.start.publish(b"3")
         assert [numbers.receive().body for _ in range(3)] == [b"1", b"2", b"3"]
         last.result(20)
