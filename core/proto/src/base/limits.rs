@@ -391,8 +391,8 @@ pub const GARBAGE_MIN: u64 = 16 * 1024 * 1024;
 /// is put into stream files.
 pub const JOURNAL_SIZE_MAX: u64 = 128 * 1024 * 1024;
 
-/// Bytes of batches on average from which an old segment that holds little else is put aside as it
-/// is: few places are to be kept in memory.
+/// Bytes of batches on average from which an old segment of which mostly these are needed is put
+/// aside as it is: few places are to be kept in memory.
 pub const ASIDE_BATCH: u64 = 64 * 1024;
 
 /// Per cent of such a segment that is needed, at least.

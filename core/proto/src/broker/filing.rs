@@ -9,8 +9,8 @@
 //! they lie, and what they were in the journal is needed no more. Until then nothing has changed.
 //! What is left in a stream file that holds little else goes to another one in the same way.
 //!
-//! A segment that holds hardly anything but large batches is put aside instead: only where they lie
-//! is said anew.
+//! A segment of which mostly large batches are needed is put aside instead: only where they lie is
+//! said anew.
 //!
 //! Floor: broker.
 

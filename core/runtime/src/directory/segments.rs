@@ -337,8 +337,10 @@ impl Filling {
     pub(crate) fn fill(&mut self) -> io::Result<bool> {
         let left = self.size - self.filled;
         let part = left.min(CHUNK_SIZE as u64) as usize;
-        // Not before there is something to fill; the system has one page of zeros for all of them.
-        self.zeros.resize(self.zeros.len().max(part), 0);
+        if self.zeros.len() < part {
+            // Nothing writes to them, so the system has one page of zeros for all of them.
+            self.zeros = vec![0; part];
+        }
         (&*self.file).write_all(&self.zeros[..part])?;
         self.filled += part as u64;
         Ok(self.filled == self.size)
